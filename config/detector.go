@@ -1,0 +1,115 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Detector says which series to score and forecast, and how. What global sets for
+// all is resolved: the fields hold what is in force here.
+type Detector struct {
+	Name string `yaml:"name"`
+	Expr Expr   `yaml:"expr"`
+
+	Step          model.Duration `yaml:"step"`
+	QueryOffset   model.Duration `yaml:"query_offset"`
+	History       model.Duration `yaml:"history"`
+	MinHistory    model.Duration `yaml:"min_history"`
+	RefitInterval model.Duration `yaml:"refit_interval"`
+	SeriesLimit   int            `yaml:"series_limit"`
+
+	Scorer     Scorer     `yaml:"scorer"`
+	Forecaster Forecaster `yaml:"forecaster"`
+	Bounds     Bounds     `yaml:"bounds,omitempty"`
+	Mask       *Side      `yaml:"mask,omitempty"` // where it has a value, nothing is learned
+	Mute       *Side      `yaml:"mute,omitempty"` // where it has a value, nothing is learned or scored
+
+	Publish          []string          `yaml:"publish,flow"`
+	Missing          string            `yaml:"missing"` // drop, zero, last: what a gap means
+	Timezone         string            `yaml:"timezone"`
+	ExplainThreshold float64           `yaml:"explain_threshold"` // score from which it is explained
+	DataRange        [2]float64        `yaml:"data_range,flow"`   // least and greatest possible value
+	Labels           map[string]string `yaml:"labels,omitempty"`
+}
+
+// Location is the zone whose wall clock the seasons follow.
+func (d *Detector) Location() *time.Location { return location(d.Timezone) }
+
+// loadDetector checks the values against each other only if those in g are sound.
+func loadDetector(s *section, g Global, sound bool) Detector {
+	d := Detector{
+		Step:             g.Step,
+		QueryOffset:      g.QueryOffset,
+		History:          g.History,
+		MinHistory:       g.MinHistory,
+		RefitInterval:    g.RefitInterval,
+		SeriesLimit:      g.SeriesLimit,
+		Scorer:           defaultScorer(),
+		Forecaster:       defaultForecaster(),
+		Missing:          "drop",
+		Timezone:         "UTC",
+		ExplainThreshold: 0.6,
+		DataRange:        [2]float64{math.Inf(-1), math.Inf(1)},
+	}
+	if s.decode(&d) && sound {
+		d.check(s)
+	}
+	if len(d.Labels) == 0 {
+		d.Labels = nil
+	}
+	return d
+}
+
+// inherited are the settings in force that stem from global.
+func (d *Detector) inherited() Global {
+	return Global{
+		Step: d.Step, QueryOffset: d.QueryOffset, History: d.History, MinHistory: d.MinHistory,
+		RefitInterval: d.RefitInterval, SeriesLimit: d.SeriesLimit,
+	}
+}
+
+func (d *Detector) check(s *section) {
+	s.require(d.Expr != Expr{}, "expr", "is missing")
+	g := d.inherited()
+	stepped := g.checkInherited(s)
+	d.Scorer.check(s)
+	d.Bounds.check(s)
+	d.Mask.check(s, "mask")
+	d.Mute.check(s, "mute")
+	s.oneOf("missing", d.Missing, "drop", "zero", "last")
+	checkTimezone(s, d.Timezone)
+	s.require(d.ExplainThreshold >= 0 && d.ExplainThreshold <= 1, "explain_threshold",
+		"%v is not within 0 and 1", d.ExplainThreshold)
+	s.require(d.DataRange[0] < d.DataRange[1], "data_range", "%v is not below %v", d.DataRange[0], d.DataRange[1])
+	checkResultLabels(s, d.Labels)
+
+	bounded := d.Bounds != Bounds{}
+	if stepped && len(d.Forecaster.Horizons) == 0 && (bounded || slices.Contains(d.Publish, "forecast")) {
+		d.Forecaster.Horizons = defaultHorizons(g)
+		s.require(len(d.Forecaster.Horizons) > 0, "forecaster.horizons",
+			"is missing, and the default does not suit step %s", g.Step)
+	}
+	if stepped {
+		d.Forecaster.check(s, g)
+	}
+	if d.Publish == nil {
+		d.Publish = []string{"score", "expected", "state"}
+		if bounded || len(d.Forecaster.Horizons) > 0 {
+			d.Publish = append(d.Publish, "forecast")
+		}
+	}
+	d.checkPublish(s)
+}
+
+func (d *Detector) checkPublish(s *section) {
+	s.require(len(d.Publish) > 0, "publish", "is empty")
+	for i, word := range d.Publish {
+		key := fmt.Sprintf("publish[%d]", i)
+		s.oneOf(key, word, "score", "onset", "contribution", "expected", "forecast", "state", "model")
+		s.require(!slices.Contains(d.Publish[:i], word), key, "%q stands twice", word)
+	}
+}

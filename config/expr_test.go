@@ -1,0 +1,55 @@
+package config_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+)
+
+func TestExpr(t *testing.T) {
+	const m, h = time.Minute, time.Hour
+	for _, tc := range []struct {
+		text     string
+		lookBack time.Duration
+		metric   string
+	}{
+		{"up", 0, "up"},
+		{`{__name__="up"}`, 0, "up"},
+		{`{"http.requests", code="500"}`, 0, "http.requests"},
+		{`{job="x"}`, 0, ""},
+		{`{__name__=~"up|down"}`, 0, ""},
+		{"vector(1)", 0, ""},
+		{"up offset 5m", 5 * m, "up"},
+		{"rate(x[5m])", 5 * m, "x"},
+		{"rate(x[5m] offset 1h)", h + 5*m, "x"},
+		{"sum by (job) (rate(x[5m])) / sum by (job) (rate(x[1h]))", h, "x"},
+		{"rate(x[5m]) / rate(y[10m])", 10 * m, ""},
+		{"x unless on (job) {job='y'}", 0, ""},
+		{"max_over_time(rate(x[5m])[1h:1m])", h + 5*m, "x"},
+		{"max_over_time((x offset 10m)[1h:1m] offset 1d)", 25*h + 10*m, "x"},
+		{"avg_over_time(max_over_time(x[30m:])[1h:5m])", h + 30*m, "x"},
+		{"topk(3, x) > bool scalar(y offset 2h)", 2 * h, ""},
+		{"-x", 0, "x"},
+	} {
+		t.Run(tc.text, func(t *testing.T) {
+			e, err := config.ParseExpr(tc.text)
+			require.NoError(t, err)
+			require.Equal(t, tc.text, e.String())
+			require.Equal(t, tc.lookBack, e.LookBack())
+			require.Equal(t, tc.metric, e.MetricName())
+			require.NotNil(t, e.Parsed())
+			require.NotSame(t, e.Parsed(), e.Parsed(), "the caller may change it")
+		})
+	}
+}
+
+func TestZeroExpr(t *testing.T) {
+	var e config.Expr
+	require.Empty(t, e.String())
+	require.Nil(t, e.Parsed())
+	require.Zero(t, e.LookBack())
+	require.Empty(t, e.MetricName())
+}
