@@ -1,0 +1,135 @@
+# Targets are named as in the Prometheus family. Everything is built from the Go module proxy, nothing else is fetched.
+
+GO         ?= go
+GOFMT      ?= $(dir $(shell command -v $(GO)))gofmt
+BUILD_DIR  := .build
+TOOLS_DIR  := $(BUILD_DIR)/tools
+PROMTOOL   := $(TOOLS_DIR)/promtool
+
+VERSION    := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
+REVISION   := $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
+BRANCH     := $(shell git symbolic-ref -q --short HEAD 2>/dev/null || echo unknown)
+BUILD_USER ?= $(shell id -un 2>/dev/null || echo unknown)@$(shell hostname 2>/dev/null || echo unknown)
+BUILD_DATE ?= $(shell date -u +%Y%m%d-%H:%M:%S)
+VERSION_PKG := github.com/prometheus/common/version
+LDFLAGS    := -s -w \
+	-X $(VERSION_PKG).Version=$(VERSION) -X $(VERSION_PKG).Revision=$(REVISION) -X $(VERSION_PKG).Branch=$(BRANCH) \
+	-X $(VERSION_PKG).BuildUser=$(BUILD_USER) -X $(VERSION_PKG).BuildDate=$(BUILD_DATE)
+
+pkgs        := ./...
+# Packages with goroutines of their own: tested with the race detector.
+race_pkgs   := ./remoteread/... ./detector/... ./collector/... ./web/... ./cmd/...
+# Modules of our own beside the main one, so that their dependencies stay out of it.
+nested      := $(sort $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' -not -path './$(BUILD_DIR)/*')))
+
+.PHONY: all
+all: style vet build test
+
+.PHONY: build
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD_DIR)/anomaly-exporter ./cmd/anomaly-exporter
+
+## Tools: the real servers for tests and the demo, each built again only when its go.mod changes.
+
+# The version is set because the module's own build says none. Without service discovery there is far less to compile.
+PROMETHEUS_BUILD := $(GO) build -tags remove_all_sd -ldflags '-X github.com/prometheus/common/version.Version=3.15.0'
+
+.PHONY: tools
+tools: $(TOOLS_DIR)/prometheus $(TOOLS_DIR)/promtool $(TOOLS_DIR)/alertmanager
+
+$(TOOLS_DIR)/prometheus $(TOOLS_DIR)/promtool: $(TOOLS_DIR)/%: tools/prometheus/go.mod tools/prometheus/go.sum
+	@echo ">> building $* (some minutes the first time)"
+	cd tools/prometheus && $(PROMETHEUS_BUILD) -o $(abspath $@) github.com/prometheus/prometheus/cmd/$*
+
+$(TOOLS_DIR)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
+	@echo ">> building alertmanager (a minute or two the first time)"
+	cd tools/alertmanager && $(GO) build -ldflags '-X github.com/prometheus/common/version.Version=0.31.1' -o $(abspath $@) github.com/prometheus/alertmanager/cmd/alertmanager
+
+## Checks
+
+.PHONY: style
+style:
+	@unformatted=$$($(GOFMT) -l $$(find . -name '*.go' -not -path './$(BUILD_DIR)/*')); \
+	if [ -n "$$unformatted" ]; then echo ">> not formatted, run \"make fmt\":"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: fmt format
+fmt format:
+	$(GOFMT) -w $$(find . -name '*.go' -not -path './$(BUILD_DIR)/*')
+
+.PHONY: vet
+vet:
+	$(GO) vet $(pkgs)
+	@set -e; for dir in $(nested); do echo ">> vet $$dir"; (cd $$dir && $(GO) vet ./...); done
+
+.PHONY: lint
+lint:
+	@command -v golangci-lint >/dev/null || { echo ">> golangci-lint is not installed: https://golangci-lint.run/docs/welcome/install"; exit 1; }
+	golangci-lint run
+
+.PHONY: check-rules
+check-rules: $(PROMTOOL)
+	$(PROMTOOL) check rules $(filter-out %_test.yml,$(wildcard rules/*.yml))
+	$(PROMTOOL) test rules $(wildcard rules/*_test.yml)
+
+## Tests
+
+.PHONY: test
+test: style vet test-unit test-race check-rules
+
+.PHONY: test-unit
+test-unit: build tools
+	$(GO) test $(pkgs)
+
+.PHONY: test-race
+test-race: build tools
+	$(GO) test -race $(race_pkgs)
+
+# The oldest Prometheus to stay compatible with is the one of Debian 12.
+COMPAT_PROMETHEUS ?= /usr/bin/prometheus
+
+.PHONY: test-compat
+test-compat:
+	@[ -x "$(COMPAT_PROMETHEUS)" ] || { \
+		echo ">> $(COMPAT_PROMETHEUS) is missing: apt-get install prometheus (Debian 12 has 2.42), or set COMPAT_PROMETHEUS to the path of an old one"; exit 1; }
+	@$(COMPAT_PROMETHEUS) --version 2>&1 | head -1
+	COMPAT_PROMETHEUS=$(COMPAT_PROMETHEUS) $(GO) test -count=1 ./remoteread/...
+
+.PHONY: test-e2e
+test-e2e: build tools
+	$(GO) test -count=1 -timeout 20m ./test/e2e/...
+	$(MAKE) demo DEMO_ARGS=--once
+
+.PHONY: bench
+bench: tools
+	$(GO) test -run '^$$' -bench . -benchmem $(pkgs)
+	@set -e; for dir in $(nested); do echo ">> bench $$dir"; (cd $$dir && $(GO) test -run '^$$' -bench . -benchmem ./...); done
+
+## The demo: DEMO_ARGS=--once ends it when every trouble of the story has been seen.
+
+.PHONY: demo
+demo: build tools
+	@$(GO) build -o $(BUILD_DIR)/demo ./examples/demo
+	@$(BUILD_DIR)/demo $(DEMO_ARGS)
+
+## Packages
+
+DOCKER_IMAGE ?= anomaly-exporter
+GOOS         ?= $(shell $(GO) env GOOS)
+GOARCH       ?= $(shell $(GO) env GOARCH)
+TARBALL      := anomaly-exporter-$(VERSION).$(GOOS)-$(GOARCH)
+
+.PHONY: tarball
+tarball:
+	@rm -rf $(BUILD_DIR)/$(TARBALL) && mkdir -p $(BUILD_DIR)/$(TARBALL)
+	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD_DIR)/$(TARBALL)/ ./cmd/anomaly-exporter
+	cp -r LICENSE README.md CHANGELOG.md rules examples $(BUILD_DIR)/$(TARBALL)/
+	tar -C $(BUILD_DIR) -czf $(BUILD_DIR)/$(TARBALL).tar.gz $(TARBALL)
+	@echo ">> $(BUILD_DIR)/$(TARBALL).tar.gz"
+
+.PHONY: docker
+docker:
+	docker build -t $(DOCKER_IMAGE):$(VERSION) .
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD_DIR)
