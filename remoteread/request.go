@@ -1,0 +1,183 @@
+package remoteread
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log/level"
+	"github.com/golang/snappy"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/version"
+
+	"github.com/prometheus/prometheus/prompb"
+)
+
+// answerType is the kind of a server's answers, as far as it is known.
+type answerType = int32
+
+const (
+	answersUnknown answerType = iota
+	answersStreamed
+	answersSampled
+)
+
+// read sends a query, again while that may help, until a first series has come.
+func (c *Client) read(ctx context.Context, query *prompb.Query, strip []string) (*stream, error) {
+	backoff := c.options.MinBackoff
+	for try := 1; ; try++ {
+		s, err := c.attempt(ctx, query, strip)
+		if err == nil {
+			return s, nil
+		}
+		e := c.fail(err)
+		if try > c.options.MaxRetries || !e.Temporary() || e.Reason == reasonTimeout {
+			return nil, e
+		}
+		wait := min(max(backoff, e.retryAfter), c.options.MaxBackoff)
+		level.Warn(c.options.Logger).Log("msg", "remote read will be tried again", "url", c.url, "try", try, "wait", wait, "err", e.Err)
+		select {
+		case <-ctx.Done():
+			stopped := transportError(ctx, nil)
+			stopped.Err = fmt.Errorf("%w; the last try: %w", stopped.Err, e.Err)
+			return nil, c.fail(stopped)
+		case <-time.After(wait):
+		}
+		backoff *= 2
+	}
+}
+
+// attempt sends a query once, and reads its answer up to the first series, or all of it if it is sampled.
+func (c *Client) attempt(ctx context.Context, query *prompb.Query, strip []string) (*stream, error) {
+	release, err := c.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout,
+		fmt.Errorf("no complete answer within %s: %w", c.options.Timeout, context.DeadlineExceeded))
+	// A stream that nobody reads or closes gives up its place when its time is over.
+	stop := context.AfterFunc(ctx, release)
+	start := time.Now()
+	end := sync.OnceFunc(func() {
+		stop()
+		cancel()
+		release()
+		c.metrics.duration.Observe(time.Since(start).Seconds())
+	})
+
+	resp, err := c.send(ctx, query)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	s := &stream{
+		client: c, strip: strip, mint: query.StartTimestampMs, maxt: query.EndTimestampMs,
+		end: func() { resp.Body.Close(); end() },
+	}
+	if err := s.begin(ctx, resp); err != nil {
+		s.close(nil)
+		return nil, err
+	}
+	return s, nil
+}
+
+// send posts a query and returns the answer if its status is 2xx.
+func (c *Client) send(ctx context.Context, query *prompb.Query) (*http.Response, error) {
+	message, err := (&prompb.ReadRequest{
+		Queries: []*prompb.Query{query},
+		AcceptedResponseTypes: []prompb.ReadRequest_ResponseType{
+			prompb.ReadRequest_STREAMED_XOR_CHUNKS, prompb.ReadRequest_SAMPLES,
+		},
+	}).Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("encode the query: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.options.URL, bytes.NewReader(snappy.Encode(nil, message)))
+	if err != nil {
+		return nil, transportError(ctx, err)
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	req.Header.Set("Content-Encoding", "snappy")
+	req.Header.Set("Accept-Encoding", "snappy")
+	req.Header.Set("X-Prometheus-Remote-Read-Version", "0.1.0")
+	req.Header.Set("User-Agent", version.ComponentUserAgent("anomaly-exporter"))
+
+	resp, err := c.options.HTTPClient.Do(req)
+	if err != nil {
+		c.metrics.requests.With(prometheus.Labels{"code": "error"}).Inc()
+		return nil, transportError(ctx, err)
+	}
+	c.metrics.requests.With(prometheus.Labels{"code": strconv.Itoa(resp.StatusCode)}).Inc()
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxExcerpt)) // an explanation, if there is one
+	return nil, &Error{
+		Reason:     reasonStatus,
+		Status:     resp.StatusCode,
+		Err:        fmt.Errorf("server answered %s: %s", resp.Status, excerpt(body)),
+		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
+}
+
+// retryAfter reads the header of that name: seconds or an HTTP date (RFC 9110, section 10.2.3); 0 if it is neither.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(min(max(seconds, 0), 1e6)) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
+
+// begin looks at what kind of answer it is, and reads a first series, or all of a sampled answer.
+func (s *stream) begin(ctx context.Context, resp *http.Response) error {
+	var (
+		c               = s.client
+		header          = resp.Header.Get("Content-Type")
+		mediaType, _, _ = mime.ParseMediaType(header)
+		body            = &bodyReader{ctx: ctx, r: resp.Body, bytes: c.metrics.bytes}
+	)
+	switch mediaType {
+	case "application/x-streamed-protobuf":
+		c.answered.Store(answersStreamed)
+		s.frames = c.frames.Get().(*frameReader)
+		s.frames.reset(body, c.options.MaxFrameBytes)
+		for len(s.ahead) == 0 && s.frames != nil {
+			s.readFrame()
+		}
+		return s.err
+	case "application/x-protobuf":
+		c.answered.Store(answersSampled)
+		defer s.close(nil)
+		return s.readSampled(body)
+	default:
+		start, _ := io.ReadAll(io.LimitReader(body, maxExcerpt)) // what there is of it
+		return &Error{Reason: reasonContentType, Status: resp.StatusCode,
+			Err: fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, excerpt(start))}
+	}
+}
+
+// bodyReader counts what it reads. Its errors are io.EOF or an *Error.
+type bodyReader struct {
+	ctx   context.Context
+	r     io.Reader
+	bytes prometheus.Counter
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.bytes.Add(float64(n))
+	if err != nil && err != io.EOF { //nolint:errorlint // only the bare one is the end
+		err = transportError(b.ctx, err)
+	}
+	return n, err
+}
