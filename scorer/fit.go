@@ -1,0 +1,377 @@
+package scorer
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	leastValues   = 20                  // below it nothing is known
+	choosing      = 14 * 24 * time.Hour // over which the season is chosen
+	warmUp        = 3 * time.Hour       // of the phases that the older history does not know
+	incidentNew   = 0.7                 // score from which a step of the last day is not learned yet
+	incidentFirst = 0.01                // share of the steps, the strangest, that the first tails are made without
+	incidentRarer = 100                 // times the window's length: steps that are rarer are incidents, and left out with
+	incidentEdge  = 3                   // slots on both sides
+	incidentRuns  = 4                   // times that this is repeated, each seeing what the one before masked
+	incidentMost  = 0.05                // share of the sample beyond which it is no incident but the series' nature
+)
+
+// fit is a model in the making, with the window that it is made from.
+type fit struct {
+	*Model
+	start    int64
+	y        []float64
+	learn    []bool
+	x        []float32  // values by step, normalised; NaN where not learned from
+	level    []float32  // what was expected of each slot
+	sample   []stats    // of the slots of the window, each knowing only what was before it
+	when     []int64    // ms, of the sample
+	features []features // of the sample, for the forest
+}
+
+func newFit(o Options, start int64, y []float64, learn []bool) *fit {
+	m := &Model{o: o, clock: newClock(o), stride: stride(o.Step)}
+	m.phases = newPhases(m.stride)
+	switch o.Model {
+	case "isolation_forest":
+		m.uses[pattern] = true
+		m.histories = make([]*history, m.stride)
+		for i := range m.histories {
+			m.histories[i] = newHistory()
+		}
+	case "mad", "zscore":
+		m.uses[size], m.fixed = true, true
+	default:
+		m.uses = [statistics]bool{size: true, trend: true, volatility: true}
+	}
+	return &fit{Model: m, start: start, y: y, learn: learn}
+}
+
+func (f *fit) learned(i int) bool {
+	return (f.learn == nil || f.learn[i]) && f.possible(f.y[i])
+}
+
+// time of a step, in ms.
+func (f *fit) time(i int) int64 { return f.start + int64(i)*f.o.Step.Milliseconds() }
+
+// normal finds the centre and the scale of the values and normalises them.
+func (f *fit) normal() error {
+	v := make([]float64, 0, len(f.y)/f.stride+1)
+	slots := 0
+	for i := range f.y {
+		if f.phase(f.time(i)) == 0 {
+			slots++
+			if f.learned(i) {
+				v = append(v, f.y[i])
+			}
+		}
+	}
+	switch {
+	case slots < leastValues:
+		return ErrShortHistory
+	case len(v) < leastValues:
+		return ErrGaps
+	}
+	slices.Sort(v)
+	lo, hi := v[0], v[len(v)-1]
+	f.center = quantile(v, 0.5)
+	if f.o.Model == "zscore" {
+		f.center = 0
+		for i, x := range v {
+			f.center += (x - f.center) / float64(i+1)
+		}
+	}
+	f.constant = lo == hi
+	f.unseen = math.Log10(float64(len(v)) * float64(f.clock.slot) / float64(unit.Milliseconds()))
+	if f.constant && f.fixed {
+		return ErrConstant
+	}
+	f.scale = quantile(v, 0.9)/2 - quantile(v, 0.1)/2
+	if f.scale == 0 {
+		f.scale = hi/2 - lo/2
+	}
+	if f.scale == 0 {
+		f.scale = 1
+	}
+	f.x = make([]float32, len(f.y))
+	for i := range f.x {
+		f.x[i] = nan32
+		if f.learned(i) {
+			f.x[i] = f.normalise(f.y[i])
+		}
+	}
+	return nil
+}
+
+// tooLittle is why nothing is known of a series that has values: it has not had them for a day, or mostly none.
+func (f *fit) tooLittle() error {
+	first := slices.IndexFunc(f.x, func(x float32) bool { return x == x })
+	if f.time(len(f.y))-f.time(first) < day.Milliseconds() {
+		return ErrShortHistory
+	}
+	return ErrGaps
+}
+
+// calendar puts the values into slots of local time.
+func (f *fit) calendar() calendar {
+	c := f.clock
+	perDay := c.slots(day)
+	cal := calendar{first: c.at(f.start) - int64(perDay), day: perDay} // room for clocks that are put back
+	cal.values = make([]float32, floorDiv(f.time(len(f.y))-f.start, c.slot)+1+2*int64(perDay))
+	for i := range cal.values {
+		cal.values[i] = nan32
+	}
+	for i, x := range f.x {
+		if t := f.time(i); f.phase(t) == 0 {
+			cal.values[c.at(t)-cal.first] = x
+		}
+	}
+	return cal
+}
+
+// chooseSeason takes the season with the smallest mean deviation, and expects by it.
+func (f *fit) chooseSeason() {
+	f.recent = newWindow(f.clock.slots(recent))
+	if f.fixed {
+		f.level = make([]float32, len(f.y)/f.stride+1)
+		return
+	}
+	cal := f.calendar()
+	best := math.Inf(1)
+	for _, s := range seasons {
+		level, w, err := f.expectBy(&cal, s)
+		if err < best || f.level == nil {
+			best, f.level, f.recent = err, level, w
+			f.profile = nil
+			if s.days > 0 {
+				f.profile = f.profileOf(&cal, s)
+			}
+		}
+	}
+}
+
+// expectBy is what a season would have expected of every slot, the window of recent values after the last one, and the
+// mean deviation; infinite if the season's past is not covered.
+func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, deviation float64) {
+	c := f.clock
+	w = newWindow(c.slots(recent))
+	level = make([]float32, 0, len(f.y)/f.stride+1)
+	from := len(f.y) - int(choosing/f.o.Step)
+	var sum float64
+	slots, known := 0, 0
+	for i, x := range f.x {
+		t := f.time(i)
+		if f.phase(t) != 0 {
+			continue
+		}
+		v, ok := cal.expected(s, c.at(t))
+		e := v + w.median()
+		if s.days > 0 && !ok {
+			e = nan32 // the season's first days tell nothing of how far values stray from it
+		}
+		level = append(level, e)
+		w.push(x - v)
+		if i < from || x != x {
+			continue
+		}
+		slots++
+		if d := abs32(x - e); d == d {
+			sum += float64(d)
+			known++
+		}
+	}
+	if s.days > 0 && (2*known < cal.day || 4*known < slots) {
+		return level, w, math.Inf(1)
+	}
+	return level, w, sum / float64(max(known, 1))
+}
+
+// profileOf is the season of the week after the window.
+func (f *fit) profileOf(cal *calendar, s season) []float32 {
+	c := f.clock
+	first := c.at(f.time(len(f.y)))
+	p := make([]float32, 7*cal.day)
+	for i := range p {
+		p[i], _ = cal.expected(s, first+int64(i))
+	}
+	return p
+}
+
+// replay runs the statistics over the window.
+func (f *fit) replay() {
+	warm := len(f.y) - int(warmUp/f.o.Step)
+	k := -1
+	for i, x := range f.x {
+		t := f.time(i)
+		ph := f.phase(t)
+		if ph == 0 {
+			k++
+		} else if i < warm || k < 0 {
+			continue
+		}
+		b := f.expected(k, ph)
+		if x != x && f.stride == 1 && f.possible(f.y[i]) { // carries the state, but is no sample
+			f.phases[ph].next(f.normalise(f.y[i]) - b)
+			continue
+		}
+		f.phases[ph].next(x - b)
+		var ft features
+		if f.uses[pattern] {
+			if x != x {
+				f.histories[ph].add(x)
+			} else {
+				ft = f.histories[ph].take(x)
+			}
+		}
+		if e := x - b; ph == 0 && e == e {
+			st := measure(f.phases[:1], e)
+			if !f.onSide(f.y[i] - (f.center + f.scale*float64(b))) {
+				st = stats{}
+			}
+			f.sample = append(f.sample, st)
+			f.when = append(f.when, t)
+			if f.uses[pattern] {
+				f.features = append(f.features, ft)
+			}
+		}
+	}
+}
+
+// expected is what was normal at a phase of the k-th slot.
+func (f *fit) expected(k, ph int) float32 {
+	b := f.level[k]
+	if ph > 0 && k+1 < len(f.level) {
+		b += (f.level[k+1] - b) * float32(ph) / float32(f.stride)
+	}
+	return b
+}
+
+// plant grows the forest, half on even and half on odd days, and scores each day by the half that has not seen it.
+func (f *fit) plant() {
+	if !f.uses[pattern] {
+		return
+	}
+	sizes := make([]float32, len(f.sample))
+	for i := range f.sample {
+		sizes[i] = f.sample[i][size]
+	}
+	slices.Sort(sizes)
+	limit := quantile(sizes, 1-f.o.Contamination)
+	var days [2][]features
+	half := func(i int) int { return int(floorDiv(f.when[i], day.Milliseconds()) & 1) }
+	for i, p := range f.features {
+		if f.sample[i][size] <= limit {
+			days[half(i)] = append(days[half(i)], p)
+		}
+	}
+	if len(days[0]) < 2 || len(days[1]) < 2 {
+		all := append(days[0], days[1]...)
+		days[0], days[1] = all, all
+	}
+	r := random(f.o.Seed)
+	trees := max(f.o.Trees/2, 1)
+	f.forest.grow(days[0], trees, f.o.Subsample, &r)
+	f.forest.grow(days[1], trees, f.o.Subsample, &r)
+	for i := range f.features {
+		from := trees * (1 - half(i))
+		if f.sample[i] == (stats{}) { // did not count
+			continue
+		}
+		f.sample[i][pattern] = f.forest.score(&f.features[i], from, from+trees)
+	}
+}
+
+// calibrate fits the tails, without what they show to be incidents. The first tails know the incidents too, so the strangest steps are left out
+// once, whatever they are; after that only what is far rarer than the window is long.
+func (f *fit) calibrate() {
+	n := len(f.sample)
+	out, before := make([]bool, n), make([]bool, n)
+	strange := make([]float64, n)
+	news := f.newIncident(strange)
+	copy(out, news)
+	f.fitTails(out, strange)
+	sorted := slices.Sorted(slices.Values(strange))
+	first := sorted[n-1-int(incidentFirst*float64(n))]
+	for i, s := range strange {
+		out[i] = s > first
+	}
+	limit := math.Log(incidentRarer * float64(n))
+	for range incidentRuns {
+		f.fitTails(out, strange)
+		copy(before, out)
+		copy(out, news)
+		left := 0
+		for i, s := range strange {
+			if f.combined.strangeness(float32(s)) <= limit {
+				continue
+			}
+			for j := max(0, i-incidentEdge); j <= min(i+incidentEdge, n-1); j++ {
+				if !out[j] {
+					out[j] = true
+					left++
+				}
+			}
+		}
+		if float64(left) > incidentMost*float64(n) {
+			copy(out, news)
+			break
+		}
+		if slices.Equal(out, before) {
+			return
+		}
+	}
+	f.fitTails(out, strange)
+}
+
+// newIncident tells which steps of the last day are strange by what the days before them know. They may be the beginning of an incident that goes on,
+// and are not learned before they are a day old; what lasts is.
+func (f *fit) newIncident(strange []float64) []bool {
+	out := make([]bool, len(f.sample))
+	begin, _ := slices.BinarySearch(f.when, f.time(len(f.y))-day.Milliseconds())
+	if begin < len(f.sample)/2 {
+		return out
+	}
+	for i := begin; i < len(out); i++ {
+		out[i] = true
+	}
+	f.fitTails(out, strange)
+	limit := (5*incidentNew - f.slotUnits()) * math.Ln10
+	for i := begin; i < len(out); i++ {
+		out[i] = f.combined.strangeness(float32(strange[i])) > limit
+	}
+	return out
+}
+
+// fitTails fits the tails of the statistics, then that of their mean, which it returns in strange.
+func (f *fit) fitTails(left []bool, strange []float64) {
+	v := make([]float32, 0, len(f.sample))
+	for s, used := range f.uses {
+		if !used && s != size { // the band needs the size
+			continue
+		}
+		v = v[:0]
+		for i := range f.sample {
+			if !left[i] {
+				v = append(v, f.sample[i][s])
+			}
+		}
+		slices.Sort(v)
+		f.tails[s] = fitTail(v)
+	}
+	v = v[:0]
+	for i := range f.sample {
+		strange[i], _ = f.combine(&f.sample[i])
+		if !left[i] {
+			v = append(v, float32(strange[i]))
+		}
+	}
+	slices.Sort(v)
+	f.combined = fitTail(v)
+}
+
+// forecast sets where the profile begins.
+func (f *fit) forecast() {
+	f.first = f.clock.at(f.now)
+}

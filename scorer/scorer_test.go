@@ -1,0 +1,303 @@
+package scorer_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+)
+
+var nan = math.NaN()
+
+// noisy is a daily season with noise, two weeks at 5 minutes and a week more.
+func noisy(seed uint64) []float64 {
+	r := rand.New(rand.NewPCG(seed, 2))
+	y := make([]float64, 21*288)
+	for i := range y {
+		y[i] = 100 + 20*math.Sin(2*math.Pi*float64(i)/288) + r.NormFloat64()
+	}
+	return y
+}
+
+const fitted = 14 * 288
+
+func options() scorer.Options {
+	return scorer.Options{Step: 5 * time.Minute, Contamination: 0.05, Seed: 7}
+}
+
+func fit(t testing.TB, o scorer.Options, y []float64) *scorer.Model {
+	t.Helper()
+	m, err := scorer.Fit(o, 0, y, nil)
+	require.NoError(t, err)
+	return m
+}
+
+// scores are those of the values after the fit.
+func scores(t testing.TB, o scorer.Options, y []float64) []scorer.Score {
+	t.Helper()
+	m := fit(t, o, y[:fitted])
+	var all []scorer.Score
+	for _, v := range y[fitted:] {
+		all = append(all, m.Score(v, true))
+	}
+	return all
+}
+
+func TestStrangeThingsScoreHighAtOnce(t *testing.T) {
+	for _, model := range []string{"auto", "seasonal", "isolation_forest", "mad", "zscore"} {
+		for _, tc := range []struct {
+			name   string
+			change func(v float64) float64
+		}{
+			{"spike", func(v float64) float64 { return v + 60 }},
+			{"drop to zero", func(float64) float64 { return 0 }},
+		} {
+			t.Run(model+" "+tc.name, func(t *testing.T) {
+				o := options()
+				o.Model = model
+				o.ExplainThreshold = 0.6
+				y := noisy(1)[:fitted+100]
+				m := fit(t, o, y[:fitted])
+				for _, v := range y[fitted:] {
+					s := m.Score(v, true)
+					require.Less(t, s.Value, 0.8)
+					require.True(t, s.Lower <= s.Expected && s.Expected <= s.Upper)
+				}
+				s := m.Score(tc.change(y[len(y)-1]), true)
+				if model == "isolation_forest" {
+					require.Greater(t, s.Value, 0.4, "a forest alone does not know how far away a value is")
+					return
+				}
+				require.Greater(t, s.Value, 0.8)
+				sum := 0.0
+				for _, c := range s.Contributions {
+					sum += c.Share
+				}
+				require.InDelta(t, 1, sum, 1e-6)
+			})
+		}
+	}
+}
+
+func TestTheFutureChangesNothing(t *testing.T) {
+	y := noisy(2)
+	whole := scores(t, options(), y)
+	for _, cut := range []int{1, 100, 777} {
+		other := append([]float64(nil), y...)
+		for i := fitted + cut; i < len(other); i++ {
+			other[i] *= 3
+		}
+		for i, s := range scores(t, options(), other)[:cut] {
+			require.Equal(t, math.Float64bits(whole[i].Value), math.Float64bits(s.Value))
+			require.Equal(t, math.Float64bits(whole[i].Expected), math.Float64bits(s.Expected))
+		}
+	}
+}
+
+func TestScoresDoNotDependOnUnitOrOffset(t *testing.T) {
+	y := noisy(3)
+	want := scores(t, options(), y)
+	for _, unit := range []struct{ scale, offset float64 }{{1024, 0}, {1.0 / 1024, 0}, {1, 4096}} {
+		other := make([]float64, len(y))
+		for i, v := range y {
+			other[i] = v*unit.scale + unit.offset
+		}
+		for i, s := range scores(t, options(), other) {
+			require.InDelta(t, want[i].Value, s.Value, 0.02)
+		}
+	}
+}
+
+func TestDirectionAndLeastDeviation(t *testing.T) {
+	y := noisy(4)
+	up, down := append([]float64(nil), y[:fitted+1]...), append([]float64(nil), y[:fitted+1]...)
+	up[fitted] += 40
+	down[fitted] -= 40
+	for _, tc := range []struct {
+		name     string
+		change   func(o *scorer.Options)
+		up, down bool
+	}{
+		{"both", func(*scorer.Options) {}, true, true},
+		{"above", func(o *scorer.Options) { o.Direction = "above" }, true, false},
+		{"below", func(o *scorer.Options) { o.Direction = "below" }, false, true},
+		{"too small", func(o *scorer.Options) { o.MinDeviation = 50 }, false, false},
+		{"large enough", func(o *scorer.Options) { o.MinDeviation = 30 }, true, true},
+		{"relatively too small", func(o *scorer.Options) { o.MinRelativeDeviation = 0.6 }, false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := options()
+			tc.change(&o)
+			require.Equal(t, tc.up, scores(t, o, up)[0].Value > 0.8)
+			require.Equal(t, tc.down, scores(t, o, down)[0].Value > 0.8)
+		})
+	}
+	o := options()
+	o.DataRange = [2]float64{0, 200}
+	require.InDelta(t, 1, scores(t, o, append(append([]float64(nil), y[:fitted]...), 201))[0].Value, 0.01, "impossible")
+}
+
+// A trouble that has begun before a fit is not learned by it; a level that stays is, within days.
+func TestUnmaskedTroubles(t *testing.T) {
+	y := noisy(5)
+	for i := fitted - 20; i < len(y); i++ {
+		y[i] += 60
+	}
+	all := scores(t, options(), y)
+	require.Greater(t, all[10].Value, 0.8, "still strange after a fit that saw its beginning")
+
+	end := fitted + 3*288
+	m := fit(t, options(), y[3*288:end])
+	strange := 0
+	for _, v := range y[end : end+288] {
+		if m.Score(v, true).Value > 0.8 {
+			strange++
+		}
+	}
+	require.Less(t, strange, 10, "learned after three days")
+}
+
+func TestEdges(t *testing.T) {
+	constant := make([]float64, fitted)
+	for _, model := range []string{"mad", "zscore"} {
+		_, err := scorer.Fit(scorer.Options{Model: model, Step: 5 * time.Minute}, 0, constant, nil)
+		require.ErrorIs(t, err, scorer.ErrConstant)
+	}
+	m := fit(t, options(), constant)
+	require.InDelta(t, 0, m.Score(0, true).Value, 0)
+	require.Greater(t, m.Score(50, true).Value, 0.6, "all zero, and wakes up")
+	require.Greater(t, m.Score(50, true).Value, 0.7)
+	require.InDelta(t, 0, m.Score(0, true).Value, 0)
+
+	for _, missing := range []float64{nan, math.Inf(1), math.Inf(-1)} {
+		m := fit(t, options(), noisy(6)[:fitted])
+		require.True(t, math.IsNaN(m.Score(missing, true).Value))
+		require.Less(t, m.Score(noisy(6)[fitted+1], true).Value, 0.8)
+	}
+	flat := noisy(7)
+	for i := fitted; i < len(flat); i++ {
+		flat[i] = 100
+	}
+	for _, s := range scores(t, options(), flat) {
+		require.False(t, math.IsNaN(s.Value))
+	}
+
+	_, err := scorer.Fit(options(), 0, nil, nil)
+	require.ErrorIs(t, err, scorer.ErrShortHistory)
+	_, err = scorer.Fit(options(), 0, []float64{1, 2, 3}, nil)
+	require.ErrorIs(t, err, scorer.ErrShortHistory)
+	_, err = scorer.Fit(options(), 0, noisy(1)[:24], nil)
+	require.ErrorIs(t, err, scorer.ErrShortHistory, "two hours")
+	gaps := make([]float64, fitted)
+	for i := range gaps {
+		gaps[i] = nan
+	}
+	_, err = scorer.Fit(options(), 0, gaps, nil)
+	require.ErrorIs(t, err, scorer.ErrGaps)
+	_, err = scorer.Fit(options(), 0, gaps, make([]bool, 3))
+	require.Error(t, err)
+	for _, change := range []func(o *scorer.Options){
+		func(o *scorer.Options) { o.Model = "prophet" },
+		func(o *scorer.Options) { o.Direction = "up" },
+		func(o *scorer.Options) { o.Step = 0 },
+		func(o *scorer.Options) { o.Contamination = nan },
+		func(o *scorer.Options) { o.DataRange = [2]float64{1, 0} },
+	} {
+		o := options()
+		change(&o)
+		_, err := scorer.Fit(o, 0, noisy(1), nil)
+		require.Error(t, err)
+	}
+}
+
+func TestOnset(t *testing.T) {
+	o := scorer.NewOnset(5 * time.Minute)
+	require.InDelta(t, 0.9, o.Next(0.9), 1e-12, "the first of its day")
+	require.InDelta(t, 0.9, o.Next(0.9), 1e-12, "an alert may want two in a row")
+	last := 0.9
+	for range 50 {
+		v := o.Next(0.9)
+		require.Less(t, v, last)
+		last = v
+	}
+	for range 288 {
+		require.InDelta(t, 0, o.Next(0), 1e-12)
+	}
+	require.InDelta(t, 0.9, o.Next(0.9), 0.13, "a day later it is all but news again")
+	for range 290 {
+		o.Next(0)
+	}
+	require.InDelta(t, 0.9, o.Next(0.9), 1e-12, "and then quite")
+	require.True(t, math.IsNaN(o.Next(nan)))
+}
+
+func FuzzFit(f *testing.F) {
+	f.Add(uint64(1), 300, 0.1, uint8(0))
+	f.Fuzz(func(t *testing.T, seed uint64, n int, odd float64, model uint8) {
+		n = int(uint(n) % 1500)
+		r := rand.New(rand.NewPCG(seed, 1))
+		y := make([]float64, n)
+		for i := range y {
+			switch r.IntN(20) {
+			case 0:
+				y[i] = odd
+			case 1:
+				y[i] = nan
+			default:
+				y[i] = r.NormFloat64()
+			}
+		}
+		o := options()
+		o.Model = []string{"auto", "seasonal", "isolation_forest", "mad", "zscore"}[model%5]
+		m, err := scorer.Fit(o, 0, y, nil)
+		if err != nil {
+			return
+		}
+		for _, v := range []float64{0, odd, nan, math.MaxFloat64, -math.MaxFloat64, math.Inf(1)} {
+			s := m.Score(v, true)
+			if !math.IsNaN(s.Value) && !(s.Value >= 0 && s.Value <= 1) {
+				t.Fatalf("score %v of %v", s.Value, v)
+			}
+		}
+	})
+}
+
+func BenchmarkFit(b *testing.B) {
+	for _, n := range []int{2016, 20160} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			y := make([]float64, n)
+			r := rand.New(rand.NewPCG(1, 2))
+			for i := range y {
+				y[i] = math.Sin(2*math.Pi*float64(i)/288) + 0.1*r.NormFloat64()
+			}
+			o := options()
+			if n > 10000 {
+				o.Step = time.Minute
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				fit(b, o, y)
+			}
+		})
+	}
+}
+
+func BenchmarkScore(b *testing.B) {
+	for _, model := range []string{"auto", "seasonal", "mad"} {
+		b.Run(model, func(b *testing.B) {
+			o := options()
+			o.Model, o.ExplainThreshold = model, 2
+			y := noisy(1)
+			m := fit(b, o, y[:fitted])
+			b.ReportAllocs()
+			for i := range b.N {
+				m.Score(y[fitted+i%288], true)
+			}
+		})
+	}
+}

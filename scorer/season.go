@@ -1,0 +1,102 @@
+package scorer
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	day = 24 * time.Hour
+	// coarse is the resolution of what is remembered at finer steps: most of the history is known at no other.
+	coarse = 5 * time.Minute
+	// recent is how far back the recent level looks; its median follows a lasting change after half of it.
+	recent = 16 * time.Hour
+)
+
+// stride is the number of steps in a slot: 1, or as many as make 5 minutes.
+func stride(step time.Duration) int {
+	if step >= coarse {
+		return 1
+	}
+	return int((coarse + step/2) / step)
+}
+
+// clock turns instants into slots of local time.
+type clock struct {
+	loc    *time.Location
+	slot   int64 // ms
+	offset int64 // ms, of the local time
+	until  int64 // ms, when the offset may change
+}
+
+func newClock(o Options) clock {
+	slot := o.Step * time.Duration(stride(o.Step))
+	return clock{loc: o.Location, slot: slot.Milliseconds(), until: math.MinInt64}
+}
+
+// at returns the slot of local time in which t (ms) lies. Times must not go back.
+func (c *clock) at(t int64) int64 {
+	if t >= c.until {
+		u := time.UnixMilli(t).In(c.loc)
+		_, off := u.Zone()
+		c.offset = int64(off) * 1000
+		c.until = math.MaxInt64
+		if _, end := u.ZoneBounds(); !end.IsZero() {
+			c.until = end.UnixMilli()
+		}
+	}
+	return floorDiv(t+c.offset, c.slot)
+}
+
+// slots is the number of slots in d, at least one.
+func (c *clock) slots(d time.Duration) int {
+	return int(max(1, (d.Milliseconds()+c.slot/2)/c.slot))
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// A season is a way of expecting a value from those at the same time of earlier days or weeks.
+type season struct {
+	days  int // period; 0 = no season
+	count int // how many periods back
+	least int // how many of these must be known
+}
+
+// seasons are tried from the plainest on.
+var seasons = [...]season{{}, {days: 1, count: 7, least: 2}, {days: 7, count: 1, least: 1}, {days: 7, count: 4, least: 2}}
+
+// calendar holds the values of the window by slot of local time.
+type calendar struct {
+	first   int64 // slot of values[0]
+	values  []float32
+	day     int // slots
+	scratch [7]float32
+}
+
+func (c *calendar) at(slot int64) float32 {
+	if i := slot - c.first; i >= 0 && i < int64(len(c.values)) {
+		return c.values[i]
+	}
+	return nan32
+}
+
+// expected is the median of the values at the same time of earlier periods. Where too few are known it is 0, the centre of
+// the values, and known is false.
+func (c *calendar) expected(s season, slot int64) (v float32, known bool) {
+	v32 := c.scratch[:0]
+	for k := 1; k <= s.count; k++ {
+		if x := c.at(slot - int64(k*s.days*c.day)); x == x {
+			v32 = append(v32, x)
+		}
+	}
+	if len(v32) == 0 || len(v32) < s.least {
+		return 0, false
+	}
+	return median(v32), true
+}

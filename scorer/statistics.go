@@ -1,0 +1,67 @@
+package scorer
+
+import "math"
+
+// The statistics of a step, each with a tail of its own.
+const (
+	size       = iota // distance from the expected value
+	trend             // exponentially weighted mean of the deviations
+	volatility        // exponentially weighted deviation of their changes
+	pattern           // how isolated the features are in the forest
+	statistics
+)
+
+var featureNames = [statistics]string{"level", "trend", "volatility", "pattern"}
+
+type stats [statistics]float32
+
+const (
+	trendHalfLife      = 3 // slots
+	volatilityHalfLife = 5 // slots
+)
+
+var (
+	trendGain      = 1 - math.Exp2(-1.0/trendHalfLife)
+	volatilityGain = 1 - math.Exp2(-1.0/volatilityHalfLife)
+)
+
+// phase is the state behind trend and volatility. At steps under 5 minutes every position within the 5 minutes has one, so
+// that each sees a 5-minute series: the older history is known at no finer resolution.
+type phase struct {
+	mean     float64 // of the deviations
+	variance float64 // of their changes
+	last     float32 // deviation of the slot before; NaN if unknown
+}
+
+func newPhases(n int) []phase {
+	p := make([]phase, n)
+	for i := range p {
+		p[i].last = nan32
+	}
+	return p
+}
+
+// next takes the deviation of the next slot; NaN keeps the state but for the change.
+func (p *phase) next(e float32) {
+	if e == e {
+		p.mean += trendGain * (float64(e) - p.mean)
+		if c := float64(e - p.last); c == c {
+			p.variance += volatilityGain * (c*c - p.variance)
+		}
+	}
+	p.last = e
+}
+
+// measure returns the statistics after the deviation e, but for the pattern. Over the phases the mean is taken, lest the
+// score of a minute forgets what the minute before it saw.
+func measure(phases []phase, e float32) stats {
+	var mean, variance float64
+	for i := range phases {
+		mean += phases[i].mean
+		variance += phases[i].variance
+	}
+	n := float64(len(phases))
+	return stats{size: abs32(e), trend: float32(math.Abs(mean / n)), volatility: float32(math.Sqrt(variance / n))}
+}
+
+func abs32(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
