@@ -1,0 +1,127 @@
+package forecaster
+
+import (
+	"math"
+	"time"
+)
+
+// A unit maps the values of a series to numbers around 0 within about [-1, 1], in which single precision is enough
+// for what models keep, and every model is equivariant to shift and scale.
+type unit struct{ center, scale float64 }
+
+func (u unit) in(y float64) float64  { return (y - u.center) / u.scale }
+func (u unit) out(x float64) float64 { return x*u.scale + u.center }
+
+// A window is what a model is fitted on: values in its unit without gaps, from the first to the last observed one.
+type window struct {
+	clock           clock
+	unit            unit
+	y               []float64
+	ok              []bool  // observed and to be learned from: an origin or a target of the backtest
+	day             int     // steps of a day, at least 1
+	minutes         float64 // of a step
+	lowest, highest float64 // of the observed values, in the unit of the series
+	constant        bool
+}
+
+// newWindow prepares y for fitting; trailing is the number of steps without a value at its end.
+func newWindow(o *Options, start int64, y []float64, learn []bool) (w *window, trailing int, err error) {
+	first, last := -1, -1
+	lowest, highest := math.Inf(1), math.Inf(-1)
+	for i, v := range y {
+		if !finite(v) {
+			continue
+		}
+		if first < 0 {
+			first = i
+		}
+		last = i
+		lowest, highest = min(lowest, v), max(highest, v)
+	}
+	if first < 0 {
+		return nil, 0, ErrNoValues
+	}
+	trailing = len(y) - 1 - last
+	step := o.Step.Milliseconds()
+	w = &window{
+		clock:   newClock(o.Location, start+int64(first)*step, step),
+		y:       make([]float64, last-first+1),
+		ok:      make([]bool, last-first+1),
+		day:     max(1, int(math.Round(float64(24*time.Hour)/float64(o.Step)))),
+		minutes: o.Step.Minutes(),
+		lowest:  lowest, highest: highest,
+	}
+	// Halves, so that the range of huge values does not overflow.
+	w.unit = unit{center: lowest/2 + highest/2, scale: highest/2 - lowest/2}
+	if w.unit.scale <= 1e-12*max(math.Abs(lowest), math.Abs(highest)) {
+		w.constant, w.unit = true, unit{scale: 1}
+	}
+	for i := range w.y {
+		v := y[first+i]
+		if !finite(v) {
+			w.y[i] = math.NaN()
+			continue
+		}
+		w.ok[i] = learn == nil || learn[first+i]
+		w.y[i] = w.unit.in(v)
+	}
+	w.fillGaps()
+	return w, trailing, nil
+}
+
+// fillGaps interpolates gaps of up to an hour, and fills longer ones with the day before, moved to meet both ends.
+func (w *window) fillGaps() {
+	for i := 1; i < len(w.y); i++ {
+		if !math.IsNaN(w.y[i]) {
+			continue
+		}
+		end := i
+		for math.IsNaN(w.y[end]) {
+			end++
+		}
+		gap := end - i + 1
+		a, b := w.y[i-1], w.y[end]
+		before := i-1-w.day >= 0 && float64(gap)*w.minutes > 60
+		if before {
+			a, b = a-w.y[i-1-w.day], b-w.y[min(end-w.day, i-1)]
+		}
+		for k := i; k < end; k++ {
+			x := float64(k-i+1) / float64(gap)
+			w.y[k] = a + x*(b-a)
+			if before {
+				w.y[k] += w.y[k-w.day]
+			}
+		}
+		i = end
+	}
+}
+
+// huge values would overflow when ranges and squares are formed: they count as none, as do NaN and infinities.
+const huge = 1e300
+
+func finite(v float64) bool { return math.Abs(v) <= huge }
+
+// limits are where forecasts have to stay.
+type limits struct {
+	data            [2]float64 // what values can be at all
+	lowest, highest float64    // ever seen
+}
+
+// clamp keeps y where values can be at all, and at 0 or above if none below was ever seen.
+func (l *limits) clamp(y float64) float64 {
+	if l.lowest >= 0 {
+		y = max(y, 0)
+	}
+	return min(max(y, l.data[0]), l.data[1])
+}
+
+// near is where central forecasts have to stay: within the range seen so far, and as much again beyond its ends.
+func (l *limits) near() (low, high float64) {
+	span := l.highest - l.lowest
+	return l.clamp(l.lowest - span), l.clamp(l.highest + span)
+}
+
+// see takes in a value of the series.
+func (l *limits) see(y float64) {
+	l.lowest, l.highest = min(l.lowest, y), max(l.highest, y)
+}
