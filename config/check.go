@@ -182,6 +182,10 @@ func describe(t reflect.Type) string {
 		return "a duration such as 5m"
 	case reflect.TypeFor[Bound]():
 		return "a number or {expr: ..., on: [...]}"
+	case reflect.TypeFor[Capacity]():
+		return "a number or {utilization: ..., target: ..., replicas: ...}"
+	case reflect.TypeFor[Horizon]():
+		return "a duration such as 15m or {startup: ...}"
 	case reflect.TypeFor[Expr](), reflect.TypeFor[commoncfg.URL](), reflect.TypeFor[commoncfg.TLSVersion]():
 		return "a string"
 	}

@@ -140,8 +140,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, config.Scaler{
 		Name:                   "plain",
 		Load:                   expr(t, "up"),
-		CapacityPerReplica:     1,
-		Horizon:                duration(20 * time.Minute), // 15m, rounded up to steps
+		CapacityPerReplica:     config.Capacity{Value: 1},
+		Horizon:                config.Horizon{Duration: duration(20 * time.Minute)}, // 15m, rounded up to steps
 		Probability:            0.9,
 		MaxError:               1,
 		MinReplicas:            1,
@@ -155,6 +155,8 @@ func TestDefaults(t *testing.T) {
 		SeriesLimit:            2000,
 		Timezone:               "UTC",
 	}, c.Scalers[0])
+	require.Equal(t, config.Capacity{Utilization: expr(t, "up"), Target: 0.7, Replicas: expr(t, "up")}, c.Scalers[1].CapacityPerReplica)
+	require.Equal(t, config.Horizon{Startup: expr(t, "up"), Duration: duration(20 * time.Minute)}, c.Scalers[1].Horizon)
 }
 
 func TestEveryKey(t *testing.T) {
@@ -210,24 +212,40 @@ func TestEveryKey(t *testing.T) {
 	require.Equal(t, config.Scaler{
 		Name:                   "checkout",
 		Load:                   expr(t, `sum by (service) (rate(http_requests_total{job="checkout"}[5m]))`),
-		CapacityPerReplica:     100,
+		CapacityPerReplica:     config.Capacity{Value: 100},
 		By:                     []string{"service"},
-		Horizon:                duration(20 * time.Minute),
+		Horizon:                config.Horizon{Duration: duration(20 * time.Minute)},
 		Probability:            0.75, // of cost 3 and 1
 		MaxError:               1.2,
 		MinReplicas:            0,
 		MaxReplicas:            20,
 		ScaleDownStabilization: duration(15 * time.Minute),
-		Step:                   duration(10 * time.Minute),
-		QueryOffset:            duration(15 * time.Second),
-		History:                duration(21 * 24 * time.Hour),
-		MinHistory:             duration(3 * 24 * time.Hour),
-		RefitInterval:          duration(24 * time.Hour),
-		SeriesLimit:            10,
-		Timezone:               "America/New_York",
-		Labels:                 map[string]string{"namespace": "shop", "deployment": "checkout"},
+		CostPerReplicaHour:     0.05,
+		Resources: &config.Resources{
+			CPU:    expr(t, "sum by (container) (rate(container_cpu_usage_seconds_total[5m]))"),
+			Memory: expr(t, "max by (container) (container_memory_working_set_bytes)"),
+			OOM:    expr(t, "sum by (container) (increase(container_oom_events_total[5m]))"),
+		},
+		Step:          duration(10 * time.Minute),
+		QueryOffset:   duration(15 * time.Second),
+		History:       duration(21 * 24 * time.Hour),
+		MinHistory:    duration(3 * 24 * time.Hour),
+		RefitInterval: duration(24 * time.Hour),
+		SeriesLimit:   10,
+		Timezone:      "America/New_York",
+		Labels:        map[string]string{"namespace": "shop", "deployment": "checkout"},
 	}, c.Scalers[0])
 	require.Equal(t, "America/New_York", c.Scalers[0].Location().String())
+	require.False(t, c.Scalers[0].CapacityPerReplica.Learned())
+
+	require.True(t, c.Scalers[1].CapacityPerReplica.Learned())
+	require.Equal(t, config.Capacity{
+		Utilization: expr(t, "avg by (service) (cpu_utilization)"), Target: 0.6, Replicas: expr(t, "count by (service) (up)"),
+	}, c.Scalers[1].CapacityPerReplica)
+	require.Equal(t, config.Horizon{Startup: expr(t, "startup_seconds"), Duration: duration(15 * time.Minute)}, c.Scalers[1].Horizon)
+
+	require.True(t, c.Scalers[2].Load.IsZero())
+	require.Equal(t, &config.Resources{CPU: expr(t, "container_cpu_usage")}, c.Scalers[2].Resources)
 }
 
 func TestRemoteRead(t *testing.T) {

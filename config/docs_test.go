@@ -69,6 +69,9 @@ func TestDocumentedKeys(t *testing.T) {
 		"bounds":        config.Bounds{},
 		"side":          config.Side{},
 		"scaler":        config.Scaler{},
+		"capacity":      config.Capacity{},
+		"startup":       config.Horizon{},
+		"resources":     config.Resources{},
 		"cost": struct {
 			Under float64 `yaml:"under"`
 			Over  float64 `yaml:"over"`
@@ -105,7 +108,9 @@ func TestDocumentedDefaults(t *testing.T) {
 	c, err := config.Load([]byte(`
 remote_read: [{url: 'http://localhost:9090/api/v1/read', authorization: {}}]
 detectors: [{name: x, expr: up}]
-scalers: [{name: x, load: up, capacity_per_replica: 1, max_replicas: 1}]
+scalers:
+  - {name: x, load: up, capacity_per_replica: 1, max_replicas: 1}
+  - {name: y, load: up, capacity_per_replica: {utilization: up, replicas: up}, max_replicas: 1}
 `), "config.yml")
 	require.NoError(t, err)
 	var tree struct {
@@ -125,6 +130,7 @@ scalers: [{name: x, load: up, capacity_per_replica: 1, max_replicas: 1}]
 		"scorer":        tree.Detectors[0]["scorer"],
 		"forecaster":    tree.Detectors[0]["forecaster"],
 		"scaler":        tree.Scalers[0],
+		"capacity":      tree.Scalers[1]["capacity_per_replica"],
 	} {
 		compared := 0
 		for _, m := range documented.FindAllStringSubmatch(page[heading][0], -1) {

@@ -36,6 +36,9 @@ func ParseExpr(text string) (Expr, error) {
 // String is the expression as it was written.
 func (e Expr) String() string { return e.text }
 
+// IsZero says whether it is no expression.
+func (e Expr) IsZero() bool { return e == Expr{} }
+
 // Parsed returns a fresh syntax tree, which the caller may change; nil for the
 // zero Expr.
 func (e Expr) Parsed() parser.Expr {

@@ -7,20 +7,24 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Scaler says how a load becomes a number of replicas. What global sets for all
-// is resolved, as in a Detector.
+// Scaler says how a load becomes a number of replicas, and usage becomes requests.
+// It has a load, resources, or both. What global sets for all is resolved, as in a
+// Detector.
 type Scaler struct {
 	Name               string   `yaml:"name"`
-	Load               Expr     `yaml:"load"`
-	CapacityPerReplica float64  `yaml:"capacity_per_replica"` // in the unit of the load
-	By                 []string `yaml:"by,omitempty,flow"`    // labels that make several recommendations of one scaler
+	Load               Expr     `yaml:"load,omitempty"`
+	CapacityPerReplica Capacity `yaml:"capacity_per_replica,omitempty"` // in the unit of the load
+	By                 []string `yaml:"by,omitempty,flow"`              // labels that make several recommendations of one scaler
 
-	Horizon                model.Duration `yaml:"horizon"`     // a multiple of the step
-	Probability            float64        `yaml:"probability"` // with which the load stays within what is recommended
+	Horizon                Horizon        `yaml:"horizon,omitempty"`
+	Probability            float64        `yaml:"probability"` // with which load and usage stay within what is recommended
 	MaxError               float64        `yaml:"max_error"`   // of the forecasts, relative to seasonal-naive
 	MinReplicas            int            `yaml:"min_replicas"`
 	MaxReplicas            int            `yaml:"max_replicas"`
 	ScaleDownStabilization model.Duration `yaml:"scale_down_stabilization"`
+	CostPerReplicaHour     float64        `yaml:"cost_per_replica_hour"` // 0: unknown
+
+	Resources *Resources `yaml:"resources,omitempty"`
 
 	Step          model.Duration `yaml:"step"`
 	QueryOffset   model.Duration `yaml:"query_offset"`
@@ -31,6 +35,18 @@ type Scaler struct {
 
 	Timezone string            `yaml:"timezone"`
 	Labels   map[string]string `yaml:"labels,omitempty"`
+}
+
+// Resources are what containers use. Each series of CPU and Memory gets a request.
+type Resources struct {
+	CPU    Expr `yaml:"cpu,omitempty"`    // cores
+	Memory Expr `yaml:"memory,omitempty"` // bytes
+	OOM    Expr `yaml:"oom,omitempty"`    // over 0 where memory ran out
+}
+
+func (r *Resources) check(s *section) {
+	s.require(!r.CPU.IsZero() || !r.Memory.IsZero(), "resources", "cpu or memory is missing")
+	s.require(r.OOM.IsZero() || !r.Memory.IsZero(), "resources.oom", "is of no use without memory")
 }
 
 // Location is the zone whose wall clock the seasons follow.
@@ -101,15 +117,23 @@ func (e *scalerEntry) resolveCost(s *section) {
 }
 
 func (sc *Scaler) check(s *section) {
-	s.require(sc.Load != Expr{}, "load", "is missing")
-	if s.lines["capacity_per_replica"] == 0 {
-		s.errorf("capacity_per_replica", "is missing")
-	} else {
-		s.require(sc.CapacityPerReplica > 0 && !math.IsInf(sc.CapacityPerReplica, 1),
-			"capacity_per_replica", "%v is not positive and finite", sc.CapacityPerReplica)
-	}
-	checkLabelNames(s, "by", sc.By)
 	checkShare(s, "probability", sc.Probability)
+	checkTimezone(s, sc.Timezone)
+	checkResultLabels(s, sc.Labels)
+	g := sc.inherited()
+	stepped := g.checkInherited(s)
+
+	if sc.Resources != nil {
+		sc.Resources.check(s)
+		if sc.Load.IsZero() { // what belongs to a load is of no use, whatever it is
+			sc.CapacityPerReplica, sc.By, sc.Horizon, sc.MaxError = Capacity{}, nil, Horizon{}, 0
+			sc.MinReplicas, sc.MaxReplicas, sc.ScaleDownStabilization, sc.CostPerReplicaHour = 0, 0, 0, 0
+			return
+		}
+	}
+	s.require(!sc.Load.IsZero(), "load", "is missing")
+	sc.CapacityPerReplica.check(s)
+	checkLabelNames(s, "by", sc.By)
 	s.require(sc.MaxError > 0, "max_error", "%v is not positive", sc.MaxError)
 	s.require(sc.MinReplicas >= 0, "min_replicas", "%d is negative", sc.MinReplicas)
 	if s.lines["max_replicas"] == 0 {
@@ -118,16 +142,9 @@ func (sc *Scaler) check(s *section) {
 		s.require(sc.MaxReplicas >= 1, "max_replicas", "%d is not positive", sc.MaxReplicas)
 		s.requireOrder(sc.MinReplicas <= sc.MaxReplicas, "min_replicas", sc.MinReplicas, "max_replicas", sc.MaxReplicas)
 	}
-	checkTimezone(s, sc.Timezone)
-	checkResultLabels(s, sc.Labels)
-
-	g := sc.inherited()
-	if !g.checkInherited(s) {
-		return
+	s.require(sc.CostPerReplicaHour >= 0 && !math.IsInf(sc.CostPerReplicaHour, 1), "cost_per_replica_hour",
+		"%v is not a finite number of at least 0", sc.CostPerReplicaHour)
+	if stepped {
+		sc.Horizon.check(s, g)
 	}
-	if s.lines["horizon"] == 0 { // 15m, or the next multiple of the step
-		steps := (model.Duration(15*time.Minute) + g.Step - 1) / g.Step
-		sc.Horizon = steps * g.Step
-	}
-	g.checkHorizon(s, "horizon", sc.Horizon)
 }

@@ -32,6 +32,12 @@ func (s *section) value(key string) *yaml.Node {
 	return nil
 }
 
+// isMapping says whether key is set to a mapping.
+func (s *section) isMapping(key string) bool {
+	n := s.value(key)
+	return n != nil && resolve(n).Kind == yaml.MappingNode
+}
+
 // list are the entries of the list at key. Those of a kind ("detector") are
 // titled by their names.
 func (s *section) list(key, kind string) []*section {

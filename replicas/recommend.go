@@ -1,4 +1,5 @@
-// Package replicas turns a load, its forecast and what a replica can carry into a number of replicas.
+// Package replicas turns a load, its forecast and what a replica can carry into a number of replicas, says what following that number would have
+// meant, and turns the usage of containers into resource requests.
 package replicas
 
 import (
@@ -17,15 +18,14 @@ const (
 	Current       Source = "current"       // the load now
 	Min           Source = "min"           // Options.Min
 	Max           Source = "max"           // Options.Max
-	Stabilization Source = "stabilization" // a larger number within the stabilization window
+	Stabilization Source = "stabilization" // a larger number that was wanted before
 )
 
 // Options of a workload.
 type Options struct {
 	Step          time.Duration // between two observations
-	Capacity      float64       // load that one replica carries, in the unit of the load
 	Min, Max      int           // bounds of the recommendation
-	Horizon       int           // steps ahead that the forecasts are made for
+	Horizon       int           // the longest horizon that an Observation may have, in steps
 	MaxError      float64       // error relative to the seasonal naive from which forecasts are not trusted
 	Stabilization time.Duration // how long a larger number holds a smaller one back
 }
@@ -34,8 +34,6 @@ func (o Options) validate() error {
 	switch {
 	case o.Step <= 0:
 		return errors.New("step must be positive")
-	case !(o.Capacity > 0) || math.IsInf(o.Capacity, 0):
-		return fmt.Errorf("capacity %v must be positive", o.Capacity)
 	case o.Min < 0 || o.Max < o.Min:
 		return fmt.Errorf("replicas from %d to %d are no range", o.Min, o.Max)
 	case o.Horizon < 1:
@@ -48,53 +46,45 @@ func (o Options) validate() error {
 	return nil
 }
 
-// Input is what is known of a workload at one step.
-type Input struct {
-	Load     float64 // now
-	Forecast float64 // upper quantile of the load's maximum over the horizon; NaN if there is none to be trusted
-	Recent   int     // largest number wanted within the stabilization window before now
-}
-
-// Recommendation is a number of replicas and why.
+// Recommendation is a number of replicas and what decided it.
 type Recommendation struct {
-	Replicas int    // to run
-	Wanted   int    // the same before stabilization: what later steps compare with
-	Source   Source // what decided Replicas
+	Replicas int
+	Source   Source
 }
 
-// Recommend returns the replicas that carry the load now and the load forecast over the horizon: clamp(max(predictive, reactive)). A number
-// is lowered only once nothing within the stabilization window has asked for more, as the Kubernetes HPA does it. ok is false if the load is
-// unknown: then nothing is recommended.
-func Recommend(o Options, in Input) (r Recommendation, ok bool) {
-	if math.IsNaN(in.Load) || math.IsInf(in.Load, 0) {
-		return r, false
+// want returns the replicas that carry the load now and the load forecast over the horizon: clamp(max(predictive, reactive)). forecast is NaN
+// if there is none to be trusted.
+func (o Options) want(load, forecast, capacity float64) Recommendation {
+	r := Recommendation{carry(load, capacity, o.Max), Current}
+	if n := carry(forecast, capacity, o.Max); n > r.Replicas {
+		r = Recommendation{n, Forecast}
 	}
-	wanted, source := carry(in.Load, o), Current
-	if f := carry(in.Forecast, o); f > wanted {
-		wanted, source = f, Forecast
+	if r.Replicas < o.Min {
+		r = Recommendation{o.Min, Min}
 	}
-	if wanted < o.Min {
-		wanted, source = o.Min, Min
+	if r.Replicas > o.Max {
+		r = Recommendation{o.Max, Max}
 	}
-	if wanted > o.Max {
-		wanted, source = o.Max, Max
-	}
-	r = Recommendation{Replicas: wanted, Wanted: wanted, Source: source}
-	if in.Recent > wanted {
-		r.Replicas, r.Source = min(in.Recent, o.Max), Stabilization
-	}
-	return r, true
+	return r
 }
 
-// carry returns how many replicas carry a load; none for a load that is unknown. Rounding up forgives what float arithmetic adds to a whole
-// number of replicas.
-func carry(load float64, o Options) int {
-	n := math.Ceil(load/o.Capacity - 1e-9)
+// clamp returns the replicas that carry a load, within the bounds.
+func (o Options) clamp(load, capacity float64) int {
+	return min(max(carry(load, capacity, o.Max), o.Min), o.Max)
+}
+
+// carry returns how many replicas carry a load: none for a load that is unknown, limit+1 for all that is over the limit. Rounding up forgives
+// what float arithmetic adds to a whole number of replicas.
+func carry(load, capacity float64, limit int) int {
+	n := math.Ceil(load/capacity - 1e-9)
 	switch {
 	case !(n > 0):
 		return 0
-	case n > float64(o.Max):
-		return o.Max + 1
+	case n > float64(limit):
+		return limit + 1
 	}
 	return int(n)
 }
+
+// known says whether v is a number.
+func known(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -5,26 +5,47 @@ import (
 	"time"
 )
 
-// errorWindow is how far back forecasts are compared with what happened.
-const errorWindow = 24 * time.Hour
+const (
+	day = 24 * time.Hour
 
-// day is the season of the naive forecast that others are compared with.
-const day = 24 * time.Hour
+	// A number that was wanted within this many stabilization windows is kept as long as a load larger by the margin, which is the tolerance of
+	// the Kubernetes HPA, would want it.
+	keepFor = 6
+	margin  = 0.1
+)
 
-// Workload follows one workload step by step: what it wanted within the stabilization window, and how good its forecasts were of late. All
-// that it says depends on the steps within LookBack alone.
-type Workload struct {
-	o      Options
-	wanted ring[int]     // of the last steps
-	median ring[float64] // forecasts made, for the step Horizon ahead
-	load   ring[float64] // of the last day and one step
-	error  ring[float64] // of forecasts whose time has come
-	naive  ring[float64] // of the load a day before
+// Observation is what is known of a workload at a step.
+type Observation struct {
+	At        int64   // the step, counted from the epoch
+	Load      float64 // NaN if it is unknown
+	DayBefore float64 // the load a day before; NaN if it is unknown
+	Peak      float64 // the largest load of the past, which a static fleet is sized for; NaN if it is unknown
+	Capacity  float64 // load that one replica carries; NaN if it is unknown
+	Horizon   int     // steps that forecasts are made for, and that a replica takes to serve; at least 1
+	Median    float64 // forecast of the load at the horizon; NaN if there is no model
+	Upper     float64 // forecast, as an upper quantile, of the largest load until then; NaN if there is no model
 }
 
-// LookBack is how far back the steps go that a recommendation depends on.
+// Workload follows one workload step by step: what it wanted lately, how good its forecasts were, and what following its recommendations would
+// have meant. All that it recommends depends on the steps within LookBack alone.
+type Workload struct {
+	o        Options
+	accuracy accuracy
+	wishes   ring[wish] // of the last known steps
+	ledger   ledger
+}
+
+// wish is what a step wanted by itself.
+type wish struct {
+	at         int64
+	wanted     int
+	withMargin int // if load and forecast were larger by the margin
+}
+
+// LookBack is how far back the steps go that a recommendation depends on: a wish counts for a day at most, and depends on how good forecasts
+// were before it.
 func LookBack(o Options) time.Duration {
-	return errorWindow + o.Stabilization + max(day, time.Duration(o.Horizon)*o.Step) + o.Step
+	return day + errorWindow + 2*max(errorBucket, o.Step) + time.Duration(o.Horizon)*o.Step
 }
 
 // New returns a workload that has seen nothing yet.
@@ -32,99 +53,85 @@ func New(o Options) (*Workload, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	steps := func(d time.Duration) int { return max(1, int(d/o.Step)) }
 	return &Workload{
-		o:      o,
-		wanted: newRing[int](int(o.Stabilization / o.Step)),
-		median: newRing[float64](o.Horizon),
-		load:   newRing[float64](steps(day)),
-		error:  newRing[float64](steps(errorWindow)),
-		naive:  newRing[float64](steps(errorWindow)),
+		o:        o,
+		accuracy: newAccuracy(o),
+		wishes:   newRing[wish](keepFor * int(o.Stabilization/o.Step)),
+		ledger:   newLedger(o),
 	}, nil
 }
 
-// Observe takes the load of the next step (NaN if it is unknown) and the forecast made from it: the median of the load Horizon steps ahead
-// and the upper quantile of its maximum until then (NaN if there is no model). It returns what to run now; ok is false if the load is unknown.
-func (w *Workload) Observe(load, median, upper float64) (r Recommendation, ok bool) {
-	if forecast, due := w.median.push(median); due && !math.IsNaN(load) {
-		w.error.push(math.Abs(load - forecast))
-	} else {
-		w.error.push(math.NaN())
+// Observe takes the next step and returns what to run now. ok is false if the load or the capacity is unknown: then nothing is recommended.
+//
+// Going up is immediate. A number is lowered only once no step within the stabilization window has wanted more, as the Kubernetes HPA does it,
+// and not to a number that a slightly larger load would raise again: of the numbers wanted within keepFor windows the largest is kept that
+// the load of the last window, raised by the margin, would want. Steps with an unknown load do not count as waiting.
+func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
+	w.accuracy.observe(o)
+	if !known(o.Load) || !known(o.Capacity) || o.Capacity <= 0 {
+		return r, false
 	}
-	if before, due := w.load.push(load); due {
-		w.naive.push(math.Abs(load - before))
-	} else {
-		w.naive.push(math.NaN())
-	}
+	upper := o.Upper
 	if w.Error() > w.o.MaxError {
 		upper = math.NaN()
 	}
-	recent := 0
-	for _, part := range w.wanted.parts() {
-		for _, n := range part {
-			recent = max(recent, n)
+	r = w.o.want(o.Load, upper, o.Capacity)
+	now := wish{at: o.At, wanted: r.Replicas, withMargin: w.o.want((1+margin)*o.Load, (1+margin)*upper, o.Capacity).Replicas}
+	if held := w.held(now); held > r.Replicas {
+		r = Recommendation{held, Stabilization}
+	}
+	w.wishes.push(now)
+	w.ledger.settle(w.o, o, r.Replicas)
+	return r, true
+}
+
+// held is the number below which the recommendation must not fall now.
+func (w *Workload) held(now wish) int {
+	oldest := now.at - int64(day/w.o.Step)
+	recent, enough := 0, now.withMargin
+	n := w.wishes.len()
+	for i := max(0, n-int(w.o.Stabilization/w.o.Step)); i < n; i++ {
+		if x := w.wishes.at(i); x.at > oldest {
+			recent, enough = max(recent, x.wanted), max(enough, x.withMargin)
 		}
 	}
-	r, ok = Recommend(w.o, Input{Load: load, Forecast: upper, Recent: recent})
-	w.wanted.push(r.Wanted)
-	return r, ok
+	kept := recent
+	for i := range n {
+		if x := w.wishes.at(i); x.at > oldest && x.wanted <= enough {
+			kept = max(kept, x.wanted)
+		}
+	}
+	return kept
 }
 
 // Error is the mean absolute error of the forecasts of the last day relative to that of the load a day before each; under 1 the forecasts are
-// better. Both are raised by a hundredth of the mean load, so that errors that nobody cares about do not count. NaN as long as there is
-// nothing to compare.
-func (w *Workload) Error() float64 {
-	var sumError, sumNaive, sumLoad, n, loads float64
-	naive := w.naive.parts()
-	for k, errors := range w.error.parts() {
-		for i, e := range errors {
-			if s := naive[k][i]; !math.IsNaN(e) && !math.IsNaN(s) {
-				sumError, sumNaive, n = sumError+e, sumNaive+s, n+1
-			}
-		}
-	}
-	for _, part := range w.load.parts() {
-		for _, v := range part {
-			if !math.IsNaN(v) {
-				sumLoad, loads = sumLoad+math.Abs(v), loads+1
-			}
-		}
-	}
-	if n == 0 {
-		return math.NaN()
-	}
-	eps := 0.01 * sumLoad / loads
-	if sumNaive/n+eps == 0 {
-		return math.NaN()
-	}
-	return (sumError/n + eps) / (sumNaive/n + eps)
-}
+// better. NaN as long as there is nothing to compare.
+func (w *Workload) Error() float64 { return w.accuracy.relative() }
 
-// ring holds the last values pushed.
+// Account returns what the steps since the last call have meant.
+func (w *Workload) Account() Account { return w.ledger.take() }
+
+// ring holds the last values pushed, up to its size.
 type ring[T any] struct {
 	values []T
 	next   int
-	n      int
+	size   int
 }
 
-func newRing[T any](size int) ring[T] { return ring[T]{values: make([]T, size)} }
+func newRing[T any](size int) ring[T] { return ring[T]{size: size} }
 
-// push adds a value and returns the one that it pushes out, if the ring was full.
-func (r *ring[T]) push(v T) (old T, full bool) {
-	if len(r.values) == 0 {
-		return v, true
+func (r *ring[T]) push(v T) {
+	switch {
+	case r.size == 0:
+	case len(r.values) < r.size:
+		r.values = append(r.values, v)
+	default:
+		r.values[r.next] = v
+		r.next = (r.next + 1) % r.size
 	}
-	old, full = r.values[r.next], r.n == len(r.values)
-	r.values[r.next] = v
-	r.next = (r.next + 1) % len(r.values)
-	r.n = min(r.n+1, len(r.values))
-	return old, full
 }
 
-// parts returns the values from the oldest to the newest, in two parts. So sums are taken in the same order whenever a ring was begun.
-func (r *ring[T]) parts() [2][]T {
-	if r.n < len(r.values) {
-		return [2][]T{r.values[:r.n], nil}
-	}
-	return [2][]T{r.values[r.next:], r.values[:r.next]}
-}
+func (r *ring[T]) len() int { return len(r.values) }
+
+// at returns the i-th value, the oldest first.
+func (r *ring[T]) at(i int) T { return r.values[(r.next+i)%len(r.values)] }

@@ -1,0 +1,261 @@
+package replicas_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
+)
+
+var nan = math.NaN()
+
+func options() replicas.Options {
+	return replicas.Options{Step: time.Minute, Min: 2, Max: 20, Horizon: 15, MaxError: 1, Stabilization: 10 * time.Minute}
+}
+
+// follower feeds a workload one step after the other.
+type follower struct {
+	*replicas.Workload
+	at   int64
+	next replicas.Observation // of which At is filled in
+}
+
+func follow(t testing.TB, o replicas.Options) *follower {
+	t.Helper()
+	w, err := replicas.New(o)
+	require.NoError(t, err)
+	return &follower{Workload: w, at: 29_000_000, next: replicas.Observation{
+		DayBefore: nan, Peak: nan, Capacity: 100, Horizon: o.Horizon, Median: nan, Upper: nan,
+	}}
+}
+
+// see observes a load and the forecast of its maximum.
+func (f *follower) see(load, upper float64) (replicas.Recommendation, bool) {
+	o := f.next
+	o.At, o.Load, o.Upper = f.at, load, upper
+	f.at++
+	return f.Observe(o)
+}
+
+func TestRecommendation(t *testing.T) {
+	for _, tc := range []struct {
+		name            string
+		before          []float64 // loads at the steps before
+		load, upper     float64
+		replicas        int
+		source          replicas.Source
+		unknownCapacity bool
+	}{
+		{"load now", nil, 450, 420, 5, replicas.Current, false},
+		{"forecast", nil, 450, 801, 9, replicas.Forecast, false},
+		{"a whole number is not rounded up", nil, 300.00000000001, nan, 3, replicas.Current, false},
+		{"no forecast", nil, 450, nan, 5, replicas.Current, false},
+		{"infinite forecast", nil, 450, math.Inf(1), 20, replicas.Max, false},
+		{"minimum", nil, 0, 10, 2, replicas.Min, false},
+		{"negative load", nil, -5, -7, 2, replicas.Min, false},
+		{"maximum", nil, 1e9, 10, 20, replicas.Max, false},
+		{"held", []float64{700, 400}, 450, 450, 7, replicas.Stabilization, false},
+		{"not held by less", []float64{400}, 450, 450, 5, replicas.Current, false},
+		{"load unknown", []float64{900}, nan, 500, 0, "", false},
+		{"load infinite", []float64{900}, math.Inf(1), 500, 0, "", false},
+		{"capacity unknown", nil, 450, 500, 0, "", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := follow(t, options())
+			for _, load := range tc.before {
+				f.see(load, nan)
+			}
+			if tc.unknownCapacity {
+				f.next.Capacity = nan
+			}
+			r, ok := f.see(tc.load, tc.upper)
+			require.Equal(t, tc.source != "", ok)
+			require.Equal(t, replicas.Recommendation{Replicas: tc.replicas, Source: tc.source}, r)
+		})
+	}
+}
+
+func TestScaleDownWaits(t *testing.T) {
+	f := follow(t, options())
+	var got []int
+	for i := range 16 {
+		load := 300.0
+		if i == 2 {
+			load = 900
+		}
+		r, ok := f.see(load, nan)
+		require.True(t, ok)
+		got = append(got, r.Replicas)
+	}
+	require.Equal(t, []int{3, 3, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 3, 3, 3}, got, "9 for the ten minutes after the spike, and then at once 3")
+}
+
+// A number that the load keeps coming close to is kept; without, this load would make it flap between 4 and 3 all day.
+func TestHysteresis(t *testing.T) {
+	f := follow(t, options())
+	f.next.DayBefore = 295
+	for i := range 24 * 60 {
+		load := 295.0
+		if i%30 == 0 {
+			load = 301
+		}
+		f.see(load, nan)
+	}
+	a := f.Account()
+	require.Zero(t, a.Raised+a.Lowered)
+
+	var got []int
+	for range 120 {
+		r, _ := f.see(295, nan)
+		got = append(got, r.Replicas)
+	}
+	require.Equal(t, 4, got[29], "wanted within six windows, and 10 % more would want it")
+	require.Equal(t, 3, got[119], "not for ever")
+	f.see(301, nan)
+	for range 30 {
+		f.see(250, nan)
+	}
+	r, _ := f.see(250, nan)
+	require.Equal(t, 3, r.Replicas, "10 % more would not want 4")
+}
+
+func TestMissingLoadNeverScalesDown(t *testing.T) {
+	f := follow(t, options())
+	f.see(900, nan)
+	for range 60 {
+		_, ok := f.see(nan, nan)
+		require.False(t, ok, "unknown: absent, not lower")
+	}
+	for range 10 {
+		r, ok := f.see(100, nan)
+		require.True(t, ok)
+		require.Equal(t, replicas.Recommendation{Replicas: 9, Source: replicas.Stabilization}, r, "steps without a load are no waiting")
+	}
+	r, _ := f.see(100, nan)
+	require.Equal(t, 2, r.Replicas)
+}
+
+func TestBadForecastsAreNotTrusted(t *testing.T) {
+	o := options()
+	load := func(i int) float64 { return 500 + 300*math.Sin(2*math.Pi*float64(i)/1440) }
+
+	bad := follow(t, o)
+	var r replicas.Recommendation
+	for i := range 2*1440 + 30 {
+		bad.next.DayBefore, bad.next.Median = load(i-1440)+1, load(i)+900 // far over what then happens
+		r, _ = bad.see(load(i), load(i)+1000)
+	}
+	require.Greater(t, bad.Error(), 1.0)
+	require.NotEqual(t, replicas.Forecast, r.Source)
+
+	good := follow(t, o)
+	noise := rand.New(rand.NewPCG(1, 2))
+	for i := range 2*1440 + 30 {
+		good.next.DayBefore, good.next.Median = load(i-1440)+20*noise.NormFloat64(), load(i+15)
+		r, _ = good.see(load(i)+20*noise.NormFloat64(), load(i+15)+200)
+	}
+	require.Less(t, good.Error(), 1.0)
+	require.Equal(t, replicas.Forecast, r.Source)
+}
+
+// random is a workload of random loads, gaps, forecasts and capacities.
+func random(seed uint64, n int) []replicas.Observation {
+	r := rand.New(rand.NewPCG(seed, 4))
+	all := make([]replicas.Observation, n)
+	level := 800.0
+	for i := range all {
+		if r.IntN(50) == 0 {
+			level = 2000 * r.Float64()
+		}
+		median := level + 200*r.NormFloat64()
+		all[i] = replicas.Observation{
+			At: 5_800_000 + int64(i), Load: level + 300*r.NormFloat64(), DayBefore: level + 300*r.NormFloat64(), Peak: 2000 + float64(i),
+			Capacity: 100 + 10*float64(i/100%3), Horizon: 1 + i/77%7, Median: median, Upper: median + 300*r.Float64(),
+		}
+		if r.IntN(20) == 0 {
+			all[i].Load = nan
+		}
+		if r.IntN(20) == 0 {
+			all[i].Median, all[i].Upper = nan, nan
+		}
+	}
+	return all
+}
+
+// Whatever happens, the number is at least what the load now needs, and within the bounds.
+func TestNeverWorseThanReactive(t *testing.T) {
+	for seed := range uint64(20) {
+		o := options()
+		o.Min, o.Max, o.Horizon = int(seed%3), 5+int(seed), 7
+		w, err := replicas.New(o)
+		require.NoError(t, err)
+		for _, x := range random(seed, 2000) {
+			r, ok := w.Observe(x)
+			require.Equal(t, !math.IsNaN(x.Load), ok)
+			if ok {
+				reactive := min(max(int(math.Ceil(x.Load/x.Capacity)), o.Min), o.Max)
+				require.GreaterOrEqual(t, r.Replicas, reactive)
+				require.LessOrEqual(t, r.Replicas, o.Max)
+			}
+		}
+	}
+}
+
+// What a workload recommends depends on the steps within LookBack alone, however long it has been followed; and so does what its account
+// grows by.
+func TestWorkloadForgets(t *testing.T) {
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		o := options()
+		o.Step, o.Horizon, o.Stabilization = step, 7, 33*time.Minute
+		steps := int(replicas.LookBack(o) / step)
+		all := random(3, 2*steps+50)
+		always, err := replicas.New(o)
+		require.NoError(t, err)
+		late, err := replicas.New(o)
+		require.NoError(t, err)
+		for i, x := range all {
+			want, wantOK := always.Observe(x)
+			if i < len(all)-50-steps {
+				continue
+			}
+			got, ok := late.Observe(x)
+			if i >= len(all)-50 {
+				require.Equal(t, math.Float64bits(always.Error()), math.Float64bits(late.Error()))
+				require.Equal(t, want, got)
+				require.Equal(t, wantOK, ok)
+				require.Equal(t, always.Account(), late.Account())
+			}
+			always.Account()
+			late.Account()
+		}
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, change := range []func(*replicas.Options){
+		func(o *replicas.Options) { o.Step = 0 },
+		func(o *replicas.Options) { o.Min = -1 },
+		func(o *replicas.Options) { o.Max = 1 },
+		func(o *replicas.Options) { o.Horizon = 0 },
+		func(o *replicas.Options) { o.MaxError = nan },
+		func(o *replicas.Options) { o.Stabilization = -1 },
+	} {
+		o := options()
+		change(&o)
+		_, err := replicas.New(o)
+		require.Error(t, err)
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	f := follow(b, options())
+	f.next.DayBefore, f.next.Median = 510, 500
+	b.ReportAllocs()
+	for i := range b.N {
+		f.see(float64(500+i%100), 600)
+	}
+}
