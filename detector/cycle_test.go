@@ -1,0 +1,278 @@
+package detector_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+)
+
+// flaky is a storage that can be switched off.
+type flaky struct {
+	storage.Queryable
+	down atomic.Bool
+}
+
+func (f *flaky) Querier(mint, maxt int64) (storage.Querier, error) {
+	if f.down.Load() {
+		return nil, errors.New("connection refused")
+	}
+	return f.Queryable.Querier(mint, maxt)
+}
+
+func cycle(t *testing.T, m *detector.Manager, at time.Time) {
+	t.Helper()
+	require.NoError(t, m.Cycle(context.Background(), at))
+}
+
+// found returns the values of a family by the value of a label.
+func found(s *detector.Snapshot, f detector.Family, label string) map[string]float64 {
+	values := map[string]float64{}
+	for _, p := range s.Parts {
+		for _, r := range p.Results[f] {
+			values[r.Labels.Get(label)] = r.Value
+		}
+	}
+	return values
+}
+
+func TestReproducibleWithGapsChurnAndMasks(t *testing.T) {
+	for _, tc := range []struct{ step, missing string }{{"1m", "drop"}, {"2m", "zero"}, {"5m", "last"}} {
+		t.Run(tc.step+" "+tc.missing, func(t *testing.T) {
+			t.Parallel()
+			start, end := epoch, epoch.Add(5*24*time.Hour)
+			series := append(pods(4), labels.FromStrings("__name__", "incident", "pod", "pod-01"))
+			db := newStorage(t, start, end, time.Minute, series, func(i int, at time.Time) float64 {
+				r := rand.New(rand.NewPCG(uint64(i), uint64(at.Unix())))
+				minute := int(at.Sub(start).Minutes())
+				switch {
+				case i == 4: // an incident of half an hour a day
+					if minute%1440 < 30 {
+						return 1
+					}
+					return math.NaN()
+				case r.IntN(40) == 0, i == 1 && minute%500 < 20, i == 2 && minute > 5000 && minute < 6500:
+					return math.NaN()
+				case i == 3 && minute < 4*1440+600: // a pod that is younger than min_history at first
+					return math.NaN()
+				}
+				return daily(i, at)
+			})
+			cfg := load(t, fmt.Sprintf(`
+global: {history: 3d, min_history: 6h, refit_interval: 4h}
+detectors:
+  - name: load
+    expr: last_over_time(load[1m])
+    step: %s
+    missing: %s
+    forecaster: {horizons: [30m, 1h]}
+    publish: [score, onset, contribution, expected, forecast, state, model]
+    mask: {expr: incident, on: [pod]}
+    explain_threshold: 0
+`, tc.step, tc.missing))
+			early := newManager(t, detector.Options{Concurrency: 2})
+			require.NoError(t, early.ApplyConfig(cfg, db))
+			begin := end.Add(-13 * time.Hour)
+			for at := begin; at.Before(end); at = at.Add(10 * time.Minute) {
+				cycle(t, early, at)
+			}
+			for _, before := range []time.Duration{0, 12 * time.Minute, 5 * time.Hour} {
+				late := newManager(t, detector.Options{Concurrency: 1})
+				require.NoError(t, late.ApplyConfig(cfg, db))
+				cycle(t, late, end.Add(-before-10*time.Minute))
+				cycle(t, late, end)
+				cycle(t, early, end)
+				require.Equal(t, results(early.Snapshot()), results(late.Snapshot()))
+			}
+		})
+	}
+}
+
+func TestSeriesComeAndGo(t *testing.T) {
+	end := epoch.Add(3 * 24 * time.Hour)
+	vanishes, appears := end.Add(10*time.Minute), end.Add(20*time.Minute)
+	db := newStorage(t, epoch, end.Add(2*time.Hour), time.Minute, pods(3), func(i int, at time.Time) float64 {
+		if i == 1 && at.After(vanishes) || i == 2 && at.Before(appears) {
+			return math.NaN()
+		}
+		return daily(i, at)
+	})
+	reg := prometheus.NewRegistry()
+	m := newManager(t, detector.Options{Registerer: reg})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 2d, query_offset: 0s}
+detectors: [{name: load, expr: 'last_over_time(load[1m])'}]
+`), db))
+	cycle(t, m, end)
+	require.Len(t, found(m.Snapshot(), detector.Score, "pod"), 2)
+
+	cycle(t, m, vanishes.Add(2*time.Minute))
+	require.Contains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-00")
+	require.NotContains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-01")
+	require.NotContains(t, found(m.Snapshot(), detector.ModelState, "pod"), "pod-01", "nobody asks for what is gone")
+
+	cycle(t, m, appears.Add(time.Minute))
+	require.Contains(t, found(m.Snapshot(), detector.ModelState, "pod"), "pod-02")
+	require.Equal(t, map[string]float64{"learning": 1}, found(m.Snapshot(), detector.ModelState, "state"))
+	require.Equal(t, map[string]float64{"short_history": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
+	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP anomaly_exporter_cycles_missed_total Steps that no cycle was in time for; they were caught up from history later.
+# TYPE anomaly_exporter_cycles_missed_total counter
+anomaly_exporter_cycles_missed_total{detector="load"} 19
+# HELP anomaly_exporter_series Series of the expression that have values now, by state: scored, or why not.
+# TYPE anomaly_exporter_series gauge
+anomaly_exporter_series{detector="load",reason="",state="scored"} 1
+anomaly_exporter_series{detector="load",reason="short_history",state="learning"} 1
+`), "anomaly_exporter_cycles_missed_total", "anomaly_exporter_series"))
+}
+
+func TestOldResultsAreWithdrawnAndComeBack(t *testing.T) {
+	end := epoch.Add(3 * 24 * time.Hour)
+	source := &flaky{Queryable: newStorage(t, epoch, end.Add(time.Hour), time.Minute, pods(2), daily)}
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 2d, query_offset: 0s}
+detectors: [{name: load, expr: load}]
+scalers: [{name: all, load: sum(load), capacity_per_replica: 10, max_replicas: 50}]
+`), source))
+
+	source.down.Store(true)
+	require.ErrorContains(t, m.Cycle(context.Background(), end), "connection refused")
+	require.False(t, m.Ready(), "not ready before a first cycle was published")
+	require.Empty(t, results(m.Snapshot()))
+
+	source.down.Store(false)
+	cycle(t, m, end)
+	require.True(t, m.Ready())
+	want := results(m.Snapshot())
+	require.Len(t, found(m.Snapshot(), detector.Score, "pod"), 2)
+	require.Len(t, found(m.Snapshot(), detector.RecommendedReplicas, "scaler"), 1)
+
+	source.down.Store(true)
+	require.Error(t, m.Cycle(context.Background(), end.Add(4*time.Minute)))
+	require.Equal(t, want, results(m.Snapshot()), "young enough")
+	require.Error(t, m.Cycle(context.Background(), end.Add(6*time.Minute)))
+	require.Empty(t, found(m.Snapshot(), detector.Score, "pod"))
+	require.Empty(t, found(m.Snapshot(), detector.RecommendedReplicas, "scaler"))
+	require.Equal(t, map[string]float64{"stale": 1}, found(m.Snapshot(), detector.ModelState, "state"))
+	require.Len(t, found(m.Snapshot(), detector.ModelState, "pod"), 2)
+
+	source.down.Store(false)
+	cycle(t, m, end.Add(8*time.Minute))
+	require.Len(t, found(m.Snapshot(), detector.Score, "pod"), 2)
+	require.Empty(t, found(m.Snapshot(), detector.ModelState, "pod"))
+}
+
+func TestSeriesLimitKeepsTheOldest(t *testing.T) {
+	end := epoch.Add(2 * 24 * time.Hour)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(4), func(i int, at time.Time) float64 {
+		if i < 2 && at.Before(end.Add(-30*time.Hour)) {
+			return math.NaN()
+		}
+		return daily(i, at)
+	})
+	reg := prometheus.NewRegistry()
+	m := newManager(t, detector.Options{Registerer: reg})
+	require.NoError(t, m.ApplyConfig(load(t, `detectors: [{name: load, expr: load, step: 5m, history: 2d, series_limit: 3}]`), db))
+	cycle(t, m, end)
+	scores := found(m.Snapshot(), detector.Score, "pod")
+	require.Len(t, scores, 3)
+	require.NotContains(t, scores, "pod-01")
+	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP anomaly_exporter_series_refused Series that were refused by series_limit at the last cycle.
+# TYPE anomaly_exporter_series_refused gauge
+anomaly_exporter_series_refused{detector="load"} 1
+`), "anomaly_exporter_series_refused"))
+}
+
+func TestBoundsAndMuteJoin(t *testing.T) {
+	end := epoch.Add(2 * 24 * time.Hour)
+	series := []labels.Labels{
+		labels.FromStrings("__name__", "memory", "namespace", "shop", "pod", "a", "job", "cadvisor"),
+		labels.FromStrings("__name__", "memory", "namespace", "shop", "pod", "b", "job", "cadvisor"),
+		labels.FromStrings("__name__", "limit", "namespace", "shop", "pod", "a", "job", "kube-state-metrics", "resource", "memory"),
+		labels.FromStrings("__name__", "limit", "namespace", "shop", "pod", "a", "job", "kube-state-metrics", "resource", "memory", "uid", "2"),
+		labels.FromStrings("__name__", "rollout", "namespace", "shop", "pod", "b"),
+		labels.FromStrings("__name__", "other", "job", "cadvisor"),
+	}
+	db := newStorage(t, epoch, end, time.Minute, series, func(i int, at time.Time) float64 {
+		left := end.Sub(at).Hours()
+		switch i {
+		case 0: // grows for six hours and would reach 130 in an hour
+			return 100 + max(0, 5*(6-left)) + 0.1*math.Sin(float64(at.Unix()))
+		case 1:
+			return 50 + math.Sin(float64(at.Unix()))
+		case 2:
+			return 999
+		case 3:
+			return 132
+		case 4:
+			if left > 0.5 {
+				return math.NaN()
+			}
+		}
+		return 1
+	})
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {query_offset: 0s, history: 2d}
+detectors:
+  - name: memory
+    expr: memory
+    bounds: {upper: {expr: limit}, lower: 0}
+    mute: {expr: rollout > 0}
+    forecaster: {horizons: [15m, 6h]}
+  - name: unjoined
+    expr: memory
+    mask: {expr: other}
+`), db))
+	cycle(t, m, end)
+	breach := map[string]float64{}
+	for _, p := range m.Snapshot().Parts {
+		for _, r := range p.Results[detector.BreachProbability] {
+			breach[r.Labels.Get("pod")+" "+r.Labels.Get("bound")+" "+r.Labels.Get("horizon")] = r.Value
+		}
+	}
+	require.Len(t, breach, 6, "no upper bound is known of pod b")
+	require.Less(t, breach["a upper 15m"], 0.5)
+	require.Greater(t, breach["a upper 6h"], 0.5)
+	require.Less(t, breach["b lower 6h"], 0.2)
+	states := map[string]bool{}
+	for _, p := range m.Snapshot().Parts {
+		for _, r := range p.Results[detector.ModelState] {
+			states[p.Detector+" "+r.Labels.Get("pod")+" "+r.Labels.Get("state")+" "+r.Labels.Get("reason")] = true
+		}
+		if p.Detector == "memory" {
+			require.Len(t, p.Results[detector.Score], 1)
+		}
+	}
+	require.Equal(t, map[string]bool{
+		"memory b muted mute": true, "unjoined a failed no_common_label": true, "unjoined b failed no_common_label": true,
+	}, states)
+}
+
+func TestOwnAlertsAreNotSeen(t *testing.T) {
+	end := epoch.Add(2 * 24 * time.Hour)
+	series := append(pods(2),
+		labels.FromStrings("__name__", "ALERTS", "pod", "pod-00", "alertstate", "firing", "source", "predictive_model"),
+		labels.FromStrings("__name__", "ALERTS", "pod", "pod-01", "alertstate", "firing"))
+	db := newStorage(t, epoch, end, 5*time.Minute, series, daily)
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, `detectors: [{name: load, expr: load, step: 5m, history: 2d, mute: {expr: ALERTS, on: [pod]}}]`), db))
+	cycle(t, m, end)
+	require.Contains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-00")
+	require.NotContains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-01")
+}

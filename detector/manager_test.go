@@ -1,0 +1,146 @@
+package detector_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
+
+// newStorage returns a real TSDB that holds values(series, t) for every series and interval from start to end.
+func newStorage(t *testing.T, start, end time.Time, interval time.Duration, series []labels.Labels, values func(i int, at time.Time) float64) *tsdb.DB {
+	t.Helper()
+	options := tsdb.DefaultOptions()
+	options.RetentionDuration = 0
+	options.OutOfOrderTimeWindow = (365 * 24 * time.Hour).Milliseconds()
+	db, err := tsdb.Open(t.TempDir(), nil, nil, options, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	write(t, db, start, end, interval, series, values)
+	return db
+}
+
+func write(t *testing.T, db *tsdb.DB, start, end time.Time, interval time.Duration, series []labels.Labels, values func(i int, at time.Time) float64) {
+	t.Helper()
+	app := db.Appender(context.Background())
+	for at := start; !at.After(end); at = at.Add(interval) {
+		for i, l := range series {
+			if v := values(i, at); !math.IsNaN(v) {
+				_, err := app.Append(0, l, at.UnixMilli(), v)
+				require.NoError(t, err)
+			}
+		}
+	}
+	require.NoError(t, app.Commit())
+}
+
+func newEngine() *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, EnableAtModifier: true,
+		Parser: parser.NewParser(parser.Options{}),
+	})
+}
+
+func newManager(t *testing.T, o detector.Options) *detector.Manager {
+	t.Helper()
+	if o.Engine == nil {
+		o.Engine = newEngine()
+	}
+	m, err := detector.New(o)
+	require.NoError(t, err)
+	return m
+}
+
+func load(t *testing.T, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load([]byte("remote_read: [{url: http://localhost:9090/api/v1/read}]\n"+text), "test.yml")
+	require.NoError(t, err)
+	return cfg
+}
+
+func pods(n int) []labels.Labels {
+	var series []labels.Labels
+	for i := range n {
+		series = append(series, labels.FromStrings("__name__", "load", "pod", fmt.Sprintf("pod-%02d", i)))
+	}
+	return series
+}
+
+// daily is a load with a daily season and noise that depends on the series and the time alone.
+func daily(i int, at time.Time) float64 {
+	noise := rand.New(rand.NewPCG(uint64(i), uint64(at.Unix()))).NormFloat64()
+	return 100 + 10*float64(i) + 30*math.Sin(2*math.Pi*at.Sub(epoch).Hours()/24) + noise
+}
+
+// results returns a snapshot's results as text, by metric name and labels.
+func results(s *detector.Snapshot) map[string]float64 {
+	found := map[string]float64{}
+	for _, p := range s.Parts {
+		for f := range detector.NumFamilies {
+			for _, r := range p.Results[f] {
+				found[fmt.Sprint(f.Name(), r.Labels)] = r.Value
+			}
+		}
+	}
+	return found
+}
+
+const dailyConfig = `
+global: {history: 7d}
+detectors:
+  - name: load
+    expr: load
+    step: 5m
+    forecaster: {horizons: [15m, 1h]}
+    bounds: {upper: 500}
+    publish: [score, onset, contribution, expected, forecast, state, model]
+scalers:
+  - {name: all, load: sum(load), capacity_per_replica: 100, max_replicas: 50, step: 5m}
+`
+
+func TestStartedEarlierOrLaterTheNumbersAreTheSame(t *testing.T) {
+	start, end := epoch, epoch.Add(14*24*time.Hour)
+	db := newStorage(t, start, end, 5*time.Minute, pods(5), daily)
+	cfg := load(t, dailyConfig)
+
+	early := newManager(t, detector.Options{Concurrency: 2})
+	require.NoError(t, early.ApplyConfig(cfg, db))
+	for at := end.Add(-3 * 24 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
+		require.NoError(t, early.Cycle(context.Background(), at))
+	}
+	late := newManager(t, detector.Options{Concurrency: 1})
+	require.NoError(t, late.ApplyConfig(cfg, db))
+	require.NoError(t, late.Cycle(context.Background(), end.Add(-time.Hour)))
+	require.NoError(t, late.Cycle(context.Background(), end)) // catches an hour up at once
+
+	var replayed []*detector.Part
+	replay := newManager(t, detector.Options{Concurrency: 2})
+	require.NoError(t, replay.ApplyConfig(cfg, db))
+	require.NoError(t, replay.Replay(context.Background(), end.Add(-26*time.Hour), end.Add(-time.Minute), func(p *detector.Part) {
+		if floor := end.Add(-5 * time.Minute); p.Time == floor.UnixMilli() {
+			replayed = append(replayed, p)
+		}
+	}))
+
+	want := results(early.Snapshot())
+	require.Equal(t, want, results(&detector.Snapshot{Parts: replayed}))
+	require.Greater(t, len(want), 5*15)
+	require.Equal(t, want, results(late.Snapshot()))
+	require.True(t, late.Ready())
+}
