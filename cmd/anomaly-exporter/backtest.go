@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log"
+	"github.com/prometheus/common/model"
+
+	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+)
+
+// backtestOptions are the flags of the backtest command.
+type backtestOptions struct {
+	configFile string
+	start, end string
+	names      []string
+	output     string
+	truth      string
+	truthOn    []string
+}
+
+func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtestOptions) {
+	var o backtestOptions
+	cmd := app.Command("backtest", "Replay history through the code that runs live: what would have been published, which alerts that would have raised, and how good it was.")
+	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
+	cmd.Flag("start", "Where to begin: a time (RFC 3339 or Unix seconds), or how long ago, as --start=-7d.").Default("-7d").PlaceHolder("-7d").StringVar(&o.start)
+	cmd.Flag("end", "Where to end, written as --start is; default is now.").PlaceHolder("TIME").StringVar(&o.end)
+	cmd.Flag("detector", "Replay only this detector or scaler; repeatable.").PlaceHolder("NAME").StringsVar(&o.names)
+	cmd.Flag("output", "Write the results as OpenMetrics text to this file, or to one file per detector in this directory.").PlaceHolder("FILE|DIR").StringVar(&o.output)
+	cmd.Flag("truth", "An expression that has a value where something was wrong; alerts are compared with it.").PlaceHolder("EXPR").StringVar(&o.truth)
+	cmd.Flag("truth.on", "Join the truth on this label, repeatable; default are the labels that both sides have, without job and instance.").PlaceHolder("LABEL").StringsVar(&o.truthOn)
+	return cmd, &o
+}
+
+// runBacktest is the backtest command. It writes progress and the report to stderr.
+func runBacktest(ctx context.Context, o backtestOptions, q queryOptions, logger log.Logger, stderr io.Writer) error {
+	cfg, err := config.LoadFile(o.configFile)
+	if err != nil {
+		return err
+	}
+	run := backtest.Options{
+		Config: cfg, Engine: q.engine(logger), Logger: logger, Concurrency: q.maxConcurrency,
+		Now: time.Now(), Names: o.names, Output: o.output,
+	}
+	if run.Start, err = parseTime(o.start, run.Now); err != nil {
+		return fmt.Errorf("--start: %w", err)
+	}
+	if run.End = run.Now; o.end != "" {
+		run.End, err = parseTime(o.end, run.Now)
+	}
+	if err != nil {
+		return fmt.Errorf("--end: %w", err)
+	}
+	if o.truth != "" {
+		expr, err := config.ParseExpr(o.truth)
+		if err != nil {
+			return fmt.Errorf("--truth: %w", err)
+		}
+		run.Truth = &config.Side{Expr: expr, On: o.truthOn}
+	}
+	src, err := newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: q.maxConcurrency, logger: logger})
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	run.Source = src
+	bar := newProgressBar(stderr)
+	run.Progress = bar.show
+	report, err := backtest.Run(ctx, run)
+	bar.clear()
+	if err != nil {
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		return err
+	}
+	_, err = fmt.Fprint(stderr, report)
+	return err
+}
+
+// parseTime reads a time as RFC 3339, as Unix seconds, or as how long before now it was, with or without a minus.
+func parseTime(s string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	if seconds, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(seconds) < 1e11 {
+		return time.UnixMilli(int64(seconds * 1000)), nil
+	}
+	if ago, err := model.ParseDuration(strings.TrimPrefix(s, "-")); err == nil {
+		return now.Add(-time.Duration(ago)), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a time, such as 2026-03-02T00:00:00Z or 1772409600, nor a duration before now, such as -7d", s)
+}
+
+// progressBar shows on a terminal how far a replay has come; elsewhere nothing.
+type progressBar struct {
+	w     io.Writer // nil if it is no terminal
+	begun time.Time // of the task that is under way
+	shown time.Time
+}
+
+func newProgressBar(w io.Writer) *progressBar {
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return &progressBar{w: w}
+		}
+	}
+	return &progressBar{}
+}
+
+// show renews the bar, ten times a second at most.
+func (b *progressBar) show(title string, done, total int) {
+	const width = 30
+	now := time.Now()
+	if b.w == nil || done > 1 && done < total && now.Sub(b.shown) < 100*time.Millisecond {
+		return
+	}
+	b.shown = now
+	if done <= 1 {
+		b.begun = now // reading what lies before takes long, and says nothing about the steps
+		fmt.Fprintf(b.w, "\r\x1b[K%s: reading history", title)
+		return
+	}
+	full := width * done / total
+	left := time.Duration(float64(now.Sub(b.begun)) / float64(done-1) * float64(total-done)).Round(time.Second)
+	fmt.Fprintf(b.w, "\r\x1b[K%s [%s%s] %d/%d steps, %s left", title, strings.Repeat("=", full), strings.Repeat(" ", width-full), done, total, left)
+}
+
+// clear removes the bar.
+func (b *progressBar) clear() {
+	if b.w != nil {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
+}

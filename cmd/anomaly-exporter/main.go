@@ -1,0 +1,104 @@
+// Command anomaly-exporter scores and forecasts the series of a Prometheus from its own history, and publishes the results as metrics.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // detectors name time zones, and containers have none
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+)
+
+// Exit codes besides 0.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// execute runs the command that args name and returns its exit code.
+func execute(args []string, stdout, stderr io.Writer) int {
+	app := kingpin.New("anomaly-exporter", "Anomaly scores, forecasts and replica recommendations from the history that Prometheus holds.").
+		Version(version.Print("anomaly-exporter")).
+		UsageTemplate(kingpin.LongHelpTemplate). // with the flags of run, which need no command
+		UsageWriter(stdout).ErrorWriter(stderr)
+	app.HelpFlag.Short('h')
+	logging := addLogFlags(app)
+	query := addQueryFlags(app)
+	runCommand, running := addRunCommand(app)
+	checkCommand, files := addCheckConfigCommand(app)
+	backtestCommand, backtesting := addBacktestCommand(app)
+
+	command, err := app.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "anomaly-exporter: error: %v, try --help\n", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program the hard way
+
+	switch command {
+	case checkCommand.FullCommand():
+		if !checkConfig(ctx, *files, checkOptions{*query, patience, stdout, stderr}) {
+			return exitFailure
+		}
+	case backtestCommand.FullCommand():
+		logger := logging.logger(stderr)
+		limitMemory(logger)
+		if err := runBacktest(ctx, *backtesting, *query, logger, stderr); err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitFailure
+		}
+	case runCommand.FullCommand():
+		logger := logging.logger(stderr)
+		limitMemory(logger)
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, syscall.SIGHUP)
+		defer signal.Stop(hup)
+		if err := run(ctx, *running, *query, hup, logger); err != nil {
+			logErrors(logger, "Cannot run", err)
+			return exitFailure
+		}
+	}
+	return 0
+}
+
+func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
+	var o runOptions
+	cmd := app.Command("run", "Run the exporter (the default command).").Default()
+	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
+	o.listen = kingpinflag.AddFlags(cmd, ":9942")
+	cmd.Flag("web.enable-lifecycle", "Enable reload by HTTP: POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
+	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
+	return cmd, &o
+}
+
+func addCheckConfigCommand(app *kingpin.Application) (*kingpin.CmdClause, *[]string) {
+	cmd := app.Command("check-config", "Check configuration files, and say what they will cost: series, if the server answers, and memory.")
+	return cmd, cmd.Arg("file", "Configuration files.").Required().Strings()
+}
+
+// limitMemory tells the Go runtime to stay below the memory that the cgroup allows, unless GOMEMLIMIT or AUTOMEMLIMIT=off says otherwise.
+func limitMemory(logger log.Logger) {
+	limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
+	switch {
+	case errors.Is(err, memlimit.ErrCgroupsNotSupported), errors.Is(err, memlimit.ErrNoCgroup), err == nil && limit == 0:
+		level.Debug(logger).Log("msg", "No memory limit taken from the cgroup", "err", err)
+	case err != nil:
+		level.Warn(logger).Log("msg", "No memory limit taken from the cgroup", "err", err)
+	default:
+		level.Info(logger).Log("msg", "Memory limit taken from the cgroup", "bytes", limit)
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log"
+	commoncfg "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+)
+
+// queryOptions bound what reading and evaluating an expression may cost: the --query.* flags.
+type queryOptions struct {
+	maxSamples     int
+	timeout        model.Duration
+	lookbackDelta  model.Duration
+	maxConcurrency int
+}
+
+func addQueryFlags(app *kingpin.Application) *queryOptions {
+	var q queryOptions
+	app.Flag("query.max-samples", "Samples that one query may hold in memory.").Default("50000000").IntVar(&q.maxSamples)
+	app.Flag("query.timeout", "How long one query may take.").Default("2m").SetValue(&q.timeout)
+	app.Flag("query.lookback-delta", "How long a sample stands for its series, as in Prometheus.").Default("5m").SetValue(&q.lookbackDelta)
+	app.Flag("query.max-concurrency", "Detectors that read history at a time, and series that are fitted at a time.").
+		Default(strconv.Itoa(runtime.GOMAXPROCS(0))).IntVar(&q.maxConcurrency)
+	return &q
+}
+
+// engine returns the PromQL engine that evaluates all expressions. Its own metrics would be taken for those of a Prometheus, so it has none.
+func (q queryOptions) engine(logger log.Logger) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		Logger:                   slogger(log.With(logger, "component", "promql")),
+		MaxSamples:               q.maxSamples,
+		Timeout:                  time.Duration(q.timeout),
+		LookbackDelta:            time.Duration(q.lookbackDelta),
+		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() }, // Prometheus' default evaluation_interval
+		EnableAtModifier:         true,
+		EnableNegativeOffset:     false, // what looks ahead is refused when the configuration is loaded, and here
+		Parser:                   parser.NewParser(parser.Options{}),
+	})
+}
+
+// source is the history that a configuration's remote_read entries give access to.
+type source struct {
+	storage.Queryable
+	clients []*http.Client
+}
+
+// sourceOptions are what all clients of a source share.
+type sourceOptions struct {
+	metrics        *remoteread.Metrics
+	maxConcurrency int
+	maxRetries     int // 0 is remoteread's default, negative none
+	logger         log.Logger
+}
+
+// newSource makes a client of each entry. It does not connect.
+func newSource(entries []config.RemoteRead, o sourceOptions) (*source, error) {
+	s := &source{}
+	var all []storage.Queryable
+	for i, entry := range entries {
+		httpClient, err := commoncfg.NewClientFromConfig(entry.HTTPClientConfig, "remote_read")
+		if err != nil {
+			return nil, fmt.Errorf("remote_read[%d]: %w", i, err)
+		}
+		client, err := remoteread.New(remoteread.Options{
+			URL:            entry.URL.String(),
+			HTTPClient:     httpClient,
+			ExternalLabels: entry.ExternalLabels,
+			Timeout:        time.Duration(entry.RemoteTimeout),
+			MaxConcurrency: max(o.maxConcurrency, 1),
+			MaxRetries:     o.maxRetries,
+			Metrics:        o.metrics,
+			Logger:         log.With(o.logger, "component", "remote_read"),
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.clients = append(s.clients, httpClient)
+		all = append(all, client)
+	}
+	s.Queryable = merged(all)
+	return s, nil
+}
+
+// close gives idle connections back. What is still being read goes on.
+func (s *source) close() {
+	for _, c := range s.clients {
+		c.CloseIdleConnections()
+	}
+}
+
+// merged reads from all of several servers. An error of one is an error of the whole: half the data would be learned as if it were all.
+func merged(all []storage.Queryable) storage.Queryable {
+	if len(all) == 1 {
+		return all[0]
+	}
+	return storage.QueryableFunc(func(mint, maxt int64) (storage.Querier, error) {
+		queriers := make([]storage.Querier, 0, len(all))
+		for _, q := range all {
+			querier, err := q.Querier(mint, maxt)
+			if err != nil {
+				return nil, err
+			}
+			queriers = append(queriers, querier)
+		}
+		return storage.NewMergeQuerier(queriers, nil, storage.ChainedSeriesMerge), nil
+	})
+}

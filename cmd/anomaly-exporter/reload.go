@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+)
+
+// reloader owns the configuration in force and the clients made for it. A file that cannot be used changes neither.
+type reloader struct {
+	file    string
+	apply   func(*config.Config, storage.Queryable) error
+	sources sourceOptions
+	logger  log.Logger
+
+	successful prometheus.Gauge
+	succeeded  prometheus.Gauge
+
+	mu      sync.Mutex // one reload at a time; guards what follows
+	current *config.Config
+	source  *source
+}
+
+func newReloader(file string, apply func(*config.Config, storage.Queryable) error, reg prometheus.Registerer, sources sourceOptions) *reloader {
+	return &reloader{
+		file:    file,
+		apply:   apply,
+		sources: sources,
+		logger:  log.With(sources.logger, "component", "config"),
+		successful: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
+			Name: "anomaly_exporter_config_last_reload_successful",
+			Help: "Whether the last attempt to load the configuration succeeded: 1 or 0.",
+		}),
+		succeeded: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
+			Name: "anomaly_exporter_config_last_reload_success_timestamp_seconds",
+			Help: "Unix timestamp of the last successful load of the configuration.",
+		}),
+	}
+}
+
+// run reloads at each signal, until ctx ends.
+func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+			_ = r.reload() // logged there
+		}
+	}
+}
+
+// reload loads the file again, and logs if it could not.
+func (r *reloader) reload() error {
+	err := r.load()
+	if err != nil {
+		logErrors(r.logger, "Configuration not reloaded, the last one stays in force", err)
+	}
+	return err
+}
+
+// load reads the file and puts it in force. All that can fail happens before anything that runs is touched.
+func (r *reloader) load() (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer func() {
+		if err != nil {
+			r.successful.Set(0)
+		}
+	}()
+	cfg, err := config.LoadFile(r.file)
+	if err != nil {
+		return err
+	}
+	next, err := newSource(cfg.RemoteRead, r.sources)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	if err := r.apply(cfg, next); err != nil {
+		next.close()
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	if r.source != nil {
+		r.source.close()
+	}
+	r.current, r.source = cfg, next
+	r.successful.Set(1)
+	r.succeeded.SetToCurrentTime()
+	level.Info(r.logger).Log("msg", "Configuration loaded", "file", r.file,
+		"remote_read", len(cfg.RemoteRead), "detectors", len(cfg.Detectors), "scalers", len(cfg.Scalers))
+	return nil
+}
+
+// text is the configuration in force, its secrets hidden.
+func (r *reloader) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil {
+		return ""
+	}
+	return r.current.String()
+}
+
+// close gives back what the configuration in force holds.
+func (r *reloader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.source != nil {
+		r.source.close()
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	group "github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/anomaly-exporter/anomaly-exporter/collector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+	"github.com/anomaly-exporter/anomaly-exporter/web"
+)
+
+// runOptions are the flags of the run command.
+type runOptions struct {
+	configFile      string
+	listen          *toolkit.FlagConfig
+	enableLifecycle bool
+	enablePprof     bool
+}
+
+// run is the run command. It returns when ctx ends and everything has stopped, or with the error that kept it from running. A signal on hup reloads the
+// configuration.
+func run(ctx context.Context, o runOptions, q queryOptions, hup <-chan os.Signal, logger log.Logger) error {
+	e, err := newExporter(o, q, logger)
+	if err != nil {
+		return err
+	}
+	return e.run(ctx, hup)
+}
+
+// exporter is the whole program, wired.
+type exporter struct {
+	logger    log.Logger
+	registry  *prometheus.Registry
+	manager   *detector.Manager
+	collector *collector.Collector
+	reloader  *reloader
+	server    *web.Server
+}
+
+// newExporter wires the program. Nothing runs, listens or reads a file yet.
+func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, error) {
+	e := &exporter{logger: logger, registry: prometheus.NewRegistry()}
+	e.registry.MustRegister(
+		versioncollector.NewCollector("anomaly_exporter"),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	var err error
+	e.collector, err = collector.New(collector.Options{
+		Registerer: e.registry,
+		Gatherer:   e.registry,
+		Logger:     log.With(logger, "component", "collector"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.manager, err = detector.New(detector.Options{
+		Engine:      q.engine(logger),
+		Logger:      logger,
+		Registerer:  e.registry,
+		Concurrency: q.maxConcurrency,
+		OnPublish:   e.collector.Publish,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("detector: %w", err)
+	}
+	e.reloader = newReloader(o.configFile, e.manager.ApplyConfig, e.registry, sourceOptions{
+		metrics:        remoteread.NewMetrics(e.registry),
+		maxConcurrency: q.maxConcurrency,
+		logger:         logger,
+	})
+	handler, err := e.handler(o)
+	if err != nil {
+		return nil, err
+	}
+	e.server = web.NewServer(handler, o.listen, slogger(log.With(logger, "component", "web")))
+	return e, nil
+}
+
+func (e *exporter) handler(o runOptions) (http.Handler, error) {
+	return web.NewHandler(web.Options{
+		Metrics:         e.collector,
+		Ready:           e.manager.Ready,
+		Config:          e.reloader.text,
+		Reload:          e.reloader.reload,
+		EnableLifecycle: o.enableLifecycle,
+		EnablePprof:     o.enablePprof,
+		Version:         version.Info(),
+		Logger:          log.With(e.logger, "component", "web"),
+	})
+}
+
+// run loads the configuration, then runs all parts until ctx ends or one of them fails.
+func (e *exporter) run(ctx context.Context, hup <-chan os.Signal) error {
+	level.Info(e.logger).Log("msg", "Starting anomaly-exporter", "version", version.Info(), "build_context", version.BuildContext())
+	defer e.reloader.close()
+	if err := e.reloader.load(); err != nil {
+		return err
+	}
+	// The first part that returns ends the others; the one that only waits returns when ctx ends.
+	waiting := func(ctx context.Context) error { <-ctx.Done(); return nil }
+	reloading := func(ctx context.Context) error { return e.reloader.run(ctx, hup) }
+	var g group.Group
+	for _, part := range []func(context.Context) error{waiting, reloading, e.manager.Run, e.collector.Run, e.server.Run} {
+		ctx, cancel := context.WithCancel(ctx)
+		g.Add(func() error { return part(ctx) }, func(error) { cancel() })
+	}
+	err := g.Run()
+	level.Info(e.logger).Log("msg", "Stopped anomaly-exporter")
+	return err
+}

@@ -1,0 +1,251 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/anomaly-exporter/anomaly-exporter/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func options() web.Options {
+	return web.Options{
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }),
+		Ready:   func() bool { return true },
+		Config:  func() string { return "remote_read: []\n" },
+		Reload:  func() error { return nil },
+		Version: "1.2.3",
+	}
+}
+
+func request(t *testing.T, o web.Options, method, path string) (*http.Response, string) {
+	t.Helper()
+	h, err := web.NewHandler(o)
+	require.NoError(t, err)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
+	return rec.Result(), rec.Body.String()
+}
+
+func TestEndpoints(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		change       func(*web.Options)
+		method, path string
+		status       int
+		body         string
+	}{
+		{"metrics", nil, "GET", "/metrics", 200, "up 1\n"},
+		{"landing page", nil, "GET", "/", 200, "1.2.3"},
+		{"unknown", nil, "GET", "/metric", 404, "not found"},
+		{"healthy", nil, "GET", "/-/healthy", 200, "anomaly-exporter is healthy.\n"},
+		{"ready", nil, "GET", "/-/ready", 200, "anomaly-exporter is ready.\n"},
+		{"not ready", func(o *web.Options) { o.Ready = func() bool { return false } }, "GET", "/-/ready", 503, "not ready"},
+		{"config", nil, "GET", "/config", 200, "remote_read: []\n"},
+		{"reload by GET", func(o *web.Options) { o.EnableLifecycle = true }, "GET", "/-/reload", 405, "Only POST or PUT"},
+		{"reload not enabled", nil, "POST", "/-/reload", 403, "--web.enable-lifecycle"},
+		{"reload", func(o *web.Options) { o.EnableLifecycle = true }, "POST", "/-/reload", 200, "Configuration reloaded.\n"},
+		{"reload by PUT", func(o *web.Options) { o.EnableLifecycle = true }, "PUT", "/-/reload", 200, "Configuration reloaded.\n"},
+		{"reload fails", func(o *web.Options) {
+			o.EnableLifecycle = true
+			o.Reload = func() error { return errors.New(`a.yml:3: detector "x": expr: what is wrong`) }
+		}, "POST", "/-/reload", 500, "a.yml:3: detector \"x\": expr: what is wrong\n"},
+		{"no profiles", nil, "GET", "/debug/pprof/", 404, "not found"},
+		{"profiles", func(o *web.Options) { o.EnablePprof = true }, "GET", "/debug/pprof/", 200, "goroutine"},
+		{"panic", func(o *web.Options) { o.Ready = func() bool { panic("boom") } }, "GET", "/-/ready", 500, "internal error\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := options()
+			if tc.change != nil {
+				tc.change(&o)
+			}
+			resp, body := request(t, o, tc.method, tc.path)
+			require.Equal(t, tc.status, resp.StatusCode)
+			require.Contains(t, body, tc.body)
+		})
+	}
+}
+
+func TestPanicIsLogged(t *testing.T) {
+	var logged bytes.Buffer
+	o := options()
+	o.Logger = log.NewLogfmtLogger(&logged)
+	o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
+	request(t, o, "GET", "/metrics")
+	require.Contains(t, logged.String(), `level=error msg="panic in handler" path=/metrics err=boom`)
+
+	logged.Reset()
+	o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	require.PanicsWithError(t, http.ErrAbortHandler.Error(), func() { request(t, o, "GET", "/metrics") })
+	require.Empty(t, logged.String())
+}
+
+func TestOptions(t *testing.T) {
+	o := options()
+	o.Reload = nil
+	_, err := web.NewHandler(o)
+	require.EqualError(t, err, "web: one of Metrics, Ready, Config and Reload is missing")
+}
+
+func listen(configFile string, addresses ...string) *toolkit.FlagConfig {
+	return &toolkit.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: new(bool), WebConfigFile: &configFile}
+}
+
+// start runs a server and returns it with a function that stops it and returns what Run did.
+func start(t *testing.T, h http.Handler, flags *toolkit.FlagConfig) (*web.Server, func() error) {
+	t.Helper()
+	s := web.NewServer(h, flags, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	return s, func() error {
+		cancel()
+		return <-done
+	}
+}
+
+func TestServer(t *testing.T) {
+	defer http.DefaultClient.CloseIdleConnections()
+	h, err := web.NewHandler(options())
+	require.NoError(t, err)
+	s, stop := start(t, h, listen("", "127.0.0.1:0", "127.0.0.1:0"))
+	one, err := s.Addr(t.Context())
+	require.NoError(t, err)
+	two, err := s.Addr(t.Context())
+	require.NoError(t, err)
+	require.NotEqual(t, one.String(), two.String())
+	for _, addr := range []net.Addr{one, two} {
+		resp, err := http.Get("http://" + addr.String() + "/metrics")
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+	require.NoError(t, stop())
+	_, err = http.Get("http://" + one.String() + "/metrics")
+	require.Error(t, err)
+}
+
+func TestServerStopsBeforeItStarted(t *testing.T) {
+	s := web.NewServer(http.NotFoundHandler(), listen("", "127.0.0.1:0"), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, s.Run(ctx))
+}
+
+func TestServerFinishesResponses(t *testing.T) {
+	began, finish := make(chan struct{}), make(chan struct{})
+	s, stop := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(began)
+		<-finish
+		_, _ = io.WriteString(w, "whole")
+	}), listen("", "127.0.0.1:0"))
+	addr, err := s.Addr(t.Context())
+	require.NoError(t, err)
+	body := make(chan string, 1)
+	go func() {
+		resp, err := http.Get("http://" + addr.String())
+		if err != nil {
+			body <- err.Error()
+			return
+		}
+		b, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		body <- string(b)
+	}()
+	<-began
+	time.AfterFunc(50*time.Millisecond, func() { close(finish) })
+	require.NoError(t, stop())
+	require.Equal(t, "whole", <-body)
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestServerCannotListen(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	s := web.NewServer(http.NotFoundHandler(), listen("", busy.Addr().String()), slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, s.Run(t.Context()), "address already in use")
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err = s.Addr(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// TestServerTLS takes certificate and password from a file, as --web.config.file does.
+func TestServerTLS(t *testing.T) {
+	dir := t.TempDir()
+	certificate := selfSigned(t, dir)
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	require.NoError(t, err)
+	file := filepath.Join(dir, "web.yml")
+	require.NoError(t, os.WriteFile(file, []byte("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\nbasic_auth_users: {alice: "+string(hash)+"}\n"), 0o600))
+
+	h, err := web.NewHandler(options())
+	require.NoError(t, err)
+	s, stop := start(t, h, listen(file, "127.0.0.1:0"))
+	addr, err := s.Addr(t.Context())
+	require.NoError(t, err)
+
+	pool := x509.NewCertPool()
+	pool.AddCert(certificate)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	defer client.CloseIdleConnections()
+	for password, want := range map[string]int{"secret": http.StatusOK, "wrong": http.StatusUnauthorized} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+addr.String()+"/metrics", nil)
+		require.NoError(t, err)
+		req.SetBasicAuth("alice", password)
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.StatusCode)
+	}
+	require.NoError(t, stop())
+}
+
+// selfSigned writes cert.pem and key.pem for 127.0.0.1 to dir.
+func selfSigned(t *testing.T, dir string) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:         true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
+	}
+	certificate, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return certificate
+}
