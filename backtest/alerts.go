@@ -1,0 +1,113 @@
+package backtest
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+// The rule that is replayed for every series is the shipped AnomalyDetectedHighScore.
+const (
+	alertThreshold = 0.8
+	holdFor        = 5 * 60 * 1000  // ms, its for
+	keepFiring     = 15 * 60 * 1000 // ms, its keep_firing_for
+)
+
+// alerting is the state of the rule for one series.
+type alerting struct {
+	since  int64 // step at which the score came to the threshold
+	last   int64 // step at which it was there last
+	firing bool
+}
+
+// over takes a step at which the score is at or over the threshold, and says whether the rule begins to fire. As the score of a step stands until the
+// next is published, that takes as many steps as begin within holdFor, the first included.
+func (a *alerting) over(at, step int64) bool {
+	switch gap := at - a.last; {
+	case a.firing && gap <= step+keepFiring:
+	case gap != step || a.firing:
+		a.since, a.firing = at, false
+	}
+	a.last = at
+	if a.firing || at-a.since+step <= holdFor {
+		return false
+	}
+	a.firing = true
+	return true
+}
+
+const (
+	findingThreshold = 0.6 // of the score, from which severity is more than none
+	maxFindings      = 10
+)
+
+// Finding is a time during which a series was strange, at its strangest step.
+type Finding struct {
+	Detector               string
+	Labels                 labels.Labels // of the series
+	Start                  time.Time     // first step at or over 0.6
+	Duration               time.Duration // until the last such step, and that step; pauses of up to 15 minutes are no end
+	Time                   time.Time     // the strangest step
+	Score                  float64
+	Seen                   float64 // the value
+	Expected, Lower, Upper float64 // what was expected; NaN if nothing was
+	Contributions          []Contribution
+	Alerted                bool // the score came to 0.8 for 5m
+
+	last int64
+}
+
+// Contribution is the share of a feature in a score.
+type Contribution struct {
+	Feature string
+	Share   float64
+}
+
+// distance is how far the value lies from what was expected, in half widths of the range that was.
+func (f *Finding) distance() float64 {
+	d := math.Abs(f.Seen-f.Expected) / ((f.Upper - f.Lower) / 2)
+	if math.IsNaN(d) {
+		return 0
+	}
+	return d
+}
+
+// compare puts the stronger finding first: by score, and as scores end at 1, by distance.
+func (f *Finding) compare(other *Finding) int {
+	return cmp.Or(
+		cmp.Compare(other.Score, f.Score), cmp.Compare(other.distance(), f.distance()),
+		f.Time.Compare(other.Time), cmp.Compare(f.Detector, other.Detector), labels.Compare(f.Labels, other.Labels),
+	)
+}
+
+// explain notes a strange step.
+func (r *replay) explain(s *subject) {
+	at := time.UnixMilli(s.step).UTC()
+	f := s.finding
+	if f == nil || s.step-f.last > r.step+keepFiring {
+		f = &Finding{Detector: r.name, Labels: s.shown(), Start: at, Score: -1}
+		s.finding, r.findings = f, append(r.findings, f)
+	}
+	f.last, f.Duration = s.step, time.Duration(s.step+r.step-f.Start.UnixMilli())*time.Millisecond
+	now := *f
+	now.Time, now.Score, now.Seen = at, s.score, s.input.at(s.step)
+	now.Expected, now.Lower, now.Upper = s.expected.median, s.expected.lower, s.expected.upper
+	if f.Score < now.Score || f.Score == now.Score && f.distance() < now.distance() {
+		now.Contributions = slices.Clone(s.why)
+		*f = now
+	}
+}
+
+// shown are the labels of a subject without those that say which task it belongs to.
+func (s *subject) shown() labels.Labels {
+	b := labels.NewScratchBuilder(len(s.labels))
+	for _, l := range s.labels {
+		if l.Name != "detector" && l.Name != "scaler" {
+			b.Add(l.Name, l.Value)
+		}
+	}
+	return b.Labels()
+}

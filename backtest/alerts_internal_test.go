@@ -1,0 +1,126 @@
+package backtest
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+)
+
+// What the rule does is seen from rules/anomalies.yml: for 5m, keep_firing_for 15m, evaluated as soon as a score is published.
+func TestAlerting(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		step  time.Duration
+		over  string // x where the score is at or over the threshold
+		fires string // x where the alert begins to fire
+	}{
+		{"one step of 5m is not enough", 5 * time.Minute, "..x....x.", "........."},
+		{"two are", 5 * time.Minute, "..xx.", "...x."},
+		{"a run fires once", 5 * time.Minute, "..xxxxxxx", "...x....."},
+		{"pauses of 15m are none", 5 * time.Minute, ".xx...x...xx", "..x........."},
+		{"but longer ones are", 5 * time.Minute, ".xx....x...xx", "..x.........x"},
+		{"at 1m it takes six", time.Minute, "xxxxx.xxxxxx", "...........x"},
+		{"at 2m three", 2 * time.Minute, "xx.xxx", ".....x"},
+		{"at 1h each step is long enough", time.Hour, ".x.x.xx..", ".x.x.x..."},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var a alerting
+			fires := ""
+			for i, c := range tc.over {
+				mark := "."
+				if c == 'x' && a.over(int64(1000+i)*tc.step.Milliseconds(), tc.step.Milliseconds()) {
+					mark = "x"
+				}
+				fires += mark
+			}
+			require.Equal(t, tc.fires, fires)
+		})
+	}
+}
+
+func TestScalingIsComparedWithReacting(t *testing.T) {
+	c := &config.Scaler{
+		CapacityPerReplica: config.Capacity{Value: 10}, MinReplicas: 1, MaxReplicas: 5,
+		Step: model.Duration(5 * time.Minute), Horizon: config.Horizon{Duration: model.Duration(10 * time.Minute)}, ScaleDownStabilization: model.Duration(5 * time.Minute),
+	}
+	s := newScaling(c)
+	loads := []float64{10, 10, 10, 30, 30, 30, 30, 90, math.NaN(), 10, 10}
+	wanted := []int{1, 3, 3, 3, 3, 3, 3, 5, 5, 3, 1}
+	for i, load := range loads {
+		s.add(wanted[i], load)
+	}
+	require.Equal(t, 11, s.steps)
+	require.Equal(t, 1+3+3+3+3+3+3+5+5+3+1, s.sum)
+	require.Equal(t, 10, s.compared)
+	require.Equal(t, 1+1+1+3+3+3+3+5+5+1, s.sumReactive, "five at most, and held for one step more")
+	require.Equal(t, 5, s.max)
+	// Two steps pass before anything is judged. The rise to 30 finds what was recommended for 10m, but reacting is two steps late; 90 is more than can be had.
+	require.Equal(t, 8, s.judged)
+	require.Equal(t, 1, s.under)
+	require.Equal(t, 3, s.underReactive)
+}
+
+func TestAccuracyIsRelativeToTheDayBefore(t *testing.T) {
+	const step = 3600_000
+	in := &input{step: step}
+	for i := range 72 {
+		in.values = append(in.values, float64(i%24)+float64(i/24)) // a day's shape, 1 higher each day
+	}
+	var a accuracy
+	for at := int64(24); at < 70; at++ {
+		v := in.at((at + 1) * step)
+		a.add(forecast{v + 0.5, v - 1, v + 1}, in, at*step, step)
+	}
+	a.add(forecast{0, 100, 200}, in, 70*step, step)
+	a.add(forecast{0, 0, 0}, in, 71*step, step) // has no outcome
+	require.Equal(t, 47, a.known)
+	require.Equal(t, 46, a.inside)
+	size := in.at(71 * step)
+	for at := int64(25); at < 71; at++ {
+		size += in.at(at * step)
+	}
+	require.InDelta(t, (46*0.5+in.at(71*step)+0.01*size)/(47+0.01*size), a.relative(), 1e-12)
+	require.True(t, math.IsNaN((&accuracy{}).relative()))
+}
+
+func TestIncidentsBelongToSeries(t *testing.T) {
+	alert := labels.FromStrings("__name__", "ALERTS", "alertname", "Down", "job", "a", "namespace", "shop", "pod", "web-1")
+	for _, tc := range []struct {
+		name            string
+		series          labels.Labels
+		on              []string
+		matches, joined bool
+	}{
+		{"the same pod", labels.FromStrings("namespace", "shop", "pod", "web-1", "job", "b"), nil, true, true},
+		{"the whole namespace", labels.FromStrings("namespace", "shop"), nil, true, true},
+		{"another pod", labels.FromStrings("namespace", "shop", "pod", "web-2"), nil, false, true},
+		{"nothing in common", labels.FromStrings("device", "sda", "job", "a"), nil, false, false},
+		{"asked for", labels.FromStrings("device", "sda", "job", "a"), []string{"job"}, true, true},
+		{"asked for, and another", labels.FromStrings("namespace", "shop", "job", "b"), []string{"job"}, false, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			matches, joined := (&truth{labels: alert}).belongs(tc.series, tc.on)
+			require.Equal(t, tc.matches, matches)
+			require.Equal(t, tc.joined, joined)
+		})
+	}
+}
+
+func TestOwnAlertsAreNotSeen(t *testing.T) {
+	for expr, want := range map[string]string{
+		`ALERTS{alertstate="firing"}`:       `ALERTS{alertstate="firing",source!="predictive_model"}`,
+		`max by (pod) (ALERTS_FOR_STATE)`:   `max by (pod) (ALERTS_FOR_STATE{source!="predictive_model"})`,
+		`{__name__=~"ALERT.*",pod="a"} > 0`: `{__name__=~"ALERT.*",pod="a",source!="predictive_model"} > 0`,
+		`up == 0`:                           `up == 0`,
+	} {
+		parsed, err := config.ParseExpr(expr)
+		require.NoError(t, err)
+		require.Equal(t, want, withoutOwnAlerts(parsed))
+	}
+}

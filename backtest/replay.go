@@ -1,0 +1,219 @@
+package backtest
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+)
+
+// replay takes the results of one task, step by step: it spools them, and compares them with what then happened.
+type replay struct {
+	*task
+	spool    *spool // nil: the results are not kept
+	inputs   *inputs
+	truth    []*truth // nil: nothing is known of it
+	families [detector.NumFamilies]family
+	subjects map[string]*subject
+	order    []*subject // as they came
+	findings []*Finding
+	dropped  int
+	err      error
+}
+
+func newReplay(t *task, s *spool, q query) *replay {
+	r := &replay{task: t, spool: s, inputs: newInputs(q, t), subjects: map[string]*subject{}}
+	for f := range r.families {
+		r.families[f].known = map[string]*resultSeries{}
+	}
+	return r
+}
+
+// family holds the result series of a family. They come in nearly the same order at every step: each is looked for where the step before had it.
+type family struct {
+	known        map[string]*resultSeries
+	before, this []*resultSeries
+}
+
+// resultSeries is a series of results.
+type resultSeries struct {
+	labels  detector.Labels
+	subject *subject
+	column  *column // nil if the results are not kept, or no server would take the labels
+	horizon int     // position in task.horizons of a forecast's horizon; -1: it is 0s
+	last    int64   // step of the newest result
+}
+
+// subject is an input series, and what the results say about it at the newest step.
+type subject struct {
+	labels detector.Labels // of its results
+	input  *input          // nil as long as it has no value
+	step   int64
+
+	score     float64
+	expected  forecast
+	why       []Contribution
+	forecasts []forecast // by horizon
+	replicas  float64
+
+	scored, over int // steps with a score, and of them those at or over the threshold of alerts
+	reasons      map[string]int
+	alerting     alerting
+	alerts       []int64    // when they fired
+	finding      *Finding   // the one that is under way, or was last
+	accuracy     []accuracy // by horizon
+	scaling      *scaling
+}
+
+// observe takes the results of a step.
+func (r *replay) observe(ctx context.Context, p *detector.Part) error {
+	if err := r.inputs.moveTo(ctx, p.Time); err != nil {
+		return err
+	}
+	for f, results := range p.Results {
+		family := &r.families[f]
+		family.before, family.this = family.this, family.before[:0]
+		for i, result := range results {
+			s := r.find(detector.Family(f), i, result.Labels)
+			family.this = append(family.this, s)
+			if s.last == p.Time {
+				r.dropped++
+				continue
+			}
+			s.last = p.Time
+			if err := r.keep(s, p.Time, result.Value); err != nil {
+				return err
+			}
+			r.take(detector.Family(f), s, p.Time, result.Value)
+		}
+	}
+	for _, s := range r.order {
+		if s.step == p.Time {
+			r.judge(s)
+		}
+	}
+	return nil
+}
+
+// find returns the series of the i-th result of a family.
+func (r *replay) find(f detector.Family, i int, l detector.Labels) *resultSeries {
+	family := &r.families[f]
+	if i < len(family.before) && same(family.before[i].labels, l) {
+		return family.before[i]
+	}
+	var key strings.Builder
+	for _, l := range l {
+		key.WriteString(l.Name)
+		key.WriteByte(0xff)
+		key.WriteString(l.Value)
+		key.WriteByte(0xff)
+	}
+	s := family.known[key.String()]
+	if s == nil {
+		s = &resultSeries{labels: l, subject: r.subjectOf(l), horizon: r.horizonOf(l.Get("horizon"))}
+		s.last = math.MinInt64
+		if r.spool != nil {
+			s.column = r.spool.add(f, l)
+		}
+		family.known[key.String()] = s
+	}
+	return s
+}
+
+func same(a, b detector.Labels) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
+}
+
+func (r *replay) subjectOf(l detector.Labels) *subject {
+	key := r.inputs.keyOfResult(l)
+	s := r.subjects[key]
+	if s == nil {
+		own := []string{"horizon", "probability", "bound", "feature", "state", "reason", "model", "source"}
+		s = &subject{
+			labels: slices.DeleteFunc(slices.Clone(l), func(l labels.Label) bool { return l.Value == "" || slices.Contains(own, l.Name) }),
+			step:   math.MinInt64, reasons: map[string]int{},
+			forecasts: make([]forecast, len(r.horizons)), accuracy: make([]accuracy, len(r.horizons)),
+		}
+		if r.scaler != nil {
+			s.scaling = newScaling(r.scaler)
+		}
+		r.subjects[key] = s
+		r.order = append(r.order, s)
+	}
+	if s.input == nil {
+		s.input = r.inputs.series[key]
+	}
+	return s
+}
+
+func (r *replay) horizonOf(label string) int {
+	return slices.IndexFunc(r.horizons, func(h int64) bool { return horizonLabel(h) == label })
+}
+
+// keep spools a result.
+func (r *replay) keep(s *resultSeries, at int64, v float64) error {
+	switch {
+	case r.spool == nil:
+		return nil
+	case s.column == nil:
+		r.dropped++
+		return nil
+	}
+	return r.spool.append(s.column, at, v)
+}
+
+// take notes what a result says about its subject.
+func (r *replay) take(f detector.Family, s *resultSeries, at int64, v float64) {
+	subject := s.subject
+	if subject.step != at {
+		subject.step = at
+		subject.score, subject.replicas = math.NaN(), math.NaN()
+		subject.expected, subject.why = unknown(), subject.why[:0]
+		for i := range subject.forecasts {
+			subject.forecasts[i] = unknown()
+		}
+	}
+	switch f {
+	case detector.Score:
+		subject.score = v
+	case detector.Contribution:
+		subject.why = append(subject.why, Contribution{Feature: s.labels.Get("feature"), Share: v})
+	case detector.Yhat, detector.YhatLower, detector.YhatUpper:
+		forecast := &subject.expected
+		if s.horizon >= 0 {
+			forecast = &subject.forecasts[s.horizon]
+		}
+		forecast.set(f, v)
+	case detector.RecommendedReplicas:
+		subject.replicas = v
+	case detector.ModelState:
+		subject.reasons[s.labels.Get("state")+" ("+s.labels.Get("reason")+")"]++
+	}
+}
+
+// judge compares what was said about a subject at a step with what then happened.
+func (r *replay) judge(s *subject) {
+	if !math.IsNaN(s.score) {
+		s.scored++
+	}
+	if s.score >= findingThreshold {
+		r.explain(s)
+	}
+	if s.score >= alertThreshold {
+		s.over++
+		if s.alerting.over(s.step, r.step) {
+			s.alerts = append(s.alerts, s.alerting.since+r.offset+holdFor)
+			s.finding.Alerted = true
+		}
+	}
+	for i, h := range r.horizons {
+		s.accuracy[i].add(s.forecasts[i], s.input, s.step, h)
+	}
+	if s.scaling != nil && !math.IsNaN(s.replicas) {
+		s.scaling.add(int(s.replicas), s.input.at(s.step))
+	}
+}

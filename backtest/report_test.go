@@ -1,0 +1,220 @@
+package backtest_test
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+)
+
+// during is a series that is 1 from one time to another.
+func during(from, to time.Time, nameAndLabels ...string) series {
+	return series{labels.FromStrings(nameAndLabels...), func(at time.Time) float64 {
+		if at.Before(from) || at.After(to) {
+			return math.NaN()
+		}
+		return 1
+	}}
+}
+
+func TestTruth(t *testing.T) {
+	end := epoch.Add(9 * day)
+	outage := end.Add(-9 * hour)
+	all := append(pods(3, outage),
+		during(outage.Add(10*time.Minute), outage.Add(hour), "__name__", "ALERTS", "alertname", "Down", "pod", "pod-00"), // found
+		during(outage.Add(5*hour), outage.Add(6*hour), "__name__", "ALERTS", "alertname", "Slow", "pod", "pod-01"),       // not to be seen in the load
+		during(epoch, end.Add(-20*hour), "__name__", "ALERTS", "alertname", "Old", "pod", "pod-01"),                      // began before the replay
+		during(outage, outage.Add(hour), "__name__", "ALERTS", "alertname", "Cluster", "cluster", "eu1"),                 // nobody's
+		during(outage, outage.Add(hour), "__name__", "ALERTS", "alertname", "Unknown", "pod", "gone"),                    // of a pod without a score
+		during(outage, outage.Add(hour), "__name__", "ALERTS", "alertname", "Ours", "pod", "pod-01", "source", "predictive_model"),
+	)
+	db := newStorage(t, epoch, end, 5*time.Minute, all...)
+	expr, err := config.ParseExpr("ALERTS")
+	require.NoError(t, err)
+	o := backtest.Options{
+		Config: load(t, "detectors: [{name: load, expr: load, step: 5m, history: 7d, query_offset: 1m}]"),
+		Start:  end.Add(-day), End: end, Truth: &config.Side{Expr: expr},
+	}
+	report := run(t, db, o)
+	require.Len(t, report.Detectors, 1)
+	truth := report.Detectors[0].Truth
+	require.NotNil(t, truth)
+	require.Equal(t, 2, truth.Incidents)
+	require.Equal(t, 1, truth.Found)
+	require.InDelta(t, 0.5, truth.Recall(), 0)
+	require.Equal(t, report.Detectors[0].Alerts, truth.Alerts)
+	require.GreaterOrEqual(t, truth.True, 1)
+	// The load triples at the beginning of the outage. That is published 1m later, and fires after 5m: 4m before the incident.
+	require.Equal(t, 4*time.Minute, truth.Lead)
+
+	strongest := report.Findings[0]
+	require.Equal(t, "load", strongest.Detector)
+	require.Equal(t, labels.FromStrings("job", "shop", "metric_name", "load", "pod", "pod-00"), strongest.Labels)
+	require.True(t, strongest.Alerted)
+	require.InDelta(t, hour.Minutes(), strongest.Duration.Minutes(), 30)
+	require.WithinRange(t, strongest.Time, outage, outage.Add(hour))
+	require.InDelta(t, 3*daily(0, strongest.Time), strongest.Seen, 1e-9)
+	require.InDelta(t, daily(0, strongest.Time), strongest.Expected, 10)
+	require.Greater(t, strongest.Upper, strongest.Expected)
+	sum := 0.0
+	for _, c := range strongest.Contributions {
+		sum += c.Share
+	}
+	require.InDelta(t, 1, sum, 1e-9)
+}
+
+func TestDirectoryHoldsAFileOfEach(t *testing.T) {
+	end := epoch.Add(3 * day)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(2, end.Add(-9*hour))...)
+	dir := filepath.Join(t.TempDir(), "results") + "/"
+	o := backtest.Options{Config: load(t, shop), Start: end.Add(-6 * hour), End: end, Output: dir}
+	run(t, db, o)
+	var names []string
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	require.Equal(t, []string{"detector-load.om", "detector-total.om", "scaler-all.om"}, names)
+	apart := readOpenMetrics(t, filepath.Join(dir, names[0]), filepath.Join(dir, names[1]), filepath.Join(dir, names[2]))
+
+	o.Output = filepath.Join(dir, "all.om")
+	run(t, db, o)
+	require.Equal(t, readOpenMetrics(t, o.Output), apart)
+
+	o.Names, o.Output = []string{"total"}, filepath.Join(dir, "one.om")
+	report := run(t, db, o)
+	require.Len(t, report.Detectors, 1)
+	require.Empty(t, report.Scalers)
+	require.Len(t, readOpenMetrics(t, o.Output)[`{__name__="anomaly_score", detector="total", metric_name="load"}`], 6*6+1)
+	entries, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 5, "the temporary files are gone")
+}
+
+// Labels come as Prometheus would have scraped them: unknown characters, names that clash with ours, and nothing for what is empty.
+func TestLabelsAreThoseOfAScrape(t *testing.T) {
+	end := epoch.Add(3 * day)
+	odd := labels.FromStrings("__name__", "load", "odd.label", "a\"b\\c\nd", "detector", "geiger", "source", "mains", "größe", "ü")
+	db := newStorage(t, epoch, end, 5*time.Minute, series{odd, func(at time.Time) float64 { return daily(1, at) }})
+	o := backtest.Options{
+		Config: load(t, "detectors: [{name: load, expr: load, step: 5m, forecaster: {horizons: [15m]}, labels: {team: a}}]"),
+		Start:  end.Add(-6 * hour), End: end, Output: filepath.Join(t.TempDir(), "results.om"),
+	}
+	report := run(t, db, o)
+	want := labels.FromStrings("__name__", "anomaly_score", "odd.label", "a\"b\\c\nd", "detector", "load", "exported_detector", "geiger",
+		"exported_source", "mains", "größe", "ü", "metric_name", "load", "team", "a")
+	require.Len(t, readOpenMetrics(t, o.Output)[want.String()], 6*12+1)
+	require.Equal(t, 6*12+1-3, report.Detectors[0].Horizons[0].Forecasts, "compared with the input in spite of its labels")
+}
+
+func TestStepsThatAreNotDueAreLeftOut(t *testing.T) {
+	end := epoch.Add(3 * day)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(1, epoch)...)
+	o := backtest.Options{
+		Config: load(t, "detectors: [{name: load, expr: load, step: 5m, query_offset: 30s}]"),
+		Start:  end.Add(-hour), End: end, Now: end.Add(29 * time.Second),
+	}
+	require.Equal(t, 12, run(t, db, o).Detectors[0].Steps)
+	o.Now = end.Add(30 * time.Second)
+	require.Equal(t, 13, run(t, db, o).Detectors[0].Steps)
+}
+
+func TestErrors(t *testing.T) {
+	end := epoch.Add(day)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(1, epoch)...)
+	good := backtest.Options{Config: load(t, shop), Source: db, Engine: newEngine(), Start: epoch, End: end, Now: end}
+	for _, tc := range []struct {
+		name   string
+		change func(o *backtest.Options)
+		want   string
+	}{
+		{"no configuration", func(o *backtest.Options) { o.Config = nil }, "configuration, source and engine are needed"},
+		{"backwards", func(o *backtest.Options) { o.Start, o.End = end, epoch }, "end 2026-03-02T00:00:00Z is before start 2026-03-03T00:00:00Z"},
+		{"unknown detector", func(o *backtest.Options) { o.Names = []string{"total", "laod"} }, `the configuration has no detector or scaler "laod"`},
+		{"future", func(o *backtest.Options) { o.Start, o.End = end.Add(hour), end.Add(day) }, `detector "load": no step from 2026-03-03T01:00:00Z to 2026-03-04T00:00:00Z is due yet`},
+		{"no such directory", func(o *backtest.Options) { o.Output = "/none/x.om" }, `open /none/.backtest-[0-9]+: no such file or directory`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := good
+			tc.change(&o)
+			_, err := backtest.Run(context.Background(), o)
+			require.Error(t, err)
+			require.Regexp(t, "^"+tc.want+"$", err.Error())
+		})
+	}
+
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		o := good
+		o.Output = filepath.Join(t.TempDir(), "results.om")
+		o.Progress = func(_ string, done, _ int) {
+			if done == 20 {
+				cancel()
+			}
+		}
+		_, err := backtest.Run(ctx, o)
+		require.ErrorContains(t, err, "cancel")
+		entries, err := os.ReadDir(filepath.Dir(o.Output))
+		require.NoError(t, err)
+		require.Empty(t, entries)
+	})
+}
+
+func TestReportIsReadable(t *testing.T) {
+	at := epoch.Add(10*hour + 5*time.Minute)
+	report := &backtest.Report{
+		Start: epoch, End: epoch.Add(7 * day),
+		Detectors: []backtest.Detector{
+			{
+				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12, Unscored: 288, Reason: "learning (short_history)",
+				Horizons: []backtest.Horizon{
+					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Coverage: 0.7987, Level: 0.8},
+					{Horizon: 36 * hour, Forecasts: 0, Error: math.NaN(), Coverage: math.NaN(), Level: 0.8},
+				},
+				Truth: &backtest.Truth{Incidents: 4, Found: 3, Alerts: 12, True: 3, Lead: -90 * time.Second},
+			},
+			{Name: "quiet", Over: math.NaN(), PerWeek: math.NaN(), Truth: &backtest.Truth{}},
+		},
+		Scalers: []backtest.Scaler{{Name: "checkout", Series: 1, Steps: 2016, Mean: 6.25, Max: 12, Short: 0.001, Reactive: 5.5, ReactiveShort: 0.034}},
+		Findings: []backtest.Finding{
+			{
+				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-1"), Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
+				Score: 0.987, Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
+				Contributions: []backtest.Contribution{{Feature: "level", Share: 0.7}, {Feature: "trend", Share: 0.3}},
+			},
+			{Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"), Duration: 5 * time.Minute, Time: at, Score: 0.61, Seen: 123456.7, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()},
+		},
+	}
+	require.Equal(t, `from 2026-03-02T00:00:00Z to 2026-03-09T00:00:00Z
+
+detector      series  steps   over 0.8  alerts  per series-week  without score
+pod_restarts  100     201600  0.021 %   12      0.12             288 steps, mostly learning (short_history)
+quiet         0       0       -         0       -                no series
+
+forecasts of  horizon  error vs a day before  in interval  nominal  outcomes
+pod_restarts  15m      0.712                  79.9 %       80 %     201300
+pod_restarts  1d12h    -                      -            80 %     0
+
+against the truth  incidents  found  recall  alerts  true  precision  lead time
+pod_restarts       4          3      75 %    12      3     25 %       -1m30s
+quiet              0          0      -       0       0     -          -
+
+scaler    series  steps  replicas: mean  max  short  reactive: mean  short
+checkout  1       2016   6.25            12   0.1 %  5.5             3.4 %
+
+strongest findings
+ 1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}
+    seen 12, expected 0.25 (0 to 1.5): level 70 %, trend 30 %
+ 2. 2026-03-02T10:05:00Z  score 0.61, for 5m  pod_restarts {pod="web-2"}
+    seen 123457, nothing expected
+`, report.String())
+}

@@ -1,0 +1,137 @@
+package backtest
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// String is the report as tables for people.
+func (r *Report) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	// What is written to a strings.Builder is written.
+	fmt.Fprintf(w, "from %s to %s\n", stamp(r.Start), stamp(r.End))
+	for _, table := range [][][]string{r.detectors(), r.forecasts(), r.truths(), r.scalers()} {
+		if len(table) < 2 {
+			continue
+		}
+		fmt.Fprintln(w)
+		for _, row := range table {
+			fmt.Fprintln(w, strings.Join(row, "\t"))
+		}
+	}
+	w.Flush()
+	if len(r.Findings) > 0 {
+		b.WriteString("\nstrongest findings\n")
+	}
+	for i, f := range r.Findings {
+		fmt.Fprintf(&b, "%2d. %s\n", i+1, f)
+	}
+	return b.String()
+}
+
+func (r *Report) detectors() [][]string {
+	table := [][]string{{"detector", "series", "steps", "over 0.8", "alerts", "per series-week", "without score"}}
+	for _, d := range r.Detectors {
+		unscored := "-"
+		if d.Series == 0 {
+			unscored = "no series"
+		} else if d.Unscored > 0 {
+			unscored = fmt.Sprintf("%d steps, mostly %s", d.Unscored, d.Reason)
+		}
+		table = append(table, []string{d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over), strconv.Itoa(d.Alerts), number(d.PerWeek), unscored})
+	}
+	return table
+}
+
+func (r *Report) forecasts() [][]string {
+	table := [][]string{{"forecasts of", "horizon", "error vs a day before", "in interval", "nominal", "outcomes"}}
+	for _, d := range r.Detectors {
+		for _, h := range d.Horizons {
+			table = append(table, []string{d.Name, span(h.Horizon), number(h.Error), percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts)})
+		}
+	}
+	return table
+}
+
+func (r *Report) truths() [][]string {
+	table := [][]string{{"against the truth", "incidents", "found", "recall", "alerts", "true", "precision", "lead time"}}
+	for _, d := range r.Detectors {
+		t := d.Truth
+		if t == nil {
+			continue
+		}
+		lead := "-"
+		if t.Found > 0 {
+			lead = span(t.Lead)
+		}
+		table = append(table, []string{
+			d.Name, strconv.Itoa(t.Incidents), strconv.Itoa(t.Found), percent(t.Recall()),
+			strconv.Itoa(t.Alerts), strconv.Itoa(t.True), percent(t.Precision()), lead,
+		})
+	}
+	return table
+}
+
+func (r *Report) scalers() [][]string {
+	table := [][]string{{"scaler", "series", "steps", "replicas: mean", "max", "short", "reactive: mean", "short"}}
+	for _, s := range r.Scalers {
+		table = append(table, []string{
+			s.Name, strconv.Itoa(s.Series), strconv.Itoa(s.Steps), number(s.Mean), strconv.Itoa(s.Max), percent(s.Short), number(s.Reactive), percent(s.ReactiveShort),
+		})
+	}
+	return table
+}
+
+// String is the finding in two lines.
+func (f Finding) String() string {
+	alerted := ""
+	if f.Alerted {
+		alerted = ", alert"
+	}
+	expected := "nothing expected"
+	if !math.IsNaN(f.Expected) {
+		expected = fmt.Sprintf("expected %s (%s to %s)", number(f.Expected), number(f.Lower), number(f.Upper))
+	}
+	text := fmt.Sprintf("%s  score %.2f, for %s%s  %s %s\n    seen %s, %s",
+		stamp(f.Time), f.Score, span(f.Duration), alerted, f.Detector, f.Labels, number(f.Seen), expected)
+	separator := ": "
+	for _, c := range f.Contributions {
+		text += fmt.Sprintf("%s%s %.0f %%", separator, c.Feature, 100*c.Share)
+		separator = ", "
+	}
+	return text
+}
+
+// percent is a share; one that is not known is a dash.
+func percent(share float64) string {
+	if math.IsNaN(share) {
+		return "-"
+	}
+	return strconv.FormatFloat(100*share, 'g', 3, 64) + " %"
+}
+
+// number has three digits, or all before the point; one that is not known is a dash.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "-"
+	case a >= 1000 && a < 1e9:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+// span is a duration as configurations have it.
+func span(d time.Duration) string {
+	if d < 0 {
+		return "-" + span(-d)
+	}
+	return model.Duration(d.Round(time.Second)).String()
+}
