@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/examples/demo/shop"
+	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
+)
+
+const (
+	// history is how much of the shop's past is on disk.
+	history = 14 * 24 * time.Hour
+	// historyStep is coarser than the live scrape interval, so that the past is written within seconds.
+	historyStep = 30 * time.Second
+	// startTimeout bounds the start of each server.
+	startTimeout = time.Minute
+)
+
+//go:embed prometheus.yml
+var prometheusConfig string
+
+//go:embed anomaly-exporter.yml
+var exporterConfig string
+
+// demo is what runs. Whatever of it has been started is ended by stop.
+type demo struct {
+	log io.Writer
+	out io.Writer
+
+	dir          string
+	shop         *shop.Shop
+	shopAddr     string
+	prometheus   *servers.Prometheus
+	alertmanager *servers.Alertmanager
+	exporter     *servers.Exporter
+
+	stops []func() error // in the order of the starts
+}
+
+func (d *demo) start(ctx context.Context, now time.Time) error {
+	var err error
+	if d.dir, err = os.MkdirTemp("", "anomaly-exporter-demo-"); err != nil {
+		return err
+	}
+	d.stops = append(d.stops, func() error { return os.RemoveAll(d.dir) })
+	d.shop = shop.New(now)
+
+	for _, step := range []struct {
+		tells string
+		run   func(context.Context) error
+	}{
+		{"14 days of a shop's history, written as TSDB blocks", d.writeHistory},
+		{"the shop, live", d.startShop},
+		{"Prometheus and Alertmanager", d.startServers},
+		{"anomaly-exporter, reading the history from Prometheus", d.startExporter},
+	} {
+		if err := d.progress(ctx, step.tells, step.run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress runs one step and tells how long it took.
+func (d *demo) progress(ctx context.Context, tells string, run func(context.Context) error) error {
+	began := time.Now()
+	fmt.Fprintf(d.out, "%-60s", tells)
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(d.out)
+		return fmt.Errorf("%s: %w", tells, err)
+	}
+	fmt.Fprintf(d.out, " %5.1fs\n", time.Since(began).Seconds())
+	return ctx.Err()
+}
+
+func (d *demo) prometheusDir() string { return filepath.Join(d.dir, "prometheus") }
+
+func (d *demo) writeHistory(ctx context.Context) error {
+	now := time.Now()
+	return servers.WriteBlocks(d.prometheusDir(), seriesOf(ctx, d.shop, now.Add(-history), now, historyStep))
+}
+
+// seriesOf returns what the shop has had in a span of time; it ends early with the context.
+func seriesOf(ctx context.Context, s *shop.Shop, from, to time.Time, step time.Duration) iter.Seq[servers.Series] {
+	return func(yield func(servers.Series) bool) {
+		for _, one := range s.Series() {
+			if ctx.Err() != nil || !yield(servers.Series{Labels: one.Labels, Samples: one.Samples(from, to, step)}) {
+				return
+			}
+		}
+	}
+}
+
+func (d *demo) startShop(context.Context) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	d.shopAddr = listener.Addr().String()
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", d.shop)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	d.stops = append(d.stops, func() error {
+		err := server.Close()
+		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+			err = errors.Join(err, end)
+		}
+		return err
+	})
+	return nil
+}
+
+func (d *demo) startServers(ctx context.Context) error {
+	if err := copyRules(filepath.Join(d.prometheusDir(), "rules")); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var err error
+	if d.alertmanager, err = servers.StartAlertmanager(ctx, servers.AlertmanagerOptions{Dir: d.dir, Log: d.log}); err != nil {
+		return err
+	}
+	d.stops = append(d.stops, d.alertmanager.Stop)
+	// It is told what to scrape once there is an exporter.
+	d.prometheus, err = servers.StartPrometheus(ctx, servers.PrometheusOptions{Dir: d.prometheusDir(), Log: d.log})
+	if err != nil {
+		return err
+	}
+	d.stops = append(d.stops, d.prometheus.Stop)
+	return nil
+}
+
+// copyRules copies the project's rules, but not their tests, to where the configuration of Prometheus expects them.
+func copyRules(dir string) error {
+	root, err := servers.Root()
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(root, "rules", "*.yml"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.yml") {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), b, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) startExporter(ctx context.Context) error {
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var err error
+	d.exporter, err = servers.StartExporter(starting, servers.ExporterOptions{
+		Dir:    d.dir,
+		Config: strings.ReplaceAll(exporterConfig, "http://localhost:9090", d.prometheus.URL()),
+		Log:    d.log,
+	})
+	if err != nil {
+		return err
+	}
+	d.stops = append(d.stops, d.exporter.Stop)
+	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
+	return d.prometheus.Configure(strings.NewReplacer(
+		"localhost:8080", d.shopAddr,
+		"localhost:9093", host(d.alertmanager.URL()),
+		"localhost:9942", host(d.exporter.URL()),
+	).Replace(prometheusConfig))
+}
+
+// stop ends everything, the last first.
+func (d *demo) stop() error {
+	var errs []error
+	for i := len(d.stops) - 1; i >= 0; i-- {
+		errs = append(errs, d.stops[i]())
+	}
+	d.stops = nil
+	return errors.Join(errs...)
+}
