@@ -1,0 +1,268 @@
+// Package kubernetes_test decodes the Kubernetes manifests of the examples, strictly, into the types that Kubernetes, the Prometheus operator and
+// KEDA publish, and renders their kustomizations. A module of its own, for all that these bring along.
+package kubernetes_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	monitoringv1alpha1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	kustomize "sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+const root = "../.."
+
+// published are the types by apiVersion and kind.
+var published = map[string]func() any{
+	"apps/v1 Deployment":                            func() any { return new(appsv1.Deployment) },
+	"apps/v1 StatefulSet":                           func() any { return new(appsv1.StatefulSet) },
+	"v1 ConfigMap":                                  func() any { return new(corev1.ConfigMap) },
+	"v1 Namespace":                                  func() any { return new(corev1.Namespace) },
+	"v1 Service":                                    func() any { return new(corev1.Service) },
+	"networking.k8s.io/v1 NetworkPolicy":            func() any { return new(networkingv1.NetworkPolicy) },
+	"monitoring.coreos.com/v1 Prometheus":           func() any { return new(monitoringv1.Prometheus) },
+	"monitoring.coreos.com/v1 PrometheusRule":       func() any { return new(monitoringv1.PrometheusRule) },
+	"monitoring.coreos.com/v1 ServiceMonitor":       func() any { return new(monitoringv1.ServiceMonitor) },
+	"monitoring.coreos.com/v1alpha1 ScrapeConfig":   func() any { return new(monitoringv1alpha1.ScrapeConfig) },
+	"keda.sh/v1alpha1 ScaledObject":                 func() any { return new(kedav1alpha1.ScaledObject) },
+	"keda.sh/v1alpha1 TriggerAuthentication":        func() any { return new(kedav1alpha1.TriggerAuthentication) },
+	"kustomize.config.k8s.io/v1beta1 Kustomization": func() any { return new(kustomize.Kustomization) },
+	"kustomize.config.k8s.io/v1alpha1 Component":    func() any { return new(kustomize.Kustomization) },
+}
+
+// decode decodes one YAML document, in which every key must be known.
+func decode(t *testing.T, text, from string) any {
+	t.Helper()
+	var head struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &head), from)
+	kind := head.APIVersion + " " + head.Kind
+	require.Contains(t, published, kind, from)
+	object := published[kind]()
+	require.NoError(t, yaml.UnmarshalStrict([]byte(text), object), from)
+	return object
+}
+
+// decodeAs decodes one document of a file that holds an object of that type.
+func decodeAs[T any](t *testing.T, file string) T {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, file))
+	require.NoError(t, err)
+	object, ok := decode(t, string(text), file).(T)
+	require.True(t, ok, file)
+	return object
+}
+
+var separator = regexp.MustCompile(`(?m)^---$`)
+
+func TestManifestsDecode(t *testing.T) {
+	files := 0
+	for _, dir := range []string{"examples", "rules/operator", "dashboards"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".yaml" {
+				return err
+			}
+			files++
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, document := range separator.Split(string(text), -1) {
+				if strings.TrimSpace(document) != "" {
+					decode(t, document, path)
+				}
+			}
+			return nil
+		}))
+	}
+	require.Greater(t, files, 8)
+}
+
+func render(t *testing.T, fsys filesys.FileSystem, dir string) resmap.ResMap {
+	t.Helper()
+	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fsys, dir)
+	require.NoError(t, err)
+	for _, r := range rendered.Resources() {
+		decode(t, r.MustYaml(), dir)
+	}
+	return rendered
+}
+
+func kinds(rendered resmap.ResMap) []string {
+	var all []string
+	for _, r := range rendered.Resources() {
+		all = append(all, r.GetKind())
+	}
+	return all
+}
+
+func TestKustomizationsRender(t *testing.T) {
+	disk := filesys.MakeFsOnDisk()
+	plain := render(t, disk, filepath.Join(root, "examples/kubernetes/plain"))
+	require.ElementsMatch(t, []string{"ConfigMap", "Service", "Deployment", "NetworkPolicy"}, kinds(plain))
+	operator := render(t, disk, filepath.Join(root, "examples/kubernetes/operator"))
+	require.ElementsMatch(t, []string{"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "ServiceMonitor", "PrometheusRule"}, kinds(operator))
+
+	demo := render(t, disk, filepath.Join(root, "examples/demo/kubernetes"))
+	require.Equal(t, map[string]int{"Namespace": 1, "Deployment": 6, "Service": 6, "ConfigMap": 3, "NetworkPolicy": 1, "ScaledObject": 1}, count(kinds(demo)))
+	for _, r := range demo.Resources() {
+		if r.GetKind() != "Namespace" {
+			require.Equal(t, "shop", r.GetNamespace(), r.GetName())
+		}
+	}
+
+	for _, r := range plain.Resources() {
+		require.Equal(t, "monitoring", r.GetNamespace())
+		if d, ok := decode(t, r.MustYaml(), "").(*appsv1.Deployment); ok {
+			version, err := os.ReadFile(filepath.Join(root, "VERSION"))
+			require.NoError(t, err)
+			require.Equal(t, "anomaly-exporter:"+strings.TrimSpace(string(version)), d.Spec.Template.Spec.Containers[0].Image)
+			require.Regexp(t, `^anomaly-exporter-[a-z0-9]{10}$`, d.Spec.Template.Spec.Volumes[0].ConfigMap.Name, "a changed configuration is a roll-out")
+		}
+	}
+}
+
+func count(all []string) map[string]int {
+	n := map[string]int{}
+	for _, one := range all {
+		n[one]++
+	}
+	return n
+}
+
+// Kustomizations have all rules and all dashboards that there are.
+func TestNothingIsLeftOut(t *testing.T) {
+	for dir, pattern := range map[string]string{"rules": "*.yml", "dashboards": "*.json"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, pattern))
+		require.NoError(t, err)
+		var want, got []string
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.yml") {
+				want = append(want, filepath.Base(file))
+			}
+		}
+		for _, r := range render(t, filesys.MakeFsOnDisk(), filepath.Join(root, dir)).Resources() {
+			for file := range decode(t, r.MustYaml(), dir).(*corev1.ConfigMap).Data {
+				got = append(got, file)
+			}
+		}
+		require.ElementsMatch(t, want, got)
+	}
+}
+
+// The component adds the exporter to somebody's Prometheus.
+func TestSidecarRenders(t *testing.T) {
+	memory := filesys.MakeFsInMemory()
+	component := filepath.Join(root, "examples/kubernetes/sidecar")
+	files, err := os.ReadDir(component)
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(component, file.Name()))
+		require.NoError(t, err)
+		require.NoError(t, memory.WriteFile("/sidecar/"+file.Name(), text))
+	}
+	require.NoError(t, memory.WriteFile("/mine/kustomization.yaml", []byte("resources: [prometheus.yaml]\ncomponents: [../sidecar]\n")))
+	require.NoError(t, memory.WriteFile("/mine/prometheus.yaml", []byte(`
+apiVersion: monitoring.coreos.com/v1
+kind: Prometheus
+metadata:
+  name: k8s
+  namespace: monitoring
+spec:
+  replicas: 2
+`)))
+	rendered := render(t, memory, "/mine")
+	require.ElementsMatch(t, []string{"Prometheus", "ConfigMap", "ScrapeConfig"}, kinds(rendered))
+	for _, r := range rendered.Resources() {
+		if p, ok := decode(t, r.MustYaml(), "").(*monitoringv1.Prometheus); ok {
+			require.Equal(t, "k8s", p.Name)
+			require.Equal(t, int32(2), *p.Spec.Replicas)
+			require.Len(t, p.Spec.Containers, 1)
+			require.Regexp(t, `^anomaly-exporter:\d`, p.Spec.Containers[0].Image)
+			leastPrivilege(t, &corev1.PodSpec{
+				AutomountServiceAccountToken: new(bool), // Prometheus itself needs one
+				Containers:                   p.Spec.Containers, Volumes: p.Spec.Volumes,
+			})
+		}
+	}
+}
+
+func TestLeastPrivilege(t *testing.T) {
+	d := decodeAs[*appsv1.Deployment](t, "examples/kubernetes/plain/deployment.yaml")
+	leastPrivilege(t, &d.Spec.Template.Spec)
+	c := d.Spec.Template.Spec.Containers[0]
+	require.Equal(t, "/-/ready", c.ReadinessProbe.HTTPGet.Path)
+	require.Equal(t, "/-/healthy", c.LivenessProbe.HTTPGet.Path)
+}
+
+// leastPrivilege checks what the restricted profile of the pod security standards asks for, and more.
+func leastPrivilege(t *testing.T, pod *corev1.PodSpec) {
+	t.Helper()
+	require.False(t, *pod.AutomountServiceAccountToken)
+	require.False(t, pod.HostNetwork || pod.HostPID || pod.HostIPC)
+	for _, v := range pod.Volumes {
+		require.NotNil(t, v.ConfigMap, v.Name)
+	}
+	for _, c := range pod.Containers {
+		own, shared := c.SecurityContext, pod.SecurityContext
+		if shared == nil {
+			shared = &corev1.PodSecurityContext{RunAsNonRoot: own.RunAsNonRoot, SeccompProfile: own.SeccompProfile}
+		}
+		require.True(t, *shared.RunAsNonRoot)
+		require.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, shared.SeccompProfile.Type)
+		require.False(t, *own.AllowPrivilegeEscalation)
+		require.True(t, *own.ReadOnlyRootFilesystem)
+		require.Equal(t, []corev1.Capability{"ALL"}, own.Capabilities.Drop)
+		require.Empty(t, own.Capabilities.Add)
+		require.False(t, c.Resources.Requests.Memory().IsZero())
+		require.Equal(t, c.Resources.Requests.Memory(), c.Resources.Limits.Memory())
+	}
+}
+
+// Results keep their own labels: the scrape honours them, and adds none of the exporter's.
+func TestScrapesHonorLabels(t *testing.T) {
+	endpoint := decodeAs[*monitoringv1.ServiceMonitor](t, "examples/kubernetes/operator/servicemonitor.yaml").Spec.Endpoints[0]
+	require.True(t, endpoint.HonorLabels)
+	require.Equal(t, "labeldrop", endpoint.RelabelConfigs[0].Action)
+	dropped := regexp.MustCompile("^(?:" + endpoint.RelabelConfigs[0].Regex + ")$")
+	for _, label := range []string{"namespace", "pod", "container", "service", "endpoint", "node"} {
+		require.True(t, dropped.MatchString(label), label)
+	}
+	require.False(t, dropped.MatchString("job") || dropped.MatchString("instance"))
+
+	scrape := decodeAs[*monitoringv1alpha1.ScrapeConfig](t, "examples/kubernetes/sidecar/scrapeconfig.yaml")
+	require.True(t, *scrape.Spec.HonorLabels)
+}
+
+// The configurations beside the manifests are the example's, but for the address: kustomize takes no file from above.
+func TestConfigsInStep(t *testing.T) {
+	read := func(file string) string {
+		text, err := os.ReadFile(filepath.Join(root, "examples", file))
+		require.NoError(t, err)
+		return string(text)
+	}
+	const operated, local = "http://prometheus-operated.monitoring.svc:9090", "http://localhost:9090"
+	want := read("kubernetes.yml")
+	require.Contains(t, want, operated)
+	require.Equal(t, want, read("kubernetes/plain/anomaly-exporter.yml"))
+	require.Equal(t, strings.Replace(want, operated, local, 1), read("kubernetes/sidecar/anomaly-exporter.yml"))
+	demo := read("demo/anomaly-exporter.yml")
+	require.Contains(t, demo, local)
+	require.Equal(t, strings.Replace(demo, local, "http://prometheus:9090", 1), read("demo/kubernetes/exporter/anomaly-exporter.yml"))
+}
