@@ -27,6 +27,8 @@ const (
 	lastRetry  = time.Minute
 )
 
+var errStopped = errors.New("stopping")
+
 // Options of a Manager.
 type Options struct {
 	Engine      *promql.Engine        // evaluates expressions, here
@@ -68,6 +70,7 @@ type Manager struct {
 	ready       bool
 	sampleLimit int
 	ctx         context.Context // of Run; nil before
+	stopped     bool            // Run has ended: nothing may join wg any more
 	wg          sync.WaitGroup
 }
 
@@ -111,10 +114,13 @@ func (m *Manager) tried(r *runner) {
 
 // ApplyConfig makes the Manager run what cfg says over history from q. Detectors that have not changed, but for what they publish, their labels,
 // mute and limits, keep their models. One that has changed goes on publishing its old results until its new models are ready; a removed
-// one vanishes. On an error nothing changes.
+// one vanishes. On an error nothing changes; it is an error once Run has ended.
 func (m *Manager) ApplyConfig(cfg *config.Config, q storage.Queryable) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.stopped {
+		return errStopped
+	}
 	tasks, err := m.tasks(cfg)
 	if err != nil {
 		return err
@@ -152,7 +158,7 @@ func (m *Manager) ApplyConfig(cfg *config.Config, q storage.Queryable) error {
 	return nil
 }
 
-// Run runs the cycles until ctx ends, and returns when all have stopped.
+// Run runs the cycles until ctx ends, and returns when all have stopped. It runs once.
 func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Lock()
 	m.ctx = ctx
@@ -160,7 +166,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Unlock()
 	<-ctx.Done()
 	m.mu.Lock()
-	m.ctx = nil
+	m.ctx, m.stopped = nil, true
 	m.mu.Unlock()
 	m.wg.Wait()
 	return nil
