@@ -9,38 +9,10 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// The rule that is replayed for every series is the shipped AnomalyDetectedHighScore.
 const (
-	alertThreshold = 0.8
-	holdFor        = 5 * 60 * 1000  // ms, its for
-	keepFiring     = 15 * 60 * 1000 // ms, its keep_firing_for
-)
-
-// alerting is the state of the rule for one series.
-type alerting struct {
-	since  int64 // step at which the score came to the threshold
-	last   int64 // step at which it was there last
-	firing bool
-}
-
-// over takes a step at which the score is at or over the threshold, and says whether the rule begins to fire. As the score of a step stands until the
-// next is published, that takes as many steps as begin within holdFor, the first included.
-func (a *alerting) over(at, step int64) bool {
-	switch gap := at - a.last; {
-	case a.firing && gap <= step+keepFiring:
-	case gap != step || a.firing:
-		a.since, a.firing = at, false
-	}
-	a.last = at
-	if a.firing || at-a.since+step <= holdFor {
-		return false
-	}
-	a.firing = true
-	return true
-}
-
-const (
-	findingThreshold = 0.6 // of the score, from which severity is more than none
+	highScore        = 0.8            // that alerts are written on
+	findingThreshold = 0.6            // of the score, from which severity is more than none
+	findingPause     = 15 * 60 * 1000 // ms that end no finding, as they end no alert
 	maxFindings      = 10
 )
 
@@ -87,7 +59,7 @@ func (f *Finding) compare(other *Finding) int {
 func (r *replay) explain(s *subject) {
 	at := time.UnixMilli(s.step).UTC()
 	f := s.finding
-	if f == nil || s.step-f.last > r.step+keepFiring {
+	if f == nil || s.step-f.last > r.step+findingPause {
 		f = &Finding{Detector: r.name, Labels: s.shown(), Start: at, Score: -1}
 		s.finding, r.findings = f, append(r.findings, f)
 	}

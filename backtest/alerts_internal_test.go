@@ -6,43 +6,10 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
-
-// What the rule does is seen from rules/anomalies.yml: for 5m, keep_firing_for 15m, evaluated as soon as a score is published.
-func TestAlerting(t *testing.T) {
-	for _, tc := range []struct {
-		name  string
-		step  time.Duration
-		over  string // x where the score is at or over the threshold
-		fires string // x where the alert begins to fire
-	}{
-		{"one step of 5m is not enough", 5 * time.Minute, "..x....x.", "........."},
-		{"two are", 5 * time.Minute, "..xx.", "...x."},
-		{"a run fires once", 5 * time.Minute, "..xxxxxxx", "...x....."},
-		{"pauses of 15m are none", 5 * time.Minute, ".xx...x...xx", "..x........."},
-		{"but longer ones are", 5 * time.Minute, ".xx....x...xx", "..x.........x"},
-		{"at 1m it takes six", time.Minute, "xxxxx.xxxxxx", "...........x"},
-		{"at 2m three", 2 * time.Minute, "xx.xxx", ".....x"},
-		{"at 1h each step is long enough", time.Hour, ".x.x.xx..", ".x.x.x..."},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var a alerting
-			fires := ""
-			for i, c := range tc.over {
-				mark := "."
-				if c == 'x' && a.over(int64(1000+i)*tc.step.Milliseconds(), tc.step.Milliseconds()) {
-					mark = "x"
-				}
-				fires += mark
-			}
-			require.Equal(t, tc.fires, fires)
-		})
-	}
-}
 
 func TestScalingIsComparedWithReacting(t *testing.T) {
 	c := &config.Scaler{
@@ -87,29 +54,6 @@ func TestAccuracyIsRelativeToTheDayBefore(t *testing.T) {
 	}
 	require.InDelta(t, (46*0.5+in.at(71*step)+0.01*size)/(47+0.01*size), a.relative(), 1e-12)
 	require.True(t, math.IsNaN((&accuracy{}).relative()))
-}
-
-func TestIncidentsBelongToSeries(t *testing.T) {
-	alert := labels.FromStrings("__name__", "ALERTS", "alertname", "Down", "job", "a", "namespace", "shop", "pod", "web-1")
-	for _, tc := range []struct {
-		name            string
-		series          labels.Labels
-		on              []string
-		matches, joined bool
-	}{
-		{"the same pod", labels.FromStrings("namespace", "shop", "pod", "web-1", "job", "b"), nil, true, true},
-		{"the whole namespace", labels.FromStrings("namespace", "shop"), nil, true, true},
-		{"another pod", labels.FromStrings("namespace", "shop", "pod", "web-2"), nil, false, true},
-		{"nothing in common", labels.FromStrings("device", "sda", "job", "a"), nil, false, false},
-		{"asked for", labels.FromStrings("device", "sda", "job", "a"), []string{"job"}, true, true},
-		{"asked for, and another", labels.FromStrings("namespace", "shop", "job", "b"), []string{"job"}, false, true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			matches, joined := (&truth{labels: alert}).belongs(tc.series, tc.on)
-			require.Equal(t, tc.matches, matches)
-			require.Equal(t, tc.joined, joined)
-		})
-	}
 }
 
 func TestOwnAlertsAreNotSeen(t *testing.T) {

@@ -34,7 +34,7 @@ type Options struct {
 	// Output is a file for the results as OpenMetrics text, or an existing directory (or a path with a slash at its end) for a file per detector and
 	// scaler. Empty: none. Beside it lies, while Run runs, a temporary file with the compressed results.
 	Output string
-	// Truth has a value where something was wrong, and is joined to the series as other sides are; nil: nothing is known of that.
+	// Truth is compared with instead of what the configuration says; nil: that.
 	Truth *config.Side
 	// Progress is called when a detector or scaler begins, and after each of its steps; nil: nobody looks.
 	Progress func(title string, done, total int)
@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		if err := out.end(t); err != nil {
 			return nil, err
 		}
-		r.report(report, o.Truth)
+		r.report(report)
 		if r.dropped > 0 {
 			level.Warn(o.Logger).Log("msg", "Results were left out that had the labels of another, or such as no server takes", "task", t.title(), "results", r.dropped)
 		}
@@ -119,10 +119,11 @@ func (t *task) title() string { return fmt.Sprintf("%s %q", t.kind(), t.name) }
 // tasks returns what is to be replayed, in the order of the configuration.
 func (o *Options) tasks() ([]*task, error) {
 	var tasks []*task
+	outcomes := o.outcomes()
 	for _, d := range o.Config.Detectors {
 		d.Publish = []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"}
 		t := &task{
-			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Detectors: []config.Detector{d}},
+			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Detectors: []config.Detector{d}, Outcomes: outcomes},
 			name:   d.Name, expr: d.Expr, added: d.Labels,
 			step: time.Duration(d.Step).Milliseconds(), offset: time.Duration(d.QueryOffset).Milliseconds(),
 		}
@@ -163,16 +164,24 @@ func (o *Options) tasks() ([]*task, error) {
 	return tasks, nil
 }
 
+// outcomes says what to compare alerts with; nil: with nothing.
+func (o *Options) outcomes() *config.Outcomes {
+	if o.Truth == nil {
+		return o.Config.Outcomes
+	}
+	compare := config.Outcomes{LeadWindow: config.DefaultLeadWindow}
+	if o.Config.Outcomes != nil {
+		compare = *o.Config.Outcomes
+	}
+	compare.Truth = o.Truth
+	return &compare
+}
+
 // replay moves a task through history.
 func (t *task) replay(ctx context.Context, o Options, spool *spool) (*replay, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := newReplay(t, spool, query{o.Engine, o.Source})
-	if o.Truth != nil && t.scaler == nil {
-		if err := r.readTruth(ctx, o.Truth); err != nil {
-			return nil, fmt.Errorf("truth: %w", err)
-		}
-	}
 	m, err := detector.New(detector.Options{Engine: o.Engine, Logger: o.Logger, Concurrency: o.Concurrency})
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ type replay struct {
 	*task
 	spool    *spool // nil: the results are not kept
 	inputs   *inputs
-	truth    []*truth // nil: nothing is known of it
+	outcomes detector.Outcomes
 	families [detector.NumFamilies]family
 	subjects map[string]*subject
 	order    []*subject // as they came
@@ -62,8 +62,7 @@ type subject struct {
 
 	scored, over int // steps with a score, and of them those at or over the threshold of alerts
 	reasons      map[string]int
-	alerting     alerting
-	alerts       []int64    // when they fired
+	alerts       int
 	finding      *Finding   // the one that is under way, or was last
 	accuracy     []accuracy // by horizon
 	scaling      *scaling
@@ -96,6 +95,12 @@ func (r *replay) observe(ctx context.Context, p *detector.Part) error {
 			r.judge(s)
 		}
 	}
+	for _, a := range p.Alerts {
+		s := r.subjectOf(a.Labels)
+		s.alerts++
+		s.finding.Alerted = true
+	}
+	r.outcomes.Add(p.Outcomes)
 	return nil
 }
 
@@ -203,12 +208,8 @@ func (r *replay) judge(s *subject) {
 	if s.score >= findingThreshold {
 		r.explain(s)
 	}
-	if s.score >= alertThreshold {
+	if s.score >= highScore {
 		s.over++
-		if s.alerting.over(s.step, r.step) {
-			s.alerts = append(s.alerts, s.alerting.since+r.offset+holdFor)
-			s.finding.Alerted = true
-		}
 	}
 	for i, h := range r.horizons {
 		s.accuracy[i].add(s.forecasts[i], s.input, s.step, h)

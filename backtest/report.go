@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
 // Report is what a replay has shown.
@@ -51,7 +49,7 @@ type Scaler struct {
 }
 
 // report adds what the replay of a task has shown.
-func (r *replay) report(to *Report, side *config.Side) {
+func (r *replay) report(to *Report) {
 	if r.scaler != nil {
 		to.Scalers = append(to.Scalers, r.reportScaler())
 		return
@@ -60,7 +58,7 @@ func (r *replay) report(to *Report, side *config.Side) {
 	over := 0
 	for _, s := range r.order {
 		d.Steps += s.scored
-		d.Alerts += len(s.alerts)
+		d.Alerts += s.alerts
 		over += s.over
 	}
 	week := 7 * float64(day) / float64(r.step)
@@ -69,8 +67,8 @@ func (r *replay) report(to *Report, side *config.Side) {
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
 	}
-	if r.truth != nil {
-		d.Truth = r.compareWithTruth(side.On)
+	if r.task.config.Outcomes != nil {
+		d.Truth = newTruth(r.outcomes)
 	}
 	to.Detectors = append(to.Detectors, d)
 	for _, f := range r.findings {

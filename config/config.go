@@ -19,6 +19,7 @@ type Config struct {
 	RemoteRead []RemoteRead `yaml:"remote_read"`
 	Detectors  []Detector   `yaml:"detectors,omitempty"`
 	Scalers    []Scaler     `yaml:"scalers,omitempty"`
+	Outcomes   *Outcomes    `yaml:"outcomes,omitempty"` // nil: alerts are not compared with anything
 }
 
 // LoadFile reads and checks the file at path; see Load.
@@ -71,6 +72,7 @@ func Load(source []byte, filename string) (*Config, error) {
 		c.Scalers = append(c.Scalers, loadScaler(s, c.Global, sound))
 	}
 	checkNames(scalers)
+	c.Outcomes = loadOutcomes(&section{doc: doc, title: "outcomes", node: top.value("outcomes")})
 
 	if err := doc.err(); err != nil {
 		return nil, err
@@ -85,6 +87,7 @@ type layout struct {
 	RemoteRead []yaml.Node `yaml:"remote_read"`
 	Detectors  []yaml.Node `yaml:"detectors"`
 	Scalers    []yaml.Node `yaml:"scalers"`
+	Outcomes   yaml.Node   `yaml:"outcomes"`
 }
 
 // String is the config as YAML, with all defaults filled in and secrets hidden.

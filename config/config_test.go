@@ -246,6 +246,11 @@ func TestEveryKey(t *testing.T) {
 
 	require.True(t, c.Scalers[2].Load.IsZero())
 	require.Equal(t, &config.Resources{CPU: expr(t, "container_cpu_usage")}, c.Scalers[2].Resources)
+
+	require.Equal(t, &config.Outcomes{
+		Truth:      &config.Side{Expr: expr(t, `ALERTS{alertstate="firing",severity="critical"}`), On: []string{"namespace", "pod"}},
+		LeadWindow: duration(time.Hour),
+	}, c.Outcomes)
 }
 
 func TestRemoteRead(t *testing.T) {

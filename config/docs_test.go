@@ -72,6 +72,7 @@ func TestDocumentedKeys(t *testing.T) {
 		"capacity":      config.Capacity{},
 		"startup":       config.Horizon{},
 		"resources":     config.Resources{},
+		"outcomes":      config.Outcomes{},
 		"cost": struct {
 			Under float64 `yaml:"under"`
 			Over  float64 `yaml:"over"`
@@ -111,6 +112,7 @@ detectors: [{name: x, expr: up}]
 scalers:
   - {name: x, load: up, capacity_per_replica: 1, max_replicas: 1}
   - {name: y, load: up, capacity_per_replica: {utilization: up, replicas: up}, max_replicas: 1}
+outcomes: {truth: {expr: up}}
 `), "config.yml")
 	require.NoError(t, err)
 	var tree struct {
@@ -118,6 +120,7 @@ scalers:
 		RemoteRead []map[string]any `yaml:"remote_read"`
 		Detectors  []map[string]any
 		Scalers    []map[string]any
+		Outcomes   map[string]any
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(c.String()), &tree))
 	page := blocks(t, "yml")
@@ -131,6 +134,7 @@ scalers:
 		"forecaster":    tree.Detectors[0]["forecaster"],
 		"scaler":        tree.Scalers[0],
 		"capacity":      tree.Scalers[1]["capacity_per_replica"],
+		"outcomes":      tree.Outcomes,
 	} {
 		compared := 0
 		for _, m := range documented.FindAllStringSubmatch(page[heading][0], -1) {

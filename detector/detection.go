@@ -16,9 +16,6 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// highScore is the score that alerts are written on.
-const highScore = 0.8
-
 // detection scores a series and forecasts it.
 type detection struct {
 	scorerOptions     scorer.Options

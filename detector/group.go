@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -55,6 +56,10 @@ type task struct {
 	modelName func(s *series) string
 	// finding describes a series that has just become strange, as key and value in turn; nil if it has not.
 	finding func(s *series) []any
+	// score is that of a series at a step, NaN if it has none; nil for what gives no scores.
+	score func(s *series, at int64) float64
+	// outcomes says what alerts are compared with; nil: with nothing.
+	outcomes *config.Outcomes
 	// quality says how good the forecasts of the live series were of late, by horizon; nil if nobody asks for them.
 	quality func(live []*series) map[string]quality
 	// account counts what a part of a scaler has meant; nil if it has no load.
@@ -78,6 +83,7 @@ type group struct {
 	refused map[uint64]bool // at the newest read, by hash
 	noted   map[string]bool // what was logged already and need not be again
 	part    *Part           // published last
+	grader  *grader
 }
 
 // cycle brings everything to the newest step that is due at now. After a failure it may be called again and goes on where it stopped; what was
@@ -106,6 +112,9 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	g.metrics.duration.WithLabelValues(g.name).Set(took.Seconds())
 	g.metrics.lastStep.WithLabelValues(g.name).Set(float64(to) / 1000)
 	g.countStates(live)
+	if g.outcomes != nil {
+		g.metrics.outcomes.count(g.name, part.Outcomes)
+	}
 	if g.account != nil {
 		g.account(live, part)
 	}
@@ -152,6 +161,7 @@ func (g *group) step(at int64) ([]*series, *Part) {
 	g.catchUp(live, at)
 	part := &Part{Detector: g.name, Scaler: g.scaler, Time: at}
 	g.results(live, part)
+	g.grade(live, part)
 	return live, part
 }
 
@@ -273,6 +283,10 @@ func (g *group) due(now time.Time) time.Duration {
 
 // change gives the group a task that keeps its models, and publishes its results as that task has them.
 func (g *group) change(t task, source storage.Queryable) {
+	if !reflect.DeepEqual(g.outcomes, t.outcomes) {
+		g.grader = newGrader(t.outcomes, t.schedule.step)
+		g.metrics.outcomes.begin(t.name, t.outcomes != nil)
+	}
 	g.task, g.evaluator.source = t, source
 	g.each(func(s *series) { s.base, s.horizons = nil, nil })
 	if g.part == nil || g.part.stale {

@@ -146,6 +146,8 @@ func (m *Manager) ApplyConfig(cfg *config.Config, q storage.Queryable) error {
 			m.metrics.forget(old.name)
 			if old.group.scaler {
 				m.metrics.scaling.forget(old.name)
+			} else {
+				m.metrics.outcomes.forget(old.name)
 			}
 		}
 	}
@@ -293,9 +295,13 @@ func newRunner(m *Manager, t identifiedTask, q storage.Queryable) *runner {
 		series:      map[uint64][]*series{},
 		refused:     map[uint64]bool{},
 		noted:       map[string]bool{},
+		grader:      newGrader(t.outcomes, t.schedule.step),
 	}
 	r.group.evaluator = evaluator{engine: m.o.Engine, source: q, warn: r.group.warn}
 	m.metrics.begin(t.name)
+	if !t.scaler {
+		m.metrics.outcomes.begin(t.name, t.outcomes != nil)
+	}
 	return r
 }
 

@@ -15,6 +15,7 @@ type metrics struct {
 	mase, bias, coverage     *prometheus.GaugeVec
 	fitDuration              *prometheus.HistogramVec
 	scaling                  scalingMetrics
+	outcomes                 outcomeMetrics
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -43,7 +44,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Namespace: "anomaly_exporter", Name: "fit_duration_seconds", Help: "Duration of fitting one model to one series.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 		}, []string{"model"}),
-		scaling: newScalingMetrics(counter, gauge),
+		scaling:  newScalingMetrics(counter, gauge),
+		outcomes: newOutcomeMetrics(f),
 	}
 }
 

@@ -70,6 +70,9 @@ func (g *group) readSlice(ctx context.Context, first, last, step, boundsFrom int
 	if err != nil {
 		return 0, err
 	}
+	if err := g.readTruth(ctx, first, last, step, boundsFrom); err != nil {
+		return 0, err
+	}
 	join := func(s *series) {
 		s.unjoined = false
 		s.mask, s.mute, s.lower, s.upper = g.join(s, mask), g.join(s, mute), g.join(s, lower), g.join(s, upper)

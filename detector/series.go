@@ -61,6 +61,9 @@ type series struct {
 	at    int64 // step observed last
 	young bool  // too short for the first fit
 
+	scored   int64 // newest step with a score
+	alerting alerting
+
 	histogram bool  // the newest step is a native histogram
 	ambiguous bool  // another load of the scaler has the same labels
 	broken    error // a panic of the model: this series is left out until it is fitted anew

@@ -17,6 +17,7 @@ var neverCommon = []string{labels.MetricName, "job", "instance"}
 // side is what an expression beside the main one (a bound, a mask, a mute) gave over some steps, ready to be joined to series.
 type side struct {
 	on     []string // labels to join on; empty: those that both sides have
+	last   int64    // step
 	groups map[string]*sideGroup
 }
 
@@ -52,7 +53,7 @@ func (s *side) add(series promql.Series) {
 func (s *side) match(l labels.Labels) (found []sideSeries, joined bool) {
 	joined = len(s.groups) == 0
 	for _, g := range s.groups {
-		common := s.common(l, g)
+		common := commonNames(s.on, g.names, l)
 		if len(common) == 0 {
 			continue
 		}
@@ -74,13 +75,14 @@ func (s *side) match(l labels.Labels) (found []sideSeries, joined bool) {
 	return found, joined
 }
 
-func (s *side) common(l labels.Labels, g *sideGroup) []string {
-	if len(s.on) > 0 {
-		return s.on
+// commonNames are the labels that a series of a side that has labels of these names is joined to another on: those in on, else those that both have.
+func commonNames(on, names []string, other labels.Labels) []string {
+	if len(on) > 0 {
+		return on
 	}
 	var common []string
-	for _, name := range g.names {
-		if l.Has(name) && !slices.Contains(neverCommon, name) {
+	for _, name := range names {
+		if other.Has(name) && !slices.Contains(neverCommon, name) {
 			common = append(common, name)
 		}
 	}

@@ -80,6 +80,8 @@ type Part struct {
 	Time     int64  // the step that the results speak of, in milliseconds since the epoch
 	Results  [NumFamilies][]Result
 	Accounts []Account // of a scaler, one for each recommendation; not published
+	Alerts   []Alert   // of a detector: that begin to fire at the step; not published
+	Outcomes Outcomes  // of a detector; not published
 
 	stale   bool              // holds nothing but states
 	trimmed [len(kinds)]*Part // what sample_limit leaves of it, made when first needed

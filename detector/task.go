@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"time"
 
@@ -118,6 +119,13 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 			}
 		},
 		state: (*series).state,
+		score: func(s *series, at int64) float64 {
+			if state, _ := s.state(at); state != "" {
+				return math.NaN()
+			}
+			return s.model.(*detection).score.Value
+		},
+		outcomes: cfg.Outcomes,
 		modelName: func(s *series) string {
 			if d, _ := s.model.(*detection); d != nil && d.forecaster != nil {
 				return d.forecaster.Name()

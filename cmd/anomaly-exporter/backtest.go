@@ -37,7 +37,7 @@ func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtest
 	cmd.Flag("end", "Where to end, written as --start is; default is now.").PlaceHolder("TIME").StringVar(&o.end)
 	cmd.Flag("detector", "Replay only this detector or scaler; repeatable.").PlaceHolder("NAME").StringsVar(&o.names)
 	cmd.Flag("output", "Write the results as OpenMetrics text to this file, or to one file per detector in this directory.").PlaceHolder("FILE|DIR").StringVar(&o.output)
-	cmd.Flag("truth", "An expression that has a value where something was wrong; alerts are compared with it.").PlaceHolder("EXPR").StringVar(&o.truth)
+	cmd.Flag("truth", "An expression that has a value where something was wrong; alerts are compared with it, by default with outcomes.truth of the configuration.").PlaceHolder("EXPR").StringVar(&o.truth)
 	cmd.Flag("truth.on", "Join the truth on this label, repeatable; default are the labels that both sides have, without job and instance.").PlaceHolder("LABEL").StringsVar(&o.truthOn)
 	return cmd, &o
 }
