@@ -65,7 +65,7 @@ func TestAgainstPrometheus(t *testing.T) {
 	cfg := load(t, `
 global: {history: 4d, step: 1m, refit_interval: 3h, query_offset: 0s}
 detectors:
-  - {name: load, expr: load, forecaster: {horizons: [15m]}, publish: [score, contribution, expected, forecast, state]}
+  - {name: load, expr: load, forecaster: {horizons: [15m]}, publish: [score, contribution, expected, forecast, state], holidays: [2026-03-04, 2026-03-06]}
   - {name: smooth, expr: 'avg_over_time(load[10m])', step: 10m}
 scalers:
   - {name: all, load: sum(load), capacity_per_replica: 100, max_replicas: 50, step: 5m}

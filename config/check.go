@@ -186,6 +186,8 @@ func describe(t reflect.Type) string {
 		return "a number or {utilization: ..., target: ..., replicas: ...}"
 	case reflect.TypeFor[Horizon]():
 		return "a duration such as 15m or {startup: ...}"
+	case reflect.TypeFor[Holiday]():
+		return "a date such as 2026-12-25 or 12-25"
 	case reflect.TypeFor[Expr](), reflect.TypeFor[commoncfg.URL](), reflect.TypeFor[commoncfg.TLSVersion]():
 		return "a string"
 	}

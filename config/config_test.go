@@ -94,6 +94,7 @@ func TestGlobalDefaults(t *testing.T) {
 		MinHistory:    duration(24 * time.Hour),
 		RefitInterval: duration(6 * time.Hour),
 		SeriesLimit:   2000,
+		Timezone:      "UTC",
 		SampleLimit:   100_000,
 		EmptyLabels:   []string{"job", "instance", "namespace", "pod", "container", "service", "endpoint", "node"},
 	}, c.Global)
@@ -193,6 +194,7 @@ func TestEveryKey(t *testing.T) {
 		Publish:          []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"},
 		Missing:          "last",
 		Timezone:         "Europe/Berlin",
+		Holidays:         config.Holidays{{2026, time.December, 24}, {0, time.December, 25}, {0, time.December, 26}},
 		ExplainThreshold: 0.7,
 		DataRange:        [2]float64{0, math.Inf(1)},
 		Labels:           map[string]string{"team": "platform", "k8s.tier": "gold"},
@@ -207,7 +209,8 @@ func TestEveryKey(t *testing.T) {
 	require.Equal(t, c.Global.MinHistory, inherits.MinHistory)
 	require.Equal(t, c.Global.RefitInterval, inherits.RefitInterval)
 	require.Equal(t, c.Global.SeriesLimit, inherits.SeriesLimit)
-	require.Equal(t, time.UTC, inherits.Location())
+	require.Equal(t, "America/New_York", inherits.Timezone)
+	require.Equal(t, config.Holidays{{0, time.January, 1}, {2026, time.November, 26}}, inherits.Holidays)
 
 	require.Equal(t, config.Scaler{
 		Name:                   "checkout",
@@ -233,6 +236,7 @@ func TestEveryKey(t *testing.T) {
 		RefitInterval: duration(24 * time.Hour),
 		SeriesLimit:   10,
 		Timezone:      "America/New_York",
+		Holidays:      c.Global.Holidays,
 		Labels:        map[string]string{"namespace": "shop", "deployment": "checkout"},
 	}, c.Scalers[0])
 	require.Equal(t, "America/New_York", c.Scalers[0].Location().String())
@@ -299,4 +303,29 @@ func TestAliasFlood(t *testing.T) {
 	}
 	_, err := config.Load([]byte(source), "config.yml")
 	require.ErrorContains(t, err, "document contains excessive aliasing")
+}
+
+func TestHolidays(t *testing.T) {
+	require.Nil(t, config.Holidays{}.Include())
+	yearly, err := config.ParseHoliday("02-29")
+	require.NoError(t, err)
+	once, err := config.ParseHoliday("2026-04-06")
+	require.NoError(t, err)
+	include := config.Holidays{yearly, once}.Include()
+	require.True(t, include(2028, time.February, 29))
+	require.True(t, include(2026, time.April, 6))
+	require.False(t, include(2027, time.April, 6))
+	for _, text := range []string{"", "2026", "4-6", "04-31", "2026-4-6", "0000-01-01", "2026-04-06T00:00:00Z"} {
+		_, err := config.ParseHoliday(text)
+		require.Error(t, err, text)
+	}
+	c, err := config.Load([]byte(`
+global: {holidays: [12-25]}
+remote_read: [{url: 'http://localhost:9090/api/v1/read'}]
+detectors: [{name: a, expr: up}, {name: b, expr: up, holidays: []}, {name: c, expr: up, holidays: [2026-01-06]}]
+`), "config.yml")
+	require.NoError(t, err)
+	require.Equal(t, c.Global.Holidays, c.Detectors[0].Holidays)
+	require.Nil(t, c.Detectors[1].Holidays)
+	require.Equal(t, config.Holidays{{2026, time.January, 6}}, c.Detectors[2].Holidays)
 }

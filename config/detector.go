@@ -31,6 +31,7 @@ type Detector struct {
 	Publish          []string          `yaml:"publish,flow"`
 	Missing          string            `yaml:"missing"` // drop, zero, last: what a gap means
 	Timezone         string            `yaml:"timezone"`
+	Holidays         Holidays          `yaml:"holidays,flow"`
 	ExplainThreshold float64           `yaml:"explain_threshold"` // score from which it is explained
 	DataRange        [2]float64        `yaml:"data_range,flow"`   // least and greatest possible value
 	Labels           map[string]string `yaml:"labels,omitempty"`
@@ -51,7 +52,8 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 		Scorer:           defaultScorer(),
 		Forecaster:       defaultForecaster(),
 		Missing:          "drop",
-		Timezone:         "UTC",
+		Timezone:         g.Timezone,
+		Holidays:         g.Holidays,
 		ExplainThreshold: 0.6,
 		DataRange:        [2]float64{math.Inf(-1), math.Inf(1)},
 	}
@@ -61,6 +63,7 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 	if len(d.Labels) == 0 {
 		d.Labels = nil
 	}
+	d.Holidays = d.Holidays.orNil()
 	return d
 }
 
@@ -68,7 +71,7 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 func (d *Detector) inherited() Global {
 	return Global{
 		Step: d.Step, QueryOffset: d.QueryOffset, History: d.History, MinHistory: d.MinHistory,
-		RefitInterval: d.RefitInterval, SeriesLimit: d.SeriesLimit,
+		RefitInterval: d.RefitInterval, SeriesLimit: d.SeriesLimit, Timezone: d.Timezone,
 	}
 }
 
@@ -81,7 +84,6 @@ func (d *Detector) check(s *section) {
 	d.Mask.check(s, "mask")
 	d.Mute.check(s, "mute")
 	s.oneOf("missing", d.Missing, "drop", "zero", "last")
-	checkTimezone(s, d.Timezone)
 	s.require(d.ExplainThreshold >= 0 && d.ExplainThreshold <= 1, "explain_threshold",
 		"%v is not within 0 and 1", d.ExplainThreshold)
 	s.require(d.DataRange[0] < d.DataRange[1], "data_range", "%v is not below %v", d.DataRange[0], d.DataRange[1])

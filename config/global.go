@@ -16,6 +16,8 @@ type Global struct {
 	MinHistory    model.Duration `yaml:"min_history"`    // below it a series is still learning
 	RefitInterval model.Duration `yaml:"refit_interval"` // how often models are fitted anew
 	SeriesLimit   int            `yaml:"series_limit"`   // of one detector or scaler
+	Timezone      string         `yaml:"timezone"`       // whose wall clock the seasons follow
+	Holidays      Holidays       `yaml:"holidays,flow"`
 
 	SampleLimit int      `yaml:"sample_limit"`      // results on /metrics in all
 	EmptyLabels []string `yaml:"empty_labels,flow"` // what a result carries empty if it lacks it
@@ -29,6 +31,7 @@ func loadGlobal(s *section) Global {
 		MinHistory:    model.Duration(24 * time.Hour),
 		RefitInterval: model.Duration(6 * time.Hour),
 		SeriesLimit:   2000,
+		Timezone:      "UTC",
 		SampleLimit:   100_000,
 	}
 	if !s.decode(&g) {
@@ -38,6 +41,7 @@ func loadGlobal(s *section) Global {
 		g.EmptyLabels = []string{"job", "instance", "namespace", "pod", "container", "service", "endpoint", "node"}
 	}
 	g.checkInherited(s)
+	g.Holidays = g.Holidays.orNil()
 	s.require(g.SampleLimit >= 1, "sample_limit", "%d is not positive", g.SampleLimit)
 	checkLabelNames(s, "empty_labels", g.EmptyLabels)
 	return g
@@ -57,6 +61,7 @@ func (g Global) checkInherited(s *section) bool {
 	s.requireOrder(g.MinHistory <= g.History, "min_history", g.MinHistory, "history", g.History)
 	s.require(g.RefitInterval > 0, "refit_interval", "must be longer than 0s")
 	s.require(g.SeriesLimit >= 1, "series_limit", "%d is not positive", g.SeriesLimit)
+	checkTimezone(s, g.Timezone)
 	return true
 }
 

@@ -34,6 +34,7 @@ type Scaler struct {
 	SeriesLimit   int            `yaml:"series_limit"`
 
 	Timezone string            `yaml:"timezone"`
+	Holidays Holidays          `yaml:"holidays,flow"`
 	Labels   map[string]string `yaml:"labels,omitempty"`
 }
 
@@ -77,7 +78,8 @@ func loadScaler(s *section, g Global, sound bool) Scaler {
 		MinHistory:             g.MinHistory,
 		RefitInterval:          g.RefitInterval,
 		SeriesLimit:            g.SeriesLimit,
-		Timezone:               "UTC",
+		Timezone:               g.Timezone,
+		Holidays:               g.Holidays,
 	}}
 	if s.decode(&entry) && sound {
 		entry.resolveCost(s)
@@ -89,6 +91,7 @@ func loadScaler(s *section, g Global, sound bool) Scaler {
 	if len(entry.Labels) == 0 {
 		entry.Labels = nil
 	}
+	entry.Holidays = entry.Holidays.orNil()
 	return entry.Scaler
 }
 
@@ -96,7 +99,7 @@ func loadScaler(s *section, g Global, sound bool) Scaler {
 func (sc *Scaler) inherited() Global {
 	return Global{
 		Step: sc.Step, QueryOffset: sc.QueryOffset, History: sc.History, MinHistory: sc.MinHistory,
-		RefitInterval: sc.RefitInterval, SeriesLimit: sc.SeriesLimit,
+		RefitInterval: sc.RefitInterval, SeriesLimit: sc.SeriesLimit, Timezone: sc.Timezone,
 	}
 }
 
@@ -118,7 +121,6 @@ func (e *scalerEntry) resolveCost(s *section) {
 
 func (sc *Scaler) check(s *section) {
 	checkShare(s, "probability", sc.Probability)
-	checkTimezone(s, sc.Timezone)
 	checkResultLabels(s, sc.Labels)
 	g := sc.inherited()
 	stepped := g.checkInherited(s)

@@ -81,8 +81,10 @@ detectors:
     forecaster: {horizons: [30m, 1h]}
     publish: [score, onset, contribution, expected, forecast, state, model]
     mask: {expr: incident, on: [pod]}
+    timezone: Asia/Tokyo
+    holidays: [%s, %s]
     explain_threshold: 0
-`, tc.step, tc.missing))
+`, tc.step, tc.missing, end.AddDate(0, 0, -2).Format(time.DateOnly), end.Format(time.DateOnly)))
 			early := newManager(t, detector.Options{Concurrency: 2})
 			require.NoError(t, early.ApplyConfig(cfg, db))
 			begin := end.Add(-13 * time.Hour)

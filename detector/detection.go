@@ -42,6 +42,7 @@ func newDetection(d *config.Detector, horizons []int, onset bool, seed uint64, o
 			Model:                d.Scorer.Model,
 			Step:                 time.Duration(d.Step),
 			Location:             d.Location(),
+			Holiday:              d.Holidays.Include(),
 			Direction:            d.Scorer.Direction,
 			Contamination:        d.Scorer.Contamination,
 			Trees:                d.Scorer.Trees,
@@ -56,6 +57,7 @@ func newDetection(d *config.Detector, horizons []int, onset bool, seed uint64, o
 			Model:          d.Forecaster.Model,
 			Step:           time.Duration(d.Step),
 			Location:       d.Location(),
+			Holiday:        d.Holidays.Include(),
 			Horizons:       horizons,
 			Level:          d.Forecaster.Level,
 			MaxProbability: d.Forecaster.MaxProbability,
@@ -74,6 +76,11 @@ func newDetection(d *config.Detector, horizons []int, onset bool, seed uint64, o
 }
 
 func (d *detection) fit(w *history.Window) {
+	if d.scorerOptions.Holiday != nil {
+		for i := range w.Learn {
+			w.Learn[i] = w.Learn[i] && !d.holiday(w.Start+int64(i)*d.scorerOptions.Step.Milliseconds())
+		}
+	}
 	d.observeFit(d.scorerOptions.Model, func() { d.scorer, d.err = scorer.Fit(d.scorerOptions, w.Start, w.Values, w.Learn) })
 	if d.err != nil {
 		d.scorer = nil
@@ -87,6 +94,12 @@ func (d *detection) fit(w *history.Window) {
 			d.forecaster = m
 		}
 	})
+}
+
+// holiday says whether a step is on one, by the wall clock.
+func (d *detection) holiday(at int64) bool {
+	o := &d.scorerOptions
+	return o.Holiday != nil && o.Holiday(time.UnixMilli(at).In(o.Location).Date())
 }
 
 func (d *detection) reset() { d.scorer, d.forecaster, d.err = nil, nil, scorer.ErrShortHistory }

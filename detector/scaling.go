@@ -74,6 +74,7 @@ func newScaling(c *config.Scaler, of *series, observeFit func(string, func())) (
 			Model:          "auto",
 			Step:           o.Step,
 			Location:       c.Location(),
+			Holiday:        c.Holidays.Include(),
 			Level:          0.8,
 			MaxProbability: c.Probability,
 			DataRange:      [2]float64{0, math.Inf(1)},

@@ -31,6 +31,8 @@ type Options struct {
 	Step time.Duration
 	// Location is the wall clock that daily and weekly seasons follow; nil is UTC.
 	Location *time.Location
+	// Holiday tells which local dates are no ordinary days: neither learned from nor forecast as such; nil: none.
+	Holiday func(year int, month time.Month, day int) bool
 	// Horizons are the steps to forecast, ascending. The last one bounds every question put to the Model.
 	Horizons []int
 	// Level is the probability of the interval [Lower, Upper]; 0 means 0.8.
@@ -117,7 +119,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	if learn != nil && len(learn) != len(y) {
 		return nil, fmt.Errorf("%d learn flags for %d values", len(learn), len(y))
 	}
-	w, trailing, err := newWindow(&o, start, y, learn)
+	w, err := newWindow(&o, start, y, learn)
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +129,12 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 		m.name, m.p = "constant", &lastValue{y: w.y[len(w.y)-1]}
 	} else {
 		m.fit(w)
+		if o.Holiday != nil {
+			m.p = newDaysOff(m.p, w, &o, y[w.first:w.first+len(w.y)])
+		}
 	}
-	for range trailing {
-		m.Advance(math.NaN())
+	for _, v := range y[w.first+len(w.y):] {
+		m.Advance(v)
 	}
 	return m, nil
 }

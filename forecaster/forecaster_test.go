@@ -398,6 +398,7 @@ func TestNoAllocation(t *testing.T) {
 		o := five(3, 12, 72)
 		o.Model = model
 		o.Location, _ = time.LoadLocation("Europe/Berlin")
+		o.Holiday = func(_ int, _ time.Month, day int) bool { return day%3 == 0 }
 		m := fit(t, o, y, nil)
 		var f forecaster.Forecast
 		m.Forecast(&f)
@@ -426,6 +427,9 @@ func FuzzFit(f *testing.F) {
 		models := forecaster.Models()
 		o := forecaster.Options{
 			Model: models[int(model)%len(models)], Step: time.Duration(minutes%3000+1) * time.Minute, Horizons: []int{1, 5, 30},
+		}
+		if minutes%2 == 1 {
+			o.Holiday = func(_ int, _ time.Month, day int) bool { return day%2 == 0 }
 		}
 		m, err := forecaster.Fit(o, monday, y, learn)
 		if err != nil {

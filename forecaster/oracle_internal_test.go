@@ -72,7 +72,7 @@ func TestAdvanceEqualsReplay(t *testing.T) {
 			m.Advance(v)
 		}
 		require.NoError(t, o.validate())
-		w, _, err := newWindow(&o, 1767571200000, y[:14*day], nil)
+		w, err := newWindow(&o, 1767571200000, y[:14*day], nil)
 		require.NoError(t, err)
 		s := newState(w)
 		for _, v := range y {
@@ -119,7 +119,7 @@ func TestPlan(t *testing.T) {
 		y[i] = float64(i % 1440)
 		learn[i] = i%5 == 0 || i > 5*1440
 	}
-	w, _, err := newWindow(&o, 0, y, learn)
+	w, err := newWindow(&o, 0, y, learn)
 	require.NoError(t, err)
 	ends := w.buckets(360)
 	require.Equal(t, []int{1, 5, 10, 15, 30, 60, 120, 240, 360}, ends)

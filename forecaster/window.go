@@ -16,6 +16,7 @@ func (u unit) out(x float64) float64 { return x*u.scale + u.center }
 type window struct {
 	clock           clock
 	unit            unit
+	first           int // index of y[0] among the values it was made from
 	y               []float64
 	ok              []bool  // observed and to be learned from: an origin or a target of the backtest
 	day             int     // steps of a day, at least 1
@@ -24,29 +25,39 @@ type window struct {
 	constant        bool
 }
 
-// newWindow prepares y for fitting; trailing is the number of steps without a value at its end.
-func newWindow(o *Options, start int64, y []float64, learn []bool) (w *window, trailing int, err error) {
-	first, last := -1, -1
+// newWindow prepares y for fitting. Holidays are gaps in it, unless there is nothing else.
+func newWindow(o *Options, start int64, y []float64, learn []bool) (*window, error) {
 	lowest, highest := math.Inf(1), math.Inf(-1)
-	for i, v := range y {
-		if !finite(v) {
-			continue
+	for _, v := range y {
+		if finite(v) {
+			lowest, highest = min(lowest, v), max(highest, v)
 		}
-		if first < 0 {
-			first = i
-		}
-		last = i
-		lowest, highest = min(lowest, v), max(highest, v)
 	}
-	if first < 0 {
-		return nil, 0, ErrNoValues
+	if lowest > highest {
+		return nil, ErrNoValues
 	}
-	trailing = len(y) - 1 - last
 	step := o.Step.Milliseconds()
-	w = &window{
+	c := newClock(o.Location, start, step)
+	off := newCalendar(o).days(&c, len(y))
+	gap := func(i int) bool { return !finite(y[i]) || off != nil && off[i] }
+	first, last := 0, len(y)-1
+	for first < len(y) && gap(first) {
+		first++
+	}
+	if first == len(y) {
+		ordinary := *o
+		ordinary.Holiday = nil
+		return newWindow(&ordinary, start, y, learn)
+	}
+	for gap(last) {
+		last--
+	}
+	n := last - first + 1
+	w := &window{
 		clock:   newClock(o.Location, start+int64(first)*step, step),
-		y:       make([]float64, last-first+1),
-		ok:      make([]bool, last-first+1),
+		first:   first,
+		y:       make([]float64, n),
+		ok:      make([]bool, n),
 		day:     max(1, int(math.Round(float64(24*time.Hour)/float64(o.Step)))),
 		minutes: o.Step.Minutes(),
 		lowest:  lowest, highest: highest,
@@ -57,20 +68,23 @@ func newWindow(o *Options, start int64, y []float64, learn []bool) (w *window, t
 		w.constant, w.unit = true, unit{scale: 1}
 	}
 	for i := range w.y {
-		v := y[first+i]
-		if !finite(v) {
+		if gap(first + i) {
 			w.y[i] = math.NaN()
 			continue
 		}
 		w.ok[i] = learn == nil || learn[first+i]
-		w.y[i] = w.unit.in(v)
+		w.y[i] = w.unit.in(y[first+i])
 	}
-	w.fillGaps()
-	return w, trailing, nil
+	if off != nil {
+		off = off[first:]
+	}
+	w.fillGaps(off)
+	return w, nil
 }
 
-// fillGaps interpolates gaps of up to an hour, and fills longer ones with the day before, moved to meet both ends.
-func (w *window) fillGaps() {
+// fillGaps interpolates gaps of up to an hour, and fills longer ones with the day before, moved to meet both ends;
+// those that begin with a day off, as off has it, with the week before.
+func (w *window) fillGaps(off []bool) {
 	for i := 1; i < len(w.y); i++ {
 		if !math.IsNaN(w.y[i]) {
 			continue
@@ -81,15 +95,22 @@ func (w *window) fillGaps() {
 		}
 		gap := end - i + 1
 		a, b := w.y[i-1], w.y[end]
-		before := i-1-w.day >= 0 && float64(gap)*w.minutes > 60
+		lag := w.day
+		if off != nil && off[i] && i-1-7*w.day >= 0 {
+			lag *= 7
+		}
+		if i >= lag { // by the wall clock
+			lag += lag - int((w.clock.local(i)-w.clock.local(i-lag))/w.clock.step)
+		}
+		before := i-1-lag >= 0 && float64(gap)*w.minutes > 60
 		if before {
-			a, b = a-w.y[i-1-w.day], b-w.y[min(end-w.day, i-1)]
+			a, b = a-w.y[i-1-lag], b-w.y[min(end-lag, i-1)]
 		}
 		for k := i; k < end; k++ {
 			x := float64(k-i+1) / float64(gap)
 			w.y[k] = a + x*(b-a)
 			if before {
-				w.y[k] += w.y[k-w.day]
+				w.y[k] += w.y[k-lag]
 			}
 		}
 		i = end

@@ -166,13 +166,20 @@ func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, devi
 		if f.phase(t) != 0 {
 			continue
 		}
-		v, ok := cal.expected(s, c.at(t))
+		slot := c.at(t)
+		off := c.off(slot)
+		if s.days == 7 {
+			slot = c.ordinary(slot)
+		}
+		v, ok := cal.expected(s, slot)
 		e := v + w.median()
 		if s.days > 0 && !ok {
 			e = nan32 // the season's first days tell nothing of how far values stray from it
 		}
 		level = append(level, e)
-		w.push(x - v)
+		if !off {
+			w.push(x - v)
+		}
 		if i < from || x != x {
 			continue
 		}

@@ -25,6 +25,9 @@ type Options struct {
 	Step time.Duration
 	// Location is the wall clock that seasons follow; nil is UTC.
 	Location *time.Location
+	// Holiday tells which local dates are expected to be like Sundays, and leave the recent level as it was; nil: none.
+	// Which steps of the window are not learned from is for the caller to say.
+	Holiday func(year int, month time.Month, day int) bool
 	// Direction is "both" (the default), "above" or "below": on which side of the expected value something can be strange.
 	Direction string
 	// Contamination is the share of the training window that is left out of the forest's training as possible incidents.

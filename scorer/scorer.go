@@ -131,7 +131,7 @@ func (m *Model) advance(x, b float32, slot int64, ph int, learn bool) {
 	if m.uses[pattern] && !m.constant && !(x-b == x-b) {
 		m.histories[ph].add(x)
 	}
-	if ph != 0 || m.fixed || m.constant {
+	if ph != 0 || m.fixed || m.constant || m.clock.off(slot) {
 		return
 	}
 	if !learn {
@@ -214,7 +214,7 @@ func (m *Model) season(slot int64) float32 {
 	if n == 0 {
 		return 0
 	}
-	i := (slot - m.first) % n
+	i := (m.clock.ordinary(slot) - m.first) % n
 	if i < 0 {
 		i += n
 	}

@@ -27,11 +27,16 @@ type clock struct {
 	slot   int64 // ms
 	offset int64 // ms, of the local time
 	until  int64 // ms, when the offset may change
+
+	holiday func(year int, month time.Month, day int) bool
+	date    int64 // asked last, in days since the epoch
+	found   bool
+	sunday  int64 // days from it to the next Sunday
 }
 
 func newClock(o Options) clock {
 	slot := o.Step * time.Duration(stride(o.Step))
-	return clock{loc: o.Location, slot: slot.Milliseconds(), until: math.MinInt64}
+	return clock{loc: o.Location, slot: slot.Milliseconds(), until: math.MinInt64, holiday: o.Holiday, date: math.MinInt64}
 }
 
 // at returns the slot of local time in which t (ms) lies. Times must not go back.
@@ -46,6 +51,26 @@ func (c *clock) at(t int64) int64 {
 		}
 	}
 	return floorDiv(t+c.offset, c.slot)
+}
+
+// off says whether a slot is on a holiday.
+func (c *clock) off(slot int64) bool {
+	if c.holiday == nil {
+		return false
+	}
+	if date := floorDiv(slot*c.slot, day.Milliseconds()); date != c.date {
+		d := time.UnixMilli(date * day.Milliseconds()).UTC()
+		c.date, c.found, c.sunday = date, c.holiday(d.Date()), (7-int64(d.Weekday()))%7
+	}
+	return c.found
+}
+
+// ordinary is the slot whose season a slot has: its own or, on a holiday, that of the next Sunday.
+func (c *clock) ordinary(slot int64) int64 {
+	if c.off(slot) {
+		slot += c.sunday * int64(c.slots(day))
+	}
+	return slot
 }
 
 // slots is the number of slots in d, at least one.
