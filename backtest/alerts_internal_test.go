@@ -3,35 +3,11 @@ package backtest
 import (
 	"math"
 	"testing"
-	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
-
-func TestScalingIsComparedWithReacting(t *testing.T) {
-	c := &config.Scaler{
-		CapacityPerReplica: config.Capacity{Value: 10}, MinReplicas: 1, MaxReplicas: 5,
-		Step: model.Duration(5 * time.Minute), Horizon: config.Horizon{Duration: model.Duration(10 * time.Minute)}, ScaleDownStabilization: model.Duration(5 * time.Minute),
-	}
-	s := newScaling(c)
-	loads := []float64{10, 10, 10, 30, 30, 30, 30, 90, math.NaN(), 10, 10}
-	wanted := []int{1, 3, 3, 3, 3, 3, 3, 5, 5, 3, 1}
-	for i, load := range loads {
-		s.add(wanted[i], load)
-	}
-	require.Equal(t, 11, s.steps)
-	require.Equal(t, 1+3+3+3+3+3+3+5+5+3+1, s.sum)
-	require.Equal(t, 10, s.compared)
-	require.Equal(t, 1+1+1+3+3+3+3+5+5+1, s.sumReactive, "five at most, and held for one step more")
-	require.Equal(t, 5, s.max)
-	// Two steps pass before anything is judged. The rise to 30 finds what was recommended for 10m, but reacting is two steps late; 90 is more than can be had.
-	require.Equal(t, 8, s.judged)
-	require.Equal(t, 1, s.under)
-	require.Equal(t, 3, s.underReactive)
-}
 
 func TestAccuracyIsRelativeToTheDayBefore(t *testing.T) {
 	const step = 3600_000

@@ -17,6 +17,7 @@ type replay struct {
 	spool    *spool // nil: the results are not kept
 	inputs   *inputs
 	outcomes detector.Outcomes
+	account  detector.Account // of all workloads
 	families [detector.NumFamilies]family
 	subjects map[string]*subject
 	order    []*subject // as they came
@@ -58,20 +59,21 @@ type subject struct {
 	expected  forecast
 	why       []Contribution
 	forecasts []forecast // by horizon
-	replicas  float64
 
 	scored, over int // steps with a score, and of them those at or over the threshold of alerts
 	reasons      map[string]int
 	alerts       int
 	finding      *Finding   // the one that is under way, or was last
 	accuracy     []accuracy // by horizon
-	scaling      *scaling
+	recommended  int        // steps with a number of replicas
 }
 
 // observe takes the results of a step.
 func (r *replay) observe(ctx context.Context, p *detector.Part) error {
-	if err := r.inputs.moveTo(ctx, p.Time); err != nil {
-		return err
+	if r.scaler == nil {
+		if err := r.inputs.moveTo(ctx, p.Time); err != nil {
+			return err
+		}
 	}
 	for f, results := range p.Results {
 		family := &r.families[f]
@@ -101,6 +103,9 @@ func (r *replay) observe(ctx context.Context, p *detector.Part) error {
 		s.finding.Alerted = true
 	}
 	r.outcomes.Add(p.Outcomes)
+	for _, a := range p.Accounts {
+		r.account.Add(a.Account)
+	}
 	return nil
 }
 
@@ -143,9 +148,6 @@ func (r *replay) subjectOf(l detector.Labels) *subject {
 			step:   math.MinInt64, reasons: map[string]int{},
 			forecasts: make([]forecast, len(r.horizons)), accuracy: make([]accuracy, len(r.horizons)),
 		}
-		if r.scaler != nil {
-			s.scaling = newScaling(r.scaler)
-		}
 		r.subjects[key] = s
 		r.order = append(r.order, s)
 	}
@@ -176,7 +178,7 @@ func (r *replay) take(f detector.Family, s *resultSeries, at int64, v float64) {
 	subject := s.subject
 	if subject.step != at {
 		subject.step = at
-		subject.score, subject.replicas = math.NaN(), math.NaN()
+		subject.score = math.NaN()
 		subject.expected, subject.why = unknown(), subject.why[:0]
 		for i := range subject.forecasts {
 			subject.forecasts[i] = unknown()
@@ -194,7 +196,7 @@ func (r *replay) take(f detector.Family, s *resultSeries, at int64, v float64) {
 		}
 		forecast.set(f, v)
 	case detector.RecommendedReplicas:
-		subject.replicas = v
+		subject.recommended++
 	case detector.ModelState:
 		subject.reasons[s.labels.Get("state")+" ("+s.labels.Get("reason")+")"]++
 	}
@@ -213,8 +215,5 @@ func (r *replay) judge(s *subject) {
 	}
 	for i, h := range r.horizons {
 		s.accuracy[i].add(s.forecasts[i], s.input, s.step, h)
-	}
-	if s.scaling != nil && !math.IsNaN(s.replicas) {
-		s.scaling.add(int(s.replicas), s.input.at(s.step))
 	}
 }

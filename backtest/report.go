@@ -37,17 +37,6 @@ type Horizon struct {
 	Level     float64 // what the share should be
 }
 
-// Scaler is what the replay of a scaler has shown.
-type Scaler struct {
-	Name          string
-	Series, Steps int     // with a recommendation
-	Mean          float64 // replicas recommended; NaN without any
-	Max           int
-	Short         float64 // share of steps at which the load was over what those replicas carry that had been recommended for all of the horizon
-	Reactive      float64 // mean of what the load needs at the time, held as long as the scaler holds
-	ReactiveShort float64 // share of steps short with that
-}
-
 // report adds what the replay of a task has shown.
 func (r *replay) report(to *Report) {
 	if r.scaler != nil {
@@ -108,22 +97,4 @@ func (r *replay) reportHorizon(i int, ms int64) Horizon {
 	}
 	h.Error, h.Coverage = median(errors, math.NaN()), float64(inside)/float64(h.Forecasts)
 	return h
-}
-
-func (r *replay) reportScaler() Scaler {
-	c := Scaler{Name: r.name, Series: len(r.order)}
-	var sum, compared, sumReactive, judged, under, underReactive int
-	for _, s := range r.order {
-		c.Steps += s.scaling.steps
-		c.Max = max(c.Max, s.scaling.max)
-		sum += s.scaling.sum
-		compared += s.scaling.compared
-		sumReactive += s.scaling.sumReactive
-		judged += s.scaling.judged
-		under += s.scaling.under
-		underReactive += s.scaling.underReactive
-	}
-	c.Mean, c.Reactive = float64(sum)/float64(c.Steps), float64(sumReactive)/float64(compared)
-	c.Short, c.ReactiveShort = float64(under)/float64(judged), float64(underReactive)/float64(judged)
-	return c
 }

@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
 )
 
 // during is a series that is 1 from one time to another.
@@ -171,6 +173,50 @@ func TestErrors(t *testing.T) {
 	})
 }
 
+// What a backtest says of the strategies is what a program that ran meanwhile has counted.
+func TestStrategiesAreThoseOfTheProgram(t *testing.T) {
+	end := epoch.Add(4 * day)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-4*hour))...)
+	cfg := load(t, `scalers: [{name: all, load: sum(load), capacity_per_replica: 50, max_replicas: 50, step: 5m, query_offset: 0s, cost_per_replica_hour: 0.05}]`)
+	begin := end.Add(-6 * hour)
+	report := run(t, db, backtest.Options{Config: cfg, Start: begin, End: end})
+
+	reg := prometheus.NewRegistry()
+	m, err := detector.New(detector.Options{Engine: newEngine(), Registerer: reg})
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	for at := begin; !at.After(end); at = at.Add(5 * time.Minute) {
+		require.NoError(t, m.Cycle(context.Background(), at))
+	}
+	counted := map[string]float64{}
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			key := f.GetName()
+			for _, l := range metric.GetLabel() {
+				key += " " + l.GetValue()
+			}
+			counted[key] = metric.GetCounter().GetValue()
+		}
+	}
+	s := report.Scalers[0]
+	require.Equal(t, 6*12+1, s.Steps)
+	require.Positive(t, s.Up)
+	require.EqualValues(t, counted["anomaly_exporter_scaling_decisions_total up all"], s.Up)
+	require.EqualValues(t, counted["anomaly_exporter_scaling_decisions_total down all"], s.Down)
+	for i, strategy := range s.Strategies {
+		name := detector.Strategy(i).String()
+		require.Positive(t, strategy.ReplicaHours, name)
+		require.InEpsilon(t, counted["anomaly_exporter_scaler_replica_seconds_total all "+name], 3600*strategy.ReplicaHours, 1e-9, name)
+		require.InEpsilon(t, counted["anomaly_exporter_scaler_cost_total all "+name], strategy.Cost, 1e-9, name)
+		require.InDelta(t, counted["anomaly_exporter_scaler_underprovisioned_seconds_total all "+name], strategy.Under.Seconds(), 1e-9, name)
+		require.InDelta(t, strategy.ReplicaHours/6, strategy.Replicas, 1e-9, name)
+	}
+	require.Positive(t, s.Strategies[detector.Reactive].Under, "the load triples within a step")
+	require.Equal(t, s.Strategies[detector.Reactive].UnderShare, s.Strategies[detector.Reactive].Under.Hours()/6)
+}
+
 func TestReportIsReadable(t *testing.T) {
 	at := epoch.Add(10*hour + 5*time.Minute)
 	report := &backtest.Report{
@@ -186,7 +232,17 @@ func TestReportIsReadable(t *testing.T) {
 			},
 			{Name: "quiet", Over: math.NaN(), PerWeek: math.NaN(), Truth: &backtest.Truth{}},
 		},
-		Scalers: []backtest.Scaler{{Name: "checkout", Series: 1, Steps: 2016, Mean: 6.25, Max: 12, Short: 0.001, Reactive: 5.5, ReactiveShort: 0.034}},
+		Scalers: []backtest.Scaler{
+			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [detector.NumStrategies]backtest.Strategy{
+				{Replicas: 6.25, ReplicaHours: 1050, Cost: 52.5, Under: 10 * time.Minute, UnderShare: 0.001},
+				{Replicas: 5.5, ReplicaHours: 924, Cost: 46.2, Under: 5*hour + 42*time.Minute, UnderShare: 0.034},
+				{Replicas: 12, ReplicaHours: 2016, Cost: 100.8},
+			}},
+			{Name: "idle", Strategies: [detector.NumStrategies]backtest.Strategy{
+				{Replicas: math.NaN(), Cost: math.NaN(), UnderShare: math.NaN()}, {Replicas: math.NaN(), Cost: math.NaN(), UnderShare: math.NaN()},
+				{Replicas: math.NaN(), Cost: math.NaN(), UnderShare: math.NaN()},
+			}},
+		},
 		Findings: []backtest.Finding{
 			{
 				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-1"), Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
@@ -210,8 +266,13 @@ against the truth  incidents  found  recall  alerts  true  precision  lead time
 pod_restarts       4          3      75 %    12      3     25 %       -1m30s
 quiet              0          0      -       0       0     -          -
 
-scaler    series  steps  replicas: mean  max  short  reactive: mean  short
-checkout  1       2016   6.25            12   0.1 %  5.5             3.4 %
+scaler    series  steps  changes         strategy     replicas  replica-hours  cost    too few for  of the time
+checkout  1       2016   31 up, 30 down  recommended  6.25      1050           52.50   10m          0.1 %
+                                         reactive     5.5       924            46.20   5h42m        3.4 %
+                                         static       12        2016           100.80  0s           0 %
+idle      0       0      0 up, 0 down    recommended  -         0              -       0s           -
+                                         reactive     -         0              -       0s           -
+                                         static       -         0              -       0s           -
 
 strongest findings
  1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
 )
 
 // String is the report as tables for people.
@@ -80,11 +82,17 @@ func (r *Report) truths() [][]string {
 }
 
 func (r *Report) scalers() [][]string {
-	table := [][]string{{"scaler", "series", "steps", "replicas: mean", "max", "short", "reactive: mean", "short"}}
+	table := [][]string{{"scaler", "series", "steps", "changes", "strategy", "replicas", "replica-hours", "cost", "too few for", "of the time"}}
 	for _, s := range r.Scalers {
-		table = append(table, []string{
-			s.Name, strconv.Itoa(s.Series), strconv.Itoa(s.Steps), number(s.Mean), strconv.Itoa(s.Max), percent(s.Short), number(s.Reactive), percent(s.ReactiveShort),
-		})
+		row := []string{s.Name, strconv.Itoa(s.Series), strconv.Itoa(s.Steps), fmt.Sprintf("%d up, %d down", s.Up, s.Down)}
+		for i, c := range s.Strategies {
+			cost := number(c.Cost)
+			if !math.IsNaN(c.Cost) {
+				cost = strconv.FormatFloat(c.Cost, 'f', 2, 64)
+			}
+			table = append(table, append(row, detector.Strategy(i).String(), number(c.Replicas), number(c.ReplicaHours), cost, span(c.Under), percent(c.UnderShare)))
+			row = []string{"", "", "", ""}
+		}
 	}
 	return table
 }
