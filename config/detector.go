@@ -15,6 +15,8 @@ type Detector struct {
 	Name string `yaml:"name"`
 	Expr Expr   `yaml:"expr"`
 
+	PoolBy []string `yaml:"pool_by,omitempty,flow"` // siblings, which share a model, agree on these labels
+
 	Step          model.Duration `yaml:"step"`
 	QueryOffset   model.Duration `yaml:"query_offset"`
 	History       model.Duration `yaml:"history"`
@@ -77,6 +79,7 @@ func (d *Detector) inherited() Global {
 
 func (d *Detector) check(s *section) {
 	s.require(d.Expr != Expr{}, "expr", "is missing")
+	d.checkPool(s)
 	g := d.inherited()
 	stepped := g.checkInherited(s)
 	d.Scorer.check(s)

@@ -23,6 +23,7 @@ type detection struct {
 	observeFit        func(model string, fit func())
 
 	scorer     *scorer.Model
+	pooled     bool // siblings say how strange it is: this one only forecasts
 	forecaster *forecaster.Model
 	err        error         // why there is no scorer
 	onset      *scorer.Onset // nil if it is not asked for
@@ -81,7 +82,9 @@ func (d *detection) fit(w *history.Window) {
 			w.Learn[i] = w.Learn[i] && !d.holiday(w.Start+int64(i)*d.scorerOptions.Step.Milliseconds())
 		}
 	}
-	d.observeFit(d.scorerOptions.Model, func() { d.scorer, d.err = scorer.Fit(d.scorerOptions, w.Start, w.Values, w.Learn) })
+	if !d.pooled {
+		d.observeFit(d.scorerOptions.Model, func() { d.scorer, d.err = scorer.Fit(d.scorerOptions, w.Start, w.Values, w.Learn) })
+	}
 	if d.err != nil {
 		d.scorer = nil
 	}
@@ -105,15 +108,11 @@ func (d *detection) holiday(at int64) bool {
 func (d *detection) reset() { d.scorer, d.forecaster, d.err = nil, nil, scorer.ErrShortHistory }
 
 func (d *detection) observe(o observation) {
-	value, before := o.value, d.score.Value
-	d.value, d.score.Value = value, math.NaN()
+	value, score := o.value, noScore()
 	if d.scorer != nil {
-		d.score = d.scorer.Score(value, !o.masked)
+		score = d.scorer.Score(value, !o.masked)
 	}
-	d.crossed = d.score.Value >= highScore && !(before >= highScore)
-	if d.onset != nil {
-		d.lowered = d.onset.Next(d.score.Value)
-	}
+	d.judged(value, score)
 	if o.masked {
 		value = math.NaN()
 	}
@@ -124,6 +123,17 @@ func (d *detection) observe(o observation) {
 		d.forecaster.Advance(value)
 	}
 }
+
+// judged takes the score of the next step.
+func (d *detection) judged(value float64, score scorer.Score) {
+	d.crossed = score.Value >= highScore && !(d.score.Value >= highScore)
+	d.value, d.score = value, score
+	if d.onset != nil {
+		d.lowered = d.onset.Next(score.Value)
+	}
+}
+
+func noScore() scorer.Score { return scorer.Score{Value: math.NaN(), ReturnPeriod: math.NaN()} }
 
 // look makes the forecasts from the step observed last, and keeps them until their time comes.
 func (d *detection) look(at int64) {
@@ -139,19 +149,19 @@ func (d *detection) look(at int64) {
 // state says why there is no score; state is empty if there is one.
 func (d *detection) state() (state, reason string) {
 	switch {
-	case d.scorer == nil && errors.Is(d.err, scorer.ErrShortHistory):
+	case !math.IsNaN(d.score.Value):
+		return "", ""
+	case d.scorer == nil && (errors.Is(d.err, scorer.ErrShortHistory) || errors.Is(d.err, errFewSiblings)):
 		return stateLearning, reasonOf(d.err)
 	case d.scorer == nil:
 		return stateFailed, reasonOf(d.err)
-	case math.IsNaN(d.score.Value):
-		return stateFailed, scorer.ErrGaps.Error()
 	}
-	return "", ""
+	return stateFailed, scorer.ErrGaps.Error()
 }
 
 // reasonOf is the word that the scorer has for an error.
 func reasonOf(err error) string {
-	for _, reason := range []error{scorer.ErrShortHistory, scorer.ErrGaps, scorer.ErrConstant} {
+	for _, reason := range []error{scorer.ErrShortHistory, scorer.ErrGaps, scorer.ErrConstant, errFewSiblings} {
 		if errors.Is(err, reason) {
 			return reason.Error()
 		}
@@ -202,7 +212,7 @@ func newPublisher(d *config.Detector) publisher {
 
 // state says why a series has no score; state is empty if it has one. at is the newest step.
 func (s *series) state(at int64) (state, reason string) {
-	d, _ := s.model.(*detection)
+	d := s.judge()
 	switch {
 	case s.histogram:
 		return stateFailed, reasonHistogram
@@ -228,14 +238,11 @@ func (p publisher) results(s *series, part *Part) {
 	if state != "" && p.publish["state"] {
 		add(ModelState, s.base.with("state", state, "reason", reason), 1)
 	}
-	d, _ := s.model.(*detection)
-	if d == nil {
-		return
-	}
 	if state == "" {
-		p.scores(s, d, add)
+		p.scores(s, s.judge(), add)
 	}
-	if d.forecaster == nil {
+	d, _ := s.model.(*detection)
+	if d == nil || d.forecaster == nil {
 		return
 	}
 	if p.publish["forecast"] {

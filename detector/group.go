@@ -43,6 +43,7 @@ type task struct {
 	limit        int
 	schedule     schedule
 	layout       history.Layout
+	pooling      *pooling // nil: every series has a model of its own
 
 	newModel func(s *series) fitted
 	// base makes the labels of a series' results; ok is false for a series that cannot be published.
@@ -80,9 +81,10 @@ type group struct {
 	coarse  bool  // whether read is still in the part of the history that is kept at the coarse step
 	slicer  slicer
 	series  map[uint64][]*series
-	refused map[uint64]bool // at the newest read, by hash
-	noted   map[string]bool // what was logged already and need not be again
-	part    *Part           // published last
+	pools   map[string]*pool // by what the siblings agree on
+	refused map[uint64]bool  // at the newest read, by hash
+	noted   map[string]bool  // what was logged already and need not be again
+	part    *Part            // published last
 	grader  *grader
 }
 
@@ -182,21 +184,31 @@ func (g *group) liveSeries(at int64) []*series {
 
 // catchUp brings the models of the series to a step, on all cores.
 func (g *group) catchUp(live []*series, to int64) {
-	next := make(chan *series)
-	var workers sync.WaitGroup
-	for range min(g.concurrency, len(live)) {
-		workers.Go(func() {
-			var window history.Window
-			for s := range next {
-				g.catchUpOne(s, to, &window)
-			}
-		})
-	}
 	for _, s := range live {
 		if s.base == nil {
 			s.base = g.base(s.labels)
 		}
-		next <- s
+	}
+	if g.pooling != nil {
+		g.catchUpPools(live, to)
+	}
+	inParallel(g.concurrency, live, func(s *series, window *history.Window) { g.catchUpOne(s, to, window) })
+}
+
+// inParallel calls do for all, a few at a time; those that follow each other share a window.
+func inParallel[T any](concurrency int, all []T, do func(T, *history.Window)) {
+	next := make(chan T)
+	var workers sync.WaitGroup
+	for range min(concurrency, len(all)) {
+		workers.Go(func() {
+			var window history.Window
+			for one := range next {
+				do(one, &window)
+			}
+		})
+	}
+	for _, one := range all {
+		next <- one
 	}
 	close(next)
 	workers.Wait()
@@ -251,6 +263,9 @@ func (g *group) countStates(live []*series) {
 		if name := g.modelName(s); name != "" {
 			models[name]++
 		}
+	}
+	if n := g.countPools(); n > 0 {
+		models[peersModel] = n
 	}
 	byName := prometheus.Labels{"detector": g.name}
 	g.metrics.series.DeletePartialMatch(byName)
@@ -330,6 +345,7 @@ func (g *group) find(l labels.Labels) *series {
 }
 
 func (g *group) forget(s *series) {
+	g.leave(s)
 	g.series[s.seed] = slices.DeleteFunc(g.series[s.seed], func(other *series) bool { return other == s })
 	if len(g.series[s.seed]) == 0 {
 		delete(g.series, s.seed)

@@ -35,7 +35,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lastStep: gauge("last_step_timestamp_seconds", "The step that the results speak of, as a Unix timestamp.", "detector"),
 		series:   gauge("series", "Series of the expression that have values now, by state: scored, or why not.", "detector", "state", "reason"),
 		refused:  gauge("series_refused", "Series that were refused by series_limit at the last cycle.", "detector"),
-		models:   gauge("models", "Fitted forecast models in service, by model; of a combination, its leader.", "detector", "model"),
+		models:   gauge("models", "Fitted models in service: of forecasts, of a combination its leader; and peers, one for each pool of siblings.", "detector", "model"),
 		mase:     gauge("forecast_mase", "Error of the forecasts of late relative to that of the value a day before, median over the series; over 1 they are worse.", "detector", "horizon"),
 		bias:     gauge("forecast_bias_ratio", "Mean error of the forecasts of late relative to the mean value, median over the series; positive: too high.", "detector", "horizon"),
 		coverage: gauge("forecast_interval_coverage_ratio", "Share of the values of late that were within their forecast interval, over all series.", "detector", "horizon"),

@@ -24,6 +24,8 @@ const (
 	reasonHistogram = "histogram"
 	reasonSeveral   = "several_series"
 
+	reasonFewSiblings = "few_siblings"
+
 	reasonNoCapacity   = "no_capacity"
 	reasonShortHistory = "short_history"
 )
@@ -60,6 +62,9 @@ type series struct {
 	model fitted
 	at    int64 // step observed last
 	young bool  // too short for the first fit
+
+	pool   *pool   // nil: it has no siblings
+	member *member // what the pool keeps of it; nil: nothing
 
 	scored   int64 // newest step with a score
 	alerting alerting
@@ -138,9 +143,12 @@ func (c schedule) fit(s *series, w *history.Window) {
 	s.model.fit(w)
 }
 
-func (c schedule) oldEnough(s *series) bool {
-	first, ok := s.history.First(s.at)
-	return ok && s.at-first >= c.minHistory
+func (c schedule) oldEnough(s *series) bool { return c.isOld(s, s.at) }
+
+// isOld says whether the history of a series is long enough at a step.
+func (c schedule) isOld(s *series, at int64) bool {
+	first, ok := s.history.First(at)
+	return ok && at-first >= c.minHistory
 }
 
 // floor is the largest multiple of step at or below ts.

@@ -88,12 +88,15 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 	for name, value := range d.Labels {
 		add[name] = value
 	}
+	pooled := len(d.PoolBy) > 0
 	t := identifiedTask{identity: identity{detector: *d}, task: task{
 		name: d.Name, expr: d.Expr, mask: d.Mask, mute: d.Mute,
 		lower: publisher.lower, upper: publisher.upper,
 		queryOffset: time.Duration(d.QueryOffset), limit: d.SeriesLimit, schedule: schedule, layout: layout,
 		newModel: func(s *series) fitted {
-			return newDetection(d, horizons, onset, s.seed, m.observeFit)
+			detection := newDetection(d, horizons, onset && !pooled, s.seed, m.observeFit)
+			detection.pooled = pooled
+			return detection
 		},
 		base: func(l labels.Labels) Labels {
 			with := add
@@ -108,7 +111,7 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 		prepare: func(s *series) { s.model.(*detection).look(s.at) },
 		quality: publisher.quality,
 		finding: func(s *series) []any {
-			if d, _ := s.model.(*detection); d != nil && d.crossed && !holds(s.mute, s.at) {
+			if d := s.judge(); d != nil && d.crossed && !holds(s.mute, s.at) {
 				return d.finding()
 			}
 			return nil
@@ -123,7 +126,7 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 			if state, _ := s.state(at); state != "" {
 				return math.NaN()
 			}
-			return s.model.(*detection).score.Value
+			return s.judge().score.Value
 		},
 		outcomes: cfg.Outcomes,
 		modelName: func(s *series) string {
@@ -133,6 +136,14 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 			return ""
 		},
 	}}
+	if pooled {
+		t.pooling = &pooling{
+			by:         d.PoolBy,
+			options:    newDetection(d, nil, false, 0, nil).scorerOptions,
+			newMember:  func(s *series) *detection { return newDetection(d, nil, onset, s.seed, m.observeFit) },
+			observeFit: m.observeFit,
+		}
+	}
 	// What only results depend on is no part of the identity. Of what is published, the onset and the forecasts need models.
 	t.identity.detector.Publish = []string{fmt.Sprint(onset, horizons)}
 	t.identity.detector.Labels, t.identity.detector.SeriesLimit, t.identity.detector.Mute = nil, 0, nil

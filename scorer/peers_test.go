@@ -1,0 +1,441 @@
+package scorer_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+)
+
+// pools are kinds of siblings in normal life: each returns a generator of one sibling's values at the times (in days) it is asked for, from what it has
+// of its own and a source that all share.
+var pools = []struct {
+	name string
+	make func(own *rand.Rand, step time.Duration) func(t float64) float64
+}{
+	{"requests", func(own *rand.Rand, _ time.Duration) func(float64) float64 {
+		share := math.Exp(0.2 * own.NormFloat64()) // one serves more than the other, always
+		return func(t float64) float64 {
+			return share * (100 + 60*math.Sin(2*math.Pi*t)) * (1 + 0.05*own.NormFloat64())
+		}
+	}},
+	{"memory", func(own *rand.Rand, step time.Duration) func(float64) float64 {
+		off := 20 * own.NormFloat64()
+		wander := 0.0
+		return func(t float64) float64 { // an imbalance that lasts for an hour or so
+			keep := math.Exp(-step.Hours())
+			wander = keep*wander + math.Sqrt(1-keep*keep)*3*own.NormFloat64()
+			return 500 + 100*math.Sin(2*math.Pi*t) + off + wander + 2*own.NormFloat64()
+		}
+	}},
+	{"heavy tailed", func(own *rand.Rand, _ time.Duration) func(float64) float64 {
+		return func(t float64) float64 {
+			a, b, c := own.NormFloat64(), own.NormFloat64(), own.NormFloat64()
+			return 50 + 10*math.Sin(2*math.Pi*t) + own.NormFloat64()/math.Sqrt((a*a+b*b+c*c)/3)
+		}
+	}},
+	{"restarts", func(own *rand.Rand, step time.Duration) func(float64) float64 {
+		p := 0.01 * math.Min(step.Minutes()/5, 5)
+		return func(float64) float64 {
+			n := 0.0
+			for own.Float64() < p {
+				n++
+			}
+			return n
+		}
+	}},
+}
+
+// pool is a model with its siblings, over values that are generated.
+type pool struct {
+	step     time.Duration
+	values   [][]float64 // by sibling
+	model    *scorer.Peers
+	siblings []scorer.Sibling
+}
+
+func newPool(shape func(own *rand.Rand, step time.Duration) func(t float64) float64, seed uint64, siblings int, length, step time.Duration) *pool {
+	p := &pool{step: step, values: make([][]float64, siblings)}
+	for i := range p.values {
+		value := shape(rand.New(rand.NewPCG(seed, uint64(i))), step)
+		p.values[i] = make([]float64, length/step)
+		for j := range p.values[i] {
+			p.values[i][j] = value(float64(j) * step.Hours() / 24)
+		}
+	}
+	return p
+}
+
+// fit fits on the values from one index to another.
+func (p *pool) fit(t testing.TB, o scorer.Options, from, to int) {
+	t.Helper()
+	o.Step = p.step
+	var err error
+	var peers []*scorer.Peer
+	p.model, peers, err = scorer.FitPeers(o, int64(from)*p.step.Milliseconds(), to-from, func(yield func([]float64, []bool) bool) {
+		for _, values := range p.values {
+			window, learn := thin(values[from:to], p.step)
+			if learn == nil {
+				learn = make([]bool, len(window))
+				for i := range learn {
+					learn[i] = true
+				}
+			}
+			for i, v := range window {
+				learn[i] = learn[i] && v == v
+			}
+			if !yield(window, learn) {
+				return
+			}
+		}
+	})
+	require.NoError(t, err)
+	p.siblings = make([]scorer.Sibling, len(p.values))
+	for i := range p.siblings {
+		p.siblings[i].Peer = peers[i]
+	}
+}
+
+// score scores the values at an index.
+func (p *pool) score(at int) []scorer.Sibling {
+	for i := range p.siblings {
+		p.siblings[i].Value, p.siblings[i].Learn = p.values[i][at], true
+	}
+	p.model.Score(p.siblings)
+	return p.siblings
+}
+
+// serving are siblings that share a load by the time of day, each a share of its own.
+func serving(own *rand.Rand, step time.Duration) func(t float64) float64 {
+	return pools[0].make(own, step)
+}
+
+const (
+	week    = 7 * 24 * time.Hour
+	week5m  = 2016 // steps
+	evening = 216  // steps from midnight to 18:00, when the load is least
+)
+
+// servingPool is a pool of so many siblings, week5m on a week at 5m; half a week follows.
+func servingPool(t *testing.T, siblings int, o scorer.Options) *pool {
+	t.Helper()
+	p := newPool(serving, 1, siblings, 3*week/2, 5*time.Minute)
+	p.fit(t, o, 0, week5m)
+	return p
+}
+
+// TestPeersCalibration counts how often siblings cross 0.8 in the weeks after a fit: 0.2 times a series-week, within a factor of three.
+func TestPeersCalibration(t *testing.T) {
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		for _, shape := range pools {
+			for _, siblings := range []int{3, 10} {
+				if step == time.Minute && siblings == 3 {
+					continue // they take long, and tell nothing new
+				}
+				t.Run(fmt.Sprintf("%s/%d/%s", shape.name, siblings, step), func(t *testing.T) {
+					t.Parallel()
+					crossings, weeks := 0, 0
+					perWeek := int(week / step)
+					many := map[time.Duration]int{time.Minute: 10, 5 * time.Minute: 30, time.Hour: 60}[step]
+					for seed := range uint64(many / siblings) {
+						p := newPool(shape.make, seed, siblings, 6*week, step)
+						above := make([]bool, siblings)
+						for i := 2 * perWeek; i < 6*perWeek; i++ {
+							if i%perWeek == 0 {
+								p.fit(t, scorer.Options{ExplainThreshold: 2}, i-2*perWeek, i)
+							}
+							for j, s := range p.score(i) {
+								hot := s.Score.Value >= 0.8
+								if hot && !above[j] {
+									crossings++
+								}
+								above[j] = hot
+							}
+						}
+						weeks += 4 * siblings
+					}
+					rate := float64(crossings) / float64(weeks)
+					t.Logf("%.3f a week: %d crossings in %d series-weeks", rate, crossings, weeks)
+					if step == time.Minute { // smooth over the minutes of a slot, and too quiet for it
+						require.Less(t, rate, 0.6)
+						return
+					}
+					least := 0.2 / 3
+					if shape.name == "memory" { // once it is over 0.8 it stays there for some steps
+						least /= 2
+					}
+					require.GreaterOrEqual(t, rate, least)
+					require.LessOrEqual(t, rate, 0.2*3)
+				})
+			}
+		}
+	}
+}
+
+func TestOddSiblingStandsOut(t *testing.T) {
+	p := servingPool(t, 6, scorer.Options{})
+	noon := week5m + 72 // when the load is most
+	for i := week5m; i < noon; i++ {
+		for j, s := range p.score(i) {
+			require.Less(t, s.Score.Value, 0.9, "sibling %d, %d steps after the fit", j, i-week5m)
+		}
+	}
+	p.values[2][noon] = p.values[2][evening] // as it is every evening
+	for j, s := range p.score(noon) {
+		if j != 2 {
+			require.Less(t, s.Score.Value, 0.6, "sibling %d", j)
+			continue
+		}
+		require.Greater(t, s.Score.Value, 0.8)
+		require.Equal(t, "peers", s.Score.Contributions[0].Feature)
+		sum := 0.0
+		for _, c := range s.Score.Contributions {
+			sum += c.Share
+		}
+		require.InDelta(t, 1, sum, 1e-9)
+		require.InDelta(t, p.values[2][noon-1], s.Score.Expected, 0.15*s.Score.Expected, "its own share of the load")
+		require.Less(t, s.Value, s.Score.Lower)
+		require.Greater(t, s.Score.Upper, s.Score.Expected)
+	}
+}
+
+func TestWhatHitsAllAlikeIsNotStrange(t *testing.T) {
+	p := servingPool(t, 6, scorer.Options{})
+	for i := week5m; i < week5m+24; i++ {
+		for j := range p.values {
+			p.values[j][i] *= 3
+		}
+		for j, s := range p.score(i) {
+			require.Less(t, s.Score.Value, 0.8, "sibling %d", j)
+		}
+	}
+}
+
+// A sibling that has found another level is reported for hours, and then that is its habit.
+func TestLastingDifferenceIsLearned(t *testing.T) {
+	p := servingPool(t, 6, scorer.Options{})
+	const hour = 12
+	for i := week5m; i < week5m+14*hour; i++ {
+		p.values[0][i] *= 1.5
+		s := p.score(i)[0].Score.Value
+		switch age := i - week5m; {
+		case age > 1 && age < 7*hour:
+			require.Greater(t, s, 0.8, "after %d steps", age)
+		case age > 12*hour:
+			require.Less(t, s, 0.8, "after %d steps", age)
+		}
+	}
+	p.fit(t, scorer.Options{}, 14*hour, week5m+14*hour)
+	require.Less(t, p.score(week5m + 14*hour)[0].Score.Value, 1.0)
+}
+
+func TestYoungSiblings(t *testing.T) {
+	young := func(siblings int, shape func(*rand.Rand, time.Duration) func(float64) float64, factor float64) float64 {
+		p := newPool(shape, 1, siblings+1, 3*week/2, 5*time.Minute)
+		for i := range week5m {
+			p.values[siblings][i] = math.NaN()
+		}
+		for i := week5m; i < len(p.values[siblings]); i++ {
+			p.values[siblings][i] = factor * p.values[0][i]
+		}
+		p.fit(t, scorer.Options{}, 0, week5m)
+		require.Nil(t, p.siblings[siblings].Peer)
+		return p.score(week5m)[siblings].Score.Value
+	}
+	equal := func(own *rand.Rand, _ time.Duration) func(float64) float64 {
+		return func(t float64) float64 { return (100 + 60*math.Sin(2*math.Pi*t)) * (1 + 0.05*own.NormFloat64()) }
+	}
+	require.Less(t, young(6, equal, 1), 0.6, "like its siblings")
+	require.Greater(t, young(6, equal, 1.5), 0.8, "siblings that are all alike")
+	require.Less(t, young(6, serving, 1.5), 0.6, "siblings that are not")
+	require.Greater(t, young(6, serving, 10), 0.8)
+	require.Less(t, young(3, serving, 2), 0.6, "three tell little about a fourth")
+}
+
+func TestSiblingsInAnyOrder(t *testing.T) {
+	p, q := servingPool(t, 7, scorer.Options{}), servingPool(t, 7, scorer.Options{})
+	order := rand.New(rand.NewPCG(1, 1)).Perm(7)
+	for i := week5m; i < week5m+100; i++ {
+		mixed := make([]scorer.Sibling, 7)
+		for j, k := range order {
+			q.siblings[k].Value, q.siblings[k].Learn = q.values[k][i], true
+			mixed[j] = q.siblings[k]
+		}
+		q.model.Score(mixed)
+		for j, s := range p.score(i) {
+			k := order[j]
+			require.Equal(t, p.siblings[k].Score, mixed[j].Score)
+			require.Equal(t, s.Score.Value, s.Score.Value)
+		}
+	}
+}
+
+// Siblings whose windows are empty, or that ended long before, are as good as none.
+func TestEmptyWindowsChangeNothing(t *testing.T) {
+	p, q := servingPool(t, 5, scorer.Options{}), newPool(serving, 1, 5, 3*week/2, 5*time.Minute)
+	empty := make([]float64, len(q.values[0]))
+	for i := range empty {
+		empty[i] = math.NaN()
+	}
+	q.values = append([][]float64{empty}, append(q.values[:3:3], append([][]float64{empty}, q.values[3:]...)...)...)
+	q.fit(t, scorer.Options{}, 0, week5m)
+	for i := week5m; i < week5m+50; i++ {
+		a, b := p.score(i), q.score(i)
+		for j, k := range []int{1, 2, 3, 5, 6} {
+			require.Equal(t, a[j].Score, b[k].Score)
+		}
+		require.Nil(t, b[0].Peer)
+	}
+}
+
+func TestOptionsOfPeers(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		options scorer.Options
+		factor  float64 // of what sibling 0 would be
+		strange bool
+	}{
+		{"low", scorer.Options{}, 0.3, true},
+		{"high", scorer.Options{}, 2, true},
+		{"low, but above is asked for", scorer.Options{Direction: "above"}, 0.3, false},
+		{"high, and above is asked for", scorer.Options{Direction: "above"}, 2, true},
+		{"high, but below is asked for", scorer.Options{Direction: "below"}, 2, false},
+		{"not far enough", scorer.Options{MinDeviation: 1000}, 2, false},
+		{"not far enough for its size", scorer.Options{MinRelativeDeviation: 2}, 2, false},
+		{"impossible", scorer.Options{DataRange: [2]float64{0, 1000}}, 100, true},
+		{"forest", scorer.Options{Model: "isolation_forest"}, 5, true},
+		{"forest, in normal life", scorer.Options{Model: "isolation_forest"}, 1, false},
+		{"mad", scorer.Options{Model: "mad"}, 3, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := servingPool(t, 6, tc.options)
+			p.values[0][week5m] *= tc.factor
+			s := p.score(week5m)[0].Score
+			require.Equal(t, tc.strange, s.Value > 0.7, "%v", s)
+			require.LessOrEqual(t, s.Lower, s.Expected)
+			require.LessOrEqual(t, s.Expected, s.Upper)
+			require.GreaterOrEqual(t, s.Upper-s.Expected, tc.options.MinDeviation-1e-9)
+		})
+	}
+}
+
+// What is masked is scored, but does not say where the others are.
+func TestMaskedSiblings(t *testing.T) {
+	p := servingPool(t, 5, scorer.Options{})
+	for j := range p.siblings {
+		p.siblings[j].Value, p.siblings[j].Learn = p.values[j][week5m], j >= 2
+		if j < 2 {
+			p.siblings[j].Value *= 5
+		}
+	}
+	p.model.Score(p.siblings)
+	for j, s := range p.siblings {
+		require.Equal(t, j < 2, s.Score.Value > 0.8, "sibling %d", j)
+	}
+}
+
+func TestTooFewValuesHaveNoScore(t *testing.T) {
+	p := servingPool(t, 4, scorer.Options{})
+	for j := range p.siblings {
+		p.siblings[j].Value, p.siblings[j].Learn = p.values[j][week5m], true
+		if j >= 2 {
+			p.siblings[j].Value = math.NaN()
+		}
+	}
+	p.model.Score(p.siblings)
+	for _, s := range p.siblings {
+		require.True(t, math.IsNaN(s.Score.Value) && math.IsNaN(s.Score.Expected))
+	}
+	for j, s := range p.score(week5m + 1) {
+		require.False(t, math.IsNaN(s.Score.Value), "sibling %d", j)
+	}
+}
+
+// Where siblings are all alike, the first that is not is as rare as the window is long, times the siblings.
+func TestSiblingsThatAreAllAlike(t *testing.T) {
+	same := func(*rand.Rand, time.Duration) func(float64) float64 {
+		return func(t float64) float64 { return math.Floor(2*t) + 1 }
+	}
+	p := newPool(same, 1, 4, 3*week/2, 5*time.Minute)
+	p.fit(t, scorer.Options{}, 0, week5m)
+	require.Equal(t, 0.0, p.score(week5m)[3].Score.Value)
+	before := 0.0
+	for i := week5m + 1; i < week5m+10; i++ {
+		p.values[3][i] = 0
+		s := p.score(i)
+		require.Greater(t, s[3].Score.Value, before)
+		before = s[3].Score.Value
+		if i == week5m+1 {
+			require.InDelta(t, math.Log10(4*week5m)/5, before, 0.001)
+		}
+		require.Equal(t, 0.0, s[0].Score.Value)
+		require.Equal(t, []scorer.Contribution{{Feature: "peers", Share: 1}}, s[3].Score.Contributions)
+	}
+	require.Greater(t, before, 0.9)
+	require.Equal(t, 0.0, p.score(week5m + 11)[3].Score.Value)
+}
+
+func TestPoolsThatCannotBeFitted(t *testing.T) {
+	windows := func(n, steps int, known func(i, step int) bool) func(yield func([]float64, []bool) bool) {
+		return func(yield func([]float64, []bool) bool) {
+			for i := range n {
+				values, learn := make([]float64, steps), make([]bool, steps)
+				for j := range values {
+					values[j], learn[j] = float64(i+j%7), known(i, j)
+				}
+				if !yield(values, learn) {
+					return
+				}
+			}
+		}
+	}
+	all := func(int, int) bool { return true }
+	o := scorer.Options{Step: 5 * time.Minute}
+	_, _, err := scorer.FitPeers(o, 0, 10, windows(5, 10, all))
+	require.ErrorIs(t, err, scorer.ErrShortHistory)
+	_, _, err = scorer.FitPeers(o, 0, 2000, windows(2, 2000, all))
+	require.ErrorIs(t, err, scorer.ErrGaps, "two are no peers")
+	_, _, err = scorer.FitPeers(o, 0, 2000, windows(9, 2000, func(i, step int) bool { return step/200 == i }))
+	require.ErrorIs(t, err, scorer.ErrGaps, "one after the other")
+	_, _, err = scorer.FitPeers(o, 0, 2000, windows(0, 2000, all))
+	require.ErrorIs(t, err, scorer.ErrGaps)
+	_, _, err = scorer.FitPeers(o, 0, 100, windows(3, 99, all))
+	require.ErrorContains(t, err, "99 values")
+	_, _, err = scorer.FitPeers(scorer.Options{}, 0, 100, windows(3, 100, all))
+	require.ErrorContains(t, err, "step")
+}
+
+// A large pool is fitted on less of each sibling's past, and is scored alike.
+func TestLargePool(t *testing.T) {
+	p := newPool(serving, 1, 300, 3*week/2, 5*time.Minute)
+	p.values[7][week5m] *= 3
+	p.fit(t, scorer.Options{}, 0, week5m)
+	for j, s := range p.score(week5m) {
+		require.Equal(t, j == 7, s.Score.Value > 0.85, "sibling %d: %v", j, s.Score)
+	}
+}
+
+func BenchmarkFitPeers(b *testing.B) {
+	p := newPool(serving, 1, 50, week, 5*time.Minute)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.fit(b, scorer.Options{}, 0, week5m)
+	}
+}
+
+// BenchmarkScorePeers scores a step of 50 siblings.
+func BenchmarkScorePeers(b *testing.B) {
+	p := newPool(serving, 1, 50, 3*week/2, 5*time.Minute)
+	p.fit(b, scorer.Options{ExplainThreshold: 2}, 0, week5m)
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		p.score(week5m + i%week5m/2)
+		i++
+	}
+}
