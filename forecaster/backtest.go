@@ -232,3 +232,40 @@ func (e *measured) offsets(w *window, ends []int) offsets {
 	}
 	return off
 }
+
+// judgedBy are the quantiles by which models are compared.
+var judgedBy = [...]float64{0.5, 0.9, 0.975}
+
+// A judged is the sum of the pinball losses of a model in some of the rows.
+type judged struct {
+	*rows
+	loss, count float64
+}
+
+// mean loss of a row.
+func (j *judged) mean() float64 { return j.loss / max(j.count, 1) }
+
+func (j *judged) addScaled(s sampled, x exponent, t *table) {
+	for _, e := range s {
+		for _, p := range judgedBy {
+			j.loss += x.of(e.scale) * pinball(p, e.value-t.at(p))
+		}
+	}
+	j.count += float64(len(s))
+}
+
+// ask adds the rows of origin t, where p is now.
+func (j *judged) ask(w *window, p *counts, t int) {
+	if j.rows == nil {
+		return
+	}
+	for i := j.head[t]; i >= 0; i = j.next[i] {
+		h := int(j.h[i])
+		for _, q := range judgedBy {
+			j.loss += pinball(q, w.y[t+h]-p.quantile(h, q))
+		}
+		j.count++
+	}
+}
+
+func pinball(p, miss float64) float64 { return max(p*miss, (p-1)*miss) }

@@ -53,7 +53,8 @@ func (c *combination) leader() string {
 }
 
 // fitCombination returns the combination that suits w, before the first value of w, and the offsets of its quantiles.
-func fitCombination(w *window, o *Options) (*combination, offsets) {
+// To what looks counted it says too what it was judged by.
+func fitCombination(w *window, o *Options) (*combination, offsets, judged) {
 	longest := o.Horizons[len(o.Horizons)-1]
 	ends := w.buckets(longest)
 	s := newState(w)
@@ -62,6 +63,7 @@ func fitCombination(w *window, o *Options) (*combination, offsets) {
 
 	c := &combination{state: newState(w), ar: *b.ar, knots: knots(ends)}
 	off := offsets{knots: c.knots}
+	j := judged{rows: r}
 	all := make([]float64, 2*len(ends)*b.count)
 	weights, reaches := all[:len(ends)*b.count], all[len(ends)*b.count:]
 	for k := range ends {
@@ -85,9 +87,12 @@ func fitCombination(w *window, o *Options) (*combination, offsets) {
 		e := b.errors(w, r, from, to, of)
 		exponent := e.scaled()
 		off.add(e.sample().blended(w, off.knots[k]), exponent)
+		if w.counted {
+			j.addScaled(e, exponent, &off.tables[k])
+		}
 	}
 	c.keep(weights, reaches, b.count)
-	return c, off
+	return c, off, j
 }
 
 // firstOrigin is from where on forecasts are judged: a season has to be known.

@@ -1,63 +1,327 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// counts forecasts the rate of a series that is mostly zero, as the probability of a value other than zero times the
-// mean of such values, each an exponential mean (Teunter, Syntetos and Babai, "Intermittent Demand: Linking Forecasting
-// to Inventory Obsolescence", 2011; Croston's method, but it forgets). Its centre is a mean, not a median.
+// counts forecasts a series that is mostly zero, as the probability of an event, a value other than zero, and the sizes
+// that events have: whole numbers, if that is what they were. Both forget (Teunter, Syntetos and Babai, "Intermittent
+// Demand: Linking Forecasting to Inventory Obsolescence", 2011, who do as much to Croston's method); the probability
+// follows the hour of the day and the last hours as far as that explained the events of the window.
 type counts struct {
 	flat
-	zero              float64
-	rate, often       float64 // of the size, of the probability
-	size, probability float64
+	clock    clock
+	calendar calendar // of holidays, which are passed
+	now      int
+	seen     float64 // steps learned from
+	minutes  float64 // of a step
+	zero     float64
+
+	kind     countKind
+	rates    [3]float64 // of the exponential means: long, of an hour's cell, recent
+	long     float64    // probability of an event
+	hours    []hourly   // by hour of the day
+	recent   float64    // the newest departures of events from their probability
+	sizes    running    // of events
+	clumping []float64  // by Options.Horizons: how many steps are worth one that is independent of all others, inverted
+	horizons []int
 }
 
-// Rates of the exponential means that are tried.
-var countRates = [...]float64{0.005, 0.02, 0.05, 0.1, 0.2}
-
-func fitCounts(w *window, end int, _ *Options) predictor {
-	var best counts
-	least := math.Inf(1)
-	for _, rate := range countRates {
-		for _, often := range countRates {
-			p := newCounts(w, end, rate, often)
-			sum := 0.0
-			for _, y := range w.y[:end] {
-				e := y - p.expect()
-				sum += e * e
-				p.advance(y)
-			}
-			if sum < least {
-				best, least = p, sum
-			}
+// recurring says whether the values other than zero, n of them, come twice on average, as counts do.
+func recurring(y []float64, learn []bool, n int) bool {
+	events := make([]float64, 0, n)
+	for i, v := range y {
+		if finite(v) && v != 0 && (learn == nil || learn[i]) {
+			events = append(events, v)
 		}
 	}
-	return &best
+	slices.Sort(events)
+	return 2*len(slices.Compact(events)) <= n+1
 }
 
-// newCounts starts from the whole window.
-func newCounts(w *window, end int, rate, often float64) counts {
-	p := counts{zero: w.unit.in(0), rate: rate, often: often}
-	n := 0.0
-	for _, y := range w.y[:end] {
+// An hourly holds the events and the steps of an hour of the day, older ones counting less.
+type hourly struct{ events, steps float64 }
+
+// A countKind says what the probability follows.
+type countKind struct {
+	daily   bool
+	minutes float64 // in which a departure fades; 0: none is followed
+}
+
+// countKinds are what can be chosen from, the plainest first.
+var countKinds = [...]countKind{{}, {minutes: 30}, {minutes: 240}, {minutes: 1440}, {daily: true}, {true, 30}, {true, 240}, {true, 1440}}
+
+const (
+	countHalfLife  = 7   // days, of events
+	countSizes     = 200 // newest, that are kept
+	countPrior     = 0.5 // events in each hour before there were any
+	countEvidence  = 3   // in log likelihood, that the next kind has to be better by
+	countSpots     = 8   // of a window, at which its probability is looked up
+	clumpingPrior  = 5   // windows of independent steps
+	leastLikely    = 1e-6
+	leastClumping  = 0.01
+	mostClumping   = 1
+	clumpingRounds = 30
+)
+
+// chooseCounts chooses a kind by how probable it made each step of w, given those before it.
+func chooseCounts(w *window, o *Options) countKind {
+	var likelihood, product [len(countKinds)]float64
+	for k := range product {
+		product[k] = 1
+	}
+	p := newCounts(w, countKind{}, o)
+	var recent, rates [len(countKinds)]float64
+	for k, kind := range countKinds {
+		rates[k] = kind.rate(w)
+	}
+	for t, y := range w.y {
+		if !w.ok[t] {
+			p.pass()
+			for k := range recent {
+				recent[k] -= rates[k] * recent[k]
+			}
+			continue
+		}
+		event := 0.0
 		if y != p.zero {
-			n++
-			p.size += (y - p.zero - p.size) / n
+			event = 1
+		}
+		p.kind.daily = true
+		hourly := p.base(t)
+		for k, kind := range countKinds {
+			base := p.long
+			if kind.daily {
+				base = hourly
+			}
+			if t >= len(w.y)/4 {
+				likely := min(max(base+recent[k], leastLikely), 1-leastLikely)
+				if product[k] *= 1 - event + (2*event-1)*likely; product[k] < 1e-200 {
+					likelihood[k] += math.Log(product[k])
+					product[k] = 1
+				}
+			}
+			recent[k] += rates[k] * (event - base - recent[k])
+		}
+		p.advance(y)
+	}
+	best := 0
+	for k := range likelihood {
+		if likelihood[k] += math.Log(product[k]); likelihood[k] > likelihood[best]+countEvidence {
+			best = k
 		}
 	}
-	p.probability = n / float64(end)
+	return countKinds[best]
+}
+
+// rate is that of the mean of departures; 0 if none are followed.
+func (k countKind) rate(w *window) float64 {
+	if k.minutes == 0 {
+		return 0
+	}
+	return -math.Expm1(-w.minutes / k.minutes)
+}
+
+func newCounts(w *window, kind countKind, o *Options) *counts {
+	p := &counts{
+		clock: w.clock, calendar: newCalendar(o), now: -1, minutes: w.minutes, zero: w.unit.in(0), kind: kind,
+		hours: make([]hourly, 24), sizes: newRunning(countSizes),
+		clumping: make([]float64, len(o.Horizons)), horizons: o.Horizons,
+	}
+	perHour := max(1, 60/w.minutes)
+	p.rates = [3]float64{w.decay(countHalfLife * 24 * 60), -math.Expm1(-math.Ln2 / (countHalfLife * perHour)), kind.rate(w)}
+	for i := range p.clumping {
+		p.clumping[i] = 1
+	}
 	return p
 }
 
-func (p *counts) expect() float64 { return p.zero + p.probability*p.size }
-
-func (p *counts) advance(y float64) {
-	if y == p.zero {
-		p.probability -= p.often * p.probability
-		return
-	}
-	p.probability += p.often * (1 - p.probability)
-	p.size += p.rate * (y - p.zero - p.size)
+// pass lets a step go by of which nothing is known.
+func (p *counts) pass() {
+	p.recent -= p.rates[2] * p.recent
+	p.now++
 }
 
-func (p *counts) predict(*lead) outlook { return expected(p.expect()) }
+func (p *counts) advance(y float64) {
+	if p.calendar.off(&p.clock, p.now+1) {
+		p.pass()
+		return
+	}
+	event := 0.0
+	if y != p.zero {
+		event = 1
+		p.sizes.add(float32(y))
+	}
+	p.recent += p.rates[2] * (event - p.base(p.now+1) - p.recent)
+	p.now++
+	p.seen++
+	p.long += max(p.rates[0], 1/p.seen) * (event - p.long)
+	h := &p.hours[p.clock.slot(p.now, dayMillis, hourMillis)]
+	h.events += event - p.rates[1]*h.events
+	h.steps += 1 - p.rates[1]*h.steps
+}
+
+const hourMillis = 60 * minuteMillis
+
+// base is the probability of an event at step i by what is usual.
+func (p *counts) base(i int) float64 {
+	if !p.kind.daily || p.long == 0 {
+		return p.long
+	}
+	h := &p.hours[p.clock.slot(i, dayMillis, hourMillis)]
+	return (countPrior + h.events) / (countPrior/p.long + h.steps)
+}
+
+// probability of an event h steps ahead.
+func (p *counts) probability(h int) float64 {
+	q := p.base(p.now + h)
+	if p.kind.minutes > 0 {
+		q += math.Exp(-float64(h-1)*p.minutes/p.kind.minutes) * p.recent
+	}
+	return min(max(q, 0), 1)
+}
+
+// among is the mean probability of the next h steps.
+func (p *counts) among(h int) float64 {
+	n, sum := min(h, countSpots), 0.0
+	for i := range n {
+		sum += p.probability((2*i+1)*h/(2*n) + 1)
+	}
+	return sum / float64(n)
+}
+
+func (p *counts) predict(l *lead) outlook { return expected(p.quantile(l.h, 0.5)) }
+
+// quantile q of the value h steps ahead.
+func (p *counts) quantile(h int, q float64) float64 {
+	return p.event(1-q, p.probability(h))
+}
+
+// event is the value that is exceeded with a probability, where events have that of happening.
+func (p *counts) event(exceeded, happening float64) float64 {
+	n := len(p.sizes.sorted)
+	if exceeded >= happening || n == 0 {
+		return p.zero
+	}
+	return float64(p.sizes.sorted[min(int(float64(n)*(1-exceeded/happening)), n-1)])
+}
+
+// larger is the share of events over x.
+func (p *counts) larger(x float64) float64 {
+	n := len(p.sizes.sorted)
+	if x < p.zero {
+		return 1
+	}
+	if n == 0 {
+		return 0
+	}
+	return 1 - float64(rank(p.sizes.sorted, math.Nextafter32(float32(x), float32(math.Inf(1)))))/float64(n)
+}
+
+// independent is how many independent steps the next h ones are worth, up to the i-th horizon.
+func (p *counts) independent(i, h int) float64 { return max(p.clumping[i]*float64(h), 1) }
+
+// largest is the quantile q of the largest value of the next h steps, up to the i-th horizon.
+func (p *counts) largest(i, h int, q float64) float64 {
+	return p.event(-math.Expm1(math.Log(q)/p.independent(i, h)), p.among(h))
+}
+
+// smallest is the median of the smallest value of the next h steps.
+func (p *counts) smallest(h int) float64 {
+	return p.event(math.Pow(0.5, 1/float64(h)), p.among(h))
+}
+
+// exceeding is the probability of a value over x in the next h steps, up to the i-th horizon.
+func (p *counts) exceeding(i, h int, x float64) float64 {
+	if x < p.zero {
+		return 1
+	}
+	return -math.Expm1(p.independent(i, h) * math.Log1p(-p.among(h)*p.larger(x)))
+}
+
+// undercutting is the probability of a value under x in the next h steps.
+func (p *counts) undercutting(h int, x float64) float64 {
+	if x <= p.zero {
+		return 0
+	}
+	over := p.larger(float64(math.Nextafter32(float32(x), float32(math.Inf(-1)))))
+	return 1 - math.Pow(p.among(h)*over, float64(h))
+}
+
+// A countWindow is a window of the past: how likely an event was in each step, and whether there was one.
+type countWindow struct {
+	probability, weight float64
+	any                 bool
+}
+
+// clump makes the i-th horizon's windows have events as often as they had: those that come in clumps make fewer of them
+// than those that come alone.
+func (p *counts) clump(i int, windows []countWindow) {
+	likely := func(clumping float64) (sum float64) {
+		p.clumping[i] = clumping
+		steps := p.independent(i, p.horizons[i])
+		for _, c := range windows {
+			sum -= c.weight * math.Expm1(steps*math.Log1p(-min(c.probability, 1-leastLikely)))
+		}
+		return sum
+	}
+	total, happened := 0.0, 0.0
+	for _, c := range windows {
+		total += c.weight
+		if c.any {
+			happened += c.weight
+		}
+	}
+	if total == 0 {
+		return
+	}
+	prior := likely(1) / total
+	share := (happened + clumpingPrior*prior) / (total + clumpingPrior)
+	low, high := leastClumping, float64(mostClumping)
+	for range clumpingRounds {
+		if middle := math.Sqrt(low * high); likely(middle) < share*total {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	p.clumping[i] = math.Sqrt(low * high)
+}
+
+// count fits counts to w, and returns their mean loss in rows, if there are any.
+func (m *Model) count(w *window, r *rows) float64 {
+	p := newCounts(w, chooseCounts(w, &m.options), &m.options)
+	m.name, m.p, m.counts, m.offsets = modelCounts, p, p, offsets{}
+	hs := m.options.Horizons
+	windows := make([][]countWindow, len(hs))
+	origins := w.extremeOrigins(len(w.y)/4, hs)
+	out := judged{rows: r}
+	for t, y := range w.y {
+		if w.ok[t] {
+			p.advance(y)
+		} else {
+			p.pass()
+		}
+		out.ask(w, p, t)
+		if len(origins) == 0 || int(origins[0]) != t {
+			continue
+		}
+		origins = origins[1:]
+		weight := w.halved(len(w.y)-1-t, errorHalfLife)
+		from, any := t+1, false
+		for i, h := range hs {
+			if t+h >= len(w.y) {
+				break
+			}
+			for ; from <= t+h; from++ {
+				any = any || w.ok[from] && w.y[from] != p.zero
+			}
+			windows[i] = append(windows[i], countWindow{p.among(h), weight, any})
+		}
+	}
+	for i := range hs {
+		p.clump(i, windows[i])
+	}
+	return out.mean()
+}

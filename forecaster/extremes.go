@@ -120,6 +120,44 @@ func (m *Model) doubt(h int) float64 {
 	return m.at(h).doubt
 }
 
+// largest is the quantile p of the largest value over the next h steps, in the unit of the model; i is the first of
+// Options.Horizons that is at least h.
+func (m *Model) largest(i, h int, p float64) float64 {
+	if m.counts != nil {
+		return m.counts.largest(i, h, p)
+	}
+	top, _ := m.extremes(h)
+	e, end := &m.windows[i], m.options.Horizons[i]
+	return top + e.aboveScale.of(m.windowScale(end))*e.above.at(p) + m.doubt(end)*(2*p-1)
+}
+
+// smallest is the median of the smallest value over the next h steps, likewise.
+func (m *Model) smallest(i, h int) float64 {
+	if m.counts != nil {
+		return m.counts.smallest(h)
+	}
+	_, bottom := m.extremes(h)
+	e := &m.windows[i]
+	return bottom + e.belowScale.of(m.windowScale(m.options.Horizons[i]))*e.below.at(0.5)
+}
+
+// beyond is the probability that one of the next h steps is over x (upper), or under it, likewise.
+func (m *Model) beyond(i, h int, x float64, upper bool) float64 {
+	end := m.options.Horizons[i]
+	switch {
+	case m.counts != nil && upper:
+		return m.counts.exceeding(i, h, x)
+	case m.counts != nil:
+		return m.counts.undercutting(h, x)
+	}
+	top, bottom := m.extremes(h)
+	e, s := &m.windows[i], m.windowScale(end)
+	if upper {
+		return e.above.exceeding(x-top, e.aboveScale.of(s), m.doubt(end))
+	}
+	return 1 - e.below.exceeding(x-bottom, e.belowScale.of(s), m.doubt(end))
+}
+
 // MaxQuantile returns the quantile p of the largest value over the next h steps. It does not fall with h. It is NaN
 // unless 0 < p < 1.
 func (m *Model) MaxQuantile(h int, p float64) float64 {
@@ -129,9 +167,7 @@ func (m *Model) MaxQuantile(h int, p float64) float64 {
 	h = m.clampHorizon(h)
 	v := math.Inf(-1)
 	for i, end := range m.options.Horizons {
-		top, _ := m.extremes(min(end, h))
-		e := &m.windows[i]
-		v = max(v, top+e.aboveScale.of(m.windowScale(end))*e.above.at(p)+m.doubt(end)*(2*p-1))
+		v = max(v, m.largest(i, min(end, h), p))
 		if end >= h {
 			break
 		}
@@ -156,13 +192,7 @@ func (m *Model) BreachProbability(h int, bound float64, upper bool) float64 {
 	x := m.unit.in(bound)
 	p := 0.0
 	for i, end := range m.options.Horizons {
-		top, bottom := m.extremes(min(end, h))
-		e, s := &m.windows[i], m.windowScale(end)
-		if upper {
-			p = max(p, e.above.exceeding(x-top, e.aboveScale.of(s), m.doubt(end)))
-		} else {
-			p = max(p, 1-e.below.exceeding(x-bottom, e.belowScale.of(s), m.doubt(end)))
-		}
+		p = max(p, m.beyond(i, min(end, h), x, upper))
 		if end >= h {
 			break
 		}
@@ -194,21 +224,15 @@ func (m *Model) TimeToBreach(bound float64, upper bool) (steps float64, ok bool)
 	}
 	before, at = sign*(m.path[0].median-x), float64(m.path[0].h)
 	for i, end := range m.options.Horizons {
-		over, h := sign*(m.extremeMedian(i, upper)-x), float64(end)
+		median := m.smallest(i, end)
+		if upper {
+			median = m.largest(i, end, 0.5)
+		}
+		over, h := sign*(median-x), float64(end)
 		if over > 0 && h > at {
 			return at + (h-at)*before/(before-over), true
 		}
 		before, at = over, h
 	}
 	return 0, false
-}
-
-// extremeMedian is the median of the largest (upper) or smallest value up to the i-th horizon.
-func (m *Model) extremeMedian(i int, upper bool) float64 {
-	top, bottom := m.extremes(m.options.Horizons[i])
-	e, s := &m.windows[i], m.windowScale(m.options.Horizons[i])
-	if upper {
-		return top + e.aboveScale.of(s)*e.above.at(0.5)
-	}
-	return bottom + e.belowScale.of(s)*e.below.at(0.5)
 }

@@ -88,6 +88,7 @@ type Model struct {
 	unit    unit
 	limits  limits
 	p       predictor
+	counts  *counts // p, if it is one
 
 	path    []forecastAt   // what is expected at some leads, ascending, in the unit of the model
 	fresh   bool           // path is that of the last value
@@ -129,7 +130,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 		m.name, m.p = "constant", &lastValue{y: w.y[len(w.y)-1]}
 	} else {
 		m.fit(w)
-		if o.Holiday != nil {
+		if o.Holiday != nil && m.counts == nil {
 			m.p = newDaysOff(m.p, w, &o, y[w.first:w.first+len(w.y)])
 		}
 	}
@@ -141,14 +142,15 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 
 // fit fits the model that the options name, and leaves it at the end of the window.
 func (m *Model) fit(w *window) {
-	fit, _ := fitterOf(m.options.Model) // validate has asked before
-	if fit == nil {
-		var c *combination
-		c, m.offsets = fitCombination(w, &m.options)
-		m.name, m.p = c.leader(), c
-		m.measure(w, 0, c.firstOrigin(w), nil)
+	switch m.options.Model {
+	case modelAuto:
+		m.fitAuto(w)
+		return
+	case modelCounts:
+		m.count(w, nil)
 		return
 	}
+	fit, _ := fitterOf(m.options.Model) // validate has asked before
 	// What it is measured on it has not been fitted to.
 	split := max(1, len(w.y)*6/10)
 	m.name, m.p = m.options.Model, fit(w, split, &m.options)
@@ -157,15 +159,33 @@ func (m *Model) fit(w *window) {
 	m.p = fit(w, len(w.y), &m.options)
 }
 
+// clearlyWorse is by how much counts may err more: the combination was fitted to the errors that it is judged by.
+const clearlyWorse = 1.05
+
+// fitAuto fits the combination or, to what looks counted, counts unless they err more.
+func (m *Model) fitAuto(w *window) {
+	c, offsets, judged := fitCombination(w, &m.options)
+	if w.counted && m.count(w, judged.rows) <= clearlyWorse*judged.mean() {
+		return
+	}
+	m.name, m.p, m.counts, m.offsets = c.leader(), c, nil, offsets
+	m.measure(w, 0, c.firstOrigin(w), nil)
+}
+
 // Name says what forecasts: the leading candidate of "auto", else the model.
 func (m *Model) Name() string { return m.name }
 
 // Advance takes the value of the next step. NaN, or what else counts as none in Fit, means that there is none: then the
 // model goes on with what it expected.
 func (m *Model) Advance(y float64) {
-	if finite(y) {
+	switch {
+	case finite(y):
 		m.limits.see(y)
-	} else {
+	case m.counts != nil:
+		m.fresh = false
+		m.counts.pass()
+		return
+	default:
 		m.refresh()
 		y = m.unit.out(m.path[0].median)
 	}
@@ -202,6 +222,9 @@ func (m *Model) Quantile(h int, p float64) float64 {
 }
 
 func (m *Model) quantile(at *forecastAt, p float64) float64 {
+	if m.counts != nil {
+		return m.value(m.counts.quantile(at.h, p))
+	}
 	if p == 0.5 {
 		return m.value(at.median)
 	}

@@ -5,7 +5,10 @@ import (
 	"slices"
 )
 
-const modelAuto = "auto"
+const (
+	modelAuto   = "auto"
+	modelCounts = "counts"
+)
 
 // A fitter fits a model to the first end values of a window, and returns it as it is after them.
 type fitter func(w *window, end int, o *Options) predictor
@@ -20,13 +23,12 @@ var fitters = map[string]fitter{
 	"theta":          fitTheta,
 	"arima":          arimaOrder{5, 1, 0}.fit,
 	"fourier":        fitFourier,
-	"counts":         fitCounts,
 }
 
 // Models returns the names that Options.Model may have. Beside them there is "arima(p,d,q)", with orders up to 5, 2
 // and 5; "arima" is "arima(5,1,0)".
 func Models() []string {
-	names := []string{modelAuto}
+	names := []string{modelAuto, modelCounts}
 	for name := range fitters {
 		names = append(names, name)
 	}
@@ -34,9 +36,9 @@ func Models() []string {
 	return names
 }
 
-// fitterOf returns nil for "auto".
+// fitterOf returns nil for "auto" and "counts", which fit themselves.
 func fitterOf(model string) (fitter, error) {
-	if model == modelAuto {
+	if model == modelAuto || model == modelCounts {
 		return nil, nil
 	}
 	if f := fitters[model]; f != nil {

@@ -73,25 +73,6 @@ func readReference(t *testing.T) map[[2]string][]float64 {
 	return out
 }
 
-// TestCounts follows the recursion of Teunter, Syntetos and Babai: the rate of one in ten times the size 4.
-func TestCounts(t *testing.T) {
-	t.Parallel()
-	y := make([]float64, 2000)
-	for i := range y {
-		if i%10 == 0 {
-			y[i] = 4
-		}
-	}
-	m, err := forecaster.Fit(forecaster.Options{Model: "counts", Step: 5 * time.Minute, Horizons: []int{12}}, monday, y, nil)
-	require.NoError(t, err)
-	require.InDelta(t, 0.4, m.Quantile(12, 0.5), 0.05)
-	require.Zero(t, m.Quantile(12, 0.1))
-	for range 5000 {
-		m.Advance(0) // obsolete: the rate fades, which Croston's does not
-	}
-	require.Less(t, m.Quantile(12, 0.5), 0.01)
-}
-
 // TestAdvanceEqualsRefit holds for the models without parameters.
 func TestAdvanceEqualsRefit(t *testing.T) {
 	t.Parallel()

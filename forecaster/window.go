@@ -23,14 +23,23 @@ type window struct {
 	minutes         float64 // of a step
 	lowest, highest float64 // of the observed values, in the unit of the series
 	constant        bool
+	counted         bool // mostly zero, nothing below, and the same values again and again
 }
 
 // newWindow prepares y for fitting. Holidays are gaps in it, unless there is nothing else.
 func newWindow(o *Options, start int64, y []float64, learn []bool) (*window, error) {
 	lowest, highest := math.Inf(1), math.Inf(-1)
-	for _, v := range y {
-		if finite(v) {
-			lowest, highest = min(lowest, v), max(highest, v)
+	observed, zeros := 0, 0
+	for i, v := range y {
+		if !finite(v) {
+			continue
+		}
+		lowest, highest = min(lowest, v), max(highest, v)
+		if learn == nil || learn[i] {
+			observed++
+			if v == 0 {
+				zeros++
+			}
 		}
 	}
 	if lowest > highest {
@@ -61,11 +70,15 @@ func newWindow(o *Options, start int64, y []float64, learn []bool) (*window, err
 		day:     max(1, int(math.Round(float64(24*time.Hour)/float64(o.Step)))),
 		minutes: o.Step.Minutes(),
 		lowest:  lowest, highest: highest,
+		counted: lowest >= 0 && 2*zeros > observed && recurring(y, learn, observed-zeros),
 	}
 	// Halves, so that the range of huge values does not overflow.
 	w.unit = unit{center: lowest/2 + highest/2, scale: highest/2 - lowest/2}
 	if w.unit.scale <= 1e-12*max(math.Abs(lowest), math.Abs(highest)) {
 		w.constant, w.unit = true, unit{scale: 1}
+	} else if w.counted || o.Model == modelCounts {
+		_, exponent := math.Frexp(max(highest, -lowest))
+		w.unit = unit{scale: math.Ldexp(1, exponent)} // keeps whole numbers whole
 	}
 	for i := range w.y {
 		if gap(first + i) {
