@@ -121,6 +121,9 @@ func (o *Options) tasks() ([]*task, error) {
 	var tasks []*task
 	outcomes := o.outcomes()
 	for _, d := range o.Config.Detectors {
+		if d.Joint() {
+			return nil, fmt.Errorf("detector %q: several signals cannot be replayed", d.Name)
+		}
 		d.Publish = []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"}
 		t := &task{
 			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Detectors: []config.Detector{d}, Outcomes: outcomes},

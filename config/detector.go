@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -13,7 +12,12 @@ import (
 // all is resolved: the fields hold what is in force here.
 type Detector struct {
 	Name string `yaml:"name"`
-	Expr Expr   `yaml:"expr"`
+	Expr Expr   `yaml:"expr,omitempty"`
+
+	// Inputs are signals that are scored as one vector, instead of Expr; By are the
+	// labels that tell the vectors apart.
+	Inputs map[string]Expr `yaml:"inputs,omitempty"`
+	By     []string        `yaml:"by,omitempty,flow"`
 
 	PoolBy []string `yaml:"pool_by,omitempty,flow"` // siblings, which share a model, agree on these labels
 
@@ -57,7 +61,7 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 		Timezone:         g.Timezone,
 		Holidays:         g.Holidays,
 		ExplainThreshold: 0.6,
-		DataRange:        [2]float64{math.Inf(-1), math.Inf(1)},
+		DataRange:        unlimited(),
 	}
 	if s.decode(&d) && sound {
 		d.check(s)
@@ -66,6 +70,9 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 		d.Labels = nil
 	}
 	d.Holidays = d.Holidays.orNil()
+	if len(d.By) == 0 {
+		d.By = nil
+	}
 	return d
 }
 
@@ -78,7 +85,7 @@ func (d *Detector) inherited() Global {
 }
 
 func (d *Detector) check(s *section) {
-	s.require(d.Expr != Expr{}, "expr", "is missing")
+	d.checkInputs(s)
 	d.checkPool(s)
 	g := d.inherited()
 	stepped := g.checkInherited(s)
@@ -101,7 +108,11 @@ func (d *Detector) check(s *section) {
 	if stepped {
 		d.Forecaster.check(s, g)
 	}
-	if d.Publish == nil {
+	switch {
+	case d.Publish != nil:
+	case d.Joint():
+		d.Publish = []string{"score", "state"}
+	default:
 		d.Publish = []string{"score", "expected", "state"}
 		if bounded || len(d.Forecaster.Horizons) > 0 {
 			d.Publish = append(d.Publish, "forecast")
@@ -116,5 +127,6 @@ func (d *Detector) checkPublish(s *section) {
 		key := fmt.Sprintf("publish[%d]", i)
 		s.oneOf(key, word, "score", "onset", "contribution", "expected", "forecast", "state", "model")
 		s.require(!slices.Contains(d.Publish[:i], word), key, "%q stands twice", word)
+		s.require(!d.Joint() || !slices.Contains([]string{"expected", "forecast", "model"}, word), key, "%q has no meaning with inputs", word)
 	}
 }

@@ -54,7 +54,7 @@ func (g *group) readAsides(ctx context.Context, first, last, step int64) ([]*sid
 // keepAsides appends what of the asides belongs to a series to its histories: what came since its own first value, whether that was read in the
 // same slice or long before.
 func (g *group) keepAsides(s *series, sides []*side, first, last, step int64) {
-	begin, ok := s.history.First(last)
+	begin, ok := s.first(last)
 	if !ok {
 		return
 	}

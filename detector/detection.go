@@ -23,9 +23,10 @@ type detection struct {
 	observeFit        func(model string, fit func())
 
 	scorer     *scorer.Model
-	pooled     bool // siblings say how strange it is: this one only forecasts
+	pooled     bool    // siblings say how strange it is: this one only forecasts
+	vector     *vector // instead of the scorer, for a series of several inputs; else nil
 	forecaster *forecaster.Model
-	err        error         // why there is no scorer
+	err        error         // why there is no scorer; nil if there is one
 	onset      *scorer.Onset // nil if it is not asked for
 
 	score    scorer.Score
@@ -77,16 +78,12 @@ func newDetection(d *config.Detector, horizons []int, onset bool, seed uint64, o
 }
 
 func (d *detection) fit(w *history.Window) {
-	if d.scorerOptions.Holiday != nil {
-		for i := range w.Learn {
-			w.Learn[i] = w.Learn[i] && !d.holiday(w.Start+int64(i)*d.scorerOptions.Step.Milliseconds())
-		}
-	}
-	if !d.pooled {
+	d.passHolidays(w)
+	switch {
+	case d.vector != nil:
+		d.observeFit("joint", func() { d.err = d.vector.fit(d, w) })
+	case !d.pooled:
 		d.observeFit(d.scorerOptions.Model, func() { d.scorer, d.err = scorer.Fit(d.scorerOptions, w.Start, w.Values, w.Learn) })
-	}
-	if d.err != nil {
-		d.scorer = nil
 	}
 	d.forecaster = nil
 	if len(d.forecasterOptions.Horizons) == 0 {
@@ -99,17 +96,35 @@ func (d *detection) fit(w *history.Window) {
 	})
 }
 
+// passHolidays takes holidays out of what is learned from a window.
+func (d *detection) passHolidays(w *history.Window) {
+	if d.scorerOptions.Holiday == nil {
+		return
+	}
+	for i := range w.Learn {
+		w.Learn[i] = w.Learn[i] && !d.holiday(w.Start+int64(i)*d.scorerOptions.Step.Milliseconds())
+	}
+}
+
 // holiday says whether a step is on one, by the wall clock.
 func (d *detection) holiday(at int64) bool {
 	o := &d.scorerOptions
 	return o.Holiday != nil && o.Holiday(time.UnixMilli(at).In(o.Location).Date())
 }
 
-func (d *detection) reset() { d.scorer, d.forecaster, d.err = nil, nil, scorer.ErrShortHistory }
+func (d *detection) reset() {
+	d.scorer, d.forecaster, d.err = nil, nil, scorer.ErrShortHistory
+	if d.vector != nil {
+		d.vector.scorer = nil
+	}
+}
 
 func (d *detection) observe(o observation) {
 	value, score := o.value, noScore()
-	if d.scorer != nil {
+	switch {
+	case d.vector != nil:
+		score = d.vector.next(o.at)
+	case d.scorer != nil:
 		score = d.scorer.Score(value, !o.masked)
 	}
 	d.judged(value, score)
@@ -151,10 +166,12 @@ func (d *detection) state() (state, reason string) {
 	switch {
 	case !math.IsNaN(d.score.Value):
 		return "", ""
-	case d.scorer == nil && (errors.Is(d.err, scorer.ErrShortHistory) || errors.Is(d.err, errFewSiblings)):
+	case errors.Is(d.err, scorer.ErrShortHistory) || errors.Is(d.err, errFewSiblings):
 		return stateLearning, reasonOf(d.err)
-	case d.scorer == nil:
+	case d.err != nil:
 		return stateFailed, reasonOf(d.err)
+	case d.vector != nil && d.vector.missing():
+		return stateFailed, reasonMissing
 	}
 	return stateFailed, scorer.ErrGaps.Error()
 }
@@ -175,10 +192,13 @@ func (d *detection) finding() []any {
 	for _, c := range d.score.Contributions {
 		why = append(why, fmt.Sprintf("%s %.0f%%", c.Feature, 100*c.Share))
 	}
-	return []any{
-		"score", fmt.Sprintf("%.2f", d.score.Value), "value", d.value, "expected", d.score.Expected,
-		"lower", d.score.Lower, "upper", d.score.Upper, "features", strings.Join(why, ", "),
+	finding := []any{"score", fmt.Sprintf("%.2f", d.score.Value)}
+	if d.vector != nil {
+		finding = append(finding, "values", d.vector)
+	} else {
+		finding = append(finding, "value", d.value, "expected", d.score.Expected, "lower", d.score.Lower, "upper", d.score.Upper)
 	}
+	return append(finding, "features", strings.Join(why, ", "))
 }
 
 // publisher turns what is known of a series into results.
@@ -218,6 +238,8 @@ func (s *series) state(at int64) (state, reason string) {
 		return stateFailed, reasonHistogram
 	case d == nil:
 		return stateFailed, reasonFitError
+	case holds(s.conflict, at):
+		return stateFailed, reasonSeveral
 	case holds(s.mute, at):
 		return stateMuted, reasonMute
 	}

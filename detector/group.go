@@ -35,7 +35,8 @@ type task struct {
 	name   string
 	scaler bool
 
-	expr         config.Expr
+	inputs       []input // what is read of each series: one, but for a detector of several signals
+	joint        *by     // how the series of several inputs become one; nil: there is one input
 	mask, mute   *config.Side
 	lower, upper bound
 	asides       []aside
@@ -114,6 +115,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	g.metrics.duration.WithLabelValues(g.name).Set(took.Seconds())
 	g.metrics.lastStep.WithLabelValues(g.name).Set(float64(to) / 1000)
 	g.countStates(live)
+	g.countJoins()
 	if g.outcomes != nil {
 		g.metrics.outcomes.count(g.name, part.Outcomes)
 	}
@@ -171,8 +173,7 @@ func (g *group) step(at int64) ([]*series, *Part) {
 func (g *group) liveSeries(at int64) []*series {
 	var live []*series
 	g.each(func(s *series) {
-		v, _ := s.history.Value(at)
-		if s.live = v == v || s.live && s.histogram; s.live {
+		if s.live = s.has(at) || s.live && s.histogram; s.live {
 			live = append(live, s)
 		} else if s.model != nil && s.at < at-dropModelAfter*g.schedule.step {
 			s.model = nil
@@ -361,9 +362,12 @@ func (g *group) each(f func(*series)) {
 }
 
 // note logs a warning once.
-func (g *group) note(msg string, keyvals ...any) {
-	if !g.noted[msg] {
-		g.noted[msg] = true
+func (g *group) note(msg string, keyvals ...any) { g.noteOf(msg, msg, keyvals...) }
+
+// noteOf logs a warning once for each of the things that key tells apart.
+func (g *group) noteOf(key, msg string, keyvals ...any) {
+	if !g.noted[key] {
+		g.noted[key] = true
 		level.Warn(g.logger).Log(append([]any{"msg", msg}, keyvals...)...)
 	}
 }

@@ -10,7 +10,7 @@ type metrics struct {
 	cycles, missed, failures *prometheus.CounterVec
 	duration, lastStep       *prometheus.GaugeVec
 	series, refused, models  *prometheus.GaugeVec
-	withheld                 *prometheus.GaugeVec
+	joins, withheld          *prometheus.GaugeVec
 	warnings                 *prometheus.CounterVec
 	mase, bias, coverage     *prometheus.GaugeVec
 	fitDuration              *prometheus.HistogramVec
@@ -39,6 +39,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		mase:     gauge("forecast_mase", "Error of the forecasts of late relative to that of the value a day before, median over the series; over 1 they are worse.", "detector", "horizon"),
 		bias:     gauge("forecast_bias_ratio", "Mean error of the forecasts of late relative to the mean value, median over the series; positive: too high.", "detector", "horizon"),
 		coverage: gauge("forecast_interval_coverage_ratio", "Share of the values of late that were within their forecast interval, over all series.", "detector", "horizon"),
+		joins:    gauge("join_series", "Series of an input of a detector of several signals that have a value now, by whether they found their place in a complete vector.", "detector", "input", "matched"),
 		withheld: gauge("results_withheld", "Results that sample_limit keeps from /metrics now, by kind.", "kind"),
 		fitDuration: f.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "anomaly_exporter", Name: "fit_duration_seconds", Help: "Duration of fitting one model to one series.",
@@ -62,7 +63,7 @@ func (m *metrics) forget(name string) {
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
 		c.DeletePartialMatch(l)
 	}
-	for _, g := range []*prometheus.GaugeVec{m.duration, m.lastStep, m.series, m.refused, m.models, m.mase, m.bias, m.coverage} {
+	for _, g := range []*prometheus.GaugeVec{m.duration, m.lastStep, m.series, m.refused, m.joins, m.models, m.mase, m.bias, m.coverage} {
 		g.DeletePartialMatch(l)
 	}
 }

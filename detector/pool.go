@@ -172,7 +172,7 @@ func (g *group) fitPool(p *pool, w *history.Window) {
 		g.pooling.observeFit(peersModel, func() {
 			p.peers, states, _ = scorer.FitPeers(options, start, steps, func(yield func([]float64, []bool) bool) {
 				for _, s := range p.series {
-					if s.history.Window(p.at, w); !yield(w.Values, w.Learn) {
+					if s.inputs[0].Window(p.at, w); !yield(w.Values, w.Learn) {
 						return
 					}
 				}
@@ -205,7 +205,7 @@ func (g *group) newMember(s *series, seen int64) *member {
 func (g *group) stepPool(p *pool, w *history.Window) {
 	p.siblings, p.members = p.siblings[:0], p.members[:0]
 	for _, s := range p.series {
-		v, masked := s.history.Value(p.at)
+		v, masked := s.inputs[0].Value(p.at)
 		if s.member == nil {
 			if v != v {
 				continue
@@ -249,7 +249,7 @@ func (g *group) fitAlone(p *pool, s *series, w *history.Window) {
 		}
 		return
 	}
-	s.history.Window(before, w)
+	s.inputs[0].Window(before, w)
 	m.fit(w)
 }
 

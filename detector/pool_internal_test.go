@@ -32,9 +32,9 @@ detectors: [{name: load, expr: load, pool_by: [container], publish: [score, onse
 
 // add adds a series with a value at every step from one time to another.
 func (g *group) add(container, pod string, from, to int64) *series {
-	s := newSeries(labels.FromStrings("container", container, "pod", pod), g.layout)
+	s := newSeries(labels.FromStrings("container", container, "pod", pod), g.layout, 1)
 	for ts := from; ts <= to; ts += g.schedule.step {
-		s.history.Append(ts, 10+math.Sin(float64(ts))+math.Cos(float64(s.seed)), false)
+		s.inputs[0].Append(ts, 10+math.Sin(float64(ts))+math.Cos(float64(s.seed)), false)
 	}
 	g.series[s.seed] = append(g.series[s.seed], s)
 	return s

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
@@ -18,7 +17,7 @@ func (g *group) extend(ctx context.Context, to int64) error {
 	l := g.layout
 	if start := floor(to-l.Length-l.Extra, l.Coarse()); g.read < start {
 		g.read, g.coarse = start, l.Coarse() != l.Step
-		g.slicer = newSlicer(g.expr.LookBack())
+		g.slicer = newSlicer(g.longestLookBack())
 	}
 	for g.read < to {
 		step, end := l.Step, to
@@ -77,23 +76,26 @@ func (g *group) readSlice(ctx context.Context, first, last, step, boundsFrom int
 		s.unjoined = false
 		s.mask, s.mute, s.lower, s.upper = g.join(s, mask), g.join(s, mute), g.join(s, lower), g.join(s, upper)
 	}
-	var fresh []promql.Series
-	add := func(s *series, points []promql.FPoint, histogram bool) {
+	add := func(s *series, r reading) {
 		join(s)
-		for _, p := range points {
-			s.history.Append(p.T, p.F, holds(s.mask, p.T) || holds(s.mute, p.T))
+		for i, points := range r.points {
+			for _, p := range points {
+				s.inputs[i].Append(p.T, p.F, holds(s.mask, p.T) || holds(s.mute, p.T))
+			}
 		}
-		s.live, s.histogram = true, histogram
+		s.live, s.histogram, s.conflict = true, r.histogram, r.conflict
+		if g.joint != nil {
+			g.joint.count(r, s, last)
+		}
 	}
-	g.each(func(s *series) { s.live = false })
+	g.each(func(s *series) { s.live, s.conflict = false, nil })
 	clear(g.refused)
-	samples, err = g.evaluator.evaluate(ctx, g.expr.String(), first, last, step, func(p promql.Series) {
-		if s := g.find(p.Metric); s != nil {
-			add(s, p.Floats, len(p.Histograms) > 0)
-			return
+	fresh, samples, err := g.readInputs(ctx, first, last, step, func(r reading) bool {
+		s := g.find(r.labels)
+		if s != nil {
+			add(s, r)
 		}
-		p.Floats = slices.Clone(p.Floats)
-		fresh = append(fresh, p)
+		return s != nil
 	})
 	if err != nil {
 		return 0, err
@@ -105,32 +107,26 @@ func (g *group) readSlice(ctx context.Context, first, last, step, boundsFrom int
 	return samples, nil
 }
 
-// admit takes in series that were not known, the oldest first, up to the limit of series that have values at the same time.
-func (g *group) admit(fresh []promql.Series, add func(*series, []promql.FPoint, bool)) {
-	age := func(p promql.Series) int64 {
-		if len(p.Floats) == 0 {
-			return math.MaxInt64
-		}
-		return p.Floats[0].T
-	}
-	slices.SortFunc(fresh, func(a, b promql.Series) int {
-		return cmp.Or(cmp.Compare(age(a), age(b)), labels.Compare(a.Metric, b.Metric))
-	})
+// admit takes in series that were not known, in their order, up to the limit of series that have values at the same time.
+func (g *group) admit(fresh []reading, add func(*series, reading)) {
 	live := 0
 	g.each(func(s *series) {
 		if s.live {
 			live++
 		}
 	})
-	for _, p := range fresh {
+	for _, r := range fresh {
 		if live >= g.limit {
-			g.refused[seed(p.Metric)] = true
+			g.refused[seed(r.labels)] = true
+			if g.joint != nil {
+				g.joint.count(r, nil, 0)
+			}
 			continue
 		}
-		s := newSeries(p.Metric, g.layout)
+		s := newSeries(r.labels, g.layout, len(g.inputs))
 		s.asides = g.newAsides()
 		g.series[s.seed] = append(g.series[s.seed], s)
-		add(s, p.Floats, len(p.Histograms) > 0)
+		add(s, r)
 		live++
 	}
 	if len(g.refused) > 0 {
@@ -169,7 +165,9 @@ func (g *group) join(s *series, with *side) []sideSeries {
 func (g *group) trim() {
 	var vanished []*series
 	g.each(func(s *series) {
-		s.history.Trim(g.read)
+		for _, h := range s.inputs {
+			h.Trim(g.read)
+		}
 		for _, a := range s.asides {
 			a.Trim(g.read)
 		}
@@ -178,12 +176,10 @@ func (g *group) trim() {
 		}
 	})
 	slices.SortFunc(vanished, func(a, b *series) int {
-		x, _ := a.history.Last()
-		y, _ := b.history.Last()
-		return cmp.Or(cmp.Compare(x, y), labels.Compare(a.labels, b.labels))
+		return cmp.Or(cmp.Compare(a.last(), b.last()), labels.Compare(a.labels, b.labels))
 	})
 	for i, s := range vanished {
-		if s.history.Empty() || i < len(vanished)-vanishedPerLive*g.limit {
+		if s.empty() || i < len(vanished)-vanishedPerLive*g.limit {
 			g.forget(s)
 		}
 	}

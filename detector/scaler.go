@@ -43,7 +43,7 @@ func scalerTask(c *config.Scaler, expr config.Expr, lookBack time.Duration) (ide
 	schedule := newSchedule(c.Step, c.RefitInterval, c.MinHistory, lookBack)
 	layout, err := history.NewLayout(time.Duration(c.Step), time.Duration(c.History), schedule.extra(), history.Drop)
 	t := identifiedTask{identity: identity{scaler: *c}, task: task{
-		name: c.Name, scaler: true, expr: expr,
+		name: c.Name, scaler: true, inputs: []input{{expr: expr}},
 		queryOffset: time.Duration(c.QueryOffset), limit: c.SeriesLimit, schedule: schedule, layout: layout,
 		prepare: func(*series) {},
 	}}

@@ -141,7 +141,7 @@ func (s *scaling) learnCapacity(at int64) float64 {
 	uses := make([]replicas.Use, 0, learnAtMost)
 	for ts := floor(at, stride); ts > at-learnFrom.Milliseconds(); ts -= stride {
 		var u replicas.Use
-		u.Load, _ = s.series.history.At(ts)
+		u.Load, _ = s.series.inputs[0].At(ts)
 		u.Utilization, _ = asides[asideUtilization].At(ts)
 		u.Replicas, _ = asides[asideReplicas].At(ts)
 		uses = append(uses, u)

@@ -2,6 +2,8 @@ package detector
 
 import (
 	"hash/fnv"
+	"math"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -23,6 +25,7 @@ const (
 	reasonNoCommon  = "no_common_label"
 	reasonHistogram = "histogram"
 	reasonSeveral   = "several_series"
+	reasonMissing   = "missing_input"
 
 	reasonFewSiblings = "few_siblings"
 
@@ -50,11 +53,11 @@ type observation struct {
 
 // series is one series of the expression: its history, and the model in service.
 type series struct {
-	labels  labels.Labels
-	seed    uint64
-	history *history.Series
-	asides  []*history.Series // of what is read beside it
-	live    bool              // has a value at the newest step
+	labels labels.Labels
+	seed   uint64
+	inputs []*history.Series // one for each input of the task
+	asides []*history.Series // of what is read beside it
+	live   bool              // has a value at the newest step, of any input
 
 	base     Labels // of its results, made when first needed
 	horizons []Labels
@@ -74,12 +77,54 @@ type series struct {
 	broken    error // a panic of the model: this series is left out until it is fitted anew
 
 	mask, mute, lower, upper []sideSeries // what of the side expressions belongs to this series
+	conflict                 []sideSeries // where an input had several values, of the slice read last
 	unjoined                 bool         // one of them shares no label with it
 }
 
-// newSeries returns a series without a model.
-func newSeries(l labels.Labels, layout history.Layout) *series {
-	return &series{labels: l, seed: seed(l), history: history.New(layout)}
+// newSeries returns a series without a model, of so many inputs.
+func newSeries(l labels.Labels, layout history.Layout, inputs int) *series {
+	s := &series{labels: l, seed: seed(l), inputs: make([]*history.Series, inputs)}
+	for i := range s.inputs {
+		s.inputs[i] = history.New(layout)
+	}
+	return s
+}
+
+// has says whether any input has a value at a step.
+func (s *series) has(at int64) bool {
+	return slices.ContainsFunc(s.inputs, func(h *history.Series) bool {
+		v, _ := h.Value(at)
+		return v == v
+	})
+}
+
+// first is the time from which the window that ends at end knows all inputs; ok is false if it does not.
+func (s *series) first(end int64) (ts int64, ok bool) {
+	ts = math.MinInt64
+	for _, h := range s.inputs {
+		first, ok := h.First(end)
+		if !ok {
+			return 0, false
+		}
+		ts = max(ts, first)
+	}
+	return ts, true
+}
+
+// empty says whether nothing is left that a window could show.
+func (s *series) empty() bool {
+	return !slices.ContainsFunc(s.inputs, func(h *history.Series) bool { return !h.Empty() })
+}
+
+// last is the time of the newest value.
+func (s *series) last() int64 {
+	newest := int64(math.MinInt64)
+	for _, h := range s.inputs {
+		if ts, ok := h.Last(); ok {
+			newest = max(newest, ts)
+		}
+	}
+	return newest
 }
 
 // seed is the same for the same labels in every build, so that replicas agree.
@@ -125,8 +170,8 @@ func (c schedule) catchUp(s *series, to int64, newModel func() fitted, w *histor
 	for s.at < to {
 		s.at += c.step
 		o := observation{at: s.at}
-		o.value, o.masked = s.history.Value(s.at)
-		o.dayBefore, _ = s.history.At(s.at - day)
+		o.value, o.masked = s.inputs[0].Value(s.at)
+		o.dayBefore, _ = s.inputs[0].At(s.at - day)
 		s.model.observe(o)
 		if c.slot(s.seed, s.at) == s.at || s.young && c.oldEnough(s) {
 			c.fit(s, w)
@@ -139,7 +184,7 @@ func (c schedule) fit(s *series, w *history.Window) {
 		s.model.reset()
 		return
 	}
-	s.history.Window(s.at, w)
+	s.inputs[0].Window(s.at, w)
 	s.model.fit(w)
 }
 
@@ -147,7 +192,7 @@ func (c schedule) oldEnough(s *series) bool { return c.isOld(s, s.at) }
 
 // isOld says whether the history of a series is long enough at a step.
 func (c schedule) isOld(s *series, at int64) bool {
-	first, ok := s.history.First(at)
+	first, ok := s.first(at)
 	return ok && at-first >= c.minHistory
 }
 

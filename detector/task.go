@@ -90,12 +90,15 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 	}
 	pooled := len(d.PoolBy) > 0
 	t := identifiedTask{identity: identity{detector: *d}, task: task{
-		name: d.Name, expr: d.Expr, mask: d.Mask, mute: d.Mute,
+		name: d.Name, inputs: inputsOf(d), joint: newBy(d), mask: d.Mask, mute: d.Mute,
 		lower: publisher.lower, upper: publisher.upper,
 		queryOffset: time.Duration(d.QueryOffset), limit: d.SeriesLimit, schedule: schedule, layout: layout,
 		newModel: func(s *series) fitted {
 			detection := newDetection(d, horizons, onset && !pooled, s.seed, m.observeFit)
 			detection.pooled = pooled
+			if d.Joint() {
+				detection.vector = newVector(inputsOf(d), s)
+			}
 			return detection
 		},
 		base: func(l labels.Labels) Labels {
@@ -184,5 +187,5 @@ func (m *Manager) observeFit(model string, fit func()) {
 func EstimateBytes(d config.Detector, series int) int64 {
 	schedule := newSchedule(d.Step, d.RefitInterval, d.MinHistory, 0)
 	layout := history.Layout{Step: schedule.step, Length: milliseconds(d.History), Extra: schedule.extra().Milliseconds()}
-	return int64(series) * (layout.Bytes() + seriesBytes)
+	return int64(series) * (int64(max(1, len(d.Inputs)))*layout.Bytes() + seriesBytes)
 }

@@ -8,6 +8,7 @@ type forest struct {
 	nodes []node
 	roots []uint32
 	norm  float64 // mean path length in a tree of this size
+	width int     // how many of the features are in use; 0 = all
 }
 
 // node is 8 bytes; its right child follows the left one.
@@ -119,6 +120,9 @@ func pathLength(n int) float64 {
 
 // grow adds trees, each over a sample of the points without replacement.
 func (f *forest) grow(points []features, trees, subsample int, r *random) {
+	if f.width == 0 {
+		f.width = featCount
+	}
 	sub := min(subsample, len(points))
 	f.norm = pathLength(max(sub, 2))
 	limit := int(math.Ceil(math.Log2(float64(max(sub, 2)))))
@@ -141,9 +145,9 @@ func (f *forest) grow(points []features, trees, subsample int, r *random) {
 // split makes the node at: a cut at random between the extremes of a random feature that has any, or a leaf.
 func (f *forest) split(points []features, order []int32, root, at, limit, depth int, r *random) {
 	if len(order) > 1 && depth < limit {
-		first := r.below(featCount)
-		for i := range featCount {
-			k := (first + i) % featCount
+		first := r.below(f.width)
+		for i := range f.width {
+			k := (first + i) % f.width
 			lo, hi := extremes(points, order, k)
 			cut := lo + r.share()*(hi-lo)
 			if !(cut > lo) { // one value only, or no number between

@@ -106,10 +106,21 @@ func costs(cfg *config.Config) []cost {
 	return all
 }
 
-// countSeries evaluates the expression at the newest step that a cycle would see.
-func countSeries(ctx context.Context, d config.Detector, src *source, engine *promql.Engine) (int, error) {
+// countSeries evaluates the expression at the newest step that a cycle would see; of several inputs that with the most series counts.
+func countSeries(ctx context.Context, d config.Detector, src *source, engine *promql.Engine) (most int, err error) {
 	at := time.Now().Add(-time.Duration(d.QueryOffset)).Truncate(time.Duration(d.Step))
-	query, err := engine.NewInstantQuery(ctx, src, nil, d.Expr.String(), at)
+	for _, expr := range d.Exprs() {
+		n, err := countResult(ctx, expr, at, src, engine)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
+}
+
+func countResult(ctx context.Context, expr config.Expr, at time.Time, src *source, engine *promql.Engine) (int, error) {
+	query, err := engine.NewInstantQuery(ctx, src, nil, expr.String(), at)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,99 @@
+package scorer
+
+import (
+	"encoding/csv"
+	"math"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSpace compares with scikit-learn's PCA: testdata/space.py.
+func TestSpace(t *testing.T) {
+	file, err := os.Open("testdata/space.csv")
+	require.NoError(t, err)
+	defer file.Close()
+	r := csv.NewReader(file)
+	r.Comment = '#'
+	rows, err := r.ReadAll()
+	require.NoError(t, err)
+	s := space{width: 5}
+	vectors := make([]features, len(rows))
+	want := make([][2]float64, len(rows))
+	for i, row := range rows {
+		require.Len(t, row, s.width+2)
+		for d, text := range row {
+			v, err := strconv.ParseFloat(text, 64)
+			require.NoError(t, err)
+			if d < s.width {
+				vectors[i][d] = float32(v)
+			} else {
+				want[i][d-s.width] = v
+			}
+		}
+	}
+	require.NoError(t, s.relate(vectors))
+	require.Equal(t, 2, s.kept)
+	for i := range vectors {
+		st := s.measure(&vectors[i])
+		require.InDelta(t, want[i][0], st[distance], 1e-5)
+		require.InDelta(t, want[i][1], st[breach], 1e-5)
+		var parts [MaxInputs]float64
+		require.Greater(t, s.surprises(&vectors[i], &parts), 0.0)
+	}
+}
+
+// TestDeviate compares with scipy.stats.norm.isf.
+func TestDeviate(t *testing.T) {
+	for p, want := range map[float64]float64{0.9: 0, 0.5: 0, 0.3: 0.524401, 0.1: 1.281552, 0.01: 2.326348, 1e-4: 3.719016, 1e-10: 6.361341, 1e-100: 21.273453} {
+		require.InDelta(t, want, deviate(-math.Log(p)), 4.5e-4)
+	}
+}
+
+// Of two inputs that go together and one that stands alone, a breach between the two is shared by them.
+func TestSurprises(t *testing.T) {
+	r := random(1)
+	vectors := make([]features, 500)
+	for i := range vectors {
+		x := r.share()
+		vectors[i] = features{x, 5 * x, r.share()}
+	}
+	s, err := newSpace(vectors, 3)
+	require.NoError(t, err)
+	v := features{0.8, 5 * 0.2, 0.5}
+	s.scale(&v)
+	var parts [MaxInputs]float64
+	total := s.surprises(&v, &parts)
+	require.InDelta(t, 0.5, parts[0]/total, 0.02)
+	require.InDelta(t, 0.5, parts[1]/total, 0.02)
+	require.InDelta(t, 0, parts[2]/total, 0.01)
+}
+
+func TestSpaceOfValuesThatAreMostlyAlike(t *testing.T) {
+	r := random(1)
+	vectors := make([]features, 500)
+	for i := range vectors {
+		vectors[i] = features{r.share(), 3, 0}
+		if i%50 == 0 {
+			vectors[i][2] = 1
+		}
+	}
+	s, err := newSpace(vectors, 3)
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		v            features
+		least, about float64
+	}{
+		{features{0.5, 3, 0}, 0, 0.2},
+		{features{0.5, 3.001, 0}, 2.5, 3.5},
+		{features{0.5, 2, 0}, 2.5, 3.5},
+		{features{0.5, 3, 1}, 1.8, 2.6},
+	} {
+		s.scale(&tc.v)
+		st := s.measure(&tc.v)
+		require.GreaterOrEqual(t, st[distance], float32(tc.least), tc.v)
+		require.LessOrEqual(t, st[distance], float32(tc.about), tc.v)
+	}
+}
