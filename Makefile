@@ -20,8 +20,8 @@ pkgs        := ./...
 # Packages with goroutines of their own: tested with the race detector.
 race_pkgs   := ./remoteread/... ./detector/... ./collector/... ./web/... ./cmd/...
 # Modules of our own beside the main one, so that their dependencies stay out of it.
-# test/kubernetes is not among them: its first build takes four CPU minutes, see test-kubernetes.
-nested      := $(sort $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' -not -path './test/kubernetes/*' -not -path './$(BUILD_DIR)/*')))
+# test/kubernetes and test/keda are not among them: their first builds take four CPU minutes and a quarter of an hour, see test-kubernetes, test-keda.
+nested      := $(sort $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' -not -path './test/kubernetes/*' -not -path './test/keda/*' -not -path './$(BUILD_DIR)/*')))
 
 .PHONY: all
 all: style vet build test
@@ -107,6 +107,12 @@ test-e2e: build tools
 .PHONY: test-kubernetes
 test-kubernetes:
 	cd test/kubernetes && $(GO) vet ./... && $(GO) test -p 1 ./...
+
+# KEDA's own scaler and fallback follow a real exporter through a real Prometheus, with the ScaledObject of examples/keda: over two minutes, and
+# the first time a quarter of an hour more to build KEDA.
+.PHONY: test-keda
+test-keda: build tools
+	cd test/keda && $(GO) test -p 1 -count=1 -v ./...
 
 .PHONY: bench
 bench: tools
