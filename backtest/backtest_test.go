@@ -2,6 +2,7 @@ package backtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -117,7 +118,7 @@ func readOpenMetrics(t *testing.T, files ...string) published {
 		family, before, last := "", "", int64(0)
 		for {
 			entry, err := p.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			require.NoError(t, err, file)

@@ -112,11 +112,12 @@ func (e *encoder) addHistogram(h *prompb.Histogram) error {
 		return histogram.UnknownSchemaError(h.Schema)
 	}
 	var (
-		t         = h.Timestamp
-		next      chunkenc.Chunk
-		recoded   bool
-		err       error
-		prev, app = e.app, chunkenc.Appender(nil)
+		t       = h.Timestamp
+		prev    = e.app
+		next    chunkenc.Chunk
+		app     chunkenc.Appender
+		recoded bool
+		err     error
 	)
 	if h.IsFloatHistogram() {
 		fh := h.ToFloatHistogram()

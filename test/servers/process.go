@@ -54,7 +54,10 @@ func (p *process) address(ctx context.Context) (string, error) {
 }
 
 func (p *process) ended() error {
-	return fmt.Errorf("%s ended: %v\n%s", p.name, p.err, p.log)
+	if p.err == nil {
+		return fmt.Errorf("%s ended\n%s", p.name, p.log)
+	}
+	return fmt.Errorf("%s ended: %w\n%s", p.name, p.err, p.log)
 }
 
 // stop ends the process by SIGTERM, and by SIGKILL if that takes too long. It is an error if the server had ended before.
