@@ -1,0 +1,53 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/examples/demo/shop"
+	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
+)
+
+// Replicas for the evening peak are there before it: the story is followed until it is over, and each replica serves once it has been asked for
+// during the whole horizon. The recommendation is to hold with a probability of 0.9; who looks at the load when it is there has too few for an hour.
+func TestReplicasAreThereBeforeThePeak(t *testing.T) {
+	s := shop.New(time.Date(2026, 3, 18, 18, 20, 0, 0, time.UTC))
+	end := s.Anchor().Add(3 * time.Hour)
+	dir := t.TempDir()
+	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
+		for _, one := range s.Series() {
+			if one.Labels.Get(labels.MetricName) == "http_requests_total" && one.Labels.Get("job") == "frontend" &&
+				!yield(servers.Series{Labels: one.Labels, Samples: one.Samples(s.Anchor().Add(-history), end, historyStep)}) {
+				return
+			}
+		}
+	}))
+	options := tsdb.DefaultOptions()
+	options.RetentionDuration = 0
+	db, err := tsdb.Open(dir, nil, nil, options, nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	cfg, err := config.Load([]byte(exporterConfig), "anomaly-exporter.yml")
+	require.NoError(t, err)
+
+	report, err := backtest.Run(t.Context(), backtest.Options{
+		Config: cfg, Source: db, Names: []string{"frontend"}, Start: s.Anchor(), End: end, Now: end.Add(time.Hour),
+		Engine: promql.NewEngine(promql.EngineOpts{MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, Parser: parser.NewParser(parser.Options{})}),
+	})
+	require.NoError(t, err)
+	strategies := report.Scalers[0].Strategies
+	t.Logf("too few: %s as recommended, %s reactively; replicas: %.1f and %.1f",
+		strategies[detector.Recommended].Under, strategies[detector.Reactive].Under, strategies[detector.Recommended].Replicas, strategies[detector.Reactive].Replicas)
+	require.Less(t, strategies[detector.Recommended].UnderShare, 0.1)
+	require.Greater(t, strategies[detector.Reactive].Under, 4*strategies[detector.Recommended].Under)
+	require.Less(t, strategies[detector.Recommended].Replicas, strategies[detector.Static].Replicas)
+}
