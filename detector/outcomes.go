@@ -167,7 +167,10 @@ func (g *grader) speaksOf(series labels.Labels) bool {
 	if g.side == nil {
 		return false
 	}
-	if len(g.side.On) > 0 || len(g.names) == 0 {
+	if len(g.side.On) > 0 {
+		return !slices.ContainsFunc(g.side.On, func(name string) bool { return !series.Has(name) })
+	}
+	if len(g.names) == 0 {
 		return true
 	}
 	for _, names := range g.names {

@@ -128,6 +128,7 @@ func TestIncidentsBelongToSeries(t *testing.T) {
 		{"another pod", labels.FromStrings("namespace", "shop", "pod", "web-2"), nil, false, true},
 		{"nothing in common", labels.FromStrings("device", "sda", "job", "a"), nil, false, false},
 		{"asked for", labels.FromStrings("device", "sda", "job", "a"), []string{"job"}, true, true},
+		{"asked for, and not there", labels.FromStrings("job", "a"), []string{"namespace"}, false, false},
 		{"asked for, and another", labels.FromStrings("namespace", "shop", "job", "b"), []string{"job"}, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
