@@ -31,7 +31,7 @@ type Options struct {
 	Start, End, Now time.Time
 	// Names are the detectors and scalers to replay; none: all. The others are not read.
 	Names []string
-	// Output is a file for the results as OpenMetrics text, or an existing directory (or a path with a slash at its end) for a file per detector and
+	// Output is a file for the results, and what the program says of them, as OpenMetrics text, or an existing directory (or a path with a slash at its end) for a file per detector and
 	// scaler. Empty: none. Beside it lies, while Run runs, a temporary file with the compressed results.
 	Output string
 	// Truth is compared with instead of what the configuration says; nil: that.
@@ -185,7 +185,7 @@ func (t *task) replay(ctx context.Context, o Options, spool *spool) (*replay, er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := newReplay(t, spool, query{o.Engine, o.Source})
-	m, err := detector.New(detector.Options{Engine: o.Engine, Logger: o.Logger, Concurrency: o.Concurrency})
+	m, err := detector.New(detector.Options{Engine: o.Engine, Logger: o.Logger, Registerer: r.feedback.metrics, Concurrency: o.Concurrency})
 	if err != nil {
 		return nil, err
 	}

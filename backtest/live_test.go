@@ -72,7 +72,7 @@ scalers:
 `)
 	begin := end.Add(-4 * hour)
 	output := filepath.Join(t.TempDir(), "results.om")
-	run(t, client, backtest.Options{Config: cfg, Start: begin, End: end, Output: output})
+	report := run(t, client, backtest.Options{Config: cfg, Start: begin, End: end, Output: output})
 	replayed := readOpenMetrics(t, output)
 
 	live := runLive(t, client, cfg, begin, end)
@@ -83,7 +83,7 @@ scalers:
 	require.Len(t, live[`{__name__="anomaly_score", detector="load", job="shop", metric_name="load", pod="pod-00"}`], 4*60+1)
 	for key := range replayed {
 		if live[key] == nil {
-			require.Regexp(t, `__name__="(anomaly_score_onset|anomaly_model_info|anomaly_score_contribution)"`, key, "not published live")
+			require.Regexp(t, `__name__="(anomaly_score_onset|anomaly_model_info|anomaly_score_contribution|anomaly_exporter_.*)"`, key, "no result that is published live")
 		}
 	}
 
@@ -96,6 +96,10 @@ scalers:
 	joined, err := prometheus.Query(t.Context(), `anomaly_score{detector="load"} * on (pod, job) group_left () load`, begin.Add(hour))
 	require.NoError(t, err)
 	require.Len(t, joined, 3)
+	counted, err := prometheus.Query(t.Context(), `increase(anomaly_exporter_scaler_replica_seconds_total{strategy="recommended"}[3h])`, end)
+	require.NoError(t, err)
+	require.Len(t, counted, 1)
+	require.InEpsilon(t, 3*3600*float64(report.Scalers[0].Strategies[detector.Recommended].Replicas), float64(counted[0].Value), 0.2)
 	for f := range detector.NumFamilies {
 		stored, err := prometheus.Query(t.Context(), fmt.Sprintf("sum(count_over_time(%s[5h]))", f.Name()), end)
 		require.NoError(t, err)

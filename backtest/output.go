@@ -95,12 +95,12 @@ func (s *spool) writeFile(path string) (err error) {
 // write writes everything, family by family and series by series.
 func (s *spool) write(w *bufio.Writer) error {
 	var line []byte
-	for f := range detector.NumFamilies {
-		if len(s.families[f]) == 0 {
+	for _, f := range s.families {
+		if len(f.columns) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n", f.Name(), escape(f.Help()), f.Name())
-		for _, c := range s.families[f] {
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, escape(f.help), f.name, f.kind)
+		for _, c := range f.columns {
 			err := s.each(c, func(at int64, v float64) error {
 				line = append(append(line[:0], c.series...), ' ')
 				line = append(strconv.AppendFloat(line, v, 'g', -1, 64), ' ')

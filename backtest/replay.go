@@ -15,6 +15,7 @@ import (
 type replay struct {
 	*task
 	spool    *spool // nil: the results are not kept
+	feedback feedback
 	inputs   *inputs
 	outcomes detector.Outcomes
 	account  detector.Account // of all workloads
@@ -27,7 +28,7 @@ type replay struct {
 }
 
 func newReplay(t *task, s *spool, q query) *replay {
-	r := &replay{task: t, spool: s, inputs: newInputs(q, t), subjects: map[string]*subject{}}
+	r := &replay{task: t, spool: s, feedback: newFeedback(), inputs: newInputs(q, t), subjects: map[string]*subject{}}
 	for f := range r.families {
 		r.families[f].known = map[string]*resultSeries{}
 	}
@@ -106,6 +107,9 @@ func (r *replay) observe(ctx context.Context, p *detector.Part) error {
 	for _, a := range p.Accounts {
 		r.account.Add(a.Account)
 	}
+	if r.spool != nil {
+		return r.feedback.keep(r.spool, p.Time)
+	}
 	return nil
 }
 
@@ -127,7 +131,7 @@ func (r *replay) find(f detector.Family, i int, l detector.Labels) *resultSeries
 		s = &resultSeries{labels: l, subject: r.subjectOf(l), horizon: r.horizonOf(l.Get("horizon"))}
 		s.last = math.MinInt64
 		if r.spool != nil {
-			s.column = r.spool.add(f, l)
+			s.column = r.spool.families[f].add("", l)
 		}
 		family.known[key.String()] = s
 	}

@@ -19,7 +19,13 @@ type spool struct {
 	file     *os.File
 	w        *bufio.Writer
 	size     int64
-	families [detector.NumFamilies][]*column
+	families []*familyColumns // the results, by detector.Family; then what the program says of them, as it came
+}
+
+// familyColumns are the series of a metric family.
+type familyColumns struct {
+	name, help, kind string
+	columns          []*column
 }
 
 // column is a series of results.
@@ -41,7 +47,11 @@ func newSpool(dir string) (*spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spool{file: file, w: bufio.NewWriterSize(file, 1<<16)}, nil
+	s := &spool{file: file, w: bufio.NewWriterSize(file, 1<<16)}
+	for f := range detector.NumFamilies {
+		s.families = append(s.families, &familyColumns{name: f.Name(), help: f.Help(), kind: "gauge"})
+	}
+	return s, nil
 }
 
 // close removes the file.
@@ -50,14 +60,26 @@ func (s *spool) close() {
 	_ = os.Remove(s.file.Name())
 }
 
-// add returns a column for a series of the family; nil if its labels cannot be written.
-func (s *spool) add(f detector.Family, l detector.Labels) *column {
-	series, ok := render(f.Name(), l)
+// family returns the family of that name, which is made if there is none.
+func (s *spool) family(name, help, kind string) *familyColumns {
+	for _, f := range s.families {
+		if f.name == name {
+			return f
+		}
+	}
+	f := &familyColumns{name, help, kind, nil}
+	s.families = append(s.families, f)
+	return f
+}
+
+// add returns a column for a series of the family, whose name may have a suffix; nil if its labels cannot be written.
+func (f *familyColumns) add(suffix string, l detector.Labels) *column {
+	series, ok := render(f.name+suffix, l)
 	if !ok {
 		return nil
 	}
 	c := &column{series: series}
-	s.families[f] = append(s.families[f], c)
+	f.columns = append(f.columns, c)
 	return c
 }
 

@@ -116,12 +116,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	g.metrics.lastStep.WithLabelValues(g.name).Set(float64(to) / 1000)
 	g.countStates(live)
 	g.countJoins()
-	if g.outcomes != nil {
-		g.metrics.outcomes.count(g.name, part.Outcomes)
-	}
-	if g.account != nil {
-		g.account(live, part)
-	}
+	g.giveFeedback(live, part)
 	g.logFindings(live)
 	log := level.Debug(g.logger)
 	if first {
@@ -131,14 +126,18 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// replay reads history from start to end, both included, and calls emit with the results of every step. It is what cycle does, without waiting
-// for time to pass: a step sees nothing later than itself.
+// replay reads history from start to end, both included, and calls emit with the results of every step, once its feedback is in the metrics. It is
+// what cycle does, without waiting for time to pass: a step sees nothing later than itself.
 func (g *group) replay(ctx context.Context, start, end int64, emit func(*Part)) error {
 	if err := g.extend(ctx, start); err != nil {
 		return err
 	}
-	_, part := g.step(start)
-	emit(part)
+	emitStep := func(at int64) {
+		live, part := g.step(at)
+		g.giveFeedback(live, part)
+		emit(part)
+	}
+	emitStep(start)
 	for g.read < end {
 		from, until := g.read, g.slicer.next(g.read, end, g.schedule.step)
 		samples, err := g.readSlice(ctx, from+g.schedule.step, until, g.schedule.step, from)
@@ -149,8 +148,7 @@ func (g *group) replay(ctx context.Context, start, end int64, emit func(*Part)) 
 			return err
 		}
 		for at := from + g.schedule.step; at <= until; at += g.schedule.step {
-			_, part := g.step(at)
-			emit(part)
+			emitStep(at)
 		}
 		g.slicer.done(until-from, samples)
 		g.read = until
@@ -278,6 +276,16 @@ func (g *group) countStates(live []*series) {
 		g.metrics.models.WithLabelValues(g.name, name).Set(float64(n))
 	}
 	g.metrics.refused.WithLabelValues(g.name).Set(float64(len(g.refused)))
+}
+
+// giveFeedback renews the metrics about how good the results were.
+func (g *group) giveFeedback(live []*series, part *Part) {
+	if g.outcomes != nil {
+		g.metrics.outcomes.count(g.name, part.Outcomes)
+	}
+	if g.account != nil {
+		g.account(live, part)
+	}
 	if g.quality == nil {
 		return
 	}

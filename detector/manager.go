@@ -195,8 +195,8 @@ func (m *Manager) Cycle(ctx context.Context, now time.Time) error {
 }
 
 // Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each step from start to end,
-// rounded down to multiples of its step. The results are those that Run would have published, to the bit. Nothing is published; ctx ends
-// it early. It must not be used together with Run or Cycle.
+// rounded down to multiples of its step. The results are those that Run would have published, to the bit, and the metrics say what they would have
+// said of them. Nothing is published; ctx ends it early. It must not be used together with Run or Cycle.
 func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*Part)) error {
 	for _, r := range m.sortedRunners() {
 		step := r.group.schedule.step
