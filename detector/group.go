@@ -190,6 +190,9 @@ func (g *group) catchUp(live []*series, to int64) {
 	}
 	if g.pooling != nil {
 		g.catchUpPools(live, to)
+		if !g.pooling.forecasts {
+			return
+		}
 	}
 	inParallel(g.concurrency, live, func(s *series, window *history.Window) { g.catchUpOne(s, to, window) })
 }

@@ -22,6 +22,7 @@ var errFewSiblings = errors.New(reasonFewSiblings)
 // pooling says which series of a task are siblings.
 type pooling struct {
 	by         []string // labels that they agree on
+	forecasts  bool     // whether each has a model of its own beside, to forecast it
 	options    scorer.Options
 	newMember  func(s *series) *detection
 	observeFit func(model string, fit func())
@@ -75,6 +76,9 @@ func (g *group) catchUpPools(live []*series, to int64) {
 	})
 	for _, s := range live {
 		s.pool.live = true
+		if !g.pooling.forecasts {
+			s.at = to
+		}
 	}
 	var busy []*pool
 	for _, p := range g.pools {

@@ -35,8 +35,8 @@ func serving(i int, at time.Time) float64 {
 
 // Live or replayed, started now or long ago, on one core or two: the same, to the bit. Pods come and go, and sometimes too few are left.
 func TestPoolsAreReproducible(t *testing.T) {
-	for _, tc := range []struct{ step, missing, model string }{
-		{"1m", "drop", "auto"}, {"2m", "drop", "isolation_forest"}, {"5m", "last", "auto"},
+	for _, tc := range []struct{ step, missing, model, horizons string }{
+		{"1m", "drop", "auto", ""}, {"2m", "drop", "isolation_forest", ""}, {"5m", "last", "auto", "30m, 1h"},
 	} {
 		t.Run(tc.step+" "+tc.missing+" "+tc.model, func(t *testing.T) {
 			t.Parallel()
@@ -74,11 +74,11 @@ detectors:
     missing: %s
     pool_by: [namespace, container]
     scorer: {model: %s}
-    forecaster: {horizons: [30m, 1h]}
-    publish: [score, onset, contribution, expected, forecast, state, model]
+    forecaster: {horizons: [%s]}
+    publish: [score, onset, contribution, expected, state%s]
     mask: {expr: incident, on: [pod]}
     explain_threshold: 0
-`, tc.step, tc.missing, tc.model))
+`, tc.step, tc.missing, tc.model, tc.horizons, map[bool]string{true: ", forecast, model"}[tc.horizons != ""]))
 			early := newManager(t, detector.Options{Concurrency: 2})
 			require.NoError(t, early.ApplyConfig(cfg, db))
 			for at := end.Add(-13 * time.Hour); at.Before(end); at = at.Add(10 * time.Minute) {

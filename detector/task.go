@@ -142,6 +142,7 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 	if pooled {
 		t.pooling = &pooling{
 			by:         d.PoolBy,
+			forecasts:  len(horizons) > 0,
 			options:    newDetection(d, nil, false, 0, nil).scorerOptions,
 			newMember:  func(s *series) *detection { return newDetection(d, nil, onset, s.seed, m.observeFit) },
 			observeFit: m.observeFit,
@@ -160,8 +161,12 @@ func newSchedule(step, refit, minHistory model.Duration, lookBack time.Duration)
 	return s
 }
 
-// seriesBytes is what a series costs beside its history: models, labels, results.
-const seriesBytes = 16 << 10
+const (
+	// seriesBytes is what a series costs beside its history: models, labels, results.
+	seriesBytes = 16 << 10
+	// memberBytes is what a sibling costs beside that: its habit.
+	memberBytes = 2 << 10
+)
 
 // extra is how long before the newest step a window may end that is still needed.
 func (c schedule) extra() time.Duration {
@@ -187,5 +192,9 @@ func (m *Manager) observeFit(model string, fit func()) {
 func EstimateBytes(d config.Detector, series int) int64 {
 	schedule := newSchedule(d.Step, d.RefitInterval, d.MinHistory, 0)
 	layout := history.Layout{Step: schedule.step, Length: milliseconds(d.History), Extra: schedule.extra().Milliseconds()}
-	return int64(series) * (int64(max(1, len(d.Inputs)))*layout.Bytes() + seriesBytes)
+	each := int64(max(1, len(d.Inputs)))*layout.Bytes() + seriesBytes
+	if len(d.PoolBy) > 0 {
+		each += memberBytes
+	}
+	return int64(series) * each
 }

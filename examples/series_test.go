@@ -87,7 +87,7 @@ func (w *world) constant(series string, value float64) {
 
 // seriesUntil returns all that the example configurations read, until a time.
 func seriesUntil(end time.Time) []servers.Series {
-	w := &world{start: end.Add(-past), end: end, containers: []string{"checkout", "worker"}, pods: 2}
+	w := &world{start: end.Add(-past), end: end, containers: []string{"checkout", "worker"}, pods: 3}
 	w.addContainers()
 	w.addVolume()
 	w.addDeployments()
