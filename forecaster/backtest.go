@@ -129,12 +129,14 @@ type backtest struct {
 	count  int
 	errs   []float64
 	scales []scale
+	usual  []float64 // values at the time
 	ar     *autoregressions
+	level  func(median, usual float64) float64
 }
 
 // backtest advances s over the window, and forecasts all rows with all candidates.
 func (s *state) backtest(w *window, r *rows, o *Options) *backtest {
-	b := &backtest{count: s.candidates(), scales: make([]scale, len(r.t))}
+	b := &backtest{count: s.candidates(), level: s.level, scales: make([]scale, len(r.t)), usual: make([]float64, len(r.t))}
 	b.errs = make([]float64, len(r.t)*b.count)
 	longest := o.Horizons[len(o.Horizons)-1]
 	leads := make([]lead, longest+1)
@@ -148,7 +150,7 @@ func (s *state) backtest(w *window, r *rows, o *Options) *backtest {
 				*l = newLead(int(r.h[i]), o)
 			}
 			at, actual := s.aim(l), w.y[t+l.h]
-			b.scales[i] = s.scale(l)
+			b.scales[i], b.usual[i] = s.uncertain(l), s.weekMean
 			row := b.errs[int(i)*b.count : (int(i)+1)*b.count]
 			for j := range row {
 				if j != candAR && j != candProfileAR {
@@ -186,7 +188,9 @@ func (b *backtest) errors(w *window, r *rows, from, to int, weights []float64) s
 	e := make(sampled, to-from)
 	for i := range e {
 		row := b.errs[(from+i)*b.count : (from+i+1)*b.count]
-		e[i] = scaledError{weighted{dot(weights, row), v[i]}, b.scales[from+i]}
+		missed, x := dot(weights, row), b.scales[from+i]
+		x.level = b.level(w.y[r.t[from+i]+r.h[from+i]]-missed, b.usual[from+i])
+		e[i] = scaledError{weighted{missed, v[i]}, x}
 	}
 	return e
 }

@@ -152,10 +152,7 @@ func selectWeights(weights []float64, order []int, errs, u []float64) {
 	for range rounds {
 		pick, least := 0, 0.0
 		for k := range order {
-			loss := 0.0
-			for i, e := range columns[k*rows : (k+1)*rows] {
-				loss += math.Abs(sum[i] + e)
-			}
+			loss := absoluteSum(sum, columns[k*rows:(k+1)*rows])
 			if k == 0 || loss < least {
 				pick, least = k, loss
 			}
@@ -165,6 +162,23 @@ func selectWeights(weights []float64, order []int, errs, u []float64) {
 		}
 		weights[order[pick]] += 1.0 / rounds
 	}
+}
+
+// absoluteSum is the sum of the sizes of a[i]+b[i]. Its four sums do not wait for each other.
+func absoluteSum(a, b []float64) float64 {
+	var s0, s1, s2, s3 float64
+	b = b[:len(a)]
+	i := 0
+	for ; i+3 < len(a); i += 4 {
+		s0 += math.Abs(a[i] + b[i])
+		s1 += math.Abs(a[i+1] + b[i+1])
+		s2 += math.Abs(a[i+2] + b[i+2])
+		s3 += math.Abs(a[i+3] + b[i+3])
+	}
+	for ; i < len(a); i++ {
+		s0 += math.Abs(a[i] + b[i])
+	}
+	return s0 + s1 + (s2 + s3)
 }
 
 // ranked orders the candidates by their own weighted absolute error.

@@ -112,7 +112,7 @@ func (m *Model) windowScale(h int) scale {
 	for i+1 < len(m.path) && 2*m.path[i].h < h {
 		i++
 	}
-	return m.p.scale(&m.path[i].lead)
+	return m.p.scale(&m.path[i].lead, m.path[i].median)
 }
 
 // doubt is that of the path h steps ahead, one of Options.Horizons.

@@ -228,7 +228,7 @@ func (m *Model) quantile(at *forecastAt, p float64) float64 {
 	if p == 0.5 {
 		return m.value(at.median)
 	}
-	return m.value(at.median + m.offsets.at(&at.lead, p, m.p.scale(&at.lead)) + at.doubt*(2*p-1))
+	return m.value(at.median + m.offsets.at(&at.lead, p, m.p.scale(&at.lead, at.median)) + at.doubt*(2*p-1))
 }
 
 // A forecastAt is a lead with its outlook.

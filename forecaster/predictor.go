@@ -12,8 +12,8 @@ type predictor interface {
 	advance(y float64)
 	// predict returns what is expected at lead l.
 	predict(l *lead) outlook
-	// scale says how large errors at lead l will be, compared with what is usual.
-	scale(l *lead) scale
+	// scale says how large errors at lead l, where median is forecast, will be compared with what is usual.
+	scale(l *lead, median float64) scale
 }
 
 // An outlook is what is expected at a lead.
@@ -77,7 +77,7 @@ func newPath(o *Options) []forecastAt {
 // flat is the scale of models that know none.
 type flat struct{}
 
-func (flat) scale(*lead) scale { return scale{} }
+func (flat) scale(*lead, float64) scale { return scale{} }
 
 // lastValue forecasts that it stays as it is.
 type lastValue struct {

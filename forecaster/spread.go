@@ -21,6 +21,7 @@ const (
 	nearLag          = 30
 	spreadBlend      = 0.25 // weight of the newest day
 	spreadFloor      = 0.2  // of the mean, added to either side of a ratio
+	levelFloor       = 0.05 // the same, of levels
 )
 
 func newSpread(w *window, slots int) spread {
@@ -51,40 +52,65 @@ func (s *spread) close(slot int) {
 	s.bySlot[slot] = v
 }
 
-// A scale says how much larger than usual errors are to be expected, as logarithms: from the last hours, and from the
-// time of day.
-type scale struct{ recent, daily float64 }
+// A scale says how much larger than usual errors are to be expected, as logarithms: from the last hours, from the time of
+// day, and from the level that is forecast.
+type scale struct{ recent, daily, level float64 }
 
 // An exponent says how far each part of a scale is followed.
-type exponent struct{ recent, daily float64 }
+type exponent struct{ recent, daily, level float64 }
 
 func (e exponent) of(s scale) float64 {
 	if e == (exponent{}) {
 		return 1
 	}
-	return math.Exp(e.recent*s.recent + e.daily*s.daily)
+	return math.Exp(e.recent*s.recent + e.daily*s.daily + e.level*s.level)
 }
 
-func logRatio(a, mean float64) float64 {
+// logRatio compares a with a mean, to both of which a share of the mean is added.
+func logRatio(a, mean, share float64) float64 {
 	if mean <= 0 {
 		return 0
 	}
-	return math.Log((a + spreadFloor*mean) / (mean * (1 + spreadFloor)))
+	return math.Log((a + share*mean) / (mean * (1 + share)))
 }
 
-// scale at lead l.
-func (s *state) scale(l *lead) scale {
+// scale at lead l, where median is forecast.
+func (s *state) scale(l *lead, median float64) scale {
+	at := s.uncertain(l)
+	at.level = s.level(median, s.weekMean)
+	return at
+}
+
+// uncertain is the scale at lead l, whatever is forecast.
+func (s *state) uncertain(l *lead) scale {
 	slot := s.clock.slot(s.now+l.h+s.spread.lag, s.day.period, s.day.length)
 	return scale{
-		recent: logRatio(s.spread.restless, s.spread.normal),
-		daily:  logRatio(float64(s.spread.bySlot[slot]), s.spread.mean),
+		recent: logRatio(s.spread.restless, s.spread.normal, spreadFloor),
+		daily:  logRatio(float64(s.spread.bySlot[slot]), s.spread.mean, spreadFloor),
 	}
 }
 
-// exponents are what can be chosen from; the first one is kept unless another is clearly better.
-var exponents = [...]exponent{{}, {recent: 0.5}, {recent: 1}, {daily: 0.5}, {daily: 1}, {recent: 0.5, daily: 0.5}}
+// level compares how far a forecast and a usual value are from the ends of the range that values can have: what is
+// multiplied strays in proportion to its distance from 0, a share in proportion to the product of its distances from
+// both ends.
+func (s *state) level(median, usual float64) float64 {
+	if !s.scales {
+		return 0
+	}
+	room := func(v float64) float64 { return max(v-s.zero, 0) * max(s.most-v, 0) }
+	if math.IsInf(s.most, 1) {
+		room = func(v float64) float64 { return max(v-s.zero, 0) }
+	}
+	return logRatio(room(median), room(usual), levelFloor)
+}
 
-const clearlyBetter = 0.99
+// exponents are what can be chosen from; the first one is kept unless another is clearly better.
+var exponents = [...]exponent{
+	{}, {recent: 0.5}, {recent: 1}, {daily: 0.5}, {daily: 1}, {recent: 0.5, daily: 0.5},
+	{level: 0.5}, {level: 1}, {recent: 0.5, level: 0.5}, {recent: 0.5, level: 1},
+}
+
+const clearlyBetter = 0.97
 
 // A sampled is a set of errors with the scale that was expected of each.
 type sampled []scaledError
@@ -102,22 +128,26 @@ func (s sampled) scaled() exponent {
 		total += e.weight
 		mean.recent += e.weight * e.scale.recent
 		mean.daily += e.weight * e.scale.daily
+		mean.level += e.weight * e.scale.level
 	}
 	if total == 0 || mean == (scale{}) {
 		return exponent{}
 	}
 	var sums [len(exponents)]float64
 	for _, e := range s {
-		// The roots of both ratios: of them all powers are made.
-		recent, daily := math.Exp(-e.scale.recent/2), math.Exp(-e.scale.daily/2)
+		// The roots of the ratios: of them all powers are made.
+		recent, daily, level := math.Exp(-e.scale.recent/2), math.Exp(-e.scale.daily/2), math.Exp(-e.scale.level/2)
 		size := e.weight * math.Abs(e.value)
-		for k, factor := range [len(exponents)]float64{1, recent, recent * recent, daily, daily * daily, recent * daily} {
+		for k, factor := range [len(exponents)]float64{
+			1, recent, recent * recent, daily, daily * daily, recent * daily,
+			level, level * level, recent * level, recent * level * level,
+		} {
 			sums[k] += size * factor
 		}
 	}
 	best, least := exponent{}, math.Inf(1)
 	for k, x := range exponents {
-		loss := math.Log(sums[k]/total) + (x.recent*mean.recent+x.daily*mean.daily)/total
+		loss := math.Log(sums[k]/total) + (x.recent*mean.recent+x.daily*mean.daily+x.level*mean.level)/total
 		if k > 0 {
 			loss -= math.Log(clearlyBetter)
 		}

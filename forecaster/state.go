@@ -11,7 +11,8 @@ type state struct {
 	rates  rates
 	perDay float64 // steps
 	zero   float64 // what 0 is in the unit of the window
-	scales bool    // no value was below it
+	most   float64 // the largest value there can be, in the unit of the window
+	scales bool    // no value was below zero
 	weekly bool
 
 	last       float64
@@ -96,6 +97,7 @@ func newState(w *window) *state {
 		rates:   newRates(w),
 		perDay:  24 * 60 / w.minutes,
 		zero:    w.unit.in(0),
+		most:    w.most,
 		scales:  w.lowest >= 0,
 		weekly:  len(w.y) >= weeklyDays*w.day && w.day > 1,
 		medians: [2]running{odd(shortMedian, w.minutes, 3), odd(longMedian, w.minutes, 5)},

@@ -22,6 +22,7 @@ type window struct {
 	day             int     // steps of a day, at least 1
 	minutes         float64 // of a step
 	lowest, highest float64 // of the observed values, in the unit of the series
+	most            float64 // the largest value there can be, in the unit of the window
 	constant        bool
 	counted         bool // mostly zero, nothing below, and the same values again and again
 }
@@ -80,6 +81,7 @@ func newWindow(o *Options, start int64, y []float64, learn []bool) (*window, err
 		_, exponent := math.Frexp(max(highest, -lowest))
 		w.unit = unit{scale: math.Ldexp(1, exponent)} // keeps whole numbers whole
 	}
+	w.most = w.unit.in(o.DataRange[1])
 	for i := range w.y {
 		if gap(first + i) {
 			w.y[i] = math.NaN()
