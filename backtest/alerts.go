@@ -24,12 +24,19 @@ type Finding struct {
 	Duration               time.Duration // until the last such step, and that step; pauses of up to 15 minutes are no end
 	Time                   time.Time     // the strangest step
 	Score                  float64
-	Seen                   float64 // the value
+	Seen                   float64 // the value; NaN of several
+	Inputs                 []Input // the values of several signals
 	Expected, Lower, Upper float64 // what was expected; NaN if nothing was
 	Contributions          []Contribution
 	Alerted                bool // the score came to 0.8 for 5m
 
 	last int64
+}
+
+// Input is one of several signals.
+type Input struct {
+	Name  string
+	Value float64
 }
 
 // Contribution is the share of a feature in a score.
@@ -65,12 +72,24 @@ func (r *replay) explain(s *subject) {
 	}
 	f.last, f.Duration = s.step, time.Duration(s.step+r.step-f.Start.UnixMilli())*time.Millisecond
 	now := *f
-	now.Time, now.Score, now.Seen = at, s.score, s.input.at(s.step)
+	now.Time, now.Score = at, s.score
+	now.Seen, now.Inputs = s.seen()
 	now.Expected, now.Lower, now.Upper = s.expected.median, s.expected.lower, s.expected.upper
 	if f.Score < now.Score || f.Score == now.Score && f.distance() < now.distance() {
 		now.Contributions = slices.Clone(s.why)
 		*f = now
 	}
+}
+
+// seen are the values at the newest step: one, or those of several signals.
+func (s *subject) seen() (v float64, inputs []Input) {
+	if s.input.Inputs == nil {
+		return s.input.Values[0], nil
+	}
+	for i, name := range s.input.Inputs {
+		inputs = append(inputs, Input{name, s.input.Values[i]})
+	}
+	return math.NaN(), inputs
 }
 
 // shown are the labels of a subject without those that say which task it belongs to.

@@ -98,13 +98,10 @@ type task struct {
 	config     *config.Config // with nothing else in it
 	name       string
 	scaler     *config.Scaler // nil for a detector
-	expr       config.Expr
-	by         []string          // the labels that a scaler's results keep
-	added      map[string]string // the labels that the configuration adds to results
-	step       int64             // ms
-	offset     int64             // ms, how long after a step its results are published
-	horizons   []int64           // ms
-	start, end int64             // steps, both included
+	step       int64          // ms
+	offset     int64          // ms, how long after a step its results are published
+	horizons   []int64        // ms
+	start, end int64          // steps, both included
 }
 
 func (t *task) kind() string {
@@ -121,14 +118,11 @@ func (o *Options) tasks() ([]*task, error) {
 	var tasks []*task
 	outcomes := o.outcomes()
 	for _, d := range o.Config.Detectors {
-		if d.Joint() {
-			return nil, fmt.Errorf("detector %q: several signals cannot be replayed", d.Name)
-		}
 		d.Publish = []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"}
 		t := &task{
 			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Detectors: []config.Detector{d}, Outcomes: outcomes},
-			name:   d.Name, expr: d.Expr, added: d.Labels,
-			step: time.Duration(d.Step).Milliseconds(), offset: time.Duration(d.QueryOffset).Milliseconds(),
+			name:   d.Name,
+			step:   time.Duration(d.Step).Milliseconds(), offset: time.Duration(d.QueryOffset).Milliseconds(),
 		}
 		for _, h := range d.Forecaster.Horizons {
 			t.horizons = append(t.horizons, time.Duration(h).Milliseconds())
@@ -142,7 +136,7 @@ func (o *Options) tasks() ([]*task, error) {
 		s.Resources = nil // requests are not replayed
 		tasks = append(tasks, &task{
 			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Scalers: []config.Scaler{s}},
-			name:   s.Name, scaler: &s, expr: s.Load, by: s.By, added: s.Labels,
+			name:   s.Name, scaler: &s,
 			step: time.Duration(s.Step).Milliseconds(), offset: time.Duration(s.QueryOffset).Milliseconds(),
 		})
 	}
@@ -184,7 +178,7 @@ func (o *Options) outcomes() *config.Outcomes {
 func (t *task) replay(ctx context.Context, o Options, spool *spool) (*replay, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := newReplay(t, spool, query{o.Engine, o.Source})
+	r := newReplay(t, spool)
 	m, err := detector.New(detector.Options{Engine: o.Engine, Logger: o.Logger, Registerer: r.feedback.metrics, Concurrency: o.Concurrency})
 	if err != nil {
 		return nil, err
@@ -198,7 +192,7 @@ func (t *task) replay(ctx context.Context, o Options, spool *spool) (*replay, er
 		if r.err != nil {
 			return
 		}
-		if r.err = r.observe(ctx, p); r.err != nil {
+		if r.err = r.observe(p); r.err != nil {
 			cancel()
 		}
 		done++

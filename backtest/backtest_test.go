@@ -195,6 +195,7 @@ detectors:
     bounds: {upper: 500}
     publish: [state]
   - {name: total, expr: sum(load), step: 10m}
+  - {name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job], step: 5m}
 scalers:
   - {name: all, load: sum(load), capacity_per_replica: 100, max_replicas: 50, step: 5m}
 outcomes: {truth: {expr: load > 150, on: [pod]}}
@@ -222,6 +223,7 @@ func TestNothingLaterThanTheStepIsSeen(t *testing.T) {
 	require.Len(t, whole[`{__name__="anomaly_exporter_outcomes_total", detector="load", outcome="true_positive"}`], 2*24*12+1)
 	require.Len(t, whole[`{__name__="anomaly_exporter_lead_time_seconds_bucket", detector="load", le="300.0"}`], 2*24*12+1)
 	require.Len(t, whole[`{__name__="anomaly_exporter_scaler_replica_seconds_total", scaler="all", strategy="static"}`], 2*24*12+1)
+	require.Len(t, whole[`{__name__="anomaly_score", detector="joint", job="shop"}`], 2*24*12+1)
 	for _, before := range []time.Duration{30 * hour, 17*hour + 5*time.Minute, 8*hour + 25*time.Minute, 0} {
 		at := end.Add(-before)
 		require.Equal(t, whole.until(at.Add(time.Millisecond)), replay(cut(db, at)).until(at.Add(time.Millisecond)), "history until %s", at)

@@ -67,6 +67,7 @@ global: {history: 4d, step: 1m, refit_interval: 3h, query_offset: 0s}
 detectors:
   - {name: load, expr: load, forecaster: {horizons: [15m]}, publish: [score, contribution, expected, forecast, state], holidays: [2026-03-04, 2026-03-06]}
   - {name: smooth, expr: 'avg_over_time(load[10m])', step: 10m}
+  - {name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job]}
 scalers:
   - {name: all, load: sum(load), capacity_per_replica: 100, max_replicas: 50, step: 5m}
 `)
@@ -81,6 +82,7 @@ scalers:
 		require.Equal(t, samples, replayed[key], key)
 	}
 	require.Len(t, live[`{__name__="anomaly_score", detector="load", job="shop", metric_name="load", pod="pod-00"}`], 4*60+1)
+	require.Len(t, live[`{__name__="anomaly_score", detector="joint", job="shop"}`], 4*60+1)
 	for key := range replayed {
 		if live[key] == nil {
 			require.Regexp(t, `__name__="(anomaly_score_onset|anomaly_model_info|anomaly_score_contribution|anomaly_exporter_.*)"`, key, "no result that is published live")

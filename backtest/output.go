@@ -99,7 +99,7 @@ func (s *spool) write(w *bufio.Writer) error {
 		if len(f.columns) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, escape(f.help), f.name, f.kind)
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, detector.AppendEscaped(nil, f.help), f.name, f.kind)
 		for _, c := range f.columns {
 			err := s.each(c, func(at int64, v float64) error {
 				line = append(append(line[:0], c.series...), ' ')
@@ -128,9 +128,8 @@ func appendSeconds(dst []byte, ms int64) []byte {
 // render writes name{labels}; ok is false for labels that no server takes. A label with an empty value, which on /metrics keeps the scrape from putting
 // the exporter's own there, is left out: the server stores none.
 func render(name string, ls detector.Labels) (_ string, ok bool) {
-	var b strings.Builder
-	b.WriteString(name)
-	separator := "{"
+	b := []byte(name)
+	separator := byte('{')
 	for i, l := range ls {
 		if !model.UTF8Validation.IsValidLabelName(l.Name) || l.Name == model.MetricNameLabel || i > 0 && l.Name == ls[i-1].Name {
 			return "", false
@@ -138,20 +137,17 @@ func render(name string, ls detector.Labels) (_ string, ok bool) {
 		if l.Value == "" {
 			continue
 		}
-		name := l.Name
-		if !model.LegacyValidation.IsValidLabelName(name) {
-			name = `"` + escape(name) + `"`
+		b = append(b, separator)
+		separator = ','
+		if model.LegacyValidation.IsValidLabelName(l.Name) {
+			b = append(b, l.Name...)
+		} else {
+			b = append(detector.AppendEscaped(append(b, '"'), l.Name), '"')
 		}
-		b.WriteString(separator + name + `="` + escape(l.Value) + `"`)
-		separator = ","
+		b = append(detector.AppendEscaped(append(b, '=', '"'), l.Value), '"')
 	}
-	if separator == "," {
-		b.WriteByte('}')
+	if separator == ',' {
+		b = append(b, '}')
 	}
-	return b.String(), true
-}
-
-// escape makes s what may stand between quotes.
-func escape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(strings.ToValidUTF8(s, "\uFFFD"))
+	return string(b), true
 }

@@ -1,10 +1,8 @@
 package backtest
 
 import (
-	"context"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -16,19 +14,19 @@ type replay struct {
 	*task
 	spool    *spool // nil: the results are not kept
 	feedback feedback
-	inputs   *inputs
 	outcomes detector.Outcomes
 	account  detector.Account // of all workloads
 	families [detector.NumFamilies]family
-	subjects map[string]*subject
-	order    []*subject // as they came
+	subjects map[string]*subject        // by the labels that all results of a series have
+	seen     map[*labels.Label]*subject // by the first label of the same, which stays where it is
+	order    []*subject                 // as they came
 	findings []*Finding
 	dropped  int
 	err      error
 }
 
-func newReplay(t *task, s *spool, q query) *replay {
-	r := &replay{task: t, spool: s, feedback: newFeedback(), inputs: newInputs(q, t), subjects: map[string]*subject{}}
+func newReplay(t *task, s *spool) *replay {
+	r := &replay{task: t, spool: s, feedback: newFeedback(), subjects: map[string]*subject{}, seen: map[*labels.Label]*subject{}}
 	for f := range r.families {
 		r.families[f].known = map[string]*resultSeries{}
 	}
@@ -53,7 +51,7 @@ type resultSeries struct {
 // subject is an input series, and what the results say about it at the newest step.
 type subject struct {
 	labels detector.Labels // of its results
-	input  *input          // nil as long as it has no value
+	input  detector.Seen   // at its newest step with a value
 	step   int64
 
 	score     float64
@@ -65,15 +63,21 @@ type subject struct {
 	reasons      map[string]int
 	alerts       int
 	finding      *Finding   // the one that is under way, or was last
-	accuracy     []accuracy // by horizon
+	outlooks     []*outlook // by horizon
 	recommended  int        // steps with a number of replicas
 }
 
 // observe takes the results of a step.
-func (r *replay) observe(ctx context.Context, p *detector.Part) error {
-	if r.scaler == nil {
-		if err := r.inputs.moveTo(ctx, p.Time); err != nil {
-			return err
+func (r *replay) observe(p *detector.Part) error {
+	for _, seen := range p.Seen {
+		s := r.seen[&seen.Labels[0]]
+		if s == nil {
+			s = r.subjectOf(seen.Labels)
+			r.seen[&seen.Labels[0]] = s
+		}
+		s.input = seen
+		for _, o := range s.outlooks {
+			o.settle(p.Time, seen.Values[0])
 		}
 	}
 	for f, results := range p.Results {
@@ -119,21 +123,15 @@ func (r *replay) find(f detector.Family, i int, l detector.Labels) *resultSeries
 	if i < len(family.before) && same(family.before[i].labels, l) {
 		return family.before[i]
 	}
-	var key strings.Builder
-	for _, l := range l {
-		key.WriteString(l.Name)
-		key.WriteByte(0xff)
-		key.WriteString(l.Value)
-		key.WriteByte(0xff)
-	}
-	s := family.known[key.String()]
+	key := l.Key()
+	s := family.known[key]
 	if s == nil {
 		s = &resultSeries{labels: l, subject: r.subjectOf(l), horizon: r.horizonOf(l.Get("horizon"))}
 		s.last = math.MinInt64
 		if r.spool != nil {
 			s.column = r.spool.families[f].add("", l)
 		}
-		family.known[key.String()] = s
+		family.known[key] = s
 	}
 	return s
 }
@@ -143,20 +141,17 @@ func same(a, b detector.Labels) bool {
 }
 
 func (r *replay) subjectOf(l detector.Labels) *subject {
-	key := r.inputs.keyOfResult(l)
+	own := []string{"horizon", "probability", "bound", "feature", "state", "reason", "model", "source"}
+	shared := slices.DeleteFunc(slices.Clone(l), func(l labels.Label) bool { return l.Value == "" || slices.Contains(own, l.Name) })
+	key := shared.Key()
 	s := r.subjects[key]
 	if s == nil {
-		own := []string{"horizon", "probability", "bound", "feature", "state", "reason", "model", "source"}
-		s = &subject{
-			labels: slices.DeleteFunc(slices.Clone(l), func(l labels.Label) bool { return l.Value == "" || slices.Contains(own, l.Name) }),
-			step:   math.MinInt64, reasons: map[string]int{},
-			forecasts: make([]forecast, len(r.horizons)), accuracy: make([]accuracy, len(r.horizons)),
+		s = &subject{labels: shared, step: math.MinInt64, reasons: map[string]int{}, forecasts: make([]forecast, len(r.horizons))}
+		for _, h := range r.horizons {
+			s.outlooks = append(s.outlooks, newOutlook(h, r.step))
 		}
 		r.subjects[key] = s
 		r.order = append(r.order, s)
-	}
-	if s.input == nil {
-		s.input = r.inputs.series[key]
 	}
 	return s
 }
@@ -217,7 +212,7 @@ func (r *replay) judge(s *subject) {
 	if s.score >= highScore {
 		s.over++
 	}
-	for i, h := range r.horizons {
-		s.accuracy[i].add(s.forecasts[i], s.input, s.step, h)
+	for i, o := range s.outlooks {
+		o.keep(s.step, s.forecasts[i], s.input.Before(o.sinceSeason))
 	}
 }

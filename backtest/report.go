@@ -88,7 +88,7 @@ func (r *replay) reportHorizon(i int, ms int64) Horizon {
 	var errors []float64
 	inside := 0
 	for _, s := range r.order {
-		a := s.accuracy[i]
+		a := &s.outlooks[i].accuracy
 		h.Forecasts += a.known
 		inside += a.inside
 		if e := a.relative(); !math.IsNaN(e) {

@@ -65,7 +65,7 @@ func TestTruth(t *testing.T) {
 	require.GreaterOrEqual(t, strongest.Duration, time.Hour)
 	require.LessOrEqual(t, strongest.Duration, 4*time.Hour)
 	require.WithinRange(t, strongest.Time, outage, outage.Add(hour))
-	require.InDelta(t, 3*daily(0, strongest.Time), strongest.Seen, 1e-9)
+	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Seen, 1e-6)
 	require.InDelta(t, daily(0, strongest.Time), strongest.Expected, 10)
 	require.Greater(t, strongest.Upper, strongest.Expected)
 	sum := 0.0
@@ -75,20 +75,39 @@ func TestTruth(t *testing.T) {
 	require.InDelta(t, 1, sum, 1e-9)
 }
 
+func TestFindingsOfSeveralSignals(t *testing.T) {
+	end := epoch.Add(9 * day)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-9*hour))...)
+	report := run(t, db, backtest.Options{
+		Config: load(t, "detectors: [{name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job], step: 5m, history: 7d}]"),
+		Start:  end.Add(-day), End: end,
+	})
+	require.Equal(t, 24*12+1, report.Detectors[0].Steps)
+	require.Equal(t, 1, report.Detectors[0].Series)
+	strongest := report.Findings[0]
+	require.Equal(t, labels.FromStrings("job", "shop"), strongest.Labels)
+	require.WithinRange(t, strongest.Time, end.Add(-9*hour), end.Add(-8*hour))
+	require.True(t, math.IsNaN(strongest.Seen))
+	require.Len(t, strongest.Inputs, 2)
+	require.Equal(t, "most", strongest.Inputs[1].Name)
+	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Inputs[1].Value, 1e-6)
+	require.Regexp(t, `\n    seen all [0-9.]+, most [0-9.]+: (all|most) [0-9.]+ %, (all|most) [0-9.]+ %$`, strongest.String())
+}
+
 func TestDirectoryHoldsAFileOfEach(t *testing.T) {
 	end := epoch.Add(3 * day)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(2, end.Add(-9*hour))...)
 	dir := filepath.Join(t.TempDir(), "results") + "/"
 	o := backtest.Options{Config: load(t, shop), Start: end.Add(-6 * hour), End: end, Output: dir}
 	run(t, db, o)
-	var names []string
+	var names, files []string
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		names = append(names, e.Name())
+		names, files = append(names, e.Name()), append(files, filepath.Join(dir, e.Name()))
 	}
-	require.Equal(t, []string{"detector-load.om", "detector-total.om", "scaler-all.om"}, names)
-	apart := readOpenMetrics(t, filepath.Join(dir, names[0]), filepath.Join(dir, names[1]), filepath.Join(dir, names[2]))
+	require.Equal(t, []string{"detector-joint.om", "detector-load.om", "detector-total.om", "scaler-all.om"}, names)
+	apart := readOpenMetrics(t, files...)
 
 	o.Output = filepath.Join(dir, "all.om")
 	run(t, db, o)
@@ -101,7 +120,7 @@ func TestDirectoryHoldsAFileOfEach(t *testing.T) {
 	require.Len(t, readOpenMetrics(t, o.Output)[`{__name__="anomaly_score", detector="total", metric_name="load"}`], 6*6+1)
 	entries, err = os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 5, "the temporary files are gone")
+	require.Len(t, entries, 6, "the temporary files are gone")
 }
 
 // Labels come as Prometheus would have scraped them: unknown characters, names that clash with ours, and nothing for what is empty.
@@ -249,6 +268,11 @@ func TestReportIsReadable(t *testing.T) {
 				Score: 0.987, Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
 				Contributions: []backtest.Contribution{{Feature: "level", Share: 0.7}, {Feature: "trend", Share: 0.3}},
 			},
+			{
+				Detector: "joint", Labels: labels.FromStrings("service", "shop"), Duration: 5 * time.Minute, Time: at, Score: 0.71, Seen: math.NaN(),
+				Inputs: []backtest.Input{{Name: "hit_ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}}, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(),
+				Contributions: []backtest.Contribution{{Feature: "hit_ratio", Share: 0.6}, {Feature: "requests", Share: 0.4}},
+			},
 			{Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"), Duration: 5 * time.Minute, Time: at, Score: 0.61, Seen: 123456.7, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()},
 		},
 	}
@@ -277,7 +301,9 @@ idle      0       0      0 up, 0 down    recommended  -         0              -
 strongest findings
  1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}
     seen 12, expected 0.25 (0 to 1.5): level 70 %, trend 30 %
- 2. 2026-03-02T10:05:00Z  score 0.61, for 5m  pod_restarts {pod="web-2"}
+ 2. 2026-03-02T10:05:00Z  score 0.71, for 5m  joint {service="shop"}
+    seen hit_ratio 0.7, requests 1234: hit_ratio 60 %, requests 40 %
+ 3. 2026-03-02T10:05:00Z  score 0.61, for 5m  pod_restarts {pod="web-2"}
     seen 123457, nothing expected
 `, report.String())
 }

@@ -103,18 +103,29 @@ func (f Finding) String() string {
 	if f.Alerted {
 		alerted = ", alert"
 	}
-	expected := "nothing expected"
-	if !math.IsNaN(f.Expected) {
-		expected = fmt.Sprintf("expected %s (%s to %s)", number(f.Expected), number(f.Lower), number(f.Upper))
-	}
-	text := fmt.Sprintf("%s  score %.2f, for %s%s  %s %s\n    seen %s, %s",
-		stamp(f.Time), f.Score, span(f.Duration), alerted, f.Detector, f.Labels, number(f.Seen), expected)
+	text := fmt.Sprintf("%s  score %.2f, for %s%s  %s %s\n    seen %s",
+		stamp(f.Time), f.Score, span(f.Duration), alerted, f.Detector, f.Labels, f.seen())
 	separator := ": "
 	for _, c := range f.Contributions {
 		text += fmt.Sprintf("%s%s %.0f %%", separator, c.Feature, 100*c.Share)
 		separator = ", "
 	}
 	return text
+}
+
+// seen is what there was, and what was expected.
+func (f Finding) seen() string {
+	if f.Inputs != nil {
+		var all []string
+		for _, in := range f.Inputs {
+			all = append(all, in.Name+" "+number(in.Value))
+		}
+		return strings.Join(all, ", ")
+	}
+	if math.IsNaN(f.Expected) {
+		return number(f.Seen) + ", nothing expected"
+	}
+	return fmt.Sprintf("%s, expected %s (%s to %s)", number(f.Seen), number(f.Expected), number(f.Lower), number(f.Upper))
 }
 
 // percent is a share; one that is not known is a dash.

@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
@@ -115,12 +114,12 @@ func appendSeries(dst []byte, name string, ls detector.Labels, utf8Names bool) (
 			dst = append(dst, l.Name...)
 		case utf8Names:
 			odd = true
-			dst = append(appendEscaped(append(dst, '"'), cleaned(l.Name)), '"')
+			dst = append(detector.AppendEscaped(append(dst, '"'), cleaned(l.Name)), '"')
 		default:
 			odd = true
 			dst = append(dst, underscored(l.Name)...)
 		}
-		dst = append(appendEscaped(append(dst, '=', '"'), l.Value), '"')
+		dst = append(detector.AppendEscaped(append(dst, '=', '"'), l.Value), '"')
 	}
 	if len(ls) > 0 {
 		dst = append(dst, '}')
@@ -161,30 +160,6 @@ func underscored(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// appendEscaped writes s as it stands between quotes; what is not UTF-8 becomes the replacement character.
-func appendEscaped(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c == '\\' || c == '"' || c == '\n' || c >= utf8.RuneSelf {
-			return appendEscapedRunes(append(dst, s[:i]...), s[i:])
-		}
-	}
-	return append(dst, s...)
-}
-
-func appendEscapedRunes(dst []byte, s string) []byte {
-	for _, c := range s {
-		switch c {
-		case '\\', '"':
-			dst = append(dst, '\\', byte(c))
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		default:
-			dst = utf8.AppendRune(dst, c)
-		}
-	}
-	return dst
 }
 
 // appendValue writes v as Prometheus does. OpenMetrics allows a whole number without a point.

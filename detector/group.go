@@ -132,12 +132,7 @@ func (g *group) replay(ctx context.Context, start, end int64, emit func(*Part)) 
 	if err := g.extend(ctx, start); err != nil {
 		return err
 	}
-	emitStep := func(at int64) {
-		live, part := g.step(at)
-		g.giveFeedback(live, part)
-		emit(part)
-	}
-	emitStep(start)
+	g.emit(start, emit)
 	for g.read < end {
 		from, until := g.read, g.slicer.next(g.read, end, g.schedule.step)
 		samples, err := g.readSlice(ctx, from+g.schedule.step, until, g.schedule.step, from)
@@ -148,13 +143,23 @@ func (g *group) replay(ctx context.Context, start, end int64, emit func(*Part)) 
 			return err
 		}
 		for at := from + g.schedule.step; at <= until; at += g.schedule.step {
-			emitStep(at)
+			g.emit(at, emit)
 		}
 		g.slicer.done(until-from, samples)
 		g.read = until
 		g.trim()
 	}
 	return nil
+}
+
+// emit calls f with the results of a step that has been read.
+func (g *group) emit(at int64, f func(*Part)) {
+	live, part := g.step(at)
+	if !g.scaler {
+		part.Seen = g.see(live, at)
+	}
+	g.giveFeedback(live, part)
+	f(part)
 }
 
 // step brings the models to a step that has been read, and returns the series that have a value then, and the results.

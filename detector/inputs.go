@@ -179,6 +179,26 @@ func (b *by) count(r reading, s *series, last int64) {
 	}
 }
 
+// see is what has been read of the live series at a step.
+func (g *group) see(live []*series, at int64) []Seen {
+	var names []string
+	if g.joint != nil {
+		for _, in := range g.inputs {
+			names = append(names, in.name)
+		}
+	}
+	seen := make([]Seen, len(live))
+	values := make([]float64, len(live)*len(g.inputs))
+	for i, s := range live {
+		seen[i] = Seen{Labels: s.base, Inputs: names, Values: values[:len(g.inputs)], series: s, at: at}
+		values = values[len(g.inputs):]
+		for k, h := range s.inputs {
+			seen[i].Values[k], _ = h.Value(at)
+		}
+	}
+	return seen
+}
+
 // whole says whether all inputs have a value at a step.
 func (s *series) whole(at int64) bool {
 	for _, h := range s.inputs {

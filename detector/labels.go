@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -66,6 +67,30 @@ func (l Labels) compare(other Labels) int {
 	return slices.CompareFunc(l, other, func(a, b labels.Label) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
 	})
+}
+
+// AppendEscaped writes s as it stands between the quotes of an exposition; what is not UTF-8 becomes the replacement character.
+func AppendEscaped(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c == '\\' || c == '"' || c == '\n' || c >= utf8.RuneSelf {
+			return appendEscapedRunes(append(dst, s[:i]...), s[i:])
+		}
+	}
+	return append(dst, s...)
+}
+
+func appendEscapedRunes(dst []byte, s string) []byte {
+	for _, c := range s {
+		switch c {
+		case '\\', '"':
+			dst = append(dst, '\\', byte(c))
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		default:
+			dst = utf8.AppendRune(dst, c)
+		}
+	}
+	return dst
 }
 
 // durationLabel writes a duration as labels do: in the largest units that hold it, 60m as 1h.

@@ -3,6 +3,7 @@ package detector
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 )
@@ -67,6 +68,18 @@ func (l Labels) Get(name string) string {
 	return l[i].Value
 }
 
+// Key is the same for the same labels only.
+func (l Labels) Key() string {
+	var b strings.Builder
+	for _, l := range l {
+		b.WriteString(l.Name)
+		b.WriteByte(0xff)
+		b.WriteString(l.Value)
+		b.WriteByte(0xff)
+	}
+	return b.String()
+}
+
 // Result is one number to publish.
 type Result struct {
 	Labels Labels
@@ -82,9 +95,26 @@ type Part struct {
 	Accounts []Account // of a scaler, one for each recommendation; not published
 	Alerts   []Alert   // of a detector: that begin to fire at the step; not published
 	Outcomes Outcomes  // of a detector; not published
+	Seen     []Seen    // of a detector, from Replay alone: the series that have a value; good until the next step
 
 	stale   bool              // holds nothing but states
 	trimmed [len(kinds)]*Part // what sample_limit leaves of it, made when first needed
+}
+
+// Seen is what a detector has read of a series at a step.
+type Seen struct {
+	Labels Labels    // of its results
+	Inputs []string  // the names of the values; nil: there is one, that of the expression
+	Values []float64 // NaN where there is none
+
+	series *series
+	at     int64
+}
+
+// Before returns the first of the values as it was read some time before the step, at most two days; NaN if there was none.
+func (s Seen) Before(d time.Duration) float64 {
+	v, _ := s.series.inputs[0].At(s.at - d.Milliseconds())
+	return v
 }
 
 // Len is the number of results in all families.
