@@ -54,7 +54,7 @@ func exporter() *dashboard {
 		graph("Requests", "By the HTTP status of the answer; error where there was none.", 8, "reqps",
 			series("{{url}} {{code}}", `sum by (url, code) `+readRates+`requests_total{`+ofJob+`}[$__rate_interval]))`)).fromZero(),
 		graph("Errors", "Failed requests, corrupt chunks, series left out.", 8, "ops",
-			series("{{url}} {{reason}}", `sum by (url, reason) `+readRates+`errors_total{`+ofJob+`}[$__rate_interval])) > 0`)).fromZero(),
+			series("{{url}} {{reason}}", `sum by (url, reason) `+readRates+`errors_total{`+ofJob+`}[$__rate_interval]))`)).fromZero(),
 		graph("Duration of a request", "To the end of its answer.", 8, "s",
 			series("{{url}} p50", `histogram_quantile(0.5, sum by (url, le) `+readRates+`request_duration_seconds_bucket{`+ofJob+`}[$__rate_interval])))`),
 			series("{{url}} p99", `histogram_quantile(0.99, sum by (url, le) `+readRates+`request_duration_seconds_bucket{`+ofJob+`}[$__rate_interval])))`)).fromZero(),

@@ -9,7 +9,7 @@ const (
 
 func forecastAndScaling() *dashboard {
 	d := newDashboard("anomaly-exporter-forecast", "Forecast and scaling",
-		"What will cross its bound and when, how good forecasts have been, and how many replicas are recommended and run.",
+		"What will cross its bound and when, how many replicas are recommended and run, and what that costs. How good forecasts have been shows Is it right?",
 		labelValues("detector", "Detector", `forecast_yhat{horizon!="0s"}`),
 		labelValues("namespace", "Namespace", `forecast_yhat{horizon!="0s",detector=~"$detector"}`),
 		labelValues("pod", "Pod", `forecast_yhat{horizon!="0s",detector=~"$detector",namespace=~"$namespace"}`),
@@ -60,18 +60,6 @@ func forecastAndScaling() *dashboard {
 			joined("horizon").columns(map[string]string{"Value #A": "lower", "Value #B": "middle", "Value #C": "upper", "Value #D": "maximum"}, "Time 1", "Time 2", "Time 3", "Time 4"),
 	)
 
-	quality := func(metric string) string {
-		return `max by (detector, horizon) (anomaly_exporter_` + metric + `{detector=~"$detector"})`
-	}
-	d.row("How good forecasts have been", 8,
-		graph("Error", "Relative to that of the value a day before, median over the series. Over 1 the forecast is worse than that.", 8, "short",
-			series("{{detector}} {{horizon}}", quality("forecast_mase"))).fromZero(),
-		graph("Coverage", "Share of values that were within their interval. An 80 % interval should hold 80 %.", 8, "percentunit",
-			series("{{detector}} {{horizon}}", quality("forecast_interval_coverage_ratio"))).between(0, 1),
-		graph("Bias", "Mean error relative to the mean value, median over the series. Over zero, forecasts are too high.", 8, "percentunit",
-			series("{{detector}} {{horizon}}", quality("forecast_bias_ratio"))),
-	)
-
 	d.row("Scaling", 9,
 		graph("Replicas", "Recommended, and running according to kube-state-metrics where the scaler's labels name the deployment.", 16, "short",
 			series("{{scaler}} recommended", wanted),
@@ -83,6 +71,32 @@ func forecastAndScaling() *dashboard {
 	d.row("Why this number", 7,
 		timeline("What decided", "forecast: the load to come. current: the load now, because it is more, or because forecasts cannot be trusted. stabilization: waiting before going down. min and max: the bounds.", 24,
 			series("{{scaler}} {{source}}", `max by (scaler, source) (recommended_replicas_source`+scaled+`)`)),
+	)
+	strategies := func(metric, span string) string {
+		return `max by (scaler, strategy) (increase(anomaly_exporter_scaler_` + metric + scaled + `[` + span + `]))`
+	}
+	saved := func(against string) string {
+		of := func(strategy string) string {
+			return `sum(max by (scaler) (increase(anomaly_exporter_scaler_cost_total{scaler=~"$scaler",strategy="` + strategy + `"}[$__range])))`
+		}
+		return of(against) + ` - ` + of("recommended")
+	}
+	const needsCost = " Needs cost_per_replica_hour."
+	d.row("What it costs", 8,
+		graph("Cost per hour", "In the currency of cost_per_replica_hour: of the recommendation, of an HPA that sees the load now, and of a fleet for the largest load of the history."+needsCost, 8, "short",
+			series("{{scaler}} {{strategy}}", strategies("cost_total", "1h"))).fromZero(),
+		graph("Time with too few replicas", "Share of the last hour in which the load was over what the replicas carried that were there.", 8, "percentunit",
+			series("{{scaler}} {{strategy}}", strategies("underprovisioned_seconds_total", "1h")+` / 3600`)).fromZero(),
+		stat("Saved against a static fleet", "In this time range."+needsCost, 4, "short", series("", saved("static"))).noValue("no cost known"),
+		stat("Saved against an HPA", "In this time range. Below zero, being ready costs that much more."+needsCost, 4, "short", series("", saved("reactive"))).noValue("no cost known"),
+	)
+	d.row("What it is made from", 7,
+		graph("Replicas by strategy", "Mean of the last hour.", 8, "short",
+			series("{{scaler}} {{strategy}}", strategies("replica_seconds_total", "1h")+` / 3600`)).fromZero(),
+		graph("Changes of the recommendation", "Per hour.", 8, "short",
+			series("{{scaler}} {{direction}}", `max by (scaler, direction) (increase(anomaly_exporter_scaling_decisions_total`+scaled+`[1h]))`)).fromZero(),
+		stat("A replica carries", "Load, as configured or learned.", 4, "short", series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_capacity_per_replica`+scaled+`)`)),
+		stat("Horizon", "How far ahead the scaler looks, as configured or learned.", 4, "s", series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_horizon_seconds`+scaled+`)`)),
 	)
 	return d
 }

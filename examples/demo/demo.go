@@ -63,6 +63,7 @@ func (d *demo) start(ctx context.Context, now time.Time) error {
 		{"14 days of a shop's history, written as TSDB blocks", d.writeHistory},
 		{"the shop, live", d.startShop},
 		{"Prometheus and Alertmanager", d.startServers},
+		{"a backtest of the last two days, loaded into Prometheus", d.backtest},
 		{"anomaly-exporter, reading the history from Prometheus", d.startExporter},
 	} {
 		if err := d.progress(ctx, step.tells, step.run); err != nil {
@@ -177,7 +178,7 @@ func (d *demo) startExporter(ctx context.Context) error {
 	var err error
 	d.exporter, err = servers.StartExporter(starting, servers.ExporterOptions{
 		Dir:    d.dir,
-		Config: strings.ReplaceAll(exporterConfig, "http://localhost:9090", d.prometheus.URL()),
+		Config: d.exporterConfig(),
 		Log:    d.log,
 	})
 	if err != nil {

@@ -9,28 +9,29 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
 // The demo sees every trouble of its story, through a real Prometheus, and ends by itself.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	root, err := servers.Root()
-	require.NoError(t, err)
-	demo := filepath.Join(t.TempDir(), "demo")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", demo, "./examples/demo")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-
+	demo := buildDemo(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, demo, "--once", "--timeout=5m")
-	run.Dir = root
+	run.Dir = "../.."
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.WaitDelay = 20 * time.Second
-	out, err = run.CombinedOutput()
+	out, err := run.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "NEXT BREACH")
+}
+
+func buildDemo(t *testing.T) string {
+	t.Helper()
+	demo := filepath.Join(t.TempDir(), "demo")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", demo, "./examples/demo")
+	build.Dir = "../.."
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return demo
 }
