@@ -57,7 +57,7 @@ func TestDashboardsShowTheDemo(t *testing.T) {
 		missing = append(missing, queriesOf(t, file)...)
 	}
 	require.Greater(t, len(missing), 100)
-	eventually(t, 10*time.Minute, func() error {
+	eventually(t, 7*time.Minute, func() error {
 		var still []dashboardQuery
 		var errs []error
 		for _, q := range missing {
