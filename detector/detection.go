@@ -166,6 +166,8 @@ func (d *detection) state() (state, reason string) {
 	switch {
 	case !math.IsNaN(d.score.Value):
 		return "", ""
+	case d.vector != nil && d.vector.missing() && errors.Is(d.err, scorer.ErrShortHistory):
+		return stateLearning, reasonMissing
 	case errors.Is(d.err, scorer.ErrShortHistory) || errors.Is(d.err, errFewSiblings):
 		return stateLearning, reasonOf(d.err)
 	case d.err != nil:

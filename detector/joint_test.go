@@ -133,7 +133,7 @@ func TestSignalsThatDoNotJoinAreReported(t *testing.T) {
 		}
 		return all
 	}
-	require.Equal(t, map[string]string{"bb": "failed several_series", "ccc": "learning short_history"}, reasons())
+	require.Equal(t, map[string]string{"bb": "failed several_series", "ccc": "learning missing_input"}, reasons())
 	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "a")
 	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "dddd")
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
@@ -152,7 +152,7 @@ anomaly_exporter_join_series{detector="joint",input="requests",matched="true"} 2
 	require.Equal(t, 1, strings.Count(out.String(), lost))
 
 	cycle(t, m, end.Add(30*time.Minute)) // the second instance of bb is gone, and the hits of dddd
-	require.Equal(t, map[string]string{"ccc": "learning short_history", "dddd": "failed missing_input"}, reasons())
+	require.Equal(t, map[string]string{"ccc": "learning missing_input", "dddd": "failed missing_input"}, reasons())
 	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "bb")
 	require.Equal(t, 1, strings.Count(out.String(), lost), "once")
 }

@@ -79,7 +79,9 @@ func TestConfigsOnSeries(t *testing.T) {
 func expressions(cfg *config.Config) map[string]string {
 	all := map[string]string{}
 	for _, d := range cfg.Detectors {
-		all[d.Name] = d.Expr.String()
+		for i, expr := range d.Exprs() {
+			all[fmt.Sprint(d.Name, " ", i)] = expr.String()
+		}
 		for name, b := range map[string]*config.Bound{"lower": d.Bounds.Lower, "upper": d.Bounds.Upper} {
 			if b != nil && b.Expr != nil {
 				all[d.Name+" "+name] = b.Expr.String()

@@ -89,13 +89,19 @@ func validateInputs(inputs []Input) error {
 	return nil
 }
 
-// residuals is by slot of the window what the signal's own past does not explain; NaN where nothing is learned, and while the recent level is still
-// that of slots whose season was not known.
+// residuals is by slot of the window what the signal's own past does not explain; NaN where nothing is learned, and in the season's first days: as long
+// as the recent level is that of slots whose season was not known, and then few days say what is usual, residuals are larger than they will be.
 func (f *fit) residuals() []float32 {
 	var r []float32
 	settling := 0
 	if f.profile != nil {
-		settling = max(f.clock.slots(recent), min(f.clock.slots(3*day), len(f.level)/4))
+		known := 0
+		for _, level := range f.level {
+			if level == level {
+				known++
+			}
+		}
+		settling = min(max(f.clock.slots(recent), min(f.clock.slots(3*day), known/4)), known/2)
 	}
 	for i, x := range f.x {
 		if f.phase(f.time(i)) != 0 {

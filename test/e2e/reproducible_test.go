@@ -40,6 +40,11 @@ detectors:
     forecaster: {horizons: [15m, 6h]}
     bounds: {upper: 150}
     publish: [score, onset, contribution, expected, forecast, state, model]
+  - name: joint
+    inputs: {load: 'avg_over_time(load[2m])', most: 'max_over_time(load[10m])'}
+    by: [pod]
+    publish: [score, onset, contribution, state]
+    explain_threshold: 0
 scalers:
   - {name: load, load: sum(load), capacity_per_replica: 50, max_replicas: 50}
 `, p.URL()), "test.yml")
