@@ -68,6 +68,7 @@ detectors:
   - {name: load, expr: load, forecaster: {horizons: [15m]}, publish: [score, contribution, expected, forecast, state], holidays: [2026-03-04, 2026-03-06]}
   - {name: smooth, expr: 'avg_over_time(load[10m])', step: 10m}
   - {name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job]}
+  - {name: siblings, expr: load, pool_by: [job]}
 scalers:
   - {name: all, load: sum(load), capacity_per_replica: 100, max_replicas: 50, step: 5m}
 `)

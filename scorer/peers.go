@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	leastSiblings = 3 // with a value at a step, to know where they are
-	leastOffsets  = 3 // slots of a sibling, to count in how far siblings are apart
+	leastSiblings = 3  // with a value at a step, to know where they are
+	leastOffsets  = 3  // slots of a sibling, to count in how far siblings are apart,
+	leastHabit    = 24 // and for its own offset to be used
 )
 
 // Peers scores siblings by how far each is from the others: one model for all of them, of which each member keeps little more than its own habit.
@@ -59,7 +60,7 @@ func (p *Peers) Score(siblings []Sibling) {
 			s.Peer = p.newPeer()
 		}
 		if p.possible(s.Value) {
-			p.place.votes = append(p.place.votes, vote{x: p.unit.from(s.Value), habit: s.Peer.habit(), learn: s.Learn})
+			p.place.votes = append(p.place.votes, s.Peer.vote(p.unit.from(s.Value), s.Learn))
 		}
 	}
 	known := p.place.locate()
@@ -69,14 +70,18 @@ func (p *Peers) Score(siblings []Sibling) {
 		if s.Peer == nil {
 			continue
 		}
-		habit := s.Peer.habit()
+		habit, young := s.Peer.habit()
+		habit -= p.place.middle
+		if young {
+			habit = min(max(habit, -p.reach), p.reach)
+		}
 		d, e := nan32, nan32
 		if p.possible(s.Value) {
 			v := p.place.votes[next]
 			next++
 			if known {
 				d = float32(v.x - p.place.centre)
-				e = deviation(d, float32(habit-p.place.middle), float32(p.reach))
+				e = deviation(d, float32(habit), float32(p.reach))
 			}
 		}
 		s.Peer.next(e, ph)
@@ -139,7 +144,7 @@ func (p *Peers) scoreOne(s *Sibling, habit float64, e float32, ph int) {
 func (p *Peers) expectOf(s *Score, habit float64) {
 	at, width := p.place.centre, 0.0
 	if habit == habit {
-		at += habit - p.place.middle
+		at += habit
 	} else {
 		width = p.reach
 	}
@@ -189,18 +194,30 @@ func (p *Peer) offset() float64 {
 	return (float64(v[(len(v)-1)/2]) + float64(v[len(v)/2])) / 2
 }
 
-// habit is NaN as long as the sibling is too young to have one.
-func (p *Peer) habit() float64 {
-	if 2*len(p.offsets.sorted) < len(p.offsets.ring) {
-		return math.NaN()
+// habit is where it is habitually; NaN of one that nothing is known of yet. A young one may have begun as an odd one: only within reach its habit is
+// believed.
+func (p *Peer) habit() (offset float64, young bool) {
+	n := len(p.offsets.sorted)
+	young = 2*n < len(p.offsets.ring)
+	if young && n < leastHabit {
+		return math.NaN(), true
 	}
-	return p.offset()
+	return p.offset(), young
+}
+
+// vote is its vote for a value. A young one has no say in what is usual.
+func (p *Peer) vote(x float64, learn bool) vote {
+	v := vote{x: x, learn: learn, habit: math.NaN()}
+	if habit, young := p.habit(); !young {
+		v.habit = habit
+	}
+	return v
 }
 
 // vote is a value that helps to find the centre.
 type vote struct {
 	x     float64 // in units of the pool
-	habit float64 // NaN if it has none
+	habit float64 // NaN if it is young
 	learn bool
 }
 

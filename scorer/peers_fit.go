@@ -93,6 +93,7 @@ type entry struct {
 	member int32
 	off    float32 // from the centre
 	habit  float32 // NaN if it had none yet
+	young  bool
 }
 
 // add takes over a window.
@@ -237,14 +238,14 @@ func (f *peersFit) replay(begin int) {
 			if s.peer == nil {
 				s.peer = f.newPeer()
 			}
-			f.place.votes = append(f.place.votes, vote{x: f.unit.from(y), habit: s.peer.habit(), learn: true})
+			f.place.votes = append(f.place.votes, s.peer.vote(f.unit.from(y), true))
 			f.entries = append(f.entries, entry{member: int32(i)})
 		})
 		if f.place.locate() {
 			for i, v := range f.place.votes {
 				e := &f.entries[m.from+i]
-				e.off = float32(v.x - f.place.centre)
-				e.habit = float32(v.habit - f.place.middle)
+				habit, young := f.members[e.member].peer.habit()
+				e.off, e.habit, e.young = float32(v.x-f.place.centre), float32(habit-f.place.middle), young
 			}
 		} else {
 			f.entries = f.entries[:m.from]
@@ -332,7 +333,11 @@ func (f *peersFit) gather() {
 				peer.next(nan32, ph)
 			}
 			seen[e.member] = slot
-			rest := deviation(e.off, e.habit, float32(f.reach))
+			reach := float32(f.reach)
+			if e.young {
+				e.habit = min(max(e.habit, -reach), reach)
+			}
+			rest := deviation(e.off, e.habit, reach)
 			still = still && rest == 0
 			peer.phases[ph].next(rest)
 			var ft features

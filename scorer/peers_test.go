@@ -177,6 +177,54 @@ func TestPeersCalibration(t *testing.T) {
 	}
 }
 
+// TestReplacedSiblings counts the same where every sibling lives for some six hours, in ten places, and has an offset of its own.
+func TestReplacedSiblings(t *testing.T) {
+	const seeds, places, life, step, length = 3, 10, 72, 5 * time.Minute, 4 * week5m
+	crossingsOf := func(shape func(*rand.Rand, time.Duration) func(float64) float64, seed uint64) (crossings int) {
+		p := &pool{step: step}
+		r := rand.New(rand.NewPCG(seed, 77))
+		for range places {
+			for born := -r.IntN(life); born < length; born += life {
+				values := make([]float64, length)
+				for i := range values {
+					values[i] = math.NaN()
+				}
+				value := shape(rand.New(rand.NewPCG(seed, r.Uint64())), step)
+				for i := max(born, 0); i < min(born+life, length); i++ {
+					values[i] = value(float64(i) * step.Hours() / 24)
+				}
+				p.values = append(p.values, values)
+			}
+		}
+		above := make([]bool, len(p.values))
+		for i := 2 * week5m; i < length; i++ {
+			if i%week5m == 0 {
+				p.fit(t, scorer.Options{ExplainThreshold: 2}, i-2*week5m, i)
+			}
+			for j, s := range p.score(i) {
+				hot := s.Score.Value >= 0.8
+				if hot && !above[j] {
+					crossings++
+				}
+				above[j] = hot
+			}
+		}
+		return crossings
+	}
+	for _, shape := range pools[:3] {
+		t.Run(shape.name, func(t *testing.T) {
+			t.Parallel()
+			crossings := 0
+			for seed := range uint64(seeds) {
+				crossings += crossingsOf(shape.make, seed)
+			}
+			rate := float64(crossings) / (2 * places * seeds)
+			t.Logf("%.3f a week: %d crossings", rate, crossings)
+			require.LessOrEqual(t, rate, 0.6)
+		})
+	}
+}
+
 func TestOddSiblingStandsOut(t *testing.T) {
 	p := servingPool(t, 6, scorer.Options{})
 	noon := week5m + 72 // when the load is most
@@ -257,6 +305,19 @@ func TestYoungSiblings(t *testing.T) {
 	require.Less(t, young(3, serving, 2), 0.6, "three tell little about a fourth")
 }
 
+// One that was there for three hours is measured from its own place among siblings that differ.
+func TestYoungSiblingsChange(t *testing.T) {
+	p := newPool(serving, 1, 7, 3*week/2, 5*time.Minute)
+	for i := range week5m - 36 {
+		p.values[6][i] = math.NaN()
+	}
+	p.fit(t, scorer.Options{}, 0, week5m)
+	p.values[6][week5m] *= 1.5
+	s := p.score(week5m)[6].Score
+	require.Greater(t, s.Value, 0.8)
+	require.InDelta(t, p.values[6][week5m]/1.5, s.Expected, 0.1*s.Expected)
+}
+
 func TestSiblingsInAnyOrder(t *testing.T) {
 	p, q := servingPool(t, 7, scorer.Options{}), servingPool(t, 7, scorer.Options{})
 	order := rand.New(rand.NewPCG(1, 1)).Perm(7)
@@ -316,7 +377,7 @@ func TestOptionsOfPeers(t *testing.T) {
 			p := servingPool(t, 6, tc.options)
 			p.values[0][week5m] *= tc.factor
 			s := p.score(week5m)[0].Score
-			require.Equal(t, tc.strange, s.Value > 0.7, "%v", s)
+			require.Equal(t, tc.strange, s.Value > 0.6, "%v", s)
 			require.LessOrEqual(t, s.Lower, s.Expected)
 			require.LessOrEqual(t, s.Expected, s.Upper)
 			require.GreaterOrEqual(t, s.Upper-s.Expected, tc.options.MinDeviation-1e-9)
@@ -437,5 +498,63 @@ func BenchmarkScorePeers(b *testing.B) {
 	for b.Loop() {
 		p.score(week5m + i%week5m/2)
 		i++
+	}
+}
+
+// The unit of the values is of no effect, nor is what they are: scores stay within 0 and 1.
+func TestValuesOfAnySize(t *testing.T) {
+	plain := servingPool(t, 5, scorer.Options{})
+	for _, factor := range []float64{0x1p-60, 0x1p-10, 0x1p20, 0x1p80} {
+		scaled := newPool(serving, 1, 5, 3*week/2, 5*time.Minute)
+		for _, values := range scaled.values {
+			for i := range values {
+				values[i] *= factor
+			}
+		}
+		scaled.fit(t, scorer.Options{}, 0, week5m)
+		for i := week5m; i < week5m+50; i++ {
+			want := plain.siblings
+			if factor == 0x1p-60 {
+				want = plain.score(i)
+			}
+			for j, s := range scaled.score(i) {
+				require.InDelta(t, s.Score.Expected, scaled.values[j][i], 0.5*s.Score.Expected)
+				if i == week5m+49 {
+					require.InDelta(t, want[j].Score.Value, s.Score.Value, 1e-9)
+				}
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	odd := func(*rand.Rand, time.Duration) func(float64) float64 {
+		return func(float64) float64 {
+			switch r.IntN(8) {
+			case 0:
+				return 0
+			case 1:
+				return math.NaN()
+			case 2:
+				return r.NormFloat64() * 1e38
+			case 3:
+				return r.NormFloat64() * 1e-38
+			default:
+				return math.Round(r.NormFloat64())
+			}
+		}
+	}
+	for seed := range uint64(20) {
+		p := newPool(odd, seed, 2+int(seed%5)*3, 400*5*time.Minute, 5*time.Minute)
+		if seed%5 == 0 {
+			p.values = append(p.values, p.values[0])
+		}
+		p.fit(t, scorer.Options{Direction: []string{"both", "above", "below"}[seed%3]}, 0, 300)
+		for i := 300; i < 400; i++ {
+			for _, s := range p.score(i) {
+				if v := s.Score.Value; v == v {
+					require.True(t, v >= 0 && v <= 1, "%v", s.Score)
+					require.False(t, math.IsNaN(s.Score.Expected+s.Score.Lower+s.Score.Upper), "%v", s.Score)
+				}
+			}
+		}
 	}
 }

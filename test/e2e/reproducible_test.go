@@ -23,7 +23,7 @@ func TestStartedEarlierOrLater(t *testing.T) {
 	begin := end.Add(-13 * 24 * time.Hour)
 	var series []servers.Series
 	for i := range 4 {
-		l := labels.FromStrings("__name__", "load", "pod", fmt.Sprintf("api-%d", i))
+		l := labels.FromStrings("__name__", "load", "namespace", "shop", "pod", fmt.Sprintf("api-%d", i))
 		from := begin
 		if i == 3 {
 			from = end.Add(-40 * time.Hour) // a pod that is younger than one of the starts
@@ -44,6 +44,11 @@ detectors:
     inputs: {load: 'avg_over_time(load[2m])', most: 'max_over_time(load[10m])'}
     by: [pod]
     publish: [score, onset, contribution, state]
+    explain_threshold: 0
+  - name: siblings
+    expr: avg_over_time(load[2m])
+    pool_by: [namespace]
+    publish: [score, onset, contribution, expected, state]
     explain_threshold: 0
 scalers:
   - {name: load, load: sum(load), capacity_per_replica: 50, max_replicas: 50}
