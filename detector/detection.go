@@ -61,6 +61,7 @@ func newDetection(d *config.Detector, horizons []int, onset bool, seed uint64, o
 			Location:       d.Location(),
 			Holiday:        d.Holidays.Include(),
 			Horizons:       horizons,
+			Refit:          refitSteps(d.RefitInterval, d.Step),
 			Level:          d.Forecaster.Level,
 			MaxProbability: d.Forecaster.MaxProbability,
 			DataRange:      d.DataRange,

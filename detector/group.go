@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
@@ -53,9 +54,9 @@ type task struct {
 	results func(live []*series, part *Part)
 	// prepare does the costly part of results for one series, on any core.
 	prepare func(s *series)
-	// state says why a series has no result, "" if it has; modelName is the model that is in service for it.
-	state     func(s *series, at int64) (state, reason string)
-	modelName func(s *series) string
+	// state says why a series has no result, "" if it has; forecaster is what forecasts it, nil if nothing does.
+	state      func(s *series, at int64) (state, reason string)
+	forecaster func(s *series) *forecaster.Model
 	// finding describes a series that has just become strange, as key and value in turn; nil if it has not.
 	finding func(s *series) []any
 	// score is that of a series at a step, NaN if it has none; nil for what gives no scores.
@@ -260,15 +261,18 @@ func (g *group) logFindings(live []*series) {
 // countStates renews the gauges about the group's series.
 func (g *group) countStates(live []*series) {
 	count := map[[2]string]int{}
-	models := map[string]int{}
+	models, refused := map[string]int{}, 0
 	for _, s := range live {
 		state, reason := g.state(s, g.read)
 		if state == "" {
 			state = "scored"
 		}
 		count[[2]string{state, reason}]++
-		if name := g.modelName(s); name != "" {
-			models[name]++
+		if m := g.forecaster(s); m != nil {
+			models[m.Name()]++
+			if m.Refused() {
+				refused++
+			}
 		}
 	}
 	if n := g.countPools(); n > 0 {
@@ -284,6 +288,7 @@ func (g *group) countStates(live []*series) {
 		g.metrics.models.WithLabelValues(g.name, name).Set(float64(n))
 	}
 	g.metrics.refused.WithLabelValues(g.name).Set(float64(len(g.refused)))
+	g.metrics.refusedRefits.WithLabelValues(g.name).Set(float64(refused))
 }
 
 // giveFeedback renews the metrics about how good the results were.

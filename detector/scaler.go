@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
@@ -85,11 +86,11 @@ func (m *Manager) loadTask(cfg *config.Config, c *config.Scaler) (identifiedTask
 		return resultLabels(labels.NewBuilder(l).Keep(c.By...).Labels(), add, cfg.Global.EmptyLabels)
 	}
 	t.results, t.state = scalingResults, scalingState
-	t.modelName = func(s *series) string {
-		if s, _ := s.model.(*scaling); s != nil && s.forecaster != nil {
-			return s.forecaster.Name()
+	t.forecaster = func(s *series) *forecaster.Model {
+		if s, _ := s.model.(*scaling); s != nil {
+			return s.forecaster
 		}
-		return ""
+		return nil
 	}
 	t.asides = []aside{
 		asideUtilization: {key: "capacity_per_replica.utilization", expr: c.CapacityPerReplica.Utilization, on: c.By, length: learnFrom, reduce: mean},
@@ -116,11 +117,11 @@ func (m *Manager) resourceTask(cfg *config.Config, c *config.Scaler, resource st
 	add := added(c)
 	t.base = func(l labels.Labels) Labels { return resultLabels(l, add, cfg.Global.EmptyLabels) }
 	t.results, t.state = sizingResults, sizingState
-	t.modelName = func(s *series) string {
-		if s, _ := s.model.(*sizing); s != nil && s.forecaster != nil {
-			return s.forecaster.Name()
+	t.forecaster = func(s *series) *forecaster.Model {
+		if s, _ := s.model.(*sizing); s != nil {
+			return s.forecaster
 		}
-		return ""
+		return nil
 	}
 	if memory && !c.Resources.OOM.IsZero() {
 		t.asides = []aside{{

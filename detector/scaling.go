@@ -75,6 +75,7 @@ func newScaling(c *config.Scaler, of *series, observeFit func(string, func())) (
 			Step:           o.Step,
 			Location:       c.Location(),
 			Holiday:        c.Holidays.Include(),
+			Refit:          refitSteps(c.RefitInterval, c.Step),
 			Level:          0.8,
 			MaxProbability: c.Probability,
 			DataRange:      [2]float64{0, math.Inf(1)},

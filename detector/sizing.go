@@ -39,6 +39,7 @@ func newSizing(c *config.Scaler, of *series, memory bool, observeFit func(string
 			Step:           time.Duration(c.Step),
 			Location:       c.Location(),
 			Holiday:        c.Holidays.Include(),
+			Refit:          refitSteps(c.RefitInterval, c.Step),
 			Horizons:       []int{max(1, int(requestsLookAhead/time.Duration(c.Step)))},
 			Level:          0.8,
 			MaxProbability: c.Probability,

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
@@ -132,11 +133,11 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 			return s.judge().score.Value
 		},
 		outcomes: cfg.Outcomes,
-		modelName: func(s *series) string {
-			if d, _ := s.model.(*detection); d != nil && d.forecaster != nil {
-				return d.forecaster.Name()
+		forecaster: func(s *series) *forecaster.Model {
+			if d, _ := s.model.(*detection); d != nil {
+				return d.forecaster
 			}
-			return ""
+			return nil
 		},
 	}}
 	if pooled {
@@ -154,10 +155,13 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 	return t, nil
 }
 
+// refitSteps is a refit interval in steps.
+func refitSteps(refit, step model.Duration) int { return int(max(1, (refit+step-1)/step)) }
+
 func newSchedule(step, refit, minHistory model.Duration, lookBack time.Duration) schedule {
 	s := schedule{step: milliseconds(step), minHistory: milliseconds(minHistory)}
 	up := func(ms int64) int64 { return (ms + s.step - 1) / s.step * s.step }
-	s.refit, s.lookBack = max(s.step, up(milliseconds(refit))), up(lookBack.Milliseconds())
+	s.refit, s.lookBack = int64(refitSteps(refit, step))*s.step, up(lookBack.Milliseconds())
 	return s
 }
 

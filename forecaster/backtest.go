@@ -58,6 +58,9 @@ type rows struct {
 	next   []int32
 }
 
+// target is the step that row i forecasts.
+func (r *rows) target(i int) int { return int(r.t[i] + r.h[i]) }
+
 // plan chooses the rows: per bucket up to bucketRows origins evenly back from the latest, with one horizon each that
 // strides through the bucket.
 func (w *window) plan(ends []int, first int) *rows {
@@ -115,11 +118,12 @@ func (w *window) halved(age int, days float64) float64 {
 	return math.Exp2(-float64(age) / (days * float64(w.day)))
 }
 
-// rowWeights are the weights of rows [from, to).
-func (w *window) rowWeights(r *rows, from, to int, halfLife float64) []float64 {
-	u := make([]float64, to-from)
-	for i := range u {
-		u[i] = w.halved(len(w.y)-1-int(r.t[from+i]), halfLife)
+// fading are the weights of all steps at a half-life in days.
+func (w *window) fading(days float64) []float64 {
+	u, weight, factor := make([]float64, len(w.y)), 1.0, w.halved(1, days)
+	for t := len(u) - 1; t >= 0; t-- {
+		u[t] = weight
+		weight *= factor
 	}
 	return u
 }
@@ -131,13 +135,18 @@ type backtest struct {
 	scales []scale
 	usual  []float64 // values at the time
 	ar     *autoregressions
-	level  func(median, usual float64) float64
+
+	choosing, measuring []float64 // weights of origins
+	columns             []float64 // room for selectWeights
+	level               func(median, usual float64) float64
 }
 
 // backtest advances s over the window, and forecasts all rows with all candidates.
 func (s *state) backtest(w *window, r *rows, o *Options) *backtest {
 	b := &backtest{count: s.candidates(), level: s.level, scales: make([]scale, len(r.t)), usual: make([]float64, len(r.t))}
 	b.errs = make([]float64, len(r.t)*b.count)
+	b.choosing, b.measuring = w.fading(weightHalfLife), w.fading(errorHalfLife)
+	b.columns = make([]float64, (selectFrom+2)*bucketRows)
 	longest := o.Horizons[len(o.Horizons)-1]
 	leads := make([]lead, longest+1)
 	departures := make([]float64, len(w.y))
@@ -184,13 +193,12 @@ func (b *backtest) regress(w *window, r *rows, departures []float64) {
 
 // errors are those of the combination with weights in rows [from, to).
 func (b *backtest) errors(w *window, r *rows, from, to int, weights []float64) sampled {
-	v := w.rowWeights(r, from, to, errorHalfLife)
 	e := make(sampled, to-from)
 	for i := range e {
 		row := b.errs[(from+i)*b.count : (from+i+1)*b.count]
 		missed, x := dot(weights, row), b.scales[from+i]
-		x.level = b.level(w.y[r.t[from+i]+r.h[from+i]]-missed, b.usual[from+i])
-		e[i] = scaledError{weighted{missed, v[i]}, x}
+		x.level = b.level(w.y[r.target(from+i)]-missed, b.usual[from+i])
+		e[i] = scaledError{weighted{missed, b.measuring[r.t[from+i]]}, x}
 	}
 	return e
 }
@@ -221,7 +229,7 @@ func (e *measured) ask(w *window, m *Model, t int) {
 
 // offsets are the quantiles of the errors by bucket; a bucket with few rows has those of the bucket before it.
 func (e *measured) offsets(w *window, ends []int) offsets {
-	off := offsets{knots: knots(ends)}
+	off, fading := offsets{knots: knots(ends)}, w.fading(errorHalfLife)
 	for k := range ends {
 		from, to := int(e.bucket[k]), int(e.bucket[k+1])
 		if to-from < fewestRows && k > 0 {
@@ -229,8 +237,8 @@ func (e *measured) offsets(w *window, ends []int) offsets {
 			continue
 		}
 		s := make(sample, to-from)
-		for i, v := range w.rowWeights(e.rows, from, to, errorHalfLife) {
-			s[i] = weighted{e.errs[from+i], v}
+		for i := range s {
+			s[i] = weighted{e.errs[from+i], fading[e.t[from+i]]}
 		}
 		off.add(s.blended(w, off.knots[k]), exponent{})
 	}

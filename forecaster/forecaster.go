@@ -33,6 +33,8 @@ type Options struct {
 	Location *time.Location
 	// Holiday tells which local dates are no ordinary days: neither learned from nor forecast as such; nil: none.
 	Holiday func(year int, month time.Month, day int) bool
+	// Refit is how many steps apart fits are; 0: none is held against the one before it.
+	Refit int
 	// Horizons are the steps to forecast, ascending. The last one bounds every question put to the Model.
 	Horizons []int
 	// Level is the probability of the interval [Lower, Upper]; 0 means 0.8.
@@ -62,6 +64,8 @@ func (o *Options) validate() error {
 	switch {
 	case o.Step <= 0 || o.Step%time.Millisecond != 0:
 		return fmt.Errorf("step %v is not a positive number of milliseconds", o.Step)
+	case o.Refit < 0:
+		return fmt.Errorf("refit after %d steps", o.Refit)
 	case len(o.Horizons) == 0:
 		return errors.New("no horizons")
 	case o.Horizons[0] < 1 || !slices.IsSorted(o.Horizons):
@@ -89,6 +93,7 @@ type Model struct {
 	limits  limits
 	p       predictor
 	counts  *counts // p, if it is one
+	refused bool
 
 	path    []forecastAt   // what is expected at some leads, ascending, in the unit of the model
 	fresh   bool           // path is that of the last value
@@ -168,12 +173,15 @@ func (m *Model) fitAuto(w *window) {
 	if w.counted && m.count(w, judged.rows) <= clearlyWorse*judged.mean() {
 		return
 	}
-	m.name, m.p, m.counts, m.offsets = c.leader(), c, nil, offsets
+	m.name, m.p, m.counts, m.offsets, m.refused = c.leader(), c, nil, offsets, c.refused
 	m.measure(w, 0, c.firstOrigin(w), nil)
 }
 
 // Name says what forecasts: the leading candidate of "auto", else the model.
 func (m *Model) Name() string { return m.name }
+
+// Refused says whether the fit kept to what an earlier one had chosen, since newer ones had done worse.
+func (m *Model) Refused() bool { return m.refused }
 
 // Advance takes the value of the next step. NaN, or what else counts as none in Fit, means that there is none: then the
 // model goes on with what it expected.

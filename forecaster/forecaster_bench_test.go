@@ -15,7 +15,7 @@ func BenchmarkFit(b *testing.B) {
 		if n == 20160 {
 			step, horizons = time.Minute, []int{15, 60, 360}
 		}
-		o := forecaster.Options{Step: step, Horizons: horizons}
+		o := forecaster.Options{Step: step, Horizons: horizons, Refit: int(6 * time.Hour / step)}
 		y := daily(n, step, 1)
 		b.Run(fmt.Sprintf("points=%d", n), func(b *testing.B) {
 			b.ReportAllocs()

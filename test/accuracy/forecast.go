@@ -180,7 +180,7 @@ func readForecastSeries(path string) (map[int64]float64, error) {
 
 func answerForecast(model string, full bool, t forecastTask, series map[int64]float64) (a forecastAnswer, err error) {
 	y, learn := forecastWindow(t, series, full)
-	o := forecaster.Options{Model: model, Step: time.Duration(t.step) * time.Second, Horizons: t.horizons}
+	o := forecaster.Options{Model: model, Step: time.Duration(t.step) * time.Second, Horizons: t.horizons, Refit: max(1, int(refitSeconds/t.step))}
 	began := time.Now()
 	m, err := forecaster.Fit(o, t.trainStart*1000, y, learn)
 	if err != nil {
@@ -208,6 +208,8 @@ const (
 	fineSeconds = 2 * 24 * 60 * 60
 	coarseStep  = 5 * 60
 	longestGap  = 3
+
+	refitSeconds = 6 * 60 * 60 // between two fits of a model
 )
 
 // forecastWindow lays the values from the start of training to the origin on the grid, as the detector's history
