@@ -40,7 +40,7 @@ func exporter() *dashboard {
 			series("{{state}} {{reason}}", `sum by (state, reason) (max without (job, instance, anomaly_replica) (anomaly_exporter_series{`+ofTask+`}))`)).stacked().fromZero(),
 		graph("Series refused", "Over series_limit: the newest are neither scored nor forecast.", 8, "short",
 			series("{{detector}}", `max by (detector) (anomaly_exporter_series_refused{`+ofTask+`})`)).fromZero(),
-		graph("Models in service", "Forecast models; of a combination, the one with the largest weight.", 8, "short",
+		graph("Models in service", "Forecast models; of a combination, the one with the largest weight. peers are pools of siblings.", 8, "short",
 			series("{{model}}", `sum by (model) (max without (job, instance, anomaly_replica) (anomaly_exporter_models{`+ofTask+`}))`)).stacked().fromZero(),
 	)
 	d.row("Fits", 8,
