@@ -20,16 +20,17 @@ type Input struct {
 // Joint scores several signals of one entity as one vector, step by step: what none of them shows by itself can be strange as a combination. It is not
 // safe for concurrent use.
 //
-// Of each signal it takes what its own season and level do not explain. Three statistics of the vector of these are calibrated as those of a Model
-// are: its distance from what is usual, in units of how the signals usually spread together; its distance from the few directions in which they
-// usually move, which grows when they cease to move together (T² and Q of process control: Jackson and Mudholkar, "Control procedures for residuals
+// Of each signal it takes what its own season and level do not explain. Four statistics of the vector of these are calibrated as those of a Model
+// are: its distance from what is usual, in units of how the signals usually spread together, now and in its exponential mean (T² and MEWMA of process
+// control: Lowry and others, "A multivariate exponentially weighted moving average control chart", Technometrics 1992); its distance from the few
+// directions in which they usually move, which grows when they cease to move together (Q: Jackson and Mudholkar, "Control procedures for residuals
 // associated with principal component analysis", Technometrics 1979); and how isolated it is in a forest.
 type Joint struct {
 	names  []string
 	inputs []*Model // know what is normal of each signal
 	space  *space
 	model  *Model  // of the statistics
-	units  float64 // log10 of how long a vector stands for, in units
+	drifts []drift // by phase
 }
 
 // The statistics of a vector, in the places of those of a value.
@@ -49,9 +50,9 @@ func FitJoint(o Options, start int64, inputs []Input) (*Joint, error) {
 		return nil, fmt.Errorf("scorer: %w", err)
 	}
 	j := &Joint{}
-	residuals := make([][]float32, len(inputs))
+	fits := make([]*fit, 0, len(inputs))
 	constant := true
-	for i, in := range inputs {
+	for _, in := range inputs {
 		f := newFit(o, start, in.Values, in.Learn)
 		if err := f.normal(); err != nil {
 			return nil, fmt.Errorf("input %q: %w", in.Name, err)
@@ -61,14 +62,15 @@ func FitJoint(o Options, start int64, inputs []Input) (*Joint, error) {
 		}
 		f.now = f.time(len(f.y))
 		f.forecast()
-		residuals[i] = f.residuals()
+		f.settle()
 		constant = constant && f.constant
+		fits = append(fits, f)
 		j.names, j.inputs = append(j.names, in.Name), append(j.inputs, f.Model)
 	}
 	if constant {
 		return nil, ErrConstant
 	}
-	if err := j.calibrate(newFit(o, start, inputs[0].Values, nil), residuals); err != nil {
+	if err := j.calibrate(newFit(o, start, inputs[0].Values, nil), sights(fits)); err != nil {
 		return nil, err
 	}
 	return j, nil
@@ -89,77 +91,91 @@ func validateInputs(inputs []Input) error {
 	return nil
 }
 
-// residuals is by slot of the window what the signal's own past does not explain; NaN where nothing is learned, and in the season's first days: as long
-// as the recent level is that of slots whose season was not known, and then few days say what is usual, residuals are larger than they will be.
-func (f *fit) residuals() []float32 {
-	var r []float32
-	settling := 0
-	if f.profile != nil {
-		known := 0
-		for _, level := range f.level {
-			if level == level {
-				known++
-			}
-		}
-		settling = min(max(f.clock.slots(recent), min(f.clock.slots(3*day), known/4)), known/2)
+// settle forgets what was expected in the season's first days. As long as the recent level is that of slots whose season was not known, and then as few
+// days say what is usual, residuals are larger than they will be.
+func (f *fit) settle() {
+	if f.constant {
+		f.level = make([]float32, len(f.y)/f.stride+1)
 	}
-	for i, x := range f.x {
-		if f.phase(f.time(i)) != 0 {
-			continue
+	if f.profile == nil {
+		return
+	}
+	known := 0
+	for _, level := range f.level {
+		if level == level {
+			known++
 		}
-		level := float32(0)
-		if !f.constant {
-			level = f.level[len(r)]
-		}
-		if level == level && settling > 0 {
-			level = nan32
+	}
+	settling := min(max(f.clock.slots(recent), min(f.clock.slots(3*day), known/4)), known/2)
+	for i, level := range f.level {
+		if settling > 0 && level == level {
+			f.level[i] = nan32
 			settling--
 		}
-		r = append(r, x-level)
 	}
-	return r
 }
 
-// calibrate fits the space of the residuals, the forest and the tails. f is a fit over the same window.
-func (j *Joint) calibrate(f *fit, residuals [][]float32) error {
-	var vectors []features
+// sight is a vector of the window.
+type sight struct {
+	at    int64 // ms
+	phase int
+	v     features // residuals, then deviates
+}
+
+// sights are the vectors of all slots of the window in which all signals are learned from, and at the end of those of all steps.
+func sights(fits []*fit) []sight {
+	f := fits[0]
+	warm := len(f.y) - int(warmUp/f.o.Step)
+	var all []sight
 	k := -1
 	for i := range f.y {
-		t := f.time(i)
-		if f.phase(t) != 0 {
+		s := sight{at: f.time(i)}
+		if s.phase = f.phase(s.at); s.phase == 0 {
+			k++
+		} else if i < warm || k < 0 {
 			continue
 		}
-		k++
-		v, whole := features{}, true
-		for d, r := range residuals {
-			v[d] = r[k]
-			whole = whole && r[k] == r[k]
+		whole := true
+		for d, f := range fits {
+			s.v[d] = f.x[i] - f.expected(k, s.phase)
+			whole = whole && s.v[d] == s.v[d]
 		}
 		if whole {
-			vectors, f.when = append(vectors, v), append(f.when, t)
+			all = append(all, s)
 		}
 	}
-	switch {
-	case k+1 < leastValues:
-		return ErrShortHistory
-	case len(vectors) < leastValues:
+	return all
+}
+
+// calibrate fits the space of the residuals, the forest and the tails. f is a fit over the window.
+func (j *Joint) calibrate(f *fit, all []sight) error {
+	var vectors []features
+	for _, s := range all {
+		if s.phase == 0 {
+			vectors, f.when = append(vectors, s.v), append(f.when, s.at)
+		}
+	}
+	if len(vectors) < leastValues {
 		return ErrGaps
 	}
 	var err error
-	if j.space, err = newSpace(vectors, len(residuals)); err != nil {
+	if j.space, err = newSpace(vectors, len(j.names)); err != nil {
 		return err
 	}
-	for i := range vectors {
-		f.sample = append(f.sample, j.space.measure(&vectors[i]))
+	j.drifts = make([]drift, f.stride)
+	for _, s := range all {
+		j.space.scale(&s.v)
+		j.drifts[s.phase].next(&s.v)
+		if s.phase == 0 {
+			f.sample = append(f.sample, j.space.measure(&s.v, j.drifts[:1]))
+		}
 	}
 	f.features = vectors
-	f.uses = [statistics]bool{distance: true, breach: j.space.kept < j.space.width, pattern: true}
+	f.uses = [statistics]bool{distance: true, trend: true, breach: j.space.kept < j.space.width, pattern: true}
 	f.forest.width = j.space.width
 	f.plant()
 	f.calibrate()
 	j.model = f.Model
-	// Within a slot the steps are neither alike, as they are where inputs are rates over minutes, nor independent, as those of noise.
-	j.units = f.slotUnits() - math.Log10(float64(f.stride))/2
 	return nil
 }
 
@@ -170,7 +186,7 @@ func (j *Joint) Score(values []float64, learn bool) Score {
 	nan := math.NaN()
 	s := Score{Value: nan, ReturnPeriod: nan, Expected: nan, Lower: nan, Upper: nan}
 	var v features
-	whole := true
+	ph, whole := j.inputs[0].phase(j.inputs[0].now), true
 	for i, m := range j.inputs {
 		v[i] = m.residual(values[i], learn)
 		whole = whole && v[i] == v[i]
@@ -179,10 +195,11 @@ func (j *Joint) Score(values []float64, learn bool) Score {
 		return s
 	}
 	j.space.scale(&v)
-	st := j.space.measure(&v)
+	j.drifts[ph].next(&v)
+	st := j.space.measure(&v, j.drifts)
 	st[pattern] = j.model.forest.score(&v, 0, len(j.model.forest.roots))
 	mean, _ := j.model.combine(&st)
-	j.model.finish(&s, j.model.combined.strangeness(float32(mean))/math.Ln10+j.units)
+	j.model.finish(&s, j.model.combined.strangeness(float32(mean))/math.Ln10+j.model.slotUnits())
 	if s.Value >= j.model.o.ExplainThreshold {
 		s.Contributions = j.explain(&v)
 	}
@@ -202,10 +219,17 @@ func (m *Model) residual(y float64, learn bool) float32 {
 	return x - b
 }
 
-// explain shares the score among the inputs by how much less strange the vector would be if an input were what the others make of it.
+// explain shares the score among the inputs by how much less strange the vector and the drift, which spreads less, would be if an input were what the
+// others make of it.
 func (j *Joint) explain(v *features) []Contribution {
 	var parts [MaxInputs]float64
-	total := j.space.surprises(v, &parts)
+	mean := meanOf(j.drifts)
+	j.space.surprises(v, 1, &parts)
+	j.space.surprises(&mean, (2-trendGain)/trendGain, &parts)
+	total := 0.0
+	for _, p := range parts {
+		total += p
+	}
 	if total == 0 {
 		return nil
 	}

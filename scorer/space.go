@@ -130,9 +130,16 @@ func (s *space) decompose(correlation *mat.SymDense) error {
 	return nil
 }
 
-// measure returns the statistics of a vector of deviates, but for the pattern.
-func (s *space) measure(v *features) stats {
-	var all, beyond float64
+// measure returns the statistics of a vector of deviates, but for the pattern. Of the drifts the mean is taken.
+func (s *space) measure(v *features, drifts []drift) stats {
+	mean := meanOf(drifts)
+	all, beyond := s.away(v)
+	drifted, _ := s.away(&mean)
+	return stats{distance: float32(all), trend: float32(drifted), breach: float32(beyond)}
+}
+
+// away is how far a vector of deviates is from what is usual, and from what the components kept explain.
+func (s *space) away(v *features) (all, beyond float64) {
 	for c := range s.width {
 		along := 0.0
 		for d := range s.width {
@@ -143,19 +150,38 @@ func (s *space) measure(v *features) stats {
 			beyond += along * along
 		}
 	}
-	return stats{distance: float32(math.Sqrt(all)), breach: float32(math.Sqrt(beyond))}
+	return math.Sqrt(all), math.Sqrt(beyond)
+}
+
+// drift is the exponentially weighted mean of vectors.
+type drift [MaxInputs]float64
+
+func (m *drift) next(v *features) {
+	for d, z := range v {
+		m[d] += trendGain * (float64(z) - m[d])
+	}
+}
+
+func meanOf(drifts []drift) (mean features) {
+	for d := range mean {
+		sum := 0.0
+		for i := range drifts {
+			sum += drifts[i][d]
+		}
+		mean[d] = float32(sum / float64(len(drifts)))
+	}
+	return mean
 }
 
 // surprises is by input how much nearer the vector of deviates would be, squared and in all directions, if the input were what the others let one expect
-// (Mason, Tracy and Young, "Decomposition of T² for multivariate control chart interpretation", Journal of Quality Technology 1995), and their sum.
-func (s *space) surprises(v *features, parts *[MaxInputs]float64) (total float64) {
+// (Mason, Tracy and Young, "Decomposition of T² for multivariate control chart interpretation", Journal of Quality Technology 1995). weight times that is
+// added to parts.
+func (s *space) surprises(v *features, weight float64, parts *[MaxInputs]float64) {
 	for a := range s.width {
 		off := 0.0
 		for b := range s.width {
 			off += s.precision[a][b] * float64(v[b])
 		}
-		parts[a] = off * off / s.precision[a][a]
-		total += parts[a]
+		parts[a] += weight * off * off / s.precision[a][a]
 	}
-	return total
 }

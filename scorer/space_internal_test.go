@@ -37,11 +37,9 @@ func TestSpace(t *testing.T) {
 	require.NoError(t, s.relate(vectors))
 	require.Equal(t, 2, s.kept)
 	for i := range vectors {
-		st := s.measure(&vectors[i])
-		require.InDelta(t, want[i][0], st[distance], 1e-5)
-		require.InDelta(t, want[i][1], st[breach], 1e-5)
-		var parts [MaxInputs]float64
-		require.Greater(t, s.surprises(&vectors[i], &parts), 0.0)
+		all, beyond := s.away(&vectors[i])
+		require.InDelta(t, want[i][0], all, 1e-5)
+		require.InDelta(t, want[i][1], beyond, 1e-5)
 	}
 }
 
@@ -65,7 +63,8 @@ func TestSurprises(t *testing.T) {
 	v := features{0.8, 5 * 0.2, 0.5}
 	s.scale(&v)
 	var parts [MaxInputs]float64
-	total := s.surprises(&v, &parts)
+	s.surprises(&v, 1, &parts)
+	total := parts[0] + parts[1] + parts[2]
 	require.InDelta(t, 0.5, parts[0]/total, 0.02)
 	require.InDelta(t, 0.5, parts[1]/total, 0.02)
 	require.InDelta(t, 0, parts[2]/total, 0.01)
@@ -92,8 +91,8 @@ func TestSpaceOfValuesThatAreMostlyAlike(t *testing.T) {
 		{features{0.5, 3, 1}, 1.8, 2.6},
 	} {
 		s.scale(&tc.v)
-		st := s.measure(&tc.v)
-		require.GreaterOrEqual(t, st[distance], float32(tc.least), tc.v)
-		require.LessOrEqual(t, st[distance], float32(tc.about), tc.v)
+		all, _ := s.away(&tc.v)
+		require.GreaterOrEqual(t, all, tc.least, tc.v)
+		require.LessOrEqual(t, all, tc.about, tc.v)
 	}
 }
