@@ -136,7 +136,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	} else {
 		m.fit(w)
 		if o.Holiday != nil && m.counts == nil {
-			m.p = newDaysOff(m.p, w, &o, y[w.first:w.first+len(w.y)])
+			m.p = newDaysOff(m.p, w, &m.unit, &o, y[w.first:w.first+len(w.y)])
 		}
 	}
 	for _, v := range y[w.first+len(w.y):] {
@@ -155,13 +155,7 @@ func (m *Model) fit(w *window) {
 		m.count(w, nil)
 		return
 	}
-	fit, _ := fitterOf(m.options.Model) // validate has asked before
-	// What it is measured on it has not been fitted to.
-	split := max(1, len(w.y)*6/10)
-	m.name, m.p = m.options.Model, fit(w, split, &m.options)
-	ends := w.buckets(m.path[len(m.path)-1].h)
-	m.offsets = m.measure(w, split, split, w.plan(ends, split)).offsets(w, ends)
-	m.p = fit(w, len(w.y), &m.options)
+	m.fitNamed(w)
 }
 
 // clearlyWorse is by how much counts may err more: the combination was fitted to the errors that it is judged by.

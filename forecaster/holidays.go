@@ -73,8 +73,8 @@ const (
 )
 
 // newDaysOff puts what forecasts ordinary days, which has seen w, beside the holidays of the window: y holds the values
-// of w's steps as they are, holidays included.
-func newDaysOff(p predictor, w *window, o *Options, y []float64) *daysOff {
+// of w's steps as they are, holidays included, and u is the unit of the model.
+func newDaysOff(p predictor, w *window, u *unit, o *Options, y []float64) *daysOff {
 	d := &daysOff{
 		predictor: p, clock: w.clock, calendar: newCalendar(o), now: -1, next: newLead(1, o),
 		cell: max(offCell*minuteMillis, w.clock.step), rate: w.decay(offDeparture),
@@ -88,7 +88,7 @@ func newDaysOff(p predictor, w *window, o *Options, y []float64) *daysOff {
 	for i, v := range y {
 		d.now = i
 		if finite(v) {
-			d.learn(w.unit.in(v), d.calendar.off(&d.clock, i))
+			d.learn(u.in(v), d.calendar.off(&d.clock, i))
 		}
 	}
 	return d

@@ -8,6 +8,7 @@ import (
 const (
 	modelAuto   = "auto"
 	modelCounts = "counts"
+	modelARIMA  = "arima"
 )
 
 // A fitter fits a model to the first end values of a window, and returns it as it is after them.
@@ -21,7 +22,7 @@ var fitters = map[string]fitter{
 	"holt":           fitHolt,
 	"holt_winters":   fitHoltWinters,
 	"theta":          fitTheta,
-	"arima":          arimaOrder{5, 1, 0}.fit,
+	modelARIMA:       arimaOrder{5, 1, 0}.fit,
 	"fourier":        fitFourier,
 }
 

@@ -7,10 +7,13 @@ import (
 
 // A unit maps the values of a series to numbers around 0 within about [-1, 1], in which single precision is enough
 // for what models keep, and every model is equivariant to shift and scale.
-type unit struct{ center, scale float64 }
+type unit struct {
+	center, scale float64
+	shape         shape // of the values before that
+}
 
-func (u unit) in(y float64) float64  { return (y - u.center) / u.scale }
-func (u unit) out(x float64) float64 { return x*u.scale + u.center }
+func (u *unit) in(y float64) float64  { return (u.shape.in(y) - u.center) / u.scale }
+func (u *unit) out(x float64) float64 { return u.shape.out(x*u.scale + u.center) }
 
 // A window is what a model is fitted on: values in its unit without gaps, from the first to the last observed one.
 type window struct {
