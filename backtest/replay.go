@@ -105,7 +105,9 @@ func (r *replay) observe(p *detector.Part) error {
 	for _, a := range p.Alerts {
 		s := r.subjectOf(a.Labels)
 		s.alerts++
-		s.finding.Alerted = true
+		if s.finding != nil { // else the alert is of another series with these labels, whose results were dropped
+			s.finding.Alerted = true
+		}
 	}
 	r.outcomes.Add(p.Outcomes)
 	for _, a := range p.Accounts {

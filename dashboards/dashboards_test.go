@@ -164,7 +164,7 @@ func TestQueries(t *testing.T) {
 		known[name] = true
 	}
 	builtin := map[string]string{"__rate_interval": "5m", "__range": "6h", "__range_s": "21600"}
-	standIns := map[string]string{"horizon": "1h", "observed": "absent(vector(1))"} // what is used as more than text
+	standIns := map[string]string{"horizon": "1h", "observed": "absent(vector(1))", "load": "absent(vector(1))"} // what is used as more than text
 	variable := regexp.MustCompile(`\$(\w+)`)
 	promql := parser.NewParser(parser.Options{})
 	for file, d := range load(t) {

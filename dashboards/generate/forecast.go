@@ -15,6 +15,7 @@ func forecastAndScaling() *dashboard {
 		labelValues("pod", "Pod", `forecast_yhat{horizon!="0s",detector=~"$detector",namespace=~"$namespace"}`),
 		oneOf("horizon", "Horizon", `forecast_yhat{horizon!="0s",detector=~"$detector"}`),
 		labelValues("scaler", "Scaler", `recommended_replicas`),
+		variable{Name: "load", Label: "Load", Type: "textbox", Query: nothing, Current: choice{Text: nothing, Value: nothing}},
 		filters(),
 	)
 	d.row("Bounds", 5,
@@ -67,6 +68,15 @@ func forecastAndScaling() *dashboard {
 		stat("Recommended now", "Replicas, by scaler.", 4, "short", series("{{scaler}}", wanted)),
 		stat("Missing now", "Replicas recommended and not running. Below zero, there are more than recommended.", 4, "short",
 			series("{{scaler}}", wanted+` - on (namespace, deployment) group_left () `+running)).steps("green", from(1, "orange"), from(3, "red")).noValue("no deployment"),
+	)
+	carried := func(replicas string) string {
+		return replicas + ` * on (scaler) group_left () max by (scaler) (anomaly_exporter_scaler_capacity_per_replica` + scaled + `)`
+	}
+	d.row("Load and capacity", 8,
+		graph("What the fleet carries", "Replicas times what one carries, and the load. The load is not published: paste the scaler's load into the variable Load to draw it. Room above it is what the forecast asks for.", 24, "short",
+			series("{{scaler}} recommended", carried(wanted)),
+			series("{{scaler}} running", carried(`(`+wanted+` * 0 + on (namespace, deployment) group_left () `+running+`)`)),
+			series("load", `$load`)).fromZero().override("load", fixed("text"), property{ID: "custom.lineWidth", Value: 2}),
 	)
 	d.row("Why this number", 7,
 		timeline("What decided", "forecast: the load to come. current: the load now, because it is more, or because forecasts cannot be trusted. stabilization: waiting before going down. min and max: the bounds.", 24,
