@@ -15,8 +15,8 @@ const (
 //
 // A step has a centre: the median of the siblings' values, each less the offset at which it habitually is, its median of the last 16 hours. What is
 // strange is a sibling's deviation from the centre and from that habit, by the statistics and tails that Model knows, pooled over all siblings of
-// the window. A sibling of less than half of these 16 hours is granted any offset within which siblings are apart. So a lasting difference is
-// learned after 8 hours, and what happens to all alike is never strange.
+// the window. A sibling of less than half of these 16 hours is granted an offset within the reach of siblings. So a lasting difference is learned
+// after 8 hours, and what happens to all alike is never strange.
 //
 // It is not safe for concurrent use.
 type Peers struct {

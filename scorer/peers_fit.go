@@ -339,7 +339,7 @@ func (f *peersFit) gather() {
 			}
 			rest := deviation(e.off, e.habit, reach)
 			still = still && rest == 0
-			peer.phases[ph].next(rest)
+			peer.next(rest, ph)
 			var ft features
 			if f.uses[pattern] {
 				ft = peer.histories[ph].take(rest)
