@@ -77,7 +77,7 @@ func TestTruth(t *testing.T) {
 
 func TestFindingsOfSeveralSignals(t *testing.T) {
 	end := epoch.Add(9 * day)
-	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-9*hour))...)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-9*hour))[:2]...) // without the one that goes, which is a finding of its own
 	report := run(t, db, backtest.Options{
 		Config: load(t, "detectors: [{name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job], step: 5m, history: 7d}]"),
 		Start:  end.Add(-day), End: end,
