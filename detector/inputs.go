@@ -110,10 +110,11 @@ func (g *group) readJoint(ctx context.Context, first, last, step int64, known fu
 	for i, in := range g.inputs {
 		n, err := g.evaluator.evaluate(ctx, in.expr.String(), first, last, step, func(p promql.Series) {
 			l := labels.NewBuilder(p.Metric).Keep(g.joint.labels...).Labels()
-			r := found[l.String()]
+			key := l.String()
+			r := found[key]
 			if r == nil {
 				r = &reading{labels: l, points: make([][]promql.FPoint, len(g.inputs)), sources: make([][]labels.Labels, len(g.inputs))}
-				found[l.String()] = r
+				found[key] = r
 			}
 			r.merge(i, p, last)
 		})

@@ -67,7 +67,7 @@ func (v *vector) missing() bool {
 func (v *vector) String() string {
 	all := make([]string, 0, len(v.names))
 	for i, name := range v.names {
-		all = append(all, fmt.Sprintf("%s=%g", name, v.values[i]))
+		all = append(all, fmt.Sprintf("%s=%.4g", name, v.values[i]))
 	}
 	return strings.Join(all, " ")
 }

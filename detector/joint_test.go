@@ -72,9 +72,11 @@ func TestSeveralSignalsAreScoredAsOne(t *testing.T) {
 		}
 		return v
 	})
-	m := newManager(t, detector.Options{})
+	var out bytes.Buffer
+	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(&out)})
 	require.NoError(t, m.ApplyConfig(load(t, jointConfig), db))
 	cycle(t, m, end)
+	require.Regexp(t, `msg=Anomaly series="{service=\\"a\\"}" score=0\.[89][0-9]* values="hits=0.74 latency=0\.[0-9]+ requests=112" features="`, out.String())
 	scores := found(m.Snapshot(), detector.Score, "service")
 	require.Len(t, scores, 2)
 	require.Greater(t, scores["a"], 0.8)
@@ -210,6 +212,40 @@ detectors:
 			require.Equal(t, results(early.Snapshot()), results(&detector.Snapshot{Parts: []*detector.Part{last}}))
 		})
 	}
+}
+
+func TestVectorsAreMuted(t *testing.T) {
+	end := epoch.Add(3 * 24 * time.Hour)
+	series := append(signals("a", "bb"), labels.FromStrings("__name__", "rollout", "service", "bb"))
+	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 {
+		if i == len(series)-1 && at.Before(end.Add(-time.Hour)) {
+			return math.NaN()
+		}
+		return signal(series[i], at)
+	})
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, jointConfig+"    mute: {expr: rollout, on: [service]}\n"), db))
+	cycle(t, m, end)
+	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "a")
+	require.NotContains(t, found(m.Snapshot(), detector.Score, "service"), "bb")
+	require.Equal(t, map[string]float64{"mute": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
+}
+
+// Without labels in by there is one vector.
+func TestOneVectorOfAll(t *testing.T) {
+	end := epoch.Add(3 * 24 * time.Hour)
+	series := signals("a", "bb")
+	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 { return signal(series[i], at) })
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 4d, query_offset: 0s, step: 5m, empty_labels: []}
+detectors: [{name: joint, inputs: {requests: sum(requests), latency: max by (service) (latency)}}, {name: whole, inputs: {requests: sum(requests), latency: max(latency)}}]
+`), db))
+	cycle(t, m, end)
+	require.Len(t, found(m.Snapshot(), detector.Score, "detector"), 1)
+	require.Contains(t, found(m.Snapshot(), detector.Score, "detector"), "whole")
+	require.Equal(t, "[{detector whole}]", fmt.Sprint([]labels.Label(m.Snapshot().Parts[1].Results[detector.Score][0].Labels)))
+	require.Equal(t, map[string]float64{"several_series": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
 }
 
 func TestVectorsAreLimited(t *testing.T) {
