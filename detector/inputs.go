@@ -50,9 +50,9 @@ func newBy(d *config.Detector) *by {
 
 // join counts the series of an input at the newest step.
 type join struct {
-	matched, unmatched int           // with all other inputs, or not
-	lost               labels.Labels // one that is not
-	conflict           []labels.Labels
+	matched, unmatched int             // with all other inputs, or not
+	lost               labels.Labels   // one that is not
+	conflict           []labels.Labels // several that belong to one vector
 }
 
 // reading is what a slice holds of a series.
