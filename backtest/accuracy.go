@@ -33,6 +33,7 @@ func (f *forecast) set(family detector.Family, v float64) {
 type accuracy struct {
 	known, inside      int     // values that came, and those within the interval
 	error, naive, size float64 // sums of absolute values: errors of the forecast, of the value at the same time of the newest day known, and values
+	bias               float64 // sum of the errors, positive where the forecast was too high
 }
 
 // settle compares a forecast, and the value that the season would have taken, with the value that came.
@@ -45,6 +46,7 @@ func (a *accuracy) settle(p pending, v float64) {
 		a.error += math.Abs(v - float64(p.median))
 		a.naive += math.Abs(v - before)
 		a.size += math.Abs(v)
+		a.bias += float64(p.median) - v
 	}
 }
 

@@ -33,6 +33,7 @@ type Horizon struct {
 	Horizon   time.Duration
 	Forecasts int     // of which the outcome is known
 	Error     float64 // mean absolute error, relative to that of the value a day earlier (more days if the horizon is longer); the median of all series
+	Bias      float64 // mean error relative to the mean value, positive where forecasts were too high; the median of all series
 	Coverage  float64 // share of the outcomes within the interval
 	Level     float64 // what the share should be
 }
@@ -85,7 +86,7 @@ func (r *replay) unscored() (steps int, reason string) {
 
 func (r *replay) reportHorizon(i int, ms int64) Horizon {
 	h := Horizon{Horizon: time.Duration(ms) * time.Millisecond, Level: r.config.Detectors[0].Forecaster.Level}
-	var errors []float64
+	var errors, biases []float64
 	inside := 0
 	for _, s := range r.order {
 		a := &s.outlooks[i].accuracy
@@ -94,7 +95,11 @@ func (r *replay) reportHorizon(i int, ms int64) Horizon {
 		if e := a.relative(); !math.IsNaN(e) {
 			errors = append(errors, e)
 		}
+		if a.size > 0 {
+			biases = append(biases, a.bias/a.size)
+		}
 	}
+	h.Bias = median(biases, math.NaN())
 	h.Error, h.Coverage = median(errors, math.NaN()), float64(inside)/float64(h.Forecasts)
 	return h
 }

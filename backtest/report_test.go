@@ -244,8 +244,8 @@ func TestReportIsReadable(t *testing.T) {
 			{
 				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12, Unscored: 288, Reason: "learning (short_history)",
 				Horizons: []backtest.Horizon{
-					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Coverage: 0.7987, Level: 0.8},
-					{Horizon: 36 * hour, Forecasts: 0, Error: math.NaN(), Coverage: math.NaN(), Level: 0.8},
+					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Bias: -0.0132, Coverage: 0.7987, Level: 0.8},
+					{Horizon: 36 * hour, Forecasts: 0, Error: math.NaN(), Bias: math.NaN(), Coverage: math.NaN(), Level: 0.8},
 				},
 				Truth: &backtest.Truth{Incidents: 4, Found: 3, Alerts: 12, True: 3, Lead: -90 * time.Second},
 			},
@@ -282,9 +282,9 @@ detector      series  steps   over 0.8  alerts  per series-week  without score
 pod_restarts  100     201600  0.021 %   12      0.12             288 steps, mostly learning (short_history)
 quiet         0       0       -         0       -                no series
 
-forecasts of  horizon  error vs a day before  in interval  nominal  outcomes
-pod_restarts  15m      0.712                  79.9 %       80 %     201300
-pod_restarts  1d12h    -                      -            80 %     0
+forecasts of  horizon  error vs a day before  bias     in interval  nominal  outcomes
+pod_restarts  15m      0.712                  -1.32 %  79.9 %       80 %     201300
+pod_restarts  1d12h    -                      -        -            80 %     0
 
 against the truth  incidents  found  recall  alerts  true  precision  lead time
 pod_restarts       4          3      75 %    12      3     25 %       -1m30s

@@ -53,10 +53,10 @@ func (r *Report) detectors() [][]string {
 }
 
 func (r *Report) forecasts() [][]string {
-	table := [][]string{{"forecasts of", "horizon", "error vs a day before", "in interval", "nominal", "outcomes"}}
+	table := [][]string{{"forecasts of", "horizon", "error vs a day before", "bias", "in interval", "nominal", "outcomes"}}
 	for _, d := range r.Detectors {
 		for _, h := range d.Horizons {
-			table = append(table, []string{d.Name, span(h.Horizon), number(h.Error), percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts)})
+			table = append(table, []string{d.Name, span(h.Horizon), number(h.Error), percent(h.Bias), percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts)})
 		}
 	}
 	return table

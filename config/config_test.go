@@ -181,7 +181,7 @@ func TestEveryKey(t *testing.T) {
 			MinDeviation: 1e6, MinRelativeDeviation: 0.05,
 		},
 		Forecaster: config.Forecaster{
-			Model:    "holt_winters",
+			Model:    "arima(2,1,1)",
 			Horizons: []model.Duration{duration(15 * time.Minute), duration(time.Hour), duration(6 * time.Hour)},
 			Level:    0.95, MaxProbability: 0.99,
 		},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -30,9 +31,14 @@ func defaultHorizons(g Global) []model.Duration {
 	return horizons
 }
 
+// arimaModel names an ARIMA model by its orders.
+var arimaModel = regexp.MustCompile(`^arima\([0-5],[0-2],[0-5]\)$`)
+
 func (f *Forecaster) check(s *section, g Global) {
-	s.oneOf("forecaster.model", f.Model, "auto", "seasonal_naive", "drift", "mean", "ses", "holt",
-		"holt_winters", "theta", "arima", "fourier", "counts")
+	if !arimaModel.MatchString(f.Model) {
+		s.oneOf("forecaster.model", f.Model, "auto", "seasonal_naive", "drift", "mean", "ses", "holt",
+			"holt_winters", "theta", "arima", "fourier", "counts")
+	}
 	checkShare(s, "forecaster.level", f.Level)
 	checkShare(s, "forecaster.max_probability", f.MaxProbability)
 	if len(f.Horizons) == 0 {
