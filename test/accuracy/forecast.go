@@ -48,7 +48,7 @@ func runForecast(args []string) error {
 	data := flags.String("data", "", "folder with tasks.csv and a CSV file for each series")
 	out := flags.String("out", "forecasts.csv", "file of forecasts to write")
 	capacity := flags.String("capacity", "", "file of capacities to write")
-	model := flags.String("model", "", "model to fit, auto if empty")
+	model := flags.String("model", "", "model to fit, auto if empty; or predict_linear, for comparison")
 	full := flags.Bool("full", false, "keep every step of the whole window")
 	corpus := flags.String("corpus", "", "only the tasks of this corpus")
 	if err := flags.Parse(args); err != nil {
@@ -180,6 +180,9 @@ func readForecastSeries(path string) (map[int64]float64, error) {
 
 func answerForecast(model string, full bool, t forecastTask, series map[int64]float64) (a forecastAnswer, err error) {
 	y, learn := forecastWindow(t, series, full)
+	if model == predictLinear {
+		return answerLinear(t, y), nil
+	}
 	o := forecaster.Options{Model: model, Step: time.Duration(t.step) * time.Second, Horizons: t.horizons, Refit: max(1, int(refitSeconds/t.step))}
 	began := time.Now()
 	m, err := forecaster.Fit(o, t.trainStart*1000, y, learn)
@@ -200,6 +203,27 @@ func answerForecast(model string, full bool, t forecastTask, series map[int64]fl
 	}
 	a.capacity = append(a.capacity, '\n')
 	return a, nil
+}
+
+// predictLinear is what people write in PromQL, predict_linear(x[1h], ...): the least-squares line through the values of
+// the last hour, at least four. It knows no interval.
+const predictLinear = "predict_linear"
+
+func answerLinear(t forecastTask, y []float64) (a forecastAnswer) {
+	var n, sumX, sumY, sumXX, sumXY float64
+	for i := len(y) - 1; i >= 0 && (n < 4 || int64(len(y)-1-i)*t.step <= 3600); i-- {
+		if x := float64(i - len(y) + 1); !math.IsNaN(y[i]) {
+			n, sumX, sumY, sumXX, sumXY = n+1, sumX+x, sumY+y[i], sumXX+x*x, sumXY+x*y[i]
+		}
+	}
+	slope := 0.0
+	if d := n*sumXX - sumX*sumX; d > 0 {
+		slope = (n*sumXY - sumX*sumY) / d
+	}
+	for h := 1; h <= t.steps; h++ {
+		a.rows = fmt.Appendf(a.rows, "%s,%d,%d,%.9g,,,,\n", t.series, t.origin, h, (sumY-slope*sumX)/n+slope*float64(h))
+	}
+	return a
 }
 
 // Retention of the detector's history: older values are kept every coarseStep seconds only; gaps of up to longestGap
