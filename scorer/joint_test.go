@@ -69,7 +69,7 @@ func TestJointDeviations(t *testing.T) {
 		change [3]float64
 		named  []string
 	}{
-		{"requests up, hit ratio down, latency up", [3]float64{6, -0.02, 0.025}, []string{"requests", "hit_ratio", "latency"}},
+		{"requests up, hit ratio down, latency up", [3]float64{7, -0.023, 0.029}, []string{"requests", "hit_ratio", "latency"}},
 		{"requests up, hit ratio down", [3]float64{7, -0.024, 0}, []string{"requests", "hit_ratio"}},
 		{"latency up without requests", [3]float64{-6, 0, 0.036}, []string{"requests", "latency"}},
 	} {
@@ -106,6 +106,28 @@ func TestJointDeviations(t *testing.T) {
 			}
 			require.InDelta(t, 1, total, 1e-9)
 		})
+	}
+}
+
+// An incident in the window, of an hour at most, does not hide the next one of its kind: not all of the tails is believed.
+func TestJointAfterAnIncident(t *testing.T) {
+	for _, length := range []int{1, 12} {
+		y := shop(101, 15*288, 5*time.Minute)
+		strange := func(i int, by float64) {
+			y[0][i], y[1][i], y[2][i] = y[0][i]+by*6, y[1][i]-by*0.02, y[2][i]+by*0.025
+		}
+		for i := range length {
+			strange(fitted-3*288+i, 2)
+		}
+		for i := range 6 {
+			strange(fitted+i, 2)
+		}
+		j := fitJoint(t, options(), signals(y, 0, fitted))
+		highest := 0.0
+		for i := fitted; i < fitted+6; i++ {
+			highest = max(highest, j.Score([]float64{y[0][i], y[1][i], y[2][i]}, true).Value)
+		}
+		require.Greater(t, highest, 0.8, "%d steps of it", length)
 	}
 }
 
