@@ -28,12 +28,15 @@ type counts struct {
 	horizons []int
 }
 
-// recurring says whether the values other than zero, n of them, come twice on average, as counts do.
+// alike is how near to each other values count as one, as a share: what PromQL makes of counts is a little off.
+const alike = 0.005
+
+// recurring says whether the values over zero, n of them, come twice on average, as counts do.
 func recurring(y []float64, learn []bool, n int) bool {
 	events := make([]float64, 0, n)
 	for i, v := range y {
 		if finite(v) && v != 0 && (learn == nil || learn[i]) {
-			events = append(events, v)
+			events = append(events, math.Round(math.Log(v)/alike))
 		}
 	}
 	slices.Sort(events)

@@ -37,8 +37,9 @@ func TestCountsAreChosen(t *testing.T) {
 	const day = 288
 	restarts := eventful(rng, 7*day, func(int) float64 { return 0.02 })
 	busy := eventful(rng, 7*day, func(int) float64 { return 3 })
-	amounts, negative := make([]float64, 7*day), make([]float64, 7*day)
+	amounts, negative, increase := make([]float64, 7*day), make([]float64, 7*day), make([]float64, 7*day)
 	for i, v := range restarts {
+		increase[i] = v * (30.0/29 + 1e-4*rng.NormFloat64())
 		amounts[i] = v * (1 + rng.ExpFloat64())
 		negative[i] = -v
 	}
@@ -46,7 +47,7 @@ func TestCountsAreChosen(t *testing.T) {
 		y    []float64
 		want bool
 	}{
-		"restarts": {restarts, true}, "rate of them": {scaled(restarts, 1.0/300), true},
+		"restarts": {restarts, true}, "rate of them": {scaled(restarts, 1.0/300), true}, "increase of them": {increase, true},
 		"never zero for long": {busy, false}, "amounts": {amounts, false}, "below zero": {negative, false},
 	} {
 		t.Run(name, func(t *testing.T) {
