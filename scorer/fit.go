@@ -7,15 +7,10 @@ import (
 )
 
 const (
-	leastValues   = 20                  // below it nothing is known
-	choosing      = 14 * 24 * time.Hour // over which the season is chosen
-	warmUp        = 3 * time.Hour       // of the phases that the older history does not know
-	incidentNew   = 0.7                 // score from which a step of the last day is not learned yet
-	incidentFirst = 0.01                // share of the steps, the strangest, that the first tails are made without
-	incidentRarer = 100                 // times the window's length: steps that are rarer are incidents, and left out with
-	incidentEdge  = 3                   // slots on both sides
-	incidentRuns  = 4                   // times that this is repeated, each seeing what the one before masked
-	incidentMost  = 0.05                // share of the sample beyond which it is no incident but the series' nature
+	leastValues = 20                  // below it nothing is known
+	choosing    = 14 * 24 * time.Hour // over which the season is chosen
+	aloneAfter  = 320 * time.Hour     // nearly two weeks
+	warmUp      = 3 * time.Hour       // of the phases that the older history does not know
 )
 
 // fit is a model in the making, with the window that it is made from.
@@ -160,7 +155,10 @@ func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, devi
 	level = make([]float32, 0, len(f.y)/f.stride+1)
 	from := len(f.y) - int(choosing/f.o.Step)
 	var sum float64
-	slots, known := 0, 0
+	slots, known, own := 0, 0, 0
+	// A weekly season that is known for a week shows by itself how far values stray from it; before that the days speak for it.
+	first := slices.IndexFunc(f.x, func(x float32) bool { return x == x })
+	alone := s.days == 7 && f.time(len(f.y))-f.time(first) >= aloneAfter.Milliseconds()
 	for i, x := range f.x {
 		t := f.time(i)
 		if f.phase(t) != 0 {
@@ -171,11 +169,11 @@ func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, devi
 		if s.days == 7 {
 			slot = c.ordinary(slot)
 		}
-		v, ok := cal.expected(s, slot)
-		e := v + w.median()
-		if s.days > 0 && !ok {
-			e = nan32 // the season's first days tell nothing of how far values stray from it
+		v, days := cal.expected(s, slot)
+		if s.days > 0 && days == 0 || alone && days != s.days {
+			v = nan32 // tells nothing of how far values stray from the season
 		}
+		e := v + w.median()
 		level = append(level, e)
 		if !off {
 			w.push(x - v)
@@ -187,9 +185,12 @@ func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, devi
 		if d := abs32(x - e); d == d {
 			sum += float64(d)
 			known++
+			if days == s.days {
+				own++
+			}
 		}
 	}
-	if s.days > 0 && (2*known < cal.day || 4*known < slots) {
+	if s.days > 0 && (2*own < cal.day || 4*own < slots) {
 		return level, w, math.Inf(1)
 	}
 	return level, w, sum / float64(max(known, 1))
@@ -220,10 +221,10 @@ func (f *fit) replay() {
 		}
 		b := f.expected(k, ph)
 		if x != x && f.stride == 1 && f.possible(f.y[i]) { // carries the state, but is no sample
-			f.phases[ph].next(f.normalise(f.y[i]) - b)
+			f.phases[ph].next(f.normalise(f.y[i]), b)
 			continue
 		}
-		f.phases[ph].next(x - b)
+		f.phases[ph].next(x, b)
 		var ft features
 		if f.uses[pattern] {
 			if x != x {
@@ -290,92 +291,28 @@ func (f *fit) plant() {
 	}
 }
 
-// calibrate fits the tails, without what they show to be incidents. The first tails know the incidents too, so the strangest steps are left out
-// once, whatever they are; after that only what is far rarer than the window is long.
-func (f *fit) calibrate() {
-	n := len(f.sample)
-	out, before := make([]bool, n), make([]bool, n)
-	strange := make([]float64, n)
-	news := f.newIncident(strange)
-	copy(out, news)
-	f.fitTails(out, strange)
-	sorted := slices.Sorted(slices.Values(strange))
-	first := sorted[n-1-int(incidentFirst*float64(n))]
-	for i, s := range strange {
-		out[i] = s > first
-	}
-	limit := math.Log(incidentRarer * float64(n))
-	for range incidentRuns {
-		f.fitTails(out, strange)
-		copy(before, out)
-		copy(out, news)
-		left := 0
-		for i, s := range strange {
-			if f.combined.strangeness(float32(s)) <= limit {
-				continue
-			}
-			for j := max(0, i-incidentEdge); j <= min(i+incidentEdge, n-1); j++ {
-				if !out[j] {
-					out[j] = true
-					left++
-				}
-			}
-		}
-		if float64(left) > incidentMost*float64(n) {
-			copy(out, news)
-			break
-		}
-		if slices.Equal(out, before) {
-			return
-		}
-	}
-	f.fitTails(out, strange)
-}
-
-// newIncident tells which steps of the last day are strange by what the days before them know. They may be the beginning of an incident that goes on,
-// and are not learned before they are a day old; what lasts is.
-func (f *fit) newIncident(strange []float64) []bool {
-	out := make([]bool, len(f.sample))
-	begin, _ := slices.BinarySearch(f.when, f.time(len(f.y))-day.Milliseconds())
-	if begin < len(f.sample)/2 {
-		return out
-	}
-	for i := begin; i < len(out); i++ {
-		out[i] = true
-	}
-	f.fitTails(out, strange)
-	limit := (5*incidentNew - f.slotUnits()) * math.Ln10
-	for i := begin; i < len(out); i++ {
-		out[i] = f.combined.strangeness(float32(strange[i])) > limit
-	}
-	return out
-}
-
-// fitTails fits the tails of the statistics, then that of their mean, which it returns in strange.
-func (f *fit) fitTails(left []bool, strange []float64) {
-	v := make([]float32, 0, len(f.sample))
+// calibrate fits the tails of the statistics, then that of their mean. The suspected share of each tail may belong to incidents.
+func (f *fit) calibrate(suspected float64) {
+	v := make([]float32, len(f.sample))
 	for s, used := range f.uses {
 		if !used && s != size { // the band needs the size
 			continue
 		}
-		v = v[:0]
 		for i := range f.sample {
-			if !left[i] {
-				v = append(v, f.sample[i][s])
-			}
+			v[i] = f.sample[i][s]
 		}
 		slices.Sort(v)
-		f.tails[s] = fitTail(v)
-	}
-	v = v[:0]
-	for i := range f.sample {
-		strange[i], _ = f.combine(&f.sample[i])
-		if !left[i] {
-			v = append(v, float32(strange[i]))
+		if s == size && v[len(v)*4/5] == 0 {
+			suspected = 0 // where hardly anything ever happens, what does cannot be told from incidents
 		}
+		f.tails[s] = fitTail(v, suspected == 0, suspected)
+	}
+	for i := range f.sample {
+		mean, _ := f.combine(&f.sample[i])
+		v[i] = float32(mean)
 	}
 	slices.Sort(v)
-	f.combined = fitTail(v)
+	f.combined = fitTail(v, true, suspected)
 }
 
 // forecast sets where the profile begins.

@@ -182,7 +182,7 @@ func (p *Peers) newState() *Peer {
 
 // next takes the deviation of the next step; the forest's history takes those it can score from scoreOne.
 func (p *Peer) next(e float32, ph int) {
-	p.phases[ph].next(e)
+	p.phases[ph].next(e, 0)
 	if p.histories != nil && e != e {
 		p.histories[ph].add(e)
 	}

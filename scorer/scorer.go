@@ -91,7 +91,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 			return nil, f.tooLittle()
 		}
 		f.plant()
-		f.calibrate()
+		f.calibrate(suspects)
 	}
 	f.now = start + int64(len(y))*o.Step.Milliseconds()
 	f.forecast()
@@ -127,7 +127,7 @@ func (m *Model) Score(y float64, learn bool) Score {
 
 // advance takes the value x, of which b was expected, into the state.
 func (m *Model) advance(x, b float32, slot int64, ph int, learn bool) {
-	m.phases[ph].next(x - b)
+	m.phases[ph].next(x, b)
 	if m.uses[pattern] && !m.constant && !(x-b == x-b) {
 		m.histories[ph].add(x)
 	}

@@ -93,8 +93,10 @@ type season struct {
 	least int // how many of these must be known
 }
 
+var daily = season{days: 1, count: 7, least: 2}
+
 // seasons are tried from the plainest on.
-var seasons = [...]season{{}, {days: 1, count: 7, least: 2}, {days: 7, count: 1, least: 1}, {days: 7, count: 4, least: 2}}
+var seasons = [...]season{{}, daily, {days: 7, count: 1, least: 1}, {days: 7, count: 4, least: 2}}
 
 // calendar holds the values of the window by slot of local time.
 type calendar struct {
@@ -111,17 +113,22 @@ func (c *calendar) at(slot int64) float32 {
 	return nan32
 }
 
-// expected is the median of the values at the same time of earlier periods. Where too few are known it is 0, the centre of
-// the values, and known is false.
-func (c *calendar) expected(s season, slot int64) (v float32, known bool) {
-	v32 := c.scratch[:0]
-	for k := 1; k <= s.count; k++ {
-		if x := c.at(slot - int64(k*s.days*c.day)); x == x {
-			v32 = append(v32, x)
+// expected is the median of the values at the same time of earlier periods. Where too few are known it is that of the days before; where these are
+// not known either it is 0, the centre of the values. The number of days that it comes from is 0, 1 or 7.
+func (c *calendar) expected(s season, slot int64) (v float32, days int) {
+	for ; s.days > 0; s = daily {
+		known := c.scratch[:0]
+		for k := 1; k <= s.count; k++ {
+			if x := c.at(slot - int64(k*s.days*c.day)); x == x {
+				known = append(known, x)
+			}
+		}
+		if len(known) >= s.least {
+			return median(known), s.days
+		}
+		if s.days == daily.days {
+			break
 		}
 	}
-	if len(v32) == 0 || len(v32) < s.least {
-		return 0, false
-	}
-	return median(v32), true
+	return 0, 0
 }

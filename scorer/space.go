@@ -36,12 +36,12 @@ func newSpace(vectors []features, width int) (*space, error) {
 			column[i] = vectors[i][d]
 		}
 		slices.Sort(column)
-		s.above[d] = fitTail(column)
+		s.above[d] = fitTail(column, true, 0)
 		slices.Reverse(column)
 		for i := range column {
 			column[i] = -column[i]
 		}
-		s.below[d] = fitTail(column)
+		s.below[d] = fitTail(column, true, 0)
 	}
 	for i := range vectors {
 		s.scale(&vectors[i])

@@ -28,37 +28,44 @@ var (
 // phase is the state behind trend and volatility. At steps under 5 minutes every position within the 5 minutes has one, so
 // that each sees a 5-minute series: the older history is known at no finer resolution.
 type phase struct {
-	mean     float64 // of the deviations
-	variance float64 // of their changes
-	last     float32 // deviation of the slot before; NaN if unknown
+	mean   float64 // of the deviations
+	change float64 // variance of their changes
+	raw    float64 // variance of the changes of the values
+	last   float32 // deviation of the slot before; NaN if unknown
+	value  float32 // of the slot before; NaN if unknown
 }
 
 func newPhases(n int) []phase {
 	p := make([]phase, n)
 	for i := range p {
-		p[i].last = nan32
+		p[i].last, p[i].value = nan32, nan32
 	}
 	return p
 }
 
-// next takes the deviation of the next slot; NaN keeps the state but for the change.
-func (p *phase) next(e float32) {
+// next takes the value x of the next slot, of which b was expected; NaN keeps the state but for the changes.
+func (p *phase) next(x, b float32) {
+	e := x - b
 	if e == e {
 		p.mean += trendGain * (float64(e) - p.mean)
 		if c := float64(e - p.last); c == c {
-			p.variance += volatilityGain * (c*c - p.variance)
+			p.change += volatilityGain * (c*c - p.change)
+		}
+		if c := float64(x - p.value); c == c {
+			p.raw += volatilityGain * (c*c - p.raw)
 		}
 	}
-	p.last = e
+	p.last, p.value = e, x
 }
 
 // measure returns the statistics after the deviation e, but for the pattern. Over the phases the mean is taken, lest the
-// score of a minute forgets what the minute before it saw.
+// score of a minute forgets what the minute before it saw. A series is volatile if both its deviations and its values are: an incident that the season
+// remembers makes only the deviations jump.
 func measure(phases []phase, e float32) stats {
 	var mean, variance float64
 	for i := range phases {
 		mean += phases[i].mean
-		variance += phases[i].variance
+		variance += min(phases[i].change, phases[i].raw)
 	}
 	n := float64(len(phases))
 	return stats{size: abs32(e), trend: float32(math.Abs(mean / n)), volatility: float32(math.Sqrt(variance / n))}

@@ -3,17 +3,23 @@ package scorer
 import "math"
 
 const (
-	bodyKnots  = 12
-	tailShare  = 0.02 // of the sample lies beyond the threshold
-	tailLeast  = 10   // values beyond the threshold, if the sample is small
-	shapeMean  = 0.1  // what is believed of the shape before the data speak,
-	shapePrior = 20   // with the weight of so many values
-	jumpShare  = 4    // the scale is at least this part of the jump from steps that are all alike
+	bodyKnots = 12
+	tailLeast = 80   // values, and
+	tailShare = 0.02 // of the sample, lie beyond the threshold, but
+	tailMost  = 3    // no more than one in three
+	// suspects is the share of these, the largest, that may belong to incidents.
+	suspects   = 0.5
+	shapePrior = 20 // weight, in values, of the belief that the shape is 0
+	shapeRuns  = 4
+	jumpShare  = 4 // the scale is at least this part of the jump from steps that are all alike
 )
 
 // tail estimates how probable it is that a statistic of normal life is at least x: the body from quantiles of a sample,
 // beyond a threshold a generalised Pareto distribution of the excesses (peaks over threshold, as in Siffer et al., "Anomaly
 // detection in streams with extreme value theory", KDD 2017).
+//
+// The sample holds incidents too, and nobody says which. So the upper half of the excesses is taken by its number only, not by its size: it is what
+// the lower half foretells. Where there was no incident that moves nothing, and where there was one, the next of its size is as strange as the first.
 type tail struct {
 	knots     [bodyKnots]float32 // knots[i] is exceeded with probability 2^-(i/2)
 	threshold float32
@@ -22,11 +28,12 @@ type tail struct {
 	shape     float32
 }
 
-// fitTail takes a sample in ascending order, not empty and without NaN.
-func fitTail(sorted []float32) tail {
+// fitTail takes a sample in ascending order, not empty and without NaN. The tail is exponential, or has a shape of its own. The suspected share of
+// the values beyond the threshold is replaced by what the others foretell.
+func fitTail(sorted []float32, ownShape bool, suspected float64) tail {
 	var t tail
 	n := len(sorted)
-	k := max(int(tailShare*float64(n)), min(tailLeast, n/4))
+	k := min(max(int(tailShare*float64(n)), tailLeast), n/tailMost)
 	t.threshold = sorted[n-1-k]
 	for i := range t.knots {
 		share := max(math.Exp2(-float64(i)/2), float64(k)/float64(n))
@@ -43,27 +50,84 @@ func fitTail(sorted []float32) tail {
 		t.threshold = math.Nextafter32(sorted[first], t.threshold)
 	}
 	excess := sorted[first:]
-	m := float64(len(excess))
-	t.rate = float32(-math.Log((m + 1) / (float64(n) + 1)))
+	m := len(excess)
+	t.rate = float32(-math.Log(float64(m+1) / float64(n+1)))
 	if m == 0 {
 		return t
 	}
-	// Probability-weighted moments (Hosking and Wallis, 1987). A shape of at least 1/m makes the exponential tail the
-	// predictive one, which knows how little m values say about their scale.
-	var a0, a1 float64
-	for i, v := range excess {
-		x := float64(v) - float64(t.threshold)
-		a0 += x / m
-		a1 += x * (m - 1 - float64(i)) / (m * max(m-1, 1))
+	believed := m
+	if suspects := int(suspected * float64(k)); m > suspects {
+		believed -= min(suspects, int(suspected*float64(m)))
 	}
-	shape := 2 - a0/(a0-2*a1)
-	if !(shape > -1 && shape < 1) {
-		shape = shapeMean
+	believed, gap := lattice(excess, believed)
+	scale, shape := exponential(excess, believed, t.threshold), 0.0
+	if gap > 0 && scale > 0 {
+		scale = gap / math.Log1p(gap/scale) // the continuous tail through a geometric one
 	}
-	shape = (shape*m + shapeMean*shapePrior) / (m + shapePrior)
-	shape = max(shape, 1/m)
-	t.shape, t.scale = float32(shape), max(float32(a0*(1-min(shape, 0.5))), jump/jumpShare)
+	if ownShape {
+		scale, shape = pareto(excess, believed, t.threshold, scale)
+	}
+	// A shape of at least 1/m makes the exponential tail the predictive one, which knows how little m values say about their scale.
+	t.shape, t.scale = float32(max(shape, 1/float64(m))), max(float32(scale), jump/jumpShare)
 	return t
+}
+
+// lattice looks whether the values are multiples of something, as counts are. If so it returns the gap between them, and at least two of them are
+// believed, with all that equal the last.
+func lattice(excess []float32, believed int) (_ int, gap float64) {
+	ties := 1
+	for ties < len(excess) && excess[ties] == excess[0] {
+		ties++
+	}
+	if ties < 3 || ties == len(excess) {
+		return believed, 0
+	}
+	believed = max(believed, ties+1)
+	for believed < len(excess) && excess[believed] == excess[believed-1] {
+		believed++
+	}
+	return believed, float64(excess[ties] - excess[0])
+}
+
+// exponential is the scale of an exponential distribution by maximum likelihood, knowing of the values after the believed ones only that they are
+// not smaller.
+func exponential(excess []float32, believed int, threshold float32) (scale float64) {
+	var sum float64
+	for _, v := range excess[:believed] {
+		sum += float64(v) - float64(threshold)
+	}
+	last := float64(excess[believed-1]) - float64(threshold)
+	return (sum + float64(len(excess)-believed)*last) / float64(believed)
+}
+
+// pareto is the scale and the shape of a generalised Pareto distribution by probability-weighted moments (Hosking and Wallis, Technometrics 1987), the
+// shape drawn towards 0. In place of the values that are not believed stand those that the fit expects, again and again.
+func pareto(excess []float32, believed int, threshold float32, start float64) (scale, shape float64) {
+	m := float64(len(excess))
+	scale, shape = start, 1e-3
+	for range shapeRuns {
+		var a0, a1 float64
+		for i, v := range excess {
+			x := float64(v) - float64(threshold)
+			if i >= believed {
+				p := (float64(i) + 0.5) / m
+				x = max(scale*math.Expm1(-shape*math.Log1p(-p))/shape, float64(excess[believed-1])-float64(threshold))
+			}
+			a0 += x / m
+			a1 += x * (m - 1 - float64(i)) / (m * max(m-1, 1))
+		}
+		shape = 2 - a0/(a0-2*a1)
+		if !(shape > -1 && shape < 1) {
+			shape = 0
+		}
+		shape *= float64(believed) / (float64(believed) + shapePrior)
+		shape = max(shape, 1/m)
+		scale = a0 * (1 - min(shape, 0.5))
+		if believed == len(excess) {
+			break
+		}
+	}
+	return scale, shape
 }
 
 // strangeness is -ln of the probability of a value of at least x.
