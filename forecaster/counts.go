@@ -50,10 +50,14 @@ type hourly struct{ events, steps float64 }
 type countKind struct {
 	daily   bool
 	minutes float64 // in which a departure fades; 0: none is followed
+	last    bool    // departures are those of the last step, not of as many minutes
 }
 
 // countKinds are what can be chosen from, the plainest first.
-var countKinds = [...]countKind{{}, {minutes: 30}, {minutes: 240}, {minutes: 1440}, {daily: true}, {true, 30}, {true, 240}, {true, 1440}}
+var countKinds = [...]countKind{
+	{}, {minutes: 30}, {minutes: 240}, {minutes: 1440}, {minutes: 30, last: true}, {minutes: 120, last: true},
+	{daily: true}, {true, 30, false}, {true, 240, false}, {true, 1440, false}, {true, 30, true}, {true, 120, true},
+}
 
 const (
 	countHalfLife  = 7   // days, of events
@@ -120,8 +124,11 @@ func chooseCounts(w *window, o *Options) countKind {
 
 // rate is that of the mean of departures; 0 if none are followed.
 func (k countKind) rate(w *window) float64 {
-	if k.minutes == 0 {
+	switch {
+	case k.minutes == 0:
 		return 0
+	case k.last:
+		return 1
 	}
 	return -math.Expm1(-w.minutes / k.minutes)
 }

@@ -183,3 +183,28 @@ func TestCountsForget(t *testing.T) {
 	}
 	require.Less(t, m.BreachProbability(1, 0.5, true), 0.05)
 }
+
+// TestRollingCounts: restarts of the last half hour, as the examples count them, stay for half an hour, and then are gone.
+func TestRollingCounts(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	y := make([]float64, 7*1440+60)
+	for i := 0; i < 7*1440; i += 400 + rng.IntN(1200) {
+		for k := i; k < min(i+30, 7*1440); k++ {
+			y[k] = 30.0 / 29
+		}
+	}
+	o := forecaster.Options{Step: time.Minute, Horizons: []int{5, 60, 360}}
+	m := fit(t, o, y[:7*1440+40], nil)
+	require.Equal(t, "counts", m.Name())
+	quiet := m.BreachProbability(5, 0.5, true)
+	require.Less(t, quiet, 0.1)
+	require.Zero(t, m.Quantile(5, 0.9))
+	m.Advance(30.0 / 29)
+	require.Greater(t, m.BreachProbability(5, 0.5, true), 0.7)
+	require.InEpsilon(t, 30.0/29, m.Quantile(5, 0.5), 1e-6)
+	for range 30 {
+		m.Advance(0)
+	}
+	require.InDelta(t, quiet, m.BreachProbability(5, 0.5, true), 0.02)
+}
