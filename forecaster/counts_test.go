@@ -117,15 +117,15 @@ func TestCountsAreCalibrated(t *testing.T) {
 							mean += m.Quantile(h, p) / 100
 						}
 					}
-					any := 0.0
+					most := 0.0
 					for h := 1; h <= 12; h++ {
-						any = max(any, y[i+h])
+						most = max(most, y[i+h])
 					}
 					q := m.MaxQuantile(12, 0.9)
 					require.Equal(t, math.Round(q), q)
 					foreseen += m.BreachProbability(12, 0.5, true)
 					windows++
-					if any > 0 {
+					if most > 0 {
 						happened++
 					}
 				}
