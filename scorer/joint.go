@@ -174,7 +174,7 @@ func (j *Joint) calibrate(f *fit, all []sight) error {
 	f.uses = [statistics]bool{distance: true, trend: true, breach: j.space.kept < j.space.width, pattern: true}
 	f.forest.width = j.space.width
 	f.plant()
-	f.calibrate(0)
+	f.calibrate(suspects)
 	j.model = f.Model
 	return nil
 }

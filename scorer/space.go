@@ -36,12 +36,12 @@ func newSpace(vectors []features, width int) (*space, error) {
 			column[i] = vectors[i][d]
 		}
 		slices.Sort(column)
-		s.above[d] = fitTail(column, true, 0)
+		s.above[d] = fitTail(column, true, suspects)
 		slices.Reverse(column)
 		for i := range column {
 			column[i] = -column[i]
 		}
-		s.below[d] = fitTail(column, true, 0)
+		s.below[d] = fitTail(column, true, suspects)
 	}
 	for i := range vectors {
 		s.scale(&vectors[i])

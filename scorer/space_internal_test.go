@@ -10,29 +10,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSpace compares with scikit-learn's PCA: testdata/space.py.
-func TestSpace(t *testing.T) {
-	file, err := os.Open("testdata/space.csv")
+// reference reads rows of so many values.
+func reference(t *testing.T, path string, columns int) [][]float64 {
+	t.Helper()
+	file, err := os.Open(path)
 	require.NoError(t, err)
 	defer file.Close()
 	r := csv.NewReader(file)
-	r.Comment = '#'
+	r.Comment, r.FieldsPerRecord = '#', columns
 	rows, err := r.ReadAll()
 	require.NoError(t, err)
+	values := make([][]float64, len(rows))
+	for i, row := range rows {
+		for _, text := range row {
+			v, err := strconv.ParseFloat(text, 64)
+			require.NoError(t, err)
+			values[i] = append(values[i], v)
+		}
+	}
+	return values
+}
+
+// TestSpace compares with scikit-learn's PCA: testdata/space.py.
+func TestSpace(t *testing.T) {
 	s := space{width: 5}
+	rows := reference(t, "testdata/space.csv", s.width+2)
 	vectors := make([]features, len(rows))
 	want := make([][2]float64, len(rows))
 	for i, row := range rows {
-		require.Len(t, row, s.width+2)
-		for d, text := range row {
-			v, err := strconv.ParseFloat(text, 64)
-			require.NoError(t, err)
-			if d < s.width {
-				vectors[i][d] = float32(v)
-			} else {
-				want[i][d-s.width] = v
-			}
+		for d, v := range row[:s.width] {
+			vectors[i][d] = float32(v)
 		}
+		want[i] = [2]float64(row[s.width:])
 	}
 	require.NoError(t, s.relate(vectors))
 	require.Equal(t, 2, s.kept)
