@@ -2,7 +2,7 @@ package forecaster
 
 import "math"
 
-// counts forecasts a series that is mostly zero, as the probability of an event, a value other than zero, and the sizes
+// counts forecasts a series that is mostly zero, as the probability of an event, a value over zero, and the sizes
 // that events have: whole numbers, if that is what they were. Both forget (Teunter, Syntetos and Babai, "Intermittent
 // Demand: Linking Forecasting to Inventory Obsolescence", 2011, who do as much to Croston's method); the probability
 // follows the hour of the day and the last hours as far as that explained the events of the window.
@@ -85,7 +85,7 @@ func (p *counts) advance(y float64) {
 		return
 	}
 	event := 0.0
-	if y != p.zero {
+	if y > p.zero {
 		event = 1
 		p.sizes.add(float32(y))
 	}

@@ -49,7 +49,7 @@ func chooseCounts(w *window, o *Options) countKind {
 			continue
 		}
 		event := 0.0
-		if y != p.zero {
+		if y > p.zero {
 			event = 1
 		}
 		p.kind.daily = true
@@ -145,7 +145,7 @@ func (m *Model) count(w *window, r *rows) float64 {
 				break
 			}
 			for ; from <= t+h; from++ {
-				happened = happened || w.ok[from] && w.y[from] != p.zero
+				happened = happened || w.ok[from] && w.y[from] > p.zero
 			}
 			windows[i] = append(windows[i], countWindow{p.among(h), weight, happened})
 		}
