@@ -23,7 +23,7 @@ func NewOnset(step time.Duration) *Onset {
 
 // Next takes the score of the next step, NaN for none, and returns it lowered, at least 0.
 func (o *Onset) Next(score float64) float64 {
-	lowered := score - 0.4*math.Log10(1+float64(o.count))
+	lowered := score - 0.6*math.Log10(1+float64(o.count))
 	if o.hot[o.next] { // leaves the last 24 hours
 		o.count--
 	}
