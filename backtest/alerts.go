@@ -28,7 +28,10 @@ type Finding struct {
 	Inputs                 []Input // the values of several signals
 	Expected, Lower, Upper float64 // what was expected; NaN if nothing was
 	Contributions          []Contribution
-	Alerted                bool // the score came to 0.8 for 5m
+	Trend                  string    // of the value, or of that of the first contribution, as scorer.Explanation has it; "" if it is not known
+	PerHour                float64   // how much that counter gained per hour; NaN of what counts nothing
+	From, To               time.Time // first and last step that the model had learned from
+	Alerted                bool      // the score came to 0.8 for 5m
 
 	last int64
 }
@@ -77,6 +80,9 @@ func (r *replay) explain(s *subject) {
 	now.Expected, now.Lower, now.Upper = s.expected.median, s.expected.lower, s.expected.upper
 	if f.Score < now.Score || f.Score == now.Score && f.distance() < now.distance() {
 		now.Contributions = slices.Clone(s.why)
+		e := s.input.Explain()
+		now.Trend, now.PerHour = e.Trend, e.PerHour
+		now.From, now.To = time.UnixMilli(e.From).UTC(), time.UnixMilli(e.To).UTC()
 		*f = now
 	}
 }

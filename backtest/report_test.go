@@ -91,7 +91,7 @@ func TestFindingsOfSeveralSignals(t *testing.T) {
 	require.Len(t, strongest.Inputs, 2)
 	require.Equal(t, "most", strongest.Inputs[1].Name)
 	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Inputs[1].Value, 1e-6)
-	require.Regexp(t, `\n    seen all [0-9.]+, most [0-9.]+: (all|most) [0-9.]+ %, (all|most) [0-9.]+ %$`, strongest.String())
+	require.Regexp(t, `\n    seen all [0-9.]+, most [0-9.]+: (all|most) [0-9.]+ %, (all|most) [0-9.]+ %\n    (all|most) increasing; learned from 2026-03-0[0-9T:]+Z to 2026-03-1[0-9T:]+Z$`, strongest.String())
 }
 
 func TestDirectoryHoldsAFileOfEach(t *testing.T) {
@@ -267,13 +267,15 @@ func TestReportIsReadable(t *testing.T) {
 				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-1"), Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
 				Score: 0.987, Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
 				Contributions: []backtest.Contribution{{Feature: "level", Share: 0.7}, {Feature: "trend", Share: 0.3}},
+				Trend:         "accelerating", PerHour: 17.5, From: epoch.Add(-14 * day), To: epoch,
 			},
 			{
 				Detector: "joint", Labels: labels.FromStrings("service", "shop"), Duration: 5 * time.Minute, Time: at, Score: 0.71, Seen: math.NaN(),
 				Inputs: []backtest.Input{{Name: "hit_ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}}, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(),
 				Contributions: []backtest.Contribution{{Feature: "hit_ratio", Share: 0.6}, {Feature: "requests", Share: 0.4}},
+				Trend:         "decreasing", PerHour: math.NaN(), From: epoch.Add(-7 * day), To: epoch,
 			},
-			{Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"), Duration: 5 * time.Minute, Time: at, Score: 0.61, Seen: 123456.7, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()},
+			{Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"), Duration: 5 * time.Minute, Time: at, Score: 0.61, Seen: 123456.7, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), PerHour: math.NaN(), From: epoch.Add(-day), To: epoch},
 		},
 	}
 	require.Equal(t, `from 2026-03-02T00:00:00Z to 2026-03-09T00:00:00Z
@@ -301,9 +303,12 @@ idle      0       0      0 up, 0 down    recommended  -         0              -
 strongest findings
  1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}
     seen 12, expected 0.25 (0 to 1.5): level 70 %, trend 30 %
+    accelerating, 17.5 per hour; learned from 2026-02-16T00:00:00Z to 2026-03-02T00:00:00Z
  2. 2026-03-02T10:05:00Z  score 0.71, for 5m  joint {service="shop"}
     seen hit_ratio 0.7, requests 1234: hit_ratio 60 %, requests 40 %
+    hit_ratio decreasing; learned from 2026-02-23T00:00:00Z to 2026-03-02T00:00:00Z
  3. 2026-03-02T10:05:00Z  score 0.61, for 5m  pod_restarts {pod="web-2"}
     seen 123457, nothing expected
+    learned from 2026-03-01T00:00:00Z to 2026-03-02T00:00:00Z
 `, report.String())
 }

@@ -97,7 +97,7 @@ func (r *Report) scalers() [][]string {
 	return table
 }
 
-// String is the finding in two lines.
+// String is the finding in three lines.
 func (f Finding) String() string {
 	alerted := ""
 	if f.Alerted {
@@ -110,7 +110,26 @@ func (f Finding) String() string {
 		text += fmt.Sprintf("%s%s %.0f %%", separator, c.Feature, 100*c.Share)
 		separator = ", "
 	}
-	return text
+	return text + "\n    " + f.course()
+}
+
+// course is where the value has been going, and from when on it is known what is usual.
+func (f Finding) course() string {
+	var parts []string
+	if f.Trend != "" {
+		parts = append(parts, f.Trend)
+	}
+	if !math.IsNaN(f.PerHour) {
+		parts = append(parts, number(f.PerHour)+" per hour")
+	}
+	course := strings.Join(parts, ", ")
+	if course != "" && f.Inputs != nil && len(f.Contributions) > 0 {
+		course = f.Contributions[0].Feature + " " + course
+	}
+	if course != "" {
+		course += "; "
+	}
+	return course + "learned from " + stamp(f.From) + " to " + stamp(f.To)
 }
 
 // seen is what there was, and what was expected.

@@ -106,6 +106,41 @@ func (e Expr) MetricName() string {
 	return ""
 }
 
+// CountsOver is over how long a value of the expression counts: 5m for the increase
+// of a counter in 5m, 1s for its rate, and for sums, means, least and largest of
+// these. It is 0 for whatever else: not every expression counts.
+func (e Expr) CountsOver() time.Duration { return countsOver(e.Parsed()) }
+
+func countsOver(e parser.Expr) time.Duration {
+	switch e := e.(type) {
+	case *parser.ParenExpr:
+		return countsOver(e.Expr)
+	case *parser.AggregateExpr:
+		switch e.Op {
+		case parser.SUM, parser.AVG, parser.MIN, parser.MAX, parser.TOPK, parser.BOTTOMK:
+			return countsOver(e.Expr)
+		}
+	case *parser.BinaryExpr:
+		// Nothing counted may be written as `or vector(0)`.
+		if right, ok := e.RHS.(*parser.Call); ok && e.Op == parser.LOR && right.Func.Name == "vector" && right.Args[0].String() == "0" {
+			return countsOver(e.LHS)
+		}
+	case *parser.Call:
+		switch e.Func.Name {
+		case "rate":
+			return time.Second
+		case "increase":
+			switch over := e.Args[0].(type) {
+			case *parser.MatrixSelector:
+				return over.Range
+			case *parser.SubqueryExpr:
+				return over.Range
+			}
+		}
+	}
+	return 0
+}
+
 func selectedName(n *parser.VectorSelector) string {
 	for _, m := range n.LabelMatchers {
 		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {

@@ -53,3 +53,28 @@ func TestZeroExpr(t *testing.T) {
 	require.Zero(t, e.LookBack())
 	require.Empty(t, e.MetricName())
 }
+
+func TestCountsOver(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"increase(x[5m])": 5 * time.Minute,
+		"sum by (pod) (increase(x[10m] offset 1h))":          10 * time.Minute,
+		"topk(3, (max(increase(x[1h:1m]))))":                 time.Hour,
+		"sum(increase(x[5m])) or vector(0)":                  5 * time.Minute,
+		"sum(increase(x[5m])) or vector(1)":                  0,
+		"sum(increase(x[5m])) or y":                          0,
+		"avg(rate(x[5m]))":                                   time.Second,
+		"rate(x[5m]) * 60":                                   0,
+		"rate(x[5m]) / rate(y[5m])":                          0,
+		"count(increase(x[5m]))":                             0,
+		"delta(x[5m])":                                       0,
+		"x":                                                  0,
+		"histogram_quantile(0.9, sum by (le) (rate(x[5m])))": 0,
+	} {
+		t.Run(text, func(t *testing.T) {
+			e, err := config.ParseExpr(text)
+			require.NoError(t, err)
+			require.Equal(t, want, e.CountsOver())
+		})
+	}
+	require.Zero(t, config.Expr{}.CountsOver())
+}

@@ -2,10 +2,8 @@ package detector
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -30,8 +28,6 @@ type detection struct {
 	onset      *scorer.Onset // nil if it is not asked for
 
 	score    scorer.Score
-	value    float64 // of the step observed last
-	crossed  bool    // the score has just become high
 	lowered  float64 // the score as the onset has it
 	forecast forecaster.Forecast
 	feedback []*feedback // by horizon
@@ -128,7 +124,7 @@ func (d *detection) observe(o observation) {
 	case d.scorer != nil:
 		score = d.scorer.Score(value, !o.masked)
 	}
-	d.judged(value, score)
+	d.judged(score)
 	if o.masked {
 		value = math.NaN()
 	}
@@ -141,9 +137,8 @@ func (d *detection) observe(o observation) {
 }
 
 // judged takes the score of the next step.
-func (d *detection) judged(value float64, score scorer.Score) {
-	d.crossed = score.Value >= highScore && !(d.score.Value >= highScore)
-	d.value, d.score = value, score
+func (d *detection) judged(score scorer.Score) {
+	d.score = score
 	if d.onset != nil {
 		d.lowered = d.onset.Next(score.Value)
 	}
@@ -187,21 +182,6 @@ func reasonOf(err error) string {
 		}
 	}
 	return reasonFitError
-}
-
-// finding describes a score that has just become high, for the log.
-func (d *detection) finding() []any {
-	why := make([]string, 0, len(d.score.Contributions))
-	for _, c := range d.score.Contributions {
-		why = append(why, fmt.Sprintf("%s %.0f%%", c.Feature, 100*c.Share))
-	}
-	finding := []any{"score", fmt.Sprintf("%.2f", d.score.Value)}
-	if d.vector != nil {
-		finding = append(finding, "values", d.vector)
-	} else {
-		finding = append(finding, "value", d.value, "expected", d.score.Expected, "lower", d.score.Lower, "upper", d.score.Upper)
-	}
-	return append(finding, "features", strings.Join(why, ", "))
 }
 
 // publisher turns what is known of a series into results.

@@ -27,8 +27,6 @@ const (
 	// vanishedPerLive bounds the series that are remembered without having values now, in case they come back.
 	vanishedPerLive = 4
 	dropModelAfter  = 15 // steps without a value
-
-	maxLoggedFindings = 10 // in one cycle
 )
 
 // task is what a group computes: a detector or a scaler, translated.
@@ -57,8 +55,6 @@ type task struct {
 	// state says why a series has no result, "" if it has; forecaster is what forecasts it, nil if nothing does.
 	state      func(s *series, at int64) (state, reason string)
 	forecaster func(s *series) *forecaster.Model
-	// finding describes a series that has just become strange, as key and value in turn; nil if it has not.
-	finding func(s *series) []any
 	// score is that of a series at a step, NaN if it has none; nil for what gives no scores.
 	score func(s *series, at int64) float64
 	// outcomes says what alerts are compared with; nil: with nothing.
@@ -87,6 +83,7 @@ type group struct {
 	refused map[uint64]bool  // at the newest read, by hash
 	noted   map[string]bool  // what was logged already and need not be again
 	part    *Part            // published last
+	looked  int64            // step at which findings were looked for last
 	grader  *grader
 }
 
@@ -236,26 +233,6 @@ func (g *group) catchUpOne(s *series, to int64, window *history.Window) {
 	s.broken = nil
 	g.schedule.catchUp(s, to, func() fitted { return g.newModel(s) }, window)
 	g.prepare(s)
-}
-
-// logFindings tells of series that have just become strange: of the first few, so that trouble everywhere does not flood the log.
-func (g *group) logFindings(live []*series) {
-	if g.finding == nil {
-		return
-	}
-	n := 0
-	for _, s := range live {
-		finding := g.finding(s)
-		if finding == nil {
-			continue
-		}
-		if n++; n <= maxLoggedFindings {
-			level.Info(g.logger).Log(append([]any{"msg", "Anomaly", "series", s.labels}, finding...)...)
-		}
-	}
-	if n > maxLoggedFindings {
-		level.Info(g.logger).Log("msg", "More anomalies in this cycle", "series", n-maxLoggedFindings)
-	}
 }
 
 // countStates renews the gauges about the group's series.

@@ -18,8 +18,9 @@ import (
 
 // input is an expression whose values are kept with each series.
 type input struct {
-	name string // empty if it is the only one
-	expr config.Expr
+	name   string // empty if it is the only one
+	expr   config.Expr
+	counts time.Duration // over how long a value counts; 0: it is no count
 }
 
 // by says how the series of several inputs become one: those with the same values of the labels do.
@@ -31,11 +32,12 @@ type by struct {
 // inputsOf are the inputs of a detector.
 func inputsOf(d *config.Detector) []input {
 	if !d.Joint() {
-		return []input{{expr: d.Expr}}
+		return []input{{expr: d.Expr, counts: d.Expr.CountsOver()}}
 	}
 	var inputs []input
 	for _, name := range d.InputNames() {
-		inputs = append(inputs, input{name, d.Inputs[name]})
+		expr := d.Inputs[name]
+		inputs = append(inputs, input{name, expr, expr.CountsOver()})
 	}
 	return inputs
 }
@@ -191,7 +193,7 @@ func (g *group) see(live []*series, at int64) []Seen {
 	seen := make([]Seen, len(live))
 	values := make([]float64, len(live)*len(g.inputs))
 	for i, s := range live {
-		seen[i] = Seen{Labels: s.base, Inputs: names, Values: values[:len(g.inputs)], series: s, at: at}
+		seen[i] = Seen{Labels: s.base, Inputs: names, Values: values[:len(g.inputs)], group: g, series: s, at: at}
 		values = values[len(g.inputs):]
 		for k, h := range s.inputs {
 			seen[i].Values[k], _ = h.Value(at)

@@ -237,7 +237,7 @@ func (g *group) stepPool(p *pool, w *history.Window) {
 				score = alone
 			}
 		}
-		m.judged(sibling.Value, score)
+		m.judged(score)
 	}
 }
 

@@ -70,6 +70,7 @@ type series struct {
 	member *member // what the pool keeps of it; nil: nothing
 
 	scored   int64 // newest step with a score
+	high     int64 // step of the newest cycle that found a high score
 	alerting alerting
 
 	histogram bool  // the newest step is a native histogram

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
 // Family is one of the metric families that a detector or scaler publishes. All of them are gauges.
@@ -107,6 +109,7 @@ type Seen struct {
 	Inputs []string  // the names of the values; nil: there is one, that of the expression
 	Values []float64 // NaN where there is none
 
+	group  *group
 	series *series
 	at     int64
 }
@@ -115,6 +118,12 @@ type Seen struct {
 func (s Seen) Before(d time.Duration) float64 {
 	v, _ := s.series.inputs[0].At(s.at - d.Milliseconds())
 	return v
+}
+
+// Explain says what is behind the score of the step; of several inputs it speaks of the one that contributes most.
+func (s Seen) Explain() scorer.Explanation {
+	e, _ := s.group.explain(s.series, s.at)
+	return e
 }
 
 // Len is the number of results in all families.

@@ -89,16 +89,16 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 	for name, value := range d.Labels {
 		add[name] = value
 	}
-	pooled := len(d.PoolBy) > 0
+	pooled, inputs := len(d.PoolBy) > 0, inputsOf(d)
 	t := identifiedTask{identity: identity{detector: *d}, task: task{
-		name: d.Name, inputs: inputsOf(d), joint: newBy(d), mask: d.Mask, mute: d.Mute,
+		name: d.Name, inputs: inputs, joint: newBy(d), mask: d.Mask, mute: d.Mute,
 		lower: publisher.lower, upper: publisher.upper,
 		queryOffset: time.Duration(d.QueryOffset), limit: d.SeriesLimit, schedule: schedule, layout: layout,
 		newModel: func(s *series) fitted {
 			detection := newDetection(d, horizons, onset && !pooled, s.seed, m.observeFit)
 			detection.pooled = pooled
 			if d.Joint() {
-				detection.vector = newVector(inputsOf(d), s)
+				detection.vector = newVector(inputs, s)
 			}
 			return detection
 		},
@@ -114,12 +114,6 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 		},
 		prepare: func(s *series) { s.model.(*detection).look(s.at) },
 		quality: publisher.quality,
-		finding: func(s *series) []any {
-			if d := s.judge(); d != nil && d.crossed && !holds(s.mute, s.at) {
-				return d.finding()
-			}
-			return nil
-		},
 		results: func(live []*series, part *Part) {
 			for _, s := range live {
 				publisher.results(s, part)

@@ -27,7 +27,7 @@ type fit struct {
 }
 
 func newFit(o Options, start int64, y []float64, learn []bool) *fit {
-	m := &Model{o: o, clock: newClock(o), stride: stride(o.Step)}
+	m := &Model{o: o, clock: newClock(o), stride: stride(o.Step), from: math.MaxInt64, to: math.MinInt64}
 	m.phases = newPhases(m.stride)
 	switch o.Model {
 	case "isolation_forest":
@@ -47,6 +47,9 @@ func newFit(o Options, start int64, y []float64, learn []bool) *fit {
 func (f *fit) learned(i int) bool {
 	return (f.learn == nil || f.learn[i]) && f.possible(f.y[i])
 }
+
+// learnedFrom notes that the step at t was.
+func (m *Model) learnedFrom(t int64) { m.from, m.to = min(m.from, t), max(m.to, t) }
 
 // time of a step, in ms.
 func (f *fit) time(i int) int64 { return f.start + int64(i)*f.o.Step.Milliseconds() }
@@ -95,6 +98,7 @@ func (f *fit) normal() error {
 		f.x[i] = nan32
 		if f.learned(i) {
 			f.x[i] = f.normalise(f.y[i])
+			f.learnedFrom(f.time(i))
 		}
 	}
 	return nil

@@ -176,6 +176,10 @@ func (j *Joint) calibrate(f *fit, all []sight) error {
 	f.plant()
 	f.calibrate(suspects)
 	j.model = f.Model
+	for _, m := range j.inputs {
+		j.model.learnedFrom(m.from)
+		j.model.learnedFrom(m.to)
+	}
 	return nil
 }
 
@@ -184,7 +188,7 @@ func (j *Joint) calibrate(f *fit, all []sight) error {
 // a band; the features of its contributions are the names of the inputs.
 func (j *Joint) Score(values []float64, learn bool) Score {
 	nan := math.NaN()
-	s := Score{Value: nan, ReturnPeriod: nan, Expected: nan, Lower: nan, Upper: nan}
+	s := Score{Value: nan, ReturnPeriod: nan, Expected: nan, Lower: nan, Upper: nan, From: j.model.from, To: j.model.to}
 	var v features
 	ph, whole := j.inputs[0].phase(j.inputs[0].now), true
 	for i, m := range j.inputs {

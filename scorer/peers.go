@@ -102,6 +102,7 @@ func (p *Peers) scoreOne(s *Sibling, habit float64, e float32, ph int) {
 	if s.Value != s.Value || math.IsInf(s.Value, 0) {
 		return
 	}
+	s.Score.From, s.Score.To = p.from, p.to
 	p.expectOf(&s.Score, habit)
 	if !p.possible(s.Value) {
 		p.finish(&s.Score, math.Inf(1))

@@ -250,7 +250,9 @@ func (f *peersFit) replay(begin int) {
 		} else {
 			f.entries = f.entries[:m.from]
 		}
-		m.to = len(f.entries)
+		if m.to = len(f.entries); m.to > m.from {
+			f.learnedFrom(f.fit.time(step))
+		}
 		f.moments = append(f.moments, m)
 		if slot {
 			f.push(m)

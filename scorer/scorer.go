@@ -34,6 +34,8 @@ type Score struct {
 	// Expected is the value that the past makes normal; outside of Lower and Upper the size of the deviation is by itself
 	// rarer than once in 3.5 days. All three are known before the step, in the unit of the series; NaN if unknown.
 	Expected, Lower, Upper float64
+	// From and To are the first and the last step (ms) that the model has learned from.
+	From, To int64
 	// Contributions tell what made the step strange, the largest first; nil below the explain threshold.
 	Contributions []Contribution
 }
@@ -51,6 +53,8 @@ type Model struct {
 	now    int64 // ms, the next step
 	clock  clock
 	stride int // steps in a slot
+
+	from, to int64 // ms, first and last step learned from
 
 	center, scale float64   // values are kept as (value-center)/scale
 	fixed         bool      // what is expected is center, always
@@ -105,7 +109,7 @@ func (m *Model) Score(y float64, learn bool) Score {
 	m.now += m.o.Step.Milliseconds()
 
 	b := m.expect(slot, ph)
-	s := Score{Value: math.NaN(), ReturnPeriod: math.NaN()}
+	s := Score{Value: math.NaN(), ReturnPeriod: math.NaN(), From: m.from, To: m.to}
 	s.Expected, s.Lower, s.Upper = m.band(b)
 	x := nan32
 	if m.possible(y) {

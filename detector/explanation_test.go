@@ -1,0 +1,118 @@
+package detector_test
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+)
+
+// crashing is a counter of restarts: none for days, then from trouble on one more every ten minutes in the first hour, and more each hour.
+func crashing(trouble time.Time, at time.Time) float64 {
+	n := 0.0
+	for hour := 0; hour < 3; hour++ {
+		minutes := at.Sub(trouble.Add(time.Duration(hour) * time.Hour)).Minutes()
+		n += float64(6*(hour+1)*(hour+1)) / 60 * math.Min(math.Max(minutes, 0), 60)
+	}
+	return math.Floor(n)
+}
+
+func TestAHighScoreIsExplainedInTheLog(t *testing.T) {
+	trouble := epoch.Add(4 * 24 * time.Hour)
+	end := trouble.Add(3 * time.Hour)
+	series := []labels.Labels{labels.FromStrings("__name__", "restarts", "pod", "a"), labels.FromStrings("__name__", "restarts", "pod", "b")}
+	db := newStorage(t, epoch, end, time.Minute, series, func(i int, at time.Time) float64 {
+		if i == 1 {
+			return 7
+		}
+		return crashing(trouble, at)
+	})
+	cfg := load(t, `
+global: {history: 4d, query_offset: 0s, step: 5m}
+detectors: [{name: restarts, expr: 'sum by (pod) (increase(restarts[5m]))'}]
+`)
+	var out bytes.Buffer
+	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(&out)})
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	var lines []string
+	for at := trouble.Add(-10 * time.Minute); !at.After(end); at = at.Add(5 * time.Minute) {
+		out.Reset()
+		cycle(t, m, at)
+		for line := range strings.Lines(out.String()) {
+			if strings.Contains(line, "msg=Anomaly") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	require.Len(t, lines, 1, "once, not at every step")
+	require.Regexp(t, `^level=info component=detector detector=restarts msg=Anomaly series="{pod=\\"a\\"}" score=0\.[89]\d value=\S+ expected=0 lower=\S+ upper=\S+ `+
+		`features="[^"]+" trend=accelerating per_hour=\S+ learned_from=2026-03-02T00:0\d:00Z learned_to=2026-03-0[56]T\d\d:\d\d:00Z\n$`, lines[0])
+
+	seenOf := func(part *detector.Part) (seen detector.Seen) {
+		for _, s := range part.Seen {
+			if s.Labels.Get("pod") == "a" {
+				seen = s
+			}
+		}
+		return seen
+	}
+	words, ends := map[time.Time]string{}, []scorer.Explanation{}
+	for _, start := range []time.Time{trouble, end} { // what is known does not depend on it
+		replay := newManager(t, detector.Options{})
+		require.NoError(t, replay.ApplyConfig(cfg, db))
+		require.NoError(t, replay.Replay(context.Background(), start, end, func(part *detector.Part) {
+			e := seenOf(part).Explain()
+			words[time.UnixMilli(part.Time).UTC()] = e.Trend
+			if time.UnixMilli(part.Time).Equal(end) {
+				require.InDelta(t, 54, e.PerHour, 6, "restarts in the last hour")
+				require.Equal(t, seenOf(part).Values[0], e.Seen)
+				require.Equal(t, part.Results[detector.Score][0].Value, e.Value)
+				ends = append(ends, e)
+			}
+		}))
+	}
+	require.Equal(t, ends[0], ends[1])
+	require.Equal(t, "stable", words[trouble])
+	require.Equal(t, "increasing", words[trouble.Add(30*time.Minute)])
+	require.Equal(t, "accelerating", words[end])
+}
+
+// However many series become strange at once, a cycle writes few lines; and one that came while the source was away is told of afterwards.
+func TestTroubleEverywhereDoesNotFloodTheLog(t *testing.T) {
+	trouble := epoch.Add(3 * 24 * time.Hour)
+	db := newStorage(t, epoch, trouble.Add(time.Hour), 5*time.Minute, pods(13), func(i int, at time.Time) float64 {
+		if !at.Before(trouble) {
+			return 3 * daily(i, at)
+		}
+		return daily(i, at)
+	})
+	source := &flaky{Queryable: db}
+	var out bytes.Buffer
+	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(&out)})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 3d, query_offset: 0s, step: 5m}
+detectors: [{name: load, expr: load}]
+`), source))
+	cycle(t, m, trouble.Add(-5*time.Minute))
+	require.NotContains(t, out.String(), "msg=Anomaly")
+	source.down.Store(true)
+	require.Error(t, m.Cycle(context.Background(), trouble))
+	source.down.Store(false)
+	out.Reset()
+	cycle(t, m, trouble.Add(10*time.Minute))
+	require.Equal(t, 10, strings.Count(out.String(), "msg=Anomaly"))
+	require.Contains(t, out.String(), `msg="More anomalies in this cycle" series=3`)
+	require.NotContains(t, out.String(), "per_hour", "nothing is counted")
+	out.Reset()
+	cycle(t, m, trouble.Add(15*time.Minute))
+	require.NotContains(t, out.String(), "nomal")
+}
