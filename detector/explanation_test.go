@@ -116,3 +116,38 @@ detectors: [{name: load, expr: load}]
 	cycle(t, m, trouble.Add(15*time.Minute))
 	require.NotContains(t, out.String(), "nomal")
 }
+
+// A sibling is explained like a series by itself; one too young for a trend has none, and nothing is made up.
+func TestSiblingsAreExplained(t *testing.T) {
+	end := epoch.Add(4 * 24 * time.Hour)
+	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 5), func(i int, at time.Time) float64 {
+		switch {
+		case i == 4 && at.Before(end.Add(-time.Hour)):
+			return math.NaN()
+		case i == 0 && !at.Before(end.Add(-30*time.Minute)), i == 4:
+			return 3 * serving(i, at)
+		}
+		return serving(i, at)
+	})
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 3d, query_offset: 0s, step: 5m}
+detectors: [{name: load, expr: load, pool_by: [namespace, container]}]
+`), db))
+	trends := map[string]string{}
+	require.NoError(t, m.Replay(context.Background(), end, end, func(part *detector.Part) {
+		for _, seen := range part.Seen {
+			e := seen.Explain()
+			trends[seen.Labels.Get("pod")] = e.Trend
+			require.Equal(t, seen.Values[0], e.Seen)
+			require.Less(t, e.Lower, e.Expected)
+			require.Less(t, e.From, e.To)
+			require.WithinRange(t, time.UnixMilli(e.From), end.Add(-3*24*time.Hour-6*time.Hour), end.Add(-2*24*time.Hour))
+			require.WithinRange(t, time.UnixMilli(e.To), end.Add(-6*time.Hour), end)
+			require.True(t, math.IsNaN(e.PerHour))
+		}
+	}))
+	require.Len(t, trends, 5)
+	require.Equal(t, "increasing", trends["api-00"])
+	require.Empty(t, trends["api-04"])
+}
