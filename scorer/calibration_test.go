@@ -82,7 +82,9 @@ var uncalibrated = map[string]float64{
 	"bounded ratio/1m0s":       0.2,
 	"counts, mostly zero/1m0s": 0.2,
 	"steps/1m0s":               3,
+	"steps/5m0s":               0.9,
 	"steps/1h0m0s":             0.2,
+	"gaussian/1h0m0s":          0.2,
 	"seasonal/1h0m0s":          0.2,
 }
 

@@ -10,6 +10,7 @@ const (
 	leastValues = 20                  // below it nothing is known
 	choosing    = 14 * 24 * time.Hour // over which the season is chosen
 	aloneAfter  = 320 * time.Hour     // nearly two weeks
+	unsettled   = 12 * time.Hour      // how old a step has to be to count in the tails
 	warmUp      = 3 * time.Hour       // of the phases that the older history does not know
 )
 
@@ -295,15 +296,24 @@ func (f *fit) plant() {
 	}
 }
 
-// calibrate fits the tails of the statistics, then that of their mean. The suspected share of each tail may belong to incidents.
-func (f *fit) calibrate(suspected float64) {
-	v := make([]float32, len(f.sample))
+// settled is the part of the sample that is old enough to count in the tails: the last hours may be the beginning of an incident that goes on.
+func (f *fit) settled() []stats {
+	n, _ := slices.BinarySearch(f.when, f.time(len(f.y))-unsettled.Milliseconds())
+	if 3*n < 2*len(f.sample) {
+		return f.sample // there is little else
+	}
+	return f.sample[:n]
+}
+
+// calibrate fits the tails of the statistics to a sample, then that of their mean. The suspected share of each tail may belong to incidents.
+func (f *fit) calibrate(sample []stats, suspected float64) {
+	v := make([]float32, len(sample))
 	for s, used := range f.uses {
 		if !used && s != size { // the band needs the size
 			continue
 		}
-		for i := range f.sample {
-			v[i] = f.sample[i][s]
+		for i := range sample {
+			v[i] = sample[i][s]
 		}
 		slices.Sort(v)
 		if s == size && v[len(v)*4/5] == 0 {
@@ -311,8 +321,8 @@ func (f *fit) calibrate(suspected float64) {
 		}
 		f.tails[s] = fitTail(v, suspected == 0, suspected)
 	}
-	for i := range f.sample {
-		mean, _ := f.combine(&f.sample[i])
+	for i := range sample {
+		mean, _ := f.combine(&sample[i])
 		v[i] = float32(mean)
 	}
 	slices.Sort(v)

@@ -174,7 +174,7 @@ func (j *Joint) calibrate(f *fit, all []sight) error {
 	f.uses = [statistics]bool{distance: true, trend: true, breach: j.space.kept < j.space.width, pattern: true}
 	f.forest.width = j.space.width
 	f.plant()
-	f.calibrate(suspects)
+	f.calibrate(f.sample, suspects)
 	j.model = f.Model
 	for _, m := range j.inputs {
 		j.model.learnedFrom(m.from)

@@ -51,7 +51,7 @@ func FitPeers(o Options, start int64, steps int, windows iter.Seq2[[]float64, []
 	f.gather()
 	if !f.Peers.constant {
 		f.fit.plant()
-		f.fit.calibrate(0)
+		f.fit.calibrate(f.fit.sample, 0)
 	}
 	f.Peers.now = start + int64(steps)*o.Step.Milliseconds()
 	states := make([]*Peer, len(f.members))

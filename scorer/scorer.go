@@ -95,7 +95,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 			return nil, f.tooLittle()
 		}
 		f.plant()
-		f.calibrate(suspects)
+		f.calibrate(f.settled(), suspects)
 	}
 	f.now = start + int64(len(y))*o.Step.Milliseconds()
 	f.forecast()
