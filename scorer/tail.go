@@ -56,8 +56,8 @@ func fitTail(sorted []float32, ownShape bool, suspected float64) tail {
 		return t
 	}
 	believed := m
-	if suspects := int(suspected * float64(k)); m > suspects {
-		believed -= min(suspects, int(suspected*float64(m)))
+	if top := int(suspected * float64(k)); m > top {
+		believed -= min(top, int(suspected*float64(m)))
 	}
 	believed, gap := lattice(excess, believed)
 	scale, shape := exponential(excess, believed, t.threshold), 0.0
