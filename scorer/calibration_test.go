@@ -72,20 +72,20 @@ var shapes = []struct {
 	}},
 }
 
-// uncalibrated are the cases that are known to miss the aim, and the crossings a series-week that they must not exceed meanwhile. Half of a tail is not
+// uncalibrated are the cases that are known to miss the aim, and between which crossings a series-week they may lie meanwhile. Half of a tail is not
 // believed, so a tail that is truly heavy is taken for incidents in part. At a step of a minute, noise without any memory is scored too low by far.
-var uncalibrated = map[string]float64{
-	"heavy tailed/1m0s":        1,
-	"heavy tailed/5m0s":        1.3,
-	"heavy tailed/1h0m0s":      1,
-	"gaussian/1m0s":            0.2,
-	"bounded ratio/1m0s":       0.2,
-	"counts, mostly zero/1m0s": 0.2,
-	"steps/1m0s":               3,
-	"steps/5m0s":               0.9,
-	"steps/1h0m0s":             0.2,
-	"gaussian/1h0m0s":          0.2,
-	"seasonal/1h0m0s":          0.2,
+var uncalibrated = map[string][2]float64{
+	"heavy tailed/1m0s":        {0.6, 1},
+	"heavy tailed/5m0s":        {0.6, 1.1},
+	"heavy tailed/1h0m0s":      {0.6, 0.85},
+	"gaussian/1m0s":            {0, 0.067},
+	"bounded ratio/1m0s":       {0, 0.067},
+	"counts, mostly zero/1m0s": {0, 0.067},
+	"steps/1m0s":               {0.6, 2.4},
+	"steps/5m0s":               {0.6, 0.75},
+	"steps/1h0m0s":             {0.01, 0.067},
+	"gaussian/1h0m0s":          {0.055, 0.067},
+	"seasonal/1h0m0s":          {0.055, 0.067},
 }
 
 // TestCalibration counts how often normal life crosses 0.8 in the days after a fit: 0.2 times a series-week, within a factor of three.
@@ -104,8 +104,9 @@ func TestCalibration(t *testing.T) {
 				}
 				rate := float64(crossings) / weeks
 				t.Logf("%.3f a week: %d crossings in %.0f series-weeks", rate, crossings, weeks)
-				if most, ok := uncalibrated[name]; ok {
-					require.LessOrEqual(t, rate, most)
+				if limits, ok := uncalibrated[name]; ok { // a case that gets better leaves the list
+					require.GreaterOrEqual(t, rate, limits[0])
+					require.LessOrEqual(t, rate, limits[1])
 					return
 				}
 				require.InDelta(t, 0, math.Log(rate/0.2), math.Log(3))
