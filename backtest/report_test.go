@@ -63,7 +63,7 @@ func TestTruth(t *testing.T) {
 	require.True(t, strongest.Alerted)
 	// An hour of outage, and then what trend and volatility remember of deviations so large: a little over three more.
 	require.GreaterOrEqual(t, strongest.Duration, time.Hour)
-	require.LessOrEqual(t, strongest.Duration, 4*time.Hour+20*time.Minute)
+	require.LessOrEqual(t, strongest.Duration, 4*time.Hour+10*time.Minute)
 	require.WithinRange(t, strongest.Time, outage, outage.Add(hour))
 	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Seen, 1e-6)
 	require.InDelta(t, daily(0, strongest.Time), strongest.Expected, 10)

@@ -76,7 +76,7 @@ func TestSeveralSignalsAreScoredAsOne(t *testing.T) {
 	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(&out)})
 	require.NoError(t, m.ApplyConfig(load(t, jointConfig), db))
 	cycle(t, m, end)
-	require.Regexp(t, `msg=Anomaly series="{service=\\"a\\"}" score=0\.[89][0-9]* values="hits=0.74 latency=0\.[0-9]+ requests=112" features="[^"]+" leading=(hits|requests) trend=[a-z]+ learned_from=2026-03-03T[0-9:]+Z learned_to=2026-03-07T[0-9:]+Z\n`, out.String())
+	require.Regexp(t, `msg=Anomaly series="{service=\\"a\\"}" score=(0\.[89][0-9]|1\.00) values="hits=0.74 latency=0\.[0-9]+ requests=112" features="[^"]+" leading=(hits|requests) trend=[a-z]+ learned_from=2026-03-03T[0-9:]+Z learned_to=2026-03-07T[0-9:]+Z\n`, out.String())
 	scores := found(m.Snapshot(), detector.Score, "service")
 	require.Len(t, scores, 2)
 	require.Greater(t, scores["a"], 0.8)

@@ -12,6 +12,12 @@ const (
 	aloneAfter  = 320 * time.Hour     // nearly two weeks
 	unsettled   = 12 * time.Hour      // how old a step has to be to count in the tails
 	warmUp      = 3 * time.Hour       // of the phases that the older history does not know
+	episode     = 3 * time.Hour       // how far apart steps of the same incident may be
+	grown       = 7 * 24 * time.Hour  // what normal life is like is not known in less, so that
+	youngShape  = 0.2                 // is added to the shape of the tail, less the longer the window is
+	fine        = 48 * time.Hour      // of which the history knows every step, of what is older every fifth minute
+	leastSlots  = 100                 // that chances are counted by
+	leapTimes   = 6                   // the usual difference of two slots of the season is an edge
 )
 
 // fit is a model in the making, with the window that it is made from.
@@ -22,6 +28,11 @@ type fit struct {
 	learn    []bool
 	x        []float32  // values by step, normalised; NaN where not learned from
 	level    []float32  // what was expected of each slot
+	periods  []uint8    // of how many periods' values
+	calmer   [8]float32 // what deviations would be with as many periods as are known now, by how many there were
+	steps    []stats    // of the newest slots, one by one
+	slots    []int      // of steps
+	firsts   int        // the first of the sample that is as new
 	sample   []stats    // of the slots of the window, each knowing only what was before it
 	when     []int64    // ms, of the sample
 	features []features // of the sample, for the forest
@@ -141,12 +152,12 @@ func (f *fit) chooseSeason() {
 	cal := f.calendar()
 	best := math.Inf(1)
 	for _, s := range seasons {
-		level, w, err := f.expectBy(&cal, s)
+		level, periods, w, err := f.expectBy(&cal, s)
 		if err < best || f.level == nil {
-			best, f.level, f.recent = err, level, w
+			best, f.level, f.periods, f.recent = err, level, periods, w
 			f.profile = nil
 			if s.days > 0 {
-				f.profile = f.profileOf(&cal, s)
+				f.profileBy(&cal, s)
 			}
 		}
 	}
@@ -154,10 +165,11 @@ func (f *fit) chooseSeason() {
 
 // expectBy is what a season would have expected of every slot, the window of recent values after the last one, and the
 // mean deviation; infinite if the season's past is not covered.
-func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, deviation float64) {
+func (f *fit) expectBy(cal *calendar, s season) (level []float32, periods []uint8, w window, deviation float64) {
 	c := f.clock
 	w = newWindow(c.slots(recent))
 	level = make([]float32, 0, len(f.y)/f.stride+1)
+	periods = make([]uint8, 0, len(f.y)/f.stride+1)
 	from := len(f.y) - int(choosing/f.o.Step)
 	var sum float64
 	slots, known, own := 0, 0, 0
@@ -174,12 +186,12 @@ func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, devi
 		if s.days == 7 {
 			slot = c.ordinary(slot)
 		}
-		v, days := cal.expected(s, slot)
+		v, days, n := cal.expected(s, slot)
 		if s.days > 0 && days == 0 || alone && days != s.days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
 		e := v + w.median()
-		level = append(level, e)
+		level, periods = append(level, e), append(periods, uint8(n))
 		if !off {
 			w.push(x - v)
 		}
@@ -196,39 +208,57 @@ func (f *fit) expectBy(cal *calendar, s season) (level []float32, w window, devi
 		}
 	}
 	if s.days > 0 && (2*own < cal.day || 4*own < slots) {
-		return level, w, math.Inf(1)
+		return level, periods, w, math.Inf(1)
 	}
-	return level, w, sum / float64(max(known, 1))
+	return level, periods, w, sum / float64(max(known, 1))
 }
 
-// profileOf is the season of the week after the window.
-func (f *fit) profileOf(cal *calendar, s season) []float32 {
+// profileBy sets the season of the week after the window.
+func (f *fit) profileBy(cal *calendar, s season) {
 	c := f.clock
 	first := c.at(f.time(len(f.y)))
-	p := make([]float32, 7*cal.day)
-	for i := range p {
-		p[i], _ = cal.expected(s, first+int64(i))
+	f.profile = make([]float32, 7*cal.day)
+	most, leaps := 0, float32(0)
+	for i := range f.profile {
+		v, _, n := cal.expected(s, first+int64(i))
+		f.profile[i] = v
+		most = max(most, n)
+		if i > 0 {
+			leaps += abs32(v - f.profile[i-1])
+		}
 	}
-	return p
+	f.leap = leapTimes * leaps / float32(len(f.profile))
+	for n := range f.calmer {
+		f.calmer[n] = 1
+		if n > 0 && most > 0 {
+			f.calmer[n] = float32(math.Sqrt((1 + wander[most]) / (1 + wander[n])))
+		}
+	}
 }
 
 // replay runs the statistics over the window.
 func (f *fit) replay() {
-	warm := len(f.y) - int(warmUp/f.o.Step)
+	f.holds = f.stride > 1 && !f.uses[pattern]
+	begin := len(f.y) - int(warmUp/f.o.Step)
+	if f.holds {
+		begin = len(f.y) - int(fine/f.o.Step)
+	}
+	warm, old := max(begin, 0)+int(warmUp/f.o.Step), len(f.y)-int(unsettled/f.o.Step)
 	k := -1
 	for i, x := range f.x {
 		t := f.time(i)
 		ph := f.phase(t)
 		if ph == 0 {
 			k++
-		} else if i < warm || k < 0 {
+		} else if i < begin || k < 0 {
 			continue
 		}
-		b := f.expected(k, ph)
 		if x != x && f.stride == 1 && f.possible(f.y[i]) { // carries the state, but is no sample
-			f.phases[ph].next(f.normalise(f.y[i]), b)
+			x := f.normalise(f.y[i])
+			f.phases[ph].next(x, f.expected(k, ph, x))
 			continue
 		}
+		b := f.expected(k, ph, x)
 		f.phases[ph].next(x, b)
 		var ft features
 		if f.uses[pattern] {
@@ -238,10 +268,25 @@ func (f *fit) replay() {
 				ft = f.histories[ph].take(x)
 			}
 		}
-		if e := x - b; ph == 0 && e == e {
-			st := measure(f.phases[:1], e)
-			if !f.onSide(f.y[i] - (f.center + f.scale*float64(b))) {
-				st = stats{}
+		e := x - b
+		if e != e {
+			continue
+		}
+		onSide := f.onSide(f.y[i] - (f.center + f.scale*float64(b)))
+		if f.holds && i >= warm && i < old {
+			st := stats{}
+			if onSide {
+				st = measure(f.phases, e)
+			}
+			if len(f.steps) == 0 {
+				f.firsts = len(f.sample)
+			}
+			f.steps, f.slots = append(f.steps, st), append(f.slots, k)
+		}
+		if ph == 0 {
+			st := stats{}
+			if onSide {
+				st = measure(f.phases[:1], e)
 			}
 			f.sample = append(f.sample, st)
 			f.when = append(f.when, t)
@@ -252,11 +297,15 @@ func (f *fit) replay() {
 	}
 }
 
-// expected is what was normal at a phase of the k-th slot.
-func (f *fit) expected(k, ph int) float32 {
+// expected is what was normal of x at a phase of the k-th slot. Where fewer periods were known than are now, x strayed farther from their median than it
+// would today.
+func (f *fit) expected(k, ph int, x float32) float32 {
 	b := f.level[k]
 	if ph > 0 && k+1 < len(f.level) {
-		b += (f.level[k+1] - b) * float32(ph) / float32(f.stride)
+		b = f.between(b, f.level[k+1], ph, x)
+	}
+	if f.profile != nil && x == x {
+		b = x - (x-b)*f.calmer[f.periods[k]]
 	}
 	return b
 }
@@ -305,28 +354,69 @@ func (f *fit) settled() []stats {
 	return f.sample[:n]
 }
 
-// calibrate fits the tails of the statistics to a sample, then that of their mean. The suspected share of each tail may belong to incidents.
-func (f *fit) calibrate(sample []stats, suspected float64) {
+// apart is how many places of the sample steps of the same incident may be apart.
+func (f *fit) apart() int { return max(2, f.clock.slots(episode)) }
+
+// calibrate fits the tails of the statistics to a sample, then that of all together.
+func (f *fit) calibrate(sample []stats, apart int) {
 	v := make([]float32, len(sample))
 	for s, used := range f.uses {
 		if !used && s != size { // the band needs the size
 			continue
 		}
+		zeros := 0
 		for i := range sample {
 			v[i] = sample[i][s]
+			if v[i] == 0 {
+				zeros++
+			}
 		}
-		slices.Sort(v)
-		if s == size && v[len(v)*4/5] == 0 {
-			suspected = 0 // where hardly anything ever happens, what does cannot be told from incidents
+		if s == size && 5*zeros > 4*len(v) {
+			apart = 0 // where hardly anything ever happens, what does cannot be told from incidents
 		}
-		f.tails[s] = fitTail(v, suspected == 0, suspected)
+		f.tails[s] = fitTail(v, apart)
 	}
 	for i := range sample {
-		mean, _ := f.combine(&sample[i])
-		v[i] = float32(mean)
+		v[i], _ = f.combine(&sample[i])
 	}
-	slices.Sort(v)
-	f.combined = fitTail(v, true, suspected)
+	f.combined = fitTail(v, apart)
+	young := max(0, 1-float64(f.when[len(f.when)-1]-f.when[0])/float64(grown.Milliseconds()))
+	f.combined.shape = float32(notZero(float64(f.combined.shape) + youngShape*young))
+}
+
+// count finds the chances: how often the strangest of a slot's steps is stranger than in nine of ten slots, and how often the first step is as strange.
+func (f *fit) count() {
+	var steps, firsts []float32
+	for i := 0; i < len(f.steps); {
+		slot, n, most := f.slots[i], 0, float32(0)
+		for ; i < len(f.steps) && f.slots[i] == slot; i++ {
+			all, _ := f.combine(&f.steps[i])
+			most = max(most, all)
+			n++
+		}
+		if n == f.stride {
+			steps = append(steps, most)
+		}
+	}
+	if len(steps) < leastSlots {
+		return
+	}
+	for _, st := range f.settled()[f.firsts:] {
+		all, _ := f.combine(&st)
+		firsts = append(firsts, all)
+	}
+	slices.Sort(steps)
+	limit := max(quantile(steps, 0.9), math.SmallestNonzeroFloat32)
+	share := func(v []float32) float64 {
+		beyond := 1 // lest there are none
+		for _, x := range v {
+			if x >= limit {
+				beyond++
+			}
+		}
+		return float64(beyond) / float64(len(v)+1)
+	}
+	f.chances = max(math.Log(share(steps)/share(firsts)), 0)
 }
 
 // forecast sets where the profile begins.

@@ -137,7 +137,7 @@ func sights(fits []*fit) []sight {
 		}
 		whole := true
 		for d, f := range fits {
-			s.v[d] = f.x[i] - f.expected(k, s.phase)
+			s.v[d] = f.x[i] - f.expected(k, s.phase, f.x[i])
 			whole = whole && s.v[d] == s.v[d]
 		}
 		if whole {
@@ -159,7 +159,7 @@ func (j *Joint) calibrate(f *fit, all []sight) error {
 		return ErrGaps
 	}
 	var err error
-	if j.space, err = newSpace(vectors, len(j.names)); err != nil {
+	if j.space, err = newSpace(vectors, len(j.names), f.apart()); err != nil {
 		return err
 	}
 	j.drifts = make([]drift, f.stride)
@@ -174,7 +174,7 @@ func (j *Joint) calibrate(f *fit, all []sight) error {
 	f.uses = [statistics]bool{distance: true, trend: true, breach: j.space.kept < j.space.width, pattern: true}
 	f.forest.width = j.space.width
 	f.plant()
-	f.calibrate(f.sample, suspects)
+	f.calibrate(f.sample, f.apart())
 	j.model = f.Model
 	for _, m := range j.inputs {
 		j.model.learnedFrom(m.from)
@@ -202,8 +202,8 @@ func (j *Joint) Score(values []float64, learn bool) Score {
 	j.drifts[ph].next(&v)
 	st := j.space.measure(&v, j.drifts)
 	st[pattern] = j.model.forest.score(&v, 0, len(j.model.forest.roots))
-	mean, _ := j.model.combine(&st)
-	j.model.finish(&s, j.model.combined.strangeness(float32(mean))/math.Ln10+j.model.slotUnits())
+	all, _ := j.model.combine(&st)
+	j.model.finish(&s, j.model.combined.strangeness(all)/math.Ln10+j.model.slotUnits())
 	if s.Value >= j.model.o.ExplainThreshold {
 		s.Contributions = j.explain(&v)
 	}
@@ -214,11 +214,11 @@ func (j *Joint) Score(values []float64, learn bool) Score {
 func (m *Model) residual(y float64, learn bool) float32 {
 	slot, ph := m.clock.at(m.now), m.phase(m.now)
 	m.now += m.o.Step.Milliseconds()
-	b := m.expect(slot, ph)
 	x := nan32
 	if m.possible(y) {
 		x = m.normalise(y)
 	}
+	b := m.expect(slot, ph, x)
 	m.advance(x, b, slot, ph, learn)
 	return x - b
 }

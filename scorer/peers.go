@@ -111,7 +111,8 @@ func (p *Peers) scoreOne(s *Sibling, habit float64, e float32, ph int) {
 	}
 	st := stats{}
 	if p.onSide(float64(e)) {
-		st = measure(s.Peer.phases, e)
+		all := average(s.Peer.phases)
+		st = measure([]phase{all}, e)
 	}
 	if p.uses[pattern] {
 		if ft := s.Peer.histories[ph].take(e); st != (stats{}) {
@@ -128,8 +129,8 @@ func (p *Peers) scoreOne(s *Sibling, habit float64, e float32, ph int) {
 		s.Peer.away = 0
 		p.finish(&s.Score, 0)
 	default:
-		mean, parts := p.combine(&st)
-		p.finish(&s.Score, p.combined.strangeness(float32(mean))/math.Ln10+p.slotUnits())
+		all, parts := p.combine(&st)
+		p.finish(&s.Score, p.combined.strangeness(all)/math.Ln10+p.slotUnits())
 		if s.Score.Value >= p.o.ExplainThreshold {
 			s.Score.Contributions = contributions(&parts)
 			for i, c := range s.Score.Contributions {

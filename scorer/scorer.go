@@ -60,6 +60,7 @@ type Model struct {
 	fixed         bool      // what is expected is center, always
 	first         int64     // slot of profile[0]
 	profile       []float32 // season of the slots to come, a week around; nil = none
+	leap          float32   // from slot to slot of the season, above which it is an edge
 	recent        window    // values less their season
 
 	uses      [statistics]bool
@@ -68,6 +69,8 @@ type Model struct {
 	forest    forest
 	tails     [statistics]tail
 	combined  tail
+	holds     bool    // where a slot has steps, see hold
+	chances   float64 // ln of how many times likelier one of its steps is strange than the first of them
 
 	constant bool    // the window holds only center
 	away     int     // steps since it moved
@@ -95,7 +98,8 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 			return nil, f.tooLittle()
 		}
 		f.plant()
-		f.calibrate(f.settled(), suspects)
+		f.calibrate(f.settled(), f.apart())
+		f.count()
 	}
 	f.now = start + int64(len(y))*o.Step.Milliseconds()
 	f.forecast()
@@ -108,12 +112,15 @@ func (m *Model) Score(y float64, learn bool) Score {
 	slot, ph := m.clock.at(m.now), m.phase(m.now)
 	m.now += m.o.Step.Milliseconds()
 
-	b := m.expect(slot, ph)
+	b := m.expect(slot, ph, nan32)
 	s := Score{Value: math.NaN(), ReturnPeriod: math.NaN(), From: m.from, To: m.to}
 	s.Expected, s.Lower, s.Upper = m.band(b)
 	x := nan32
 	if m.possible(y) {
 		x = m.normalise(y)
+	}
+	if ph > 0 {
+		b = m.expect(slot, ph, x)
 	}
 	m.advance(x, b, slot, ph, learn)
 	switch {
@@ -157,15 +164,30 @@ func (m *Model) score(s *Score, y float64, x, b float32, ph int) {
 			st[pattern] = m.forest.score(&ft, 0, len(m.forest.roots))
 		}
 	}
+	all, parts := m.combine(&st)
+	if m.holds {
+		all, parts = m.hold(all, parts, ph)
+	}
 	if !m.large(y-s.Expected, s.Expected) {
 		m.finish(s, 0)
 		return
 	}
-	mean, parts := m.combine(&st)
-	m.finish(s, m.combined.strangeness(float32(mean))/math.Ln10+m.slotUnits())
+	m.finish(s, max(m.combined.strangeness(all)-m.chances, 0)/math.Ln10+m.slotUnits())
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = contributions(&parts)
 	}
+}
+
+// hold is the strangest of the last steps, as many as a slot has: one event is one crossing, however its minutes flicker.
+func (m *Model) hold(all float32, parts stats, ph int) (float32, stats) {
+	m.phases[ph].held, m.phases[ph].parts = all, parts
+	most := ph
+	for i := range m.phases {
+		if m.phases[i].held > m.phases[most].held {
+			most = i
+		}
+	}
+	return m.phases[most].held, m.phases[most].parts
 }
 
 // scoreChange scores a series that was constant: a first change is as rare as the window is long, and the longer the
@@ -225,16 +247,30 @@ func (m *Model) season(slot int64) float32 {
 	return m.profile[i]
 }
 
-// expect is what is normal at a step: the season and the recent level.
-func (m *Model) expect(slot int64, ph int) float32 {
+// expect is what is normal at a step: the season and the recent level. Of the value x, if it is known, see between.
+func (m *Model) expect(slot int64, ph int, x float32) float32 {
 	if m.fixed || m.constant {
 		return 0
 	}
-	s := m.season(slot)
+	s, level := m.season(slot), m.recent.median()
 	if ph > 0 {
-		s += (m.season(slot+1) - s) * float32(ph) / float32(m.stride)
+		s = m.between(s, m.season(slot+1), ph, x-level)
 	}
-	return s + m.recent.median()
+	return s + level
+}
+
+// between is what is expected of x at a phase between two slots. Where a season leaps from one to the next, it may do so at any of their steps: of a
+// value that is known the nearest is expected.
+func (m *Model) between(slot, next float32, ph int, x float32) float32 {
+	b := slot + (next-slot)*float32(ph)/float32(m.stride)
+	if x == x && abs32(next-slot) > m.leap {
+		for _, e := range [...]float32{slot, next} {
+			if abs32(x-e) < abs32(x-b) {
+				b = e
+			}
+		}
+	}
+	return b
 }
 
 // normalise is NaN for what is too far away to be reckoned with.
@@ -276,8 +312,10 @@ func (m *Model) large(d, expected float64) bool {
 	return d >= m.o.MinDeviation && d >= m.o.MinRelativeDeviation*math.Abs(expected)
 }
 
-// combine is the mean strangeness of the statistics in use, and that of each.
-func (m *Model) combine(st *stats) (mean float64, parts stats) {
+// combine is the strangeness of the statistics in use together, and that of each. Their mean is taken for that of three independent ones (as R. A.
+// Fisher's method of combining tests does; by its variance on normal life of many shapes there are 1.6 to 2.7 of them). What that gets wrong the tail of
+// the result puts right, the less of it the better.
+func (m *Model) combine(st *stats) (all float32, parts stats) {
 	var sum, n float64
 	for i, used := range m.uses {
 		if used {
@@ -287,7 +325,11 @@ func (m *Model) combine(st *stats) (mean float64, parts stats) {
 			n++
 		}
 	}
-	return sum / n, parts
+	if n > 1 {
+		sum *= 3 / n
+		sum -= math.Log1p(sum + sum*sum/2)
+	}
+	return float32(sum), parts
 }
 
 func contributions(parts *stats) []Contribution {

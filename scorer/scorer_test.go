@@ -162,6 +162,55 @@ func TestUnmaskedTroubles(t *testing.T) {
 	require.Less(t, strange, 10, "learned after three days")
 }
 
+// A window of days does not know what the week holds: the same deviation scores lower than after weeks.
+func TestYoungSeriesAreScoredWithCare(t *testing.T) {
+	y := noisy(3)[:fitted]
+	odd := func(window []float64) float64 {
+		const after = 95
+		m, err := scorer.Fit(options(), int64(fitted-len(window))*options().Step.Milliseconds(), window, nil)
+		require.NoError(t, err)
+		for i := range after {
+			m.Score(noisy(3)[fitted+i], true)
+		}
+		return m.Score(noisy(3)[fitted+after]+6, true).Value
+	}
+	days, weeks := odd(y[fitted-3*288:]), odd(y)
+	require.Greater(t, weeks, 0.7)
+	require.Less(t, days, 0.6)
+	require.Greater(t, days, 0.4)
+}
+
+// At steps of a minute one event is one crossing, and a season that leaps within five minutes is none.
+func TestMinutes(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	const perDay = 1440
+	y := make([]float64, 10*perDay)
+	for i := range y {
+		y[i] = 10 + 0.3*r.NormFloat64()
+		if h := i % perDay; h >= 8*60+3 && h < 20*60+3 { // the shift begins three minutes past the hour
+			y[i] += 20
+		}
+	}
+	o := options()
+	o.Step = time.Minute
+	m := fit(t, o, y[:8*perDay])
+	crossings, above := 0, false
+	event := 9*perDay + 13*60
+	for i := 8 * perDay; i < len(y); i++ {
+		v := y[i]
+		if since := i - event; since >= 0 && since < 10 && since%2 == 0 {
+			v += 6 // an event that flickers
+		}
+		hot := m.Score(v, true).Value >= 0.8
+		if hot && !above {
+			crossings++
+			require.InDelta(t, event, i, 3)
+		}
+		above = hot
+	}
+	require.Equal(t, 1, crossings)
+}
+
 func TestEdges(t *testing.T) {
 	constant := make([]float64, fitted)
 	for _, model := range []string{"mad", "zscore"} {

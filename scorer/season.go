@@ -113,22 +113,25 @@ func (c *calendar) at(slot int64) float32 {
 	return nan32
 }
 
-// expected is the median of the values at the same time of earlier periods. Where too few are known it is that of the days before; where these are
-// not known either it is 0, the centre of the values. The number of days that it comes from is 0, 1 or 7.
-func (c *calendar) expected(s season, slot int64) (v float32, days int) {
+// expected is the median of the values at the same time of earlier periods, known of them. Where too few are known it is that of the days before; where
+// these are not known either it is 0, the centre of the values. The number of days that it comes from is 0, 1 or 7.
+func (c *calendar) expected(s season, slot int64) (v float32, days, known int) {
 	for ; s.days > 0; s = daily {
-		known := c.scratch[:0]
+		values := c.scratch[:0]
 		for k := 1; k <= s.count; k++ {
 			if x := c.at(slot - int64(k*s.days*c.day)); x == x {
-				known = append(known, x)
+				values = append(values, x)
 			}
 		}
-		if len(known) >= s.least {
-			return median(known), s.days
+		if len(values) >= s.least {
+			return median(values), s.days, len(values)
 		}
 		if s.days == daily.days {
 			break
 		}
 	}
-	return 0, 0
+	return 0, 0, 0
 }
+
+// wander is the variance of the median of so many values, in units of theirs (David and Nagaraja, "Order Statistics", 2003: normal distribution).
+var wander = [...]float64{1: 1, 2: 0.5, 3: 0.4487, 4: 0.2982, 5: 0.2868, 6: 0.2147, 7: 0.2104}

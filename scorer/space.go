@@ -3,7 +3,6 @@ package scorer
 import (
 	"errors"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
@@ -26,8 +25,8 @@ type space struct {
 	precision   [MaxInputs][MaxInputs]float64
 }
 
-// newSpace takes vectors without NaN, and replaces them by the deviates.
-func newSpace(vectors []features, width int) (*space, error) {
+// newSpace takes vectors in order of time, without NaN, and replaces them by the deviates. What is no more than apart places away is one episode.
+func newSpace(vectors []features, width, apart int) (*space, error) {
 	s := &space{width: width}
 	n := len(vectors)
 	column := make([]float32, n)
@@ -35,13 +34,11 @@ func newSpace(vectors []features, width int) (*space, error) {
 		for i := range vectors {
 			column[i] = vectors[i][d]
 		}
-		slices.Sort(column)
-		s.above[d] = fitTail(column, true, suspects)
-		slices.Reverse(column)
-		for i := range column {
-			column[i] = -column[i]
+		s.above[d] = fitTail(column, apart)
+		for i := range vectors {
+			column[i] = -vectors[i][d]
 		}
-		s.below[d] = fitTail(column, true, suspects)
+		s.below[d] = fitTail(column, apart)
 	}
 	for i := range vectors {
 		s.scale(&vectors[i])

@@ -67,7 +67,7 @@ func TestSurprises(t *testing.T) {
 		x := r.share()
 		vectors[i] = features{x, 5 * x, r.share()}
 	}
-	s, err := newSpace(vectors, 3)
+	s, err := newSpace(vectors, 3, 2)
 	require.NoError(t, err)
 	v := features{0.8, 5 * 0.2, 0.5}
 	s.scale(&v)
@@ -88,7 +88,7 @@ func TestSpaceOfValuesThatAreMostlyAlike(t *testing.T) {
 			vectors[i][2] = 1
 		}
 	}
-	s, err := newSpace(vectors, 3)
+	s, err := newSpace(vectors, 3, 2)
 	require.NoError(t, err)
 	for _, tc := range []struct {
 		v            features

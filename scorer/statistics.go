@@ -16,8 +16,8 @@ var featureNames = [statistics]string{"level", "trend", "volatility", "pattern"}
 type stats [statistics]float32
 
 const (
-	trendHalfLife      = 3 // slots
-	volatilityHalfLife = 5 // slots
+	trendHalfLife      = 3   // slots
+	volatilityHalfLife = 4.5 // slots
 )
 
 var (
@@ -33,6 +33,8 @@ type phase struct {
 	raw    float64 // variance of the changes of the values
 	last   float32 // deviation of the slot before; NaN if unknown
 	value  float32 // of the slot before; NaN if unknown
+	held   float32 // the combined statistic of its step; 0 if unknown, and
+	parts  stats   // the strangeness of each
 }
 
 func newPhases(n int) []phase {
@@ -55,20 +57,30 @@ func (p *phase) next(x, b float32) {
 			p.raw += volatilityGain * (c*c - p.raw)
 		}
 	}
-	p.last, p.value = e, x
+	p.last, p.value, p.held = e, x, 0
 }
 
-// measure returns the statistics after the deviation e, but for the pattern. Over the phases the mean is taken, lest the
-// score of a minute forgets what the minute before it saw. A series is volatile if both its deviations and its values are: an incident that the season
-// remembers makes only the deviations jump.
+// measure returns the statistics after the deviation e, but for the pattern, each of the phase where it is largest: what one minute has seen the next
+// does not forget. A series is volatile if both its deviations and its values are: an incident that the season remembers makes only the deviations jump.
 func measure(phases []phase, e float32) stats {
 	var mean, variance float64
 	for i := range phases {
-		mean += phases[i].mean
-		variance += min(phases[i].change, phases[i].raw)
+		mean = max(mean, math.Abs(phases[i].mean))
+		variance = max(variance, min(phases[i].change, phases[i].raw))
 	}
+	return stats{size: abs32(e), trend: float32(mean), volatility: float32(math.Sqrt(variance))}
+}
+
+// average is what the phases see together.
+func average(phases []phase) phase {
+	var p phase
 	n := float64(len(phases))
-	return stats{size: abs32(e), trend: float32(math.Abs(mean / n)), volatility: float32(math.Sqrt(variance / n))}
+	for i := range phases {
+		p.mean += phases[i].mean / n
+		p.change += phases[i].change / n
+		p.raw += phases[i].raw / n
+	}
+	return p
 }
 
 func abs32(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }

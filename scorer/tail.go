@@ -1,39 +1,58 @@
 package scorer
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 const (
-	bodyKnots = 12
-	tailLeast = 80   // values, and
-	tailShare = 0.02 // of the sample, lie beyond the threshold, but
-	tailMost  = 3    // no more than one in three
-	// suspects is the share of these, the largest, that may belong to incidents.
-	suspects   = 0.5
-	shapePrior = 20 // weight, in values, of the belief that the shape is 0
-	shapeRuns  = 4
-	jumpShare  = 4 // the scale is at least this part of the jump from steps that are all alike
+	bodyKnots = 14
+	tailLeast = 80    // values, and
+	tailShare = 0.016 // of the sample, lie beyond the threshold, but
+	tailMost  = 3     // no more than one in three
+	// Of these, the largest of a few episodes may be incidents, but no more than half.
+	suspectEpisodes = 6
+	suspects        = 0.5
+	shapePrior      = 40 // weight, in values, of the belief that the shape is 0
+	shapeLeast      = -0.1
+	shapeRuns       = 4
+	jumpShare       = 4   // the scale is at least this part of the jump from steps that are all alike
+	straight        = 0.1 // of the density that is left, a tail with an end goes on in a straight line
 )
 
 // tail estimates how probable it is that a statistic of normal life is at least x: the body from quantiles of a sample,
 // beyond a threshold a generalised Pareto distribution of the excesses (peaks over threshold, as in Siffer et al., "Anomaly
 // detection in streams with extreme value theory", KDD 2017).
 //
-// The sample holds incidents too, and nobody says which. So the upper half of the excesses is taken by its number only, not by its size: it is what
-// the lower half foretells. Where there was no incident that moves nothing, and where there was one, the next of its size is as strange as the first.
+// The sample holds incidents too, and nobody says which. But they come in episodes, and few: what fills many is normal life, for it comes back. So the
+// largest excesses, as far as they lie in a few episodes, are taken by their number only, not by their size: they are what the others foretell. Where
+// there was no incident that moves nothing, and where there was one, the next of its size is as strange as the first.
 type tail struct {
 	knots     [bodyKnots]float32 // knots[i] is exceeded with probability 2^-(i/2)
+	common    float32            // a value that many have, right below the threshold, and
+	often     float32            // -ln of the share of the sample that reaches it
 	threshold float32
 	rate      float32 // -ln of the share of the sample beyond the threshold
 	scale     float32 // of the excesses; 0 = there were none
-	shape     float32
+	shape     float32 // never 0
 }
 
-// fitTail takes a sample in ascending order, not empty and without NaN. The tail is exponential, or has a shape of its own. The suspected share of
-// the values beyond the threshold is replaced by what the others foretell.
-func fitTail(sorted []float32, ownShape bool, suspected float64) tail {
+// fitTail takes a sample in order of time, not empty and without NaN, and sorts it. Values that are no more than apart places away from each other are
+// one episode; where apart is 0 nothing is suspected.
+func fitTail(v []float32, apart int) tail {
 	var t tail
-	n := len(sorted)
+	n := len(v)
 	k := min(max(int(tailShare*float64(n)), tailLeast), n/tailMost)
+	sorted, suspected := v, 0
+	if apart > 0 {
+		sorted, suspected = slices.Clone(v), int(suspects*float64(k))
+		slices.Sort(sorted)
+		suspected = episodic(v, sorted[n-suspected:], apart)
+		copy(v, sorted)
+	} else {
+		slices.Sort(v)
+	}
 	t.threshold = sorted[n-1-k]
 	for i := range t.knots {
 		share := max(math.Exp2(-float64(i)/2), float64(k)/float64(n))
@@ -46,30 +65,70 @@ func fitTail(sorted []float32, ownShape bool, suspected float64) tail {
 	// Where most steps are alike, as those without an event are, the jump to the first that is not says nothing of how far the others go.
 	var jump float32
 	if first > n-k && first < n {
-		jump = sorted[first] - t.threshold
+		t.common = t.threshold
+		below, _ := slices.BinarySearch(sorted, t.common)
+		t.often = float32(-math.Log(float64(n-below) / float64(n)))
+		jump = sorted[first] - t.common
 		t.threshold = math.Nextafter32(sorted[first], t.threshold)
 	}
 	excess := sorted[first:]
 	m := len(excess)
 	t.rate = float32(-math.Log(float64(m+1) / float64(n+1)))
 	if m == 0 {
+		t.shape = 1
 		return t
 	}
-	believed := m
-	if top := int(suspected * float64(k)); m > top {
-		believed -= min(top, int(suspected*float64(m)))
-	}
-	believed, gap := lattice(excess, believed)
-	scale, shape := exponential(excess, believed, t.threshold), 0.0
+	believed, gap := lattice(excess, m-min(suspected, int(suspects*float64(m))))
+	scale := exponential(excess, believed, t.threshold)
 	if gap > 0 && scale > 0 {
 		scale = gap / math.Log1p(gap/scale) // the continuous tail through a geometric one
 	}
-	if ownShape {
-		scale, shape = pareto(excess, believed, t.threshold, scale)
-	}
-	// A shape of at least 1/m makes the exponential tail the predictive one, which knows how little m values say about their scale.
-	t.shape, t.scale = float32(max(shape, 1/float64(m))), max(float32(scale), jump/jumpShare)
+	scale, shape := pareto(excess, believed, t.threshold, scale)
+	// A shape that is 1/m larger makes an exponential tail the predictive one, which knows how little m values say about their scale.
+	t.shape, t.scale = float32(notZero(shape+1/float64(m))), max(float32(scale), jump/jumpShare)
 	return t
+}
+
+// episodic is how many of the largest values of v, given in ascending order, lie in the few episodes with the highest peaks.
+func episodic(v, largest []float32, apart int) int {
+	type value struct {
+		v  float32
+		at int
+	}
+	if len(largest) == 0 {
+		return 0
+	}
+	peaks := make([]value, 0, 2*len(largest))
+	for i, x := range v {
+		if x >= largest[0] {
+			peaks = append(peaks, value{x, i})
+		}
+	}
+	slices.SortStableFunc(peaks, func(a, b value) int { return cmp.Compare(b.v, a.v) })
+	var episodes [suspectEpisodes]struct{ from, to int }
+	known := 0
+values:
+	for n, p := range peaks[:len(largest)] {
+		for i := range episodes[:known] {
+			if e := &episodes[i]; p.at >= e.from-apart && p.at <= e.to+apart {
+				e.from, e.to = min(e.from, p.at), max(e.to, p.at)
+				continue values
+			}
+		}
+		if known == suspectEpisodes {
+			return n
+		}
+		episodes[known].from, episodes[known].to = p.at, p.at
+		known++
+	}
+	return len(largest)
+}
+
+func notZero(shape float64) float64 {
+	if math.Abs(shape) < 1e-4 {
+		return 1e-4
+	}
+	return shape
 }
 
 // lattice looks whether the values are multiples of something, as counts are. If so it returns the gap between them, and at least two of them are
@@ -121,7 +180,7 @@ func pareto(excess []float32, believed int, threshold float32, start float64) (s
 			shape = 0
 		}
 		shape *= float64(believed) / (float64(believed) + shapePrior)
-		shape = max(shape, 1/m)
+		shape = notZero(max(shape, shapeLeast))
 		scale = a0 * (1 - min(shape, 0.5))
 		if believed == len(excess) {
 			break
@@ -137,7 +196,14 @@ func (t *tail) strangeness(x float32) float64 {
 			return float64(t.rate)
 		}
 		shape := float64(t.shape)
-		return float64(t.rate) + math.Log1p(shape*float64(x-t.threshold)/float64(t.scale))/shape
+		z := float64(x-t.threshold) / float64(t.scale)
+		if left := 1 + shape*z; left < straight {
+			return float64(t.rate) + math.Log(straight)/shape + (straight-left)/(-shape*straight)
+		}
+		return float64(t.rate) + math.Log1p(shape*z)/shape
+	}
+	if x == t.common {
+		return float64(t.often)
 	}
 	for i, k := range t.knots {
 		if x <= k {
@@ -158,5 +224,5 @@ func (t *tail) quantile(s float64) float32 {
 		return t.knots[min(bodyKnots-1, int(max(s, 0)/(math.Ln2/2)))]
 	}
 	shape := float64(t.shape)
-	return t.threshold + float32(math.Expm1((s-float64(t.rate))*shape)*float64(t.scale)/max(shape, 1e-9))
+	return t.threshold + float32(math.Expm1((s-float64(t.rate))*shape)*float64(t.scale)/shape)
 }
