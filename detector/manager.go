@@ -226,6 +226,9 @@ func (m *Manager) publish(r *runner, part *Part) {
 		return // removed meanwhile
 	}
 	if r.replaces != nil {
+		if r.overtaken(part, m.published[r.key]) {
+			return
+		}
 		r.replaces.stop()
 		r.replaces = nil
 	}
@@ -274,6 +277,7 @@ type runner struct {
 	replaces *runner // goes on until this one has published; guarded by Manager.mu
 	cancel   context.CancelFunc
 	tried    bool // has had a cycle; guarded by Manager.mu
+	waited   bool // has been overtaken; guarded by Manager.mu
 
 	mu    sync.Mutex // of group, held during a cycle
 	group *group
@@ -303,6 +307,17 @@ func newRunner(m *Manager, t identifiedTask, q storage.Queryable) *runner {
 		m.metrics.outcomes.begin(t.name, t.outcomes != nil)
 	}
 	return r
+}
+
+// overtaken says whether the one that r replaces has published a later step while r fitted its models. It goes on until the next step then, but no
+// longer: a task that is always late has to begin too. Another step has another clock.
+func (r *runner) overtaken(part, by *Part) bool {
+	old := r.replaces.identity
+	if by == nil || part.Time >= by.Time || r.waited || r.identity.detector.Step != old.detector.Step || r.identity.scaler.Step != old.scaler.Step {
+		return false
+	}
+	r.waited = true
+	return true
 }
 
 // isReplacing says whether r is to take over from other.
