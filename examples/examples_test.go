@@ -4,6 +4,7 @@
 package examples_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -190,6 +191,13 @@ func mimir(t *testing.T, prometheus string) string {
 			http.Error(w, "no org id", http.StatusUnauthorized)
 			return
 		}
+		// The proxy closes the connection to Prometheus if it has not seen the end of the request when the answer comes.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(w, r)
 	})))
 	t.Cleanup(s.Close)
