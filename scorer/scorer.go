@@ -1,8 +1,8 @@
 // Package scorer says how strange each value of a series is, from 0 to 1, and why.
 //
 // A value is compared with what its past makes normal: its season, as far as one shows, plus the level of the last hours.
-// Three statistics of the deviation each get the probability that their own past gives them (a tail, see fitTail); the mean
-// of these, on a log scale, gets one again, and with it a return period. So a score means the same for every series: 0.8 is
+// Three statistics of the deviation each get the probability that their own past gives them (a tail, see fitTail); the three
+// together get one again, and with it a return period. So a score means the same for every series: 0.8 is
 // once in five weeks of normal life.
 //
 // Everything is a function of the options and the values: no clock, no global state, no randomness but the seed.
