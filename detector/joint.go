@@ -14,7 +14,7 @@ type vector struct {
 	names  []string
 	series *series
 	values []float64 // of the step observed last; NaN where there is none
-	scorer *scorer.Joint
+	scorer *scorer.Multivariate
 }
 
 func newVector(inputs []input, of *series) *vector {
@@ -37,7 +37,7 @@ func (v *vector) fit(d *detection, first *history.Window) (err error) {
 		}
 		inputs[i] = scorer.Input{Name: name, Values: w.Values, Learn: w.Learn}
 	}
-	v.scorer, err = scorer.FitJoint(d.scorerOptions, first.Start, inputs)
+	v.scorer, err = scorer.FitMultivariate(d.scorerOptions, first.Start, inputs)
 	return err
 }
 

@@ -34,7 +34,7 @@ type pool struct {
 	seed   uint64
 	series []*series // ascending by labels, those included that have no value now
 
-	peers *scorer.Peers // nil if there were too few siblings, or for too short
+	peers *scorer.Group // nil if there were too few siblings, or for too short
 	begun bool
 	at    int64 // step observed last
 	young bool
@@ -42,15 +42,15 @@ type pool struct {
 
 	unsorted bool
 	broken   error
-	siblings []scorer.Sibling // of a step, and
-	members  []*series        // whose they are
+	siblings []scorer.Member // of a step, and
+	members  []*series       // whose they are
 }
 
 // member is what is kept of a series of a pool. The detection holds what was said of it last; its scorer is of the series alone: for the steps at which
 // there are too few siblings.
 type member struct {
 	*detection
-	peer  *scorer.Peer
+	peer  *scorer.MemberState
 	seen  int64 // step of its last value
 	tried bool  // whether a model of its own was tried since the last fit
 }
@@ -167,14 +167,14 @@ func (g *group) oldEnough(p *pool) bool {
 // forgotten.
 func (g *group) fitPool(p *pool, w *history.Window) {
 	p.peers, p.young = nil, !g.oldEnough(p)
-	var states []*scorer.Peer
+	var states []*scorer.MemberState
 	if !p.young {
 		steps := g.layout.Len()
 		start := p.at - int64(steps-1)*g.layout.Step
 		options := g.pooling.options
 		options.Seed = p.seed
 		g.pooling.observeFit(peersModel, func() {
-			p.peers, states, _ = scorer.FitPeers(options, start, steps, func(yield func([]float64, []bool) bool) {
+			p.peers, states, _ = scorer.FitGroup(options, start, steps, func(yield func([]float64, []bool) bool) {
 				for _, s := range p.series {
 					if s.inputs[0].Window(p.at, w); !yield(w.Values, w.Learn) {
 						return
@@ -219,7 +219,7 @@ func (g *group) stepPool(p *pool, w *history.Window) {
 		if v == v {
 			s.member.seen = p.at
 		}
-		p.siblings = append(p.siblings, scorer.Sibling{Peer: s.member.peer, Value: v, Learn: !masked, Score: noScore()})
+		p.siblings = append(p.siblings, scorer.Member{State: s.member.peer, Value: v, Learn: !masked, Score: noScore()})
 		p.members = append(p.members, s)
 	}
 	if p.peers != nil {
@@ -227,7 +227,7 @@ func (g *group) stepPool(p *pool, w *history.Window) {
 	}
 	for i, sibling := range p.siblings {
 		m := p.members[i].member
-		m.peer = sibling.Peer
+		m.peer = sibling.State
 		score := sibling.Score
 		if math.IsNaN(score.Value) && !math.IsNaN(sibling.Value) {
 			g.fitAlone(p, p.members[i], w)

@@ -13,7 +13,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// shapes are kinds of normal life: each returns a generator of values at the times (in days) it is asked for.
+// shapes are kinds of normal life: each returns a generator of values at times in days.
 var shapes = []struct {
 	name string
 	make func(r *rand.Rand, step time.Duration) func(t float64) float64
@@ -72,8 +72,8 @@ var shapes = []struct {
 	}},
 }
 
-// uncalibrated are the cases that are known to miss the aim, and between which crossings a series-week they may lie meanwhile. All have two weeks of
-// history: what is rarer than once in two weeks is then only foretold.
+// uncalibrated are the cases that are known to miss the aim, and the range of crossings a series-week in which they have to
+// stay meanwhile. All have two weeks of history, from which what is rarer than once in two weeks is only extrapolated.
 var uncalibrated = map[string][2]float64{
 	"heavy tailed/1m0s/2 weeks":   {0.6, 1.2},
 	"heavy tailed/5m0s/2 weeks":   {0.6, 0.7},
@@ -83,9 +83,18 @@ var uncalibrated = map[string][2]float64{
 	"steps/5m0s/2 weeks":          {0.6, 1},
 }
 
-// TestCalibration counts how often normal life crosses 0.8 in the days after a fit, of the default history of four weeks and of two: 0.2 times a
-// series-week, within a factor of three.
-func TestCalibration(t *testing.T) {
+// skipStatistical skips a test that measures how often something happens in generated data, which takes long.
+func skipStatistical(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("statistical: not in short mode")
+	}
+}
+
+// Normal life crosses 0.8 in the weeks after a fit as often as that means: 0.2 times a series-week, within a factor of three.
+// The histories are of four and of two weeks.
+func TestModel_IsCalibrated(t *testing.T) {
+	skipStatistical(t)
 	for _, weeks := range []int{4, 2} {
 		for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
 			for _, shape := range shapes {

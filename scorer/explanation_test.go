@@ -10,7 +10,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-func TestTrendInAWord(t *testing.T) {
+func TestExplain_TellsTheTrend(t *testing.T) {
 	nan := math.NaN()
 	quiet := func(int) float64 { return 0 }
 	noisy := func(hour int) float64 { return 100 + float64(hour%3) } // changes by 1 or 2
@@ -83,7 +83,7 @@ func upToAnHour(value func(back int) float64) func(back int) float64 {
 	}
 }
 
-func TestTheRatePerHour(t *testing.T) {
+func TestExplain_TellsTheRatePerHour(t *testing.T) {
 	const step = 5 * time.Minute
 	restarts := func(back int) float64 { // increase(x[5m]): two at this step, one half an hour ago; two steps are missing
 		switch back {
@@ -109,7 +109,7 @@ func TestTheRatePerHour(t *testing.T) {
 	require.True(t, math.IsNaN(scorer.Explain(s, step, step, func(int) float64 { return math.NaN() }).PerHour))
 }
 
-func TestWhatWasLearnedFrom(t *testing.T) {
+func TestScore_TellsWhatWasLearnedFrom(t *testing.T) {
 	const ms = 300_000
 	y, start := noisy(1), int64(1000*ms)
 	learn := make([]bool, fitted)
@@ -127,19 +127,19 @@ func TestWhatWasLearnedFrom(t *testing.T) {
 		require.Equal(t, start+(fitted-10)*ms, s.To)
 	}
 
-	p := newPool(serving, 1, 5, 10*24*time.Hour, 5*time.Minute)
+	p := newGroup(serving, 1, 5, 10*24*time.Hour, 5*time.Minute)
 	for i := range p.values {
 		p.values[i][100] = math.NaN()
 	}
 	p.fit(t, options(), 100, 2500)
-	for _, sibling := range p.score(2500) {
-		require.Equal(t, int64(101*ms), sibling.Score.From)
-		require.Equal(t, int64(2499*ms), sibling.Score.To)
+	for _, member := range p.score(2500) {
+		require.Equal(t, int64(101*ms), member.Score.From)
+		require.Equal(t, int64(2499*ms), member.Score.To)
 	}
 
 	signals := signals(shop(1, fitted+1, 5*time.Minute), 0, fitted)
 	signals[1].Values[fitted-1] = math.NaN()
-	s := fitJoint(t, options(), signals).Score([]float64{100, 0.9, 0.2}, true)
+	s := fitMultivariate(t, options(), signals).Score([]float64{100, 0.9, 0.2}, true)
 	require.Equal(t, int64(0), s.From)
 	require.Equal(t, int64((fitted-1)*ms), s.To)
 }

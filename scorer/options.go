@@ -1,46 +1,39 @@
 package scorer
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 )
 
-// Why a series cannot be scored. The text of each is the one-word reason that is shown to people.
-var (
-	// ErrShortHistory says that the window holds too few steps to know what is normal.
-	ErrShortHistory = errors.New("short_history")
-	// ErrGaps says that the window is long enough, but mostly empty.
-	ErrGaps = errors.New("gaps")
-	// ErrConstant says that the model asked for by name has no scale on a series that never changes.
-	ErrConstant = errors.New("constant")
-)
-
-// Options say what is strange. The zero value of each field but Step is its default.
+// Options say what is anomalous. The zero value of each field but Step is its default.
 type Options struct {
 	// Model is "auto" (the default), "seasonal", "isolation_forest", "mad" or "zscore".
 	Model string
-	// Step is the distance of two values on the grid.
+	// Step is the distance of two values.
 	Step time.Duration
 	// Location is the wall clock that seasons follow; nil is UTC.
 	Location *time.Location
-	// Holiday tells which local dates are expected to be like Sundays, and leave the recent level as it was; nil: none.
-	// Which steps of the window are not learned from is for the caller to say.
+	// Holiday tells which local dates are expected to be like Sundays, and do not move the recent level; nil: none. It does
+	// not keep the window from learning from them: the caller has to clear their learn marks.
 	Holiday func(year int, month time.Month, day int) bool
-	// Direction is "both" (the default), "above" or "below": on which side of the expected value something can be strange.
+	// Direction is "both" (the default), "above" or "below": the side of the expected value on which a value can be
+	// anomalous.
 	Direction string
-	// Contamination is the share of the training window that is left out of the forest's training as possible incidents.
-	// It does not move the score.
+	// Contamination is the share of the training window that is left out of the forest's training as possible incidents,
+	// 0 to less than 0.5. It does not move the score.
 	Contamination float64
-	// Trees and Subsample are the size of the isolation forest and of the sample that each tree sees.
+	// Trees and Subsample are the size of the isolation forest and of the sample that each tree sees; 100 and 256, as in
+	// the paper, by default.
 	Trees, Subsample int
-	// MinDeviation and MinRelativeDeviation are the distances from the expected value, absolute and as a share of it,
-	// under which a step is not strange.
+	// MinDeviation and MinRelativeDeviation are the distances from the expected value, absolute and as a share of it, below
+	// which a step has score 0.
 	MinDeviation, MinRelativeDeviation float64
 	// DataRange is the closed range of possible values; {0, 0} is no limit.
 	DataRange [2]float64
-	// ExplainThreshold is the score at or over which contributions are computed; 0 is always.
+	// ExplainThreshold is the score from which contributions are computed; 0: always.
 	ExplainThreshold float64
 	// Seed makes the forest's random numbers; the same seed and data give the same model.
 	Seed uint64
@@ -89,4 +82,23 @@ func (o *Options) validate() error {
 		return fmt.Errorf("data range [%g, %g] is empty", o.DataRange[0], o.DataRange[1])
 	}
 	return nil
+}
+
+func (o *Options) dataRange() baseline.Range { return o.DataRange }
+
+// onSide tells whether a deviation is on the side that is asked for. The other side is left out before calibration: how far
+// values stray there says nothing of this one.
+func (o *Options) onSide(d float64) bool {
+	return !(o.Direction == "above" && d <= 0 || o.Direction == "below" && d >= 0)
+}
+
+// large tells whether a deviation from an expected value is as large as is asked for. It holds scores back and leaves the
+// calibration alone: the more deviations a tail is made from, the better it is known.
+func (o *Options) large(d, expected float64) bool {
+	return math.Abs(d) >= o.minDeviation(expected)
+}
+
+// minDeviation returns the smallest deviation from an expected value that counts.
+func (o *Options) minDeviation(expected float64) float64 {
+	return max(o.MinDeviation, o.MinRelativeDeviation*math.Abs(expected))
 }

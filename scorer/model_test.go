@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func scores(t testing.TB, o scorer.Options, y []float64) []scorer.Score {
 	return all
 }
 
-func TestStrangeThingsScoreHighAtOnce(t *testing.T) {
+func TestModel_ScoresSpikesAndDropsAtOnce(t *testing.T) {
 	for _, model := range []string{"auto", "seasonal", "isolation_forest", "mad", "zscore"} {
 		for _, tc := range []struct {
 			name   string
@@ -84,7 +85,7 @@ func TestStrangeThingsScoreHighAtOnce(t *testing.T) {
 	}
 }
 
-func TestTheFutureChangesNothing(t *testing.T) {
+func TestModel_ScoresDoNotDependOnLaterValues(t *testing.T) {
 	y := noisy(2)
 	whole := scores(t, options(), y)
 	for _, cut := range []int{1, 100, 777} {
@@ -99,7 +100,7 @@ func TestTheFutureChangesNothing(t *testing.T) {
 	}
 }
 
-func TestScoresDoNotDependOnUnitOrOffset(t *testing.T) {
+func TestModel_ScoresDoNotDependOnUnitOrOffset(t *testing.T) {
 	y := noisy(3)
 	want := scores(t, options(), y)
 	for _, unit := range []struct{ scale, offset float64 }{{1024, 0}, {1.0 / 1024, 0}, {1, 4096}} {
@@ -113,7 +114,7 @@ func TestScoresDoNotDependOnUnitOrOffset(t *testing.T) {
 	}
 }
 
-func TestDirectionAndLeastDeviation(t *testing.T) {
+func TestModel_HonoursDirectionMinDeviationAndRange(t *testing.T) {
 	y := noisy(4)
 	up, down := append([]float64(nil), y[:fitted+1]...), append([]float64(nil), y[:fitted+1]...)
 	up[fitted] += 40
@@ -142,30 +143,30 @@ func TestDirectionAndLeastDeviation(t *testing.T) {
 	require.InDelta(t, 1, scores(t, o, append(append([]float64(nil), y[:fitted]...), 201))[0].Value, 0.01, "impossible")
 }
 
-// A trouble that has begun before a fit is not learned by it; a level that stays is, within days.
-func TestUnmaskedTroubles(t *testing.T) {
+// An incident that has begun before a fit is not learned by it. A level that stays is, within days.
+func TestFit_LearnsALastingLevelButNotANewIncident(t *testing.T) {
 	y := noisy(5)
 	for i := fitted - 20; i < len(y); i++ {
 		y[i] += 60
 	}
 	all := scores(t, options(), y)
-	require.Greater(t, all[10].Value, 0.8, "still strange after a fit that saw its beginning")
+	require.Greater(t, all[10].Value, 0.8, "still anomalous after a fit that saw its beginning")
 
 	end := fitted + 3*288
 	m := fit(t, options(), y[3*288:end])
-	strange := 0
+	high := 0
 	for _, v := range y[end : end+288] {
 		if m.Score(v, true).Value > 0.8 {
-			strange++
+			high++
 		}
 	}
-	require.Less(t, strange, 10, "learned after three days")
+	require.Less(t, high, 10, "learned after three days")
 }
 
 // A window of days does not know what the week holds: the same deviation scores lower than after weeks.
-func TestYoungSeriesAreScoredWithCare(t *testing.T) {
+func TestFit_LowersScoresOfShortHistories(t *testing.T) {
 	y := noisy(3)[:fitted]
-	odd := func(window []float64) float64 {
+	scoreOf := func(window []float64) float64 {
 		const after = 95
 		m, err := scorer.Fit(options(), int64(fitted-len(window))*options().Step.Milliseconds(), window, nil)
 		require.NoError(t, err)
@@ -174,14 +175,14 @@ func TestYoungSeriesAreScoredWithCare(t *testing.T) {
 		}
 		return m.Score(noisy(3)[fitted+after]+6, true).Value
 	}
-	days, weeks := odd(y[fitted-3*288:]), odd(y)
+	days, weeks := scoreOf(y[fitted-3*288:]), scoreOf(y)
 	require.Greater(t, weeks, 0.7)
 	require.Less(t, days, 0.6)
 	require.Greater(t, days, 0.4)
 }
 
 // At steps of a minute one event is one crossing, and a season that leaps within five minutes is none.
-func TestMinutes(t *testing.T) {
+func TestModel_CountsAFlickeringEventOnceAtShortSteps(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	const perDay = 1440
 	y := make([]float64, 10*perDay)
@@ -211,23 +212,67 @@ func TestMinutes(t *testing.T) {
 	require.Equal(t, 1, crossings)
 }
 
-func TestEdges(t *testing.T) {
-	constant := make([]float64, fitted)
-	for _, model := range []string{"mad", "zscore"} {
-		_, err := scorer.Fit(scorer.Options{Model: model, Step: 5 * time.Minute}, 0, constant, nil)
-		require.ErrorIs(t, err, scorer.ErrConstant)
-	}
-	m := fit(t, options(), constant)
+func TestModel_ScoresTheChangeOfAConstantSeries(t *testing.T) {
+	o := options()
+	o.ExplainThreshold = 0.5
+	m := fit(t, o, make([]float64, fitted))
 	require.InDelta(t, 0, m.Score(0, true).Value, 0)
-	require.Greater(t, m.Score(50, true).Value, 0.6, "all zero, and wakes up")
-	require.Greater(t, m.Score(50, true).Value, 0.7)
+	s := m.Score(50, true)
+	require.InDelta(t, math.Log10(fitted)/5, s.Value, 1e-9, "a first change is as rare as the window is long")
+	require.InEpsilon(t, fitted*300, s.ReturnPeriod, 1e-9)
+	require.Equal(t, []scorer.Contribution{{Feature: "change", Share: 1}}, s.Contributions)
+	require.InEpsilon(t, 2*fitted*300, m.Score(50, true).ReturnPeriod, 1e-9, "the longer it stays, the rarer")
 	require.InDelta(t, 0, m.Score(0, true).Value, 0)
+	require.InEpsilon(t, fitted*300, m.Score(50, true).ReturnPeriod, 1e-9, "it begins again")
+}
 
+// The return period of a constant series doubles with each step that it stays away, up to the 60th.
+func TestModel_RaisesTheScoreOfAChangeForSixtySteps(t *testing.T) {
+	m := fit(t, options(), make([]float64, fitted))
+	for step := range 100 {
+		want := fitted * 300 * math.Exp2(float64(min(step, 59)))
+		require.InEpsilon(t, want, m.Score(50, true).ReturnPeriod, 1e-9, "step %d", step)
+	}
+}
+
+// A return period above that of a score of 0.8 is that of the uncompressed score. At a score of 0.9 it is 171 days; it was
+// 110 days when it was computed from the compressed score.
+func TestScore_DoesNotCompressTheReturnPeriod(t *testing.T) {
+	compressed := func(days float64) float64 {
+		score := math.Log10(days*288) / 5
+		return 1 - 0.2*math.Exp(-(score-0.8)/0.2)
+	}
+	require.InDelta(t, 0.9, compressed(171.3), 1e-4)
+
+	m := fit(t, options(), make([]float64, fitted))
+	high := 0
+	for range 60 {
+		if s := m.Score(50, true); s.Value > 0.8 {
+			require.InDelta(t, s.Value, compressed(s.ReturnPeriod/86400), 1e-12)
+			high++
+		}
+	}
+	require.Greater(t, high, 50)
+
+	o := options()
+	o.DataRange = [2]float64{0, 200}
+	s := fit(t, o, noisy(6)[:fitted]).Score(201, true)
+	require.InDelta(t, 1, s.Value, 0)
+	require.True(t, math.IsInf(s.ReturnPeriod, 1), "outside of the data range")
+}
+
+func TestModel_HasNoScoreForMissingValues(t *testing.T) {
 	for _, missing := range []float64{nan, math.Inf(1), math.Inf(-1)} {
 		m := fit(t, options(), noisy(6)[:fitted])
-		require.True(t, math.IsNaN(m.Score(missing, true).Value))
+		s := m.Score(missing, true)
+		require.True(t, math.IsNaN(s.Value))
+		require.True(t, math.IsNaN(s.ReturnPeriod))
+		require.False(t, math.IsNaN(s.Expected))
 		require.Less(t, m.Score(noisy(6)[fitted+1], true).Value, 0.8)
 	}
+}
+
+func TestModel_ScoresASeriesThatGoesFlat(t *testing.T) {
 	flat := noisy(7)
 	for i := fitted; i < len(flat); i++ {
 		flat[i] = 100
@@ -235,36 +280,65 @@ func TestEdges(t *testing.T) {
 	for _, s := range scores(t, options(), flat) {
 		require.False(t, math.IsNaN(s.Value))
 	}
+}
 
-	_, err := scorer.Fit(options(), 0, nil, nil)
-	require.ErrorIs(t, err, scorer.ErrShortHistory)
-	_, err = scorer.Fit(options(), 0, []float64{1, 2, 3}, nil)
-	require.ErrorIs(t, err, scorer.ErrShortHistory)
-	_, err = scorer.Fit(options(), 0, noisy(1)[:24], nil)
-	require.ErrorIs(t, err, scorer.ErrShortHistory, "two hours")
-	gaps := make([]float64, fitted)
-	for i := range gaps {
-		gaps[i] = nan
-	}
-	_, err = scorer.Fit(options(), 0, gaps, nil)
-	require.ErrorIs(t, err, scorer.ErrGaps)
-	_, err = scorer.Fit(options(), 0, gaps, make([]bool, 3))
-	require.Error(t, err)
-	for _, change := range []func(o *scorer.Options){
-		func(o *scorer.Options) { o.Model = "prophet" },
-		func(o *scorer.Options) { o.Direction = "up" },
-		func(o *scorer.Options) { o.Step = 0 },
-		func(o *scorer.Options) { o.Contamination = nan },
-		func(o *scorer.Options) { o.DataRange = [2]float64{1, 0} },
+func TestFit_SaysWhyASeriesCannotBeScored(t *testing.T) {
+	gaps := slices.Repeat([]float64{nan}, fitted)
+	withModel := func(model string) scorer.Options { return scorer.Options{Model: model, Step: 5 * time.Minute} }
+	for _, tc := range []struct {
+		name string
+		o    scorer.Options
+		y    []float64
+		want error
+		text string
+	}{
+		{"constant, mad", withModel("mad"), make([]float64, fitted), scorer.ErrConstant, "constant"},
+		{"constant, zscore", withModel("zscore"), make([]float64, fitted), scorer.ErrConstant, "constant"},
+		{"nothing", options(), nil, scorer.ErrShortHistory, "short_history"},
+		{"three steps", options(), []float64{1, 2, 3}, scorer.ErrShortHistory, "short_history"},
+		{"two hours", options(), noisy(1)[:24], scorer.ErrShortHistory, "short_history"},
+		{"gaps", options(), gaps, scorer.ErrGaps, "gaps"},
 	} {
-		o := options()
-		change(&o)
-		_, err := scorer.Fit(o, 0, noisy(1), nil)
-		require.Error(t, err)
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := scorer.Fit(tc.o, 0, tc.y, nil)
+			require.ErrorIs(t, err, tc.want)
+			require.EqualError(t, err, tc.text)
+		})
 	}
 }
 
-func TestOnset(t *testing.T) {
+func TestFit_RejectsBadOptions(t *testing.T) {
+	for _, tc := range []struct {
+		want   string
+		change func(o *scorer.Options)
+	}{
+		{`scorer: unknown model "prophet"`, func(o *scorer.Options) { o.Model = "prophet" }},
+		{`scorer: unknown direction "up"`, func(o *scorer.Options) { o.Direction = "up" }},
+		{"scorer: step 0s is below 1ms", func(o *scorer.Options) { o.Step = 0 }},
+		{"scorer: contamination NaN is not in [0, 0.5)", func(o *scorer.Options) { o.Contamination = nan }},
+		{"scorer: forest of -1 trees of 256 samples", func(o *scorer.Options) { o.Trees = -1 }},
+		{"scorer: minimal deviation -1, relative 0: below 0", func(o *scorer.Options) { o.MinDeviation = -1 }},
+		{"scorer: data range [1, 0] is empty", func(o *scorer.Options) { o.DataRange = [2]float64{1, 0} }},
+	} {
+		o := options()
+		tc.change(&o)
+		_, err := scorer.Fit(o, 0, noisy(1), nil)
+		require.EqualError(t, err, tc.want)
+	}
+	_, err := scorer.Fit(options(), 0, noisy(1)[:10], make([]bool, 3))
+	require.EqualError(t, err, "scorer: 10 values, 3 learn marks")
+}
+
+// An anomalous step lowers the next scores but one by 0.6 times the logarithm of one more than their number.
+func TestOnset_FallsByTheLogarithmOfTheCount(t *testing.T) {
+	o := scorer.NewOnset(5 * time.Minute)
+	for before := range 20 {
+		want := max(0, 0.9-0.6*math.Log10(1+float64(max(0, before-1))))
+		require.InDelta(t, want, o.Next(0.9), 1e-12, "after %d", before)
+	}
+}
+
+func TestOnset_FallsWithTheAnomalousStepsOfTheLastDay(t *testing.T) {
 	o := scorer.NewOnset(5 * time.Minute)
 	require.InDelta(t, 0.9, o.Next(0.9), 1e-12, "the first of its day")
 	require.InDelta(t, 0.9, o.Next(0.9), 1e-12, "an alert may want two in a row")

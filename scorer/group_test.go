@@ -12,9 +12,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// pools are kinds of siblings in normal life: each returns a generator of one sibling's values at the times (in days) it is asked for, from what it has
-// of its own and a source that all share.
-var pools = []struct {
+// groupShapes are kinds of normal life of a member: each returns a generator of values at times in days.
+var groupShapes = []struct {
 	name string
 	make func(own *rand.Rand, step time.Duration) func(t float64) float64
 }{
@@ -51,16 +50,16 @@ var pools = []struct {
 	}},
 }
 
-// pool is a model with its siblings, over values that are generated.
-type pool struct {
-	step     time.Duration
-	values   [][]float64 // by sibling
-	model    *scorer.Peers
-	siblings []scorer.Sibling
+// group is a model with its members, over generated values.
+type group struct {
+	step    time.Duration
+	values  [][]float64 // by member
+	model   *scorer.Group
+	members []scorer.Member
 }
 
-func newPool(shape func(own *rand.Rand, step time.Duration) func(t float64) float64, seed uint64, siblings int, length, step time.Duration) *pool {
-	p := &pool{step: step, values: make([][]float64, siblings)}
+func newGroup(shape func(own *rand.Rand, step time.Duration) func(t float64) float64, seed uint64, members int, length, step time.Duration) *group {
+	p := &group{step: step, values: make([][]float64, members)}
 	for i := range p.values {
 		value := shape(rand.New(rand.NewPCG(seed, uint64(i))), step)
 		p.values[i] = make([]float64, length/step)
@@ -72,12 +71,12 @@ func newPool(shape func(own *rand.Rand, step time.Duration) func(t float64) floa
 }
 
 // fit fits on the values from one index to another.
-func (p *pool) fit(t testing.TB, o scorer.Options, from, to int) {
+func (p *group) fit(t testing.TB, o scorer.Options, from, to int) {
 	t.Helper()
 	o.Step = p.step
 	var err error
-	var peers []*scorer.Peer
-	p.model, peers, err = scorer.FitPeers(o, int64(from)*p.step.Milliseconds(), to-from, func(yield func([]float64, []bool) bool) {
+	var states []*scorer.MemberState
+	p.model, states, err = scorer.FitGroup(o, int64(from)*p.step.Milliseconds(), to-from, func(yield func([]float64, []bool) bool) {
 		for _, values := range p.values {
 			window, learn := thin(values[from:to], p.step)
 			if learn == nil {
@@ -95,24 +94,24 @@ func (p *pool) fit(t testing.TB, o scorer.Options, from, to int) {
 		}
 	})
 	require.NoError(t, err)
-	p.siblings = make([]scorer.Sibling, len(p.values))
-	for i := range p.siblings {
-		p.siblings[i].Peer = peers[i]
+	p.members = make([]scorer.Member, len(p.values))
+	for i := range p.members {
+		p.members[i].State = states[i]
 	}
 }
 
 // score scores the values at an index.
-func (p *pool) score(at int) []scorer.Sibling {
-	for i := range p.siblings {
-		p.siblings[i].Value, p.siblings[i].Learn = p.values[i][at], true
+func (p *group) score(at int) []scorer.Member {
+	for i := range p.members {
+		p.members[i].Value, p.members[i].Learn = p.values[i][at], true
 	}
-	p.model.Score(p.siblings)
-	return p.siblings
+	p.model.Score(p.members)
+	return p.members
 }
 
-// serving are siblings that share a load by the time of day, each a share of its own.
+// serving are members that share a load by the time of day, each a share of its own.
 func serving(own *rand.Rand, step time.Duration) func(t float64) float64 {
-	return pools[0].make(own, step)
+	return groupShapes[0].make(own, step)
 }
 
 const (
@@ -121,30 +120,31 @@ const (
 	evening = 216  // steps from midnight to 18:00, when the load is least
 )
 
-// servingPool is a pool of so many siblings, week5m on a week at 5m; half a week follows.
-func servingPool(t *testing.T, siblings int, o scorer.Options) *pool {
+// servingGroup is a group of so many members, week5m on a week at 5m; half a week follows.
+func servingGroup(t *testing.T, members int, o scorer.Options) *group {
 	t.Helper()
-	p := newPool(serving, 1, siblings, 3*week/2, 5*time.Minute)
+	p := newGroup(serving, 1, members, 3*week/2, 5*time.Minute)
 	p.fit(t, o, 0, week5m)
 	return p
 }
 
-// TestPeersCalibration counts how often siblings cross 0.8 in the weeks after a fit: 0.2 times a series-week, within a factor of three.
-func TestPeersCalibration(t *testing.T) {
+// Members cross 0.8 in the weeks after a fit 0.2 times a series-week, within a factor of three.
+func TestGroup_IsCalibrated(t *testing.T) {
+	skipStatistical(t)
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
-		for _, shape := range pools {
-			for _, siblings := range []int{3, 10} {
-				if step == time.Minute && siblings == 3 {
+		for _, shape := range groupShapes {
+			for _, members := range []int{3, 10} {
+				if step == time.Minute && members == 3 {
 					continue // they take long, and tell nothing new
 				}
-				t.Run(fmt.Sprintf("%s/%d/%s", shape.name, siblings, step), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%d/%s", shape.name, members, step), func(t *testing.T) {
 					t.Parallel()
 					crossings, weeks := 0, 0
 					perWeek := int(week / step)
 					many := map[time.Duration]int{time.Minute: 10, 5 * time.Minute: 30, time.Hour: 60}[step]
-					for seed := range uint64(many / siblings) {
-						p := newPool(shape.make, seed, siblings, 6*week, step)
-						above := make([]bool, siblings)
+					for seed := range uint64(many / members) {
+						p := newGroup(shape.make, seed, members, 6*week, step)
+						above := make([]bool, members)
 						for i := 2 * perWeek; i < 6*perWeek; i++ {
 							if i%perWeek == 0 {
 								p.fit(t, scorer.Options{ExplainThreshold: 2}, i-2*perWeek, i)
@@ -157,7 +157,7 @@ func TestPeersCalibration(t *testing.T) {
 								above[j] = hot
 							}
 						}
-						weeks += 4 * siblings
+						weeks += 4 * members
 					}
 					rate := float64(crossings) / float64(weeks)
 					t.Logf("%.3f a week: %d crossings in %d series-weeks", rate, crossings, weeks)
@@ -177,11 +177,12 @@ func TestPeersCalibration(t *testing.T) {
 	}
 }
 
-// TestReplacedSiblings counts the same where every sibling lives for some six hours, in ten places, and has an offset of its own.
-func TestReplacedSiblings(t *testing.T) {
+// The same where every member lives for some six hours, in ten places, and has an offset of its own.
+func TestGroup_IsCalibratedForShortLivedMembers(t *testing.T) {
+	skipStatistical(t)
 	const seeds, places, life, step, length = 3, 10, 72, 5 * time.Minute, 4 * week5m
 	crossingsOf := func(shape func(*rand.Rand, time.Duration) func(float64) float64, seed uint64) (crossings int) {
-		p := &pool{step: step}
+		p := &group{step: step}
 		r := rand.New(rand.NewPCG(seed, 77))
 		for range places {
 			for born := -r.IntN(life); born < length; born += life {
@@ -211,7 +212,7 @@ func TestReplacedSiblings(t *testing.T) {
 		}
 		return crossings
 	}
-	for _, shape := range pools[:3] {
+	for _, shape := range groupShapes[:3] {
 		t.Run(shape.name, func(t *testing.T) {
 			t.Parallel()
 			crossings := 0
@@ -225,18 +226,18 @@ func TestReplacedSiblings(t *testing.T) {
 	}
 }
 
-func TestOddSiblingStandsOut(t *testing.T) {
-	p := servingPool(t, 6, scorer.Options{})
+func TestGroup_ScoresTheMemberThatDiffers(t *testing.T) {
+	p := servingGroup(t, 6, scorer.Options{})
 	noon := week5m + 72 // when the load is most
 	for i := week5m; i < noon; i++ {
 		for j, s := range p.score(i) {
-			require.Less(t, s.Score.Value, 0.9, "sibling %d, %d steps after the fit", j, i-week5m)
+			require.Less(t, s.Score.Value, 0.9, "member %d, %d steps after the fit", j, i-week5m)
 		}
 	}
 	p.values[2][noon] = p.values[2][evening] // as it is every evening
 	for j, s := range p.score(noon) {
 		if j != 2 {
-			require.Less(t, s.Score.Value, 0.6, "sibling %d", j)
+			require.Less(t, s.Score.Value, 0.6, "member %d", j)
 			continue
 		}
 		require.Greater(t, s.Score.Value, 0.8)
@@ -252,21 +253,21 @@ func TestOddSiblingStandsOut(t *testing.T) {
 	}
 }
 
-func TestWhatHitsAllAlikeIsNotStrange(t *testing.T) {
-	p := servingPool(t, 6, scorer.Options{})
+func TestGroup_IgnoresWhatHitsAllAlike(t *testing.T) {
+	p := servingGroup(t, 6, scorer.Options{})
 	for i := week5m; i < week5m+24; i++ {
 		for j := range p.values {
 			p.values[j][i] *= 3
 		}
 		for j, s := range p.score(i) {
-			require.Less(t, s.Score.Value, 0.8, "sibling %d", j)
+			require.Less(t, s.Score.Value, 0.8, "member %d", j)
 		}
 	}
 }
 
-// A sibling that has found another level is reported for hours, and then that is its habit.
-func TestLastingDifferenceIsLearned(t *testing.T) {
-	p := servingPool(t, 6, scorer.Options{})
+// A member that has found another level is reported for hours, and then that is its offset.
+func TestGroup_LearnsALastingDifference(t *testing.T) {
+	p := servingGroup(t, 6, scorer.Options{})
 	const hour = 12
 	for i := week5m; i < week5m+14*hour; i++ {
 		p.values[0][i] *= 1.5
@@ -282,32 +283,32 @@ func TestLastingDifferenceIsLearned(t *testing.T) {
 	require.Less(t, p.score(week5m + 14*hour)[0].Score.Value, 1.0)
 }
 
-func TestYoungSiblings(t *testing.T) {
-	young := func(siblings int, shape func(*rand.Rand, time.Duration) func(float64) float64, factor float64) float64 {
-		p := newPool(shape, 1, siblings+1, 3*week/2, 5*time.Minute)
+func TestGroup_ToleratesNewMembersAsFarAsMembersDiffer(t *testing.T) {
+	young := func(members int, shape func(*rand.Rand, time.Duration) func(float64) float64, factor float64) float64 {
+		p := newGroup(shape, 1, members+1, 3*week/2, 5*time.Minute)
 		for i := range week5m {
-			p.values[siblings][i] = math.NaN()
+			p.values[members][i] = math.NaN()
 		}
-		for i := week5m; i < len(p.values[siblings]); i++ {
-			p.values[siblings][i] = factor * p.values[0][i]
+		for i := week5m; i < len(p.values[members]); i++ {
+			p.values[members][i] = factor * p.values[0][i]
 		}
 		p.fit(t, scorer.Options{}, 0, week5m)
-		require.Nil(t, p.siblings[siblings].Peer)
-		return p.score(week5m)[siblings].Score.Value
+		require.Nil(t, p.members[members].State)
+		return p.score(week5m)[members].Score.Value
 	}
 	equal := func(own *rand.Rand, _ time.Duration) func(float64) float64 {
 		return func(t float64) float64 { return (100 + 60*math.Sin(2*math.Pi*t)) * (1 + 0.05*own.NormFloat64()) }
 	}
-	require.Less(t, young(6, equal, 1), 0.6, "like its siblings")
-	require.Greater(t, young(6, equal, 1.5), 0.8, "siblings that are all alike")
-	require.Less(t, young(6, serving, 1.5), 0.6, "siblings that are not")
+	require.Less(t, young(6, equal, 1), 0.6, "like its members")
+	require.Greater(t, young(6, equal, 1.5), 0.8, "members that are all alike")
+	require.Less(t, young(6, serving, 1.5), 0.6, "members that are not")
 	require.Greater(t, young(6, serving, 10), 0.8)
 	require.Less(t, young(3, serving, 2), 0.6, "three tell little about a fourth")
 }
 
-// One that was there for three hours is measured from its own place among siblings that differ.
-func TestYoungSiblingsChange(t *testing.T) {
-	p := newPool(serving, 1, 7, 3*week/2, 5*time.Minute)
+// A member that was there for three hours is measured from its own offset, among members that differ.
+func TestGroup_MeasuresANewMemberFromItsOwnOffset(t *testing.T) {
+	p := newGroup(serving, 1, 7, 3*week/2, 5*time.Minute)
 	for i := range week5m - 36 {
 		p.values[6][i] = math.NaN()
 	}
@@ -318,14 +319,14 @@ func TestYoungSiblingsChange(t *testing.T) {
 	require.InDelta(t, p.values[6][week5m]/1.5, s.Expected, 0.1*s.Expected)
 }
 
-func TestSiblingsInAnyOrder(t *testing.T) {
-	p, q := servingPool(t, 7, scorer.Options{}), servingPool(t, 7, scorer.Options{})
+func TestGroup_ScoresDoNotDependOnTheOrder(t *testing.T) {
+	p, q := servingGroup(t, 7, scorer.Options{}), servingGroup(t, 7, scorer.Options{})
 	order := rand.New(rand.NewPCG(1, 1)).Perm(7)
 	for i := week5m; i < week5m+100; i++ {
-		mixed := make([]scorer.Sibling, 7)
+		mixed := make([]scorer.Member, 7)
 		for j, k := range order {
-			q.siblings[k].Value, q.siblings[k].Learn = q.values[k][i], true
-			mixed[j] = q.siblings[k]
+			q.members[k].Value, q.members[k].Learn = q.values[k][i], true
+			mixed[j] = q.members[k]
 		}
 		q.model.Score(mixed)
 		scored := p.score(i)
@@ -335,9 +336,9 @@ func TestSiblingsInAnyOrder(t *testing.T) {
 	}
 }
 
-// Siblings whose windows are empty, or that ended long before, are as good as none.
-func TestEmptyWindowsChangeNothing(t *testing.T) {
-	p, q := servingPool(t, 5, scorer.Options{}), newPool(serving, 1, 5, 3*week/2, 5*time.Minute)
+// Members whose windows are empty, or that ended long before, are as good as none.
+func TestFitGroup_IgnoresEmptyWindows(t *testing.T) {
+	p, q := servingGroup(t, 5, scorer.Options{}), newGroup(serving, 1, 5, 3*week/2, 5*time.Minute)
 	empty := make([]float64, len(q.values[0]))
 	for i := range empty {
 		empty[i] = math.NaN()
@@ -349,16 +350,16 @@ func TestEmptyWindowsChangeNothing(t *testing.T) {
 		for j, k := range []int{1, 2, 3, 5, 6} {
 			require.Equal(t, a[j].Score, b[k].Score)
 		}
-		require.Nil(t, b[0].Peer)
+		require.Nil(t, b[0].State)
 	}
 }
 
-func TestOptionsOfPeers(t *testing.T) {
+func TestGroup_HonoursOptions(t *testing.T) {
 	for _, tc := range []struct {
-		name    string
-		options scorer.Options
-		factor  float64 // of what sibling 0 would be
-		strange bool
+		name      string
+		options   scorer.Options
+		factor    float64 // of what member 0 would be
+		anomalous bool
 	}{
 		{"low", scorer.Options{}, 0.3, true},
 		{"high", scorer.Options{}, 2, true},
@@ -373,10 +374,10 @@ func TestOptionsOfPeers(t *testing.T) {
 		{"mad", scorer.Options{Model: "mad"}, 3, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := servingPool(t, 6, tc.options)
+			p := servingGroup(t, 6, tc.options)
 			p.values[0][week5m] *= tc.factor
 			s := p.score(week5m)[0].Score
-			require.Equal(t, tc.strange, s.Value > 0.65, "%v", s)
+			require.Equal(t, tc.anomalous, s.Value > 0.65, "%v", s)
 			require.LessOrEqual(t, s.Lower, s.Expected)
 			require.LessOrEqual(t, s.Expected, s.Upper)
 			require.GreaterOrEqual(t, s.Upper-s.Expected, tc.options.MinDeviation-1e-9)
@@ -385,43 +386,43 @@ func TestOptionsOfPeers(t *testing.T) {
 }
 
 // What is masked is scored, but does not say where the others are.
-func TestMaskedSiblings(t *testing.T) {
-	p := servingPool(t, 5, scorer.Options{})
-	for j := range p.siblings {
-		p.siblings[j].Value, p.siblings[j].Learn = p.values[j][week5m], j >= 2
+func TestGroup_MaskedMembersDoNotMoveTheMedian(t *testing.T) {
+	p := servingGroup(t, 5, scorer.Options{})
+	for j := range p.members {
+		p.members[j].Value, p.members[j].Learn = p.values[j][week5m], j >= 2
 		if j < 2 {
-			p.siblings[j].Value *= 5
+			p.members[j].Value *= 5
 		}
 	}
-	p.model.Score(p.siblings)
-	for j, s := range p.siblings {
-		require.Equal(t, j < 2, s.Score.Value > 0.8, "sibling %d", j)
+	p.model.Score(p.members)
+	for j, s := range p.members {
+		require.Equal(t, j < 2, s.Score.Value > 0.8, "member %d", j)
 	}
 }
 
-func TestTooFewValuesHaveNoScore(t *testing.T) {
-	p := servingPool(t, 4, scorer.Options{})
-	for j := range p.siblings {
-		p.siblings[j].Value, p.siblings[j].Learn = p.values[j][week5m], true
+func TestGroup_HasNoScoreForFewerThanThreeValues(t *testing.T) {
+	p := servingGroup(t, 4, scorer.Options{})
+	for j := range p.members {
+		p.members[j].Value, p.members[j].Learn = p.values[j][week5m], true
 		if j >= 2 {
-			p.siblings[j].Value = math.NaN()
+			p.members[j].Value = math.NaN()
 		}
 	}
-	p.model.Score(p.siblings)
-	for _, s := range p.siblings {
+	p.model.Score(p.members)
+	for _, s := range p.members {
 		require.True(t, math.IsNaN(s.Score.Value) && math.IsNaN(s.Score.Expected))
 	}
 	for j, s := range p.score(week5m + 1) {
-		require.False(t, math.IsNaN(s.Score.Value), "sibling %d", j)
+		require.False(t, math.IsNaN(s.Score.Value), "member %d", j)
 	}
 }
 
-// Where siblings are all alike, the first that is not is as rare as the window is long, times the siblings.
-func TestSiblingsThatAreAllAlike(t *testing.T) {
+// Where members are all alike, the first that is not is as rare as the window is long, times the members.
+func TestGroup_ScoresTheFirstDifferenceByTheLengthOfTheWindow(t *testing.T) {
 	same := func(*rand.Rand, time.Duration) func(float64) float64 {
 		return func(t float64) float64 { return math.Floor(2*t) + 1 }
 	}
-	p := newPool(same, 1, 4, 3*week/2, 5*time.Minute)
+	p := newGroup(same, 1, 4, 3*week/2, 5*time.Minute)
 	p.fit(t, scorer.Options{}, 0, week5m)
 	require.Equal(t, 0.0, p.score(week5m)[3].Score.Value)
 	before := 0.0
@@ -440,7 +441,21 @@ func TestSiblingsThatAreAllAlike(t *testing.T) {
 	require.Equal(t, 0.0, p.score(week5m + 11)[3].Score.Value)
 }
 
-func TestPoolsThatCannotBeFitted(t *testing.T) {
+// The return period of a member that leaves the others doubles with each step, up to the 60th.
+func TestGroup_RaisesTheScoreOfADifferenceForSixtySteps(t *testing.T) {
+	same := func(*rand.Rand, time.Duration) func(float64) float64 {
+		return func(t float64) float64 { return math.Floor(2*t) + 1 }
+	}
+	p := newGroup(same, 1, 4, 3*week/2, 5*time.Minute)
+	p.fit(t, scorer.Options{}, 0, week5m)
+	for step := range 90 { // until it has become its offset
+		p.values[3][week5m+step] = 0
+		want := 4 * week5m * 300 * math.Exp2(float64(min(step, 59)))
+		require.InEpsilon(t, want, p.score(week5m + step)[3].Score.ReturnPeriod, 1e-9, "step %d", step)
+	}
+}
+
+func TestFitGroup_SaysWhyItCannotBeFitted(t *testing.T) {
 	windows := func(n, steps int, known func(i, step int) bool) func(yield func([]float64, []bool) bool) {
 		return func(yield func([]float64, []bool) bool) {
 			for i := range n {
@@ -456,41 +471,41 @@ func TestPoolsThatCannotBeFitted(t *testing.T) {
 	}
 	all := func(int, int) bool { return true }
 	o := scorer.Options{Step: 5 * time.Minute}
-	_, _, err := scorer.FitPeers(o, 0, 10, windows(5, 10, all))
+	_, _, err := scorer.FitGroup(o, 0, 10, windows(5, 10, all))
 	require.ErrorIs(t, err, scorer.ErrShortHistory)
-	_, _, err = scorer.FitPeers(o, 0, 2000, windows(2, 2000, all))
-	require.ErrorIs(t, err, scorer.ErrGaps, "two are no peers")
-	_, _, err = scorer.FitPeers(o, 0, 2000, windows(9, 2000, func(i, step int) bool { return step/200 == i }))
+	_, _, err = scorer.FitGroup(o, 0, 2000, windows(2, 2000, all))
+	require.ErrorIs(t, err, scorer.ErrGaps, "two are no group")
+	_, _, err = scorer.FitGroup(o, 0, 2000, windows(9, 2000, func(i, step int) bool { return step/200 == i }))
 	require.ErrorIs(t, err, scorer.ErrGaps, "one after the other")
-	_, _, err = scorer.FitPeers(o, 0, 2000, windows(0, 2000, all))
+	_, _, err = scorer.FitGroup(o, 0, 2000, windows(0, 2000, all))
 	require.ErrorIs(t, err, scorer.ErrGaps)
-	_, _, err = scorer.FitPeers(o, 0, 100, windows(3, 99, all))
+	_, _, err = scorer.FitGroup(o, 0, 100, windows(3, 99, all))
 	require.ErrorContains(t, err, "99 values")
-	_, _, err = scorer.FitPeers(scorer.Options{}, 0, 100, windows(3, 100, all))
+	_, _, err = scorer.FitGroup(scorer.Options{}, 0, 100, windows(3, 100, all))
 	require.ErrorContains(t, err, "step")
 }
 
-// A large pool is fitted on less of each sibling's past, and is scored alike.
-func TestLargePool(t *testing.T) {
-	p := newPool(serving, 1, 300, 3*week/2, 5*time.Minute)
+// A large group is fitted on less of each member's past, and is scored alike.
+func TestFitGroup_ShortensTheWindowOfLargeGroups(t *testing.T) {
+	p := newGroup(serving, 1, 300, 3*week/2, 5*time.Minute)
 	p.values[7][week5m] *= 3
 	p.fit(t, scorer.Options{}, 0, week5m)
 	for j, s := range p.score(week5m) {
-		require.Equal(t, j == 7, s.Score.Value > 0.85, "sibling %d: %v", j, s.Score)
+		require.Equal(t, j == 7, s.Score.Value > 0.85, "member %d: %v", j, s.Score)
 	}
 }
 
-func BenchmarkFitPeers(b *testing.B) {
-	p := newPool(serving, 1, 50, week, 5*time.Minute)
+func BenchmarkFitGroup(b *testing.B) {
+	p := newGroup(serving, 1, 50, week, 5*time.Minute)
 	b.ReportAllocs()
 	for b.Loop() {
 		p.fit(b, scorer.Options{}, 0, week5m)
 	}
 }
 
-// BenchmarkScorePeers scores a step of 50 siblings.
-func BenchmarkScorePeers(b *testing.B) {
-	p := newPool(serving, 1, 50, 3*week/2, 5*time.Minute)
+// BenchmarkScoreGroup scores a step of 50 members.
+func BenchmarkScoreGroup(b *testing.B) {
+	p := newGroup(serving, 1, 50, 3*week/2, 5*time.Minute)
 	p.fit(b, scorer.Options{ExplainThreshold: 2}, 0, week5m)
 	i := 0
 	b.ReportAllocs()
@@ -501,10 +516,10 @@ func BenchmarkScorePeers(b *testing.B) {
 }
 
 // The unit of the values is of no effect, nor is what they are: scores stay within 0 and 1.
-func TestValuesOfAnySize(t *testing.T) {
-	plain := servingPool(t, 5, scorer.Options{})
+func TestGroup_ScoresDoNotDependOnTheUnit(t *testing.T) {
+	plain := servingGroup(t, 5, scorer.Options{})
 	for _, factor := range []float64{0x1p-60, 0x1p-10, 0x1p20, 0x1p80} {
-		scaled := newPool(serving, 1, 5, 3*week/2, 5*time.Minute)
+		scaled := newGroup(serving, 1, 5, 3*week/2, 5*time.Minute)
 		for _, values := range scaled.values {
 			for i := range values {
 				values[i] *= factor
@@ -512,7 +527,7 @@ func TestValuesOfAnySize(t *testing.T) {
 		}
 		scaled.fit(t, scorer.Options{}, 0, week5m)
 		for i := week5m; i < week5m+50; i++ {
-			want := plain.siblings
+			want := plain.members
 			if factor == 0x1p-60 {
 				want = plain.score(i)
 			}
@@ -542,7 +557,7 @@ func TestValuesOfAnySize(t *testing.T) {
 		}
 	}
 	for seed := range uint64(20) {
-		p := newPool(odd, seed, 2+int(seed%5)*3, 400*5*time.Minute, 5*time.Minute)
+		p := newGroup(odd, seed, 2+int(seed%5)*3, 400*5*time.Minute, 5*time.Minute)
 		if seed%5 == 0 {
 			p.values = append(p.values, p.values[0])
 		}

@@ -55,15 +55,15 @@ func signals(y [3][]float64, from, to int) []scorer.Input {
 	}
 }
 
-func fitJoint(t testing.TB, o scorer.Options, inputs []scorer.Input) *scorer.Joint {
+func fitMultivariate(t testing.TB, o scorer.Options, inputs []scorer.Input) *scorer.Multivariate {
 	t.Helper()
-	j, err := scorer.FitJoint(o, 0, inputs)
+	j, err := scorer.FitMultivariate(o, 0, inputs)
 	require.NoError(t, err)
 	return j
 }
 
-// What no signal shows alone is found in all of them within a quarter of an hour, and the shares name those that it is about.
-func TestJointDeviations(t *testing.T) {
+// What no signal shows alone is found within a quarter of an hour, and the contributions name the signals.
+func TestMultivariate_FindsWhatNoSignalShowsAlone(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change [3]float64
@@ -75,7 +75,7 @@ func TestJointDeviations(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			y := shop(101, 15*288, 5*time.Minute)
-			j := fitJoint(t, options(), signals(y, 0, fitted))
+			j := fitMultivariate(t, options(), signals(y, 0, fitted))
 			var alone [3]*scorer.Model
 			for d := range alone {
 				alone[d] = fit(t, options(), y[d][:fitted])
@@ -109,20 +109,20 @@ func TestJointDeviations(t *testing.T) {
 	}
 }
 
-// An incident in the window, of an hour at most, does not hide the next one of its kind: not all of the tails is believed.
-func TestJointAfterAnIncident(t *testing.T) {
+// An incident in the window, of an hour at most, does not hide the next one of its kind.
+func TestMultivariate_FindsTheSecondIncidentOfAKind(t *testing.T) {
 	for _, length := range []int{1, 12} {
 		y := shop(101, 15*288, 5*time.Minute)
-		strange := func(i int, by float64) {
+		disturb := func(i int, by float64) {
 			y[0][i], y[1][i], y[2][i] = y[0][i]+by*6, y[1][i]-by*0.02, y[2][i]+by*0.025
 		}
 		for i := range length {
-			strange(fitted-3*288+i, 2)
+			disturb(fitted-3*288+i, 2)
 		}
 		for i := range 6 {
-			strange(fitted+i, 2)
+			disturb(fitted+i, 2)
 		}
-		j := fitJoint(t, options(), signals(y, 0, fitted))
+		j := fitMultivariate(t, options(), signals(y, 0, fitted))
 		highest := 0.0
 		for i := fitted; i < fitted+6; i++ {
 			highest = max(highest, j.Score([]float64{y[0][i], y[1][i], y[2][i]}, true).Value)
@@ -132,7 +132,7 @@ func TestJointAfterAnIncident(t *testing.T) {
 }
 
 // What is too small to be found in a step is found as it lasts.
-func TestJointDeviationsAddUp(t *testing.T) {
+func TestMultivariate_FindsSmallShiftsThatLast(t *testing.T) {
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
 		hour, day := int(time.Hour/step), int(24*time.Hour/step)
 		y := shop(200, 15*day, step)
@@ -140,7 +140,7 @@ func TestJointDeviationsAddUp(t *testing.T) {
 		for d := range inputs {
 			inputs[d].Values, inputs[d].Learn = thin(inputs[d].Values, step)
 		}
-		j := fitJoint(t, scorer.Options{Step: step, Contamination: 0.05}, inputs)
+		j := fitMultivariate(t, scorer.Options{Step: step, Contamination: 0.05}, inputs)
 		high := 0
 		for i := 14 * day; i < 14*day+12*hour; i++ {
 			v := []float64{y[0][i], y[1][i], y[2][i]}
@@ -156,9 +156,10 @@ func TestJointDeviationsAddUp(t *testing.T) {
 	}
 }
 
-// Normal life crosses 0.8 about 0.2 times a week, and 0.6 twice, within a factor of three (at 1h four: two weeks are few steps); at 0.8 what is rarer than
-// that is too rare to be told here.
-func TestJointCalibration(t *testing.T) {
+// Normal life crosses 0.8 about 0.2 times a week, and 0.6 twice, within a factor of three. Crossings of 0.8 are too rare here
+// for a lower limit.
+func TestMultivariate_IsCalibrated(t *testing.T) {
+	skipStatistical(t)
 	for _, tc := range []struct {
 		name   string
 		life   func(seed uint64, n int, step time.Duration) [3][]float64
@@ -180,12 +181,12 @@ func TestJointCalibration(t *testing.T) {
 						inputs[d].Values, inputs[d].Learn = thin(inputs[d].Values, tc.step)
 					}
 					o := scorer.Options{Step: tc.step, Contamination: 0.05, ExplainThreshold: 2, Seed: uint64(seed)}
-					j, err := scorer.FitJoint(o, int64(i-14*day)*tc.step.Milliseconds(), inputs)
+					j, err := scorer.FitMultivariate(o, int64(i-14*day)*tc.step.Milliseconds(), inputs)
 					require.NoError(t, err)
 					for k := i; k < i+3*day; k++ {
 						v := j.Score([]float64{y[0][k], y[1][k], y[2][k]}, true).Value
-						elevated.see(v >= 0.6)
-						high.see(v >= 0.8)
+						elevated.observe(v >= 0.6)
+						high.observe(v >= 0.8)
 					}
 				}
 			}
@@ -203,24 +204,27 @@ type crossings struct {
 	above bool
 }
 
-func (c *crossings) see(above bool) {
+func (c *crossings) observe(above bool) {
 	if above && !c.above {
 		c.count++
 	}
 	c.above = above
 }
 
-func TestJointOfWhatIsNotWhole(t *testing.T) {
+func TestMultivariate_HasNoScoreForIncompleteVectors(t *testing.T) {
 	y := shop(1, 3000, 5*time.Minute)
-	j := fitJoint(t, options(), signals(y, 0, fitted/2))
+	j := fitMultivariate(t, options(), signals(y, 0, fitted/2))
 	for _, gone := range []float64{nan, math.Inf(1)} {
 		require.True(t, math.IsNaN(j.Score([]float64{100, gone, 0.2}, true).Value))
 	}
 	require.False(t, math.IsNaN(j.Score([]float64{100, 0.9, 0.2}, true).Value))
+}
 
+func TestFitMultivariate_SaysWhyItCannotBeFitted(t *testing.T) {
+	y := shop(1, 3000, 5*time.Minute)
 	gaps := signals(y, 0, fitted/2)
 	gaps[1].Values = slices.Repeat([]float64{nan}, fitted/2)
-	_, err := scorer.FitJoint(options(), 0, gaps)
+	_, err := scorer.FitMultivariate(options(), 0, gaps)
 	require.ErrorIs(t, err, scorer.ErrGaps)
 	require.EqualError(t, err, `input "hit_ratio": gaps`)
 
@@ -231,27 +235,27 @@ func TestJointOfWhatIsNotWhole(t *testing.T) {
 			alternating[d].Learn[i] = i%3 == d
 		}
 	}
-	_, err = scorer.FitJoint(options(), 0, alternating)
+	_, err = scorer.FitMultivariate(options(), 0, alternating)
 	require.ErrorIs(t, err, scorer.ErrGaps, "no step has all of them")
 
-	_, err = scorer.FitJoint(options(), 0, signals(y, 0, 10))
+	_, err = scorer.FitMultivariate(options(), 0, signals(y, 0, 10))
 	require.ErrorIs(t, err, scorer.ErrShortHistory)
 
 	constant := signals(y, 0, 2016)
 	for d := range constant {
 		constant[d].Values = slices.Repeat([]float64{1}, 2016)
 	}
-	_, err = scorer.FitJoint(options(), 0, constant)
+	_, err = scorer.FitMultivariate(options(), 0, constant)
 	require.ErrorIs(t, err, scorer.ErrConstant)
 }
 
 // A signal that has been constant counts, once it moves, as much as a value that is as rare as the window is long.
-func TestJointWithAConstant(t *testing.T) {
+func TestMultivariate_CountsAConstantInputOnceItMoves(t *testing.T) {
 	y := shop(5, fitted+20, 5*time.Minute)
 	for i := range y[1] {
 		y[1][i] = 1
 	}
-	j := fitJoint(t, options(), signals(y, 0, fitted))
+	j := fitMultivariate(t, options(), signals(y, 0, fitted))
 	for i := fitted; i < fitted+10; i++ {
 		require.Less(t, j.Score([]float64{y[0][i], 1, y[2][i]}, true).Value, 0.6)
 	}
@@ -259,9 +263,9 @@ func TestJointWithAConstant(t *testing.T) {
 	require.Greater(t, s.Value, 0.5)
 }
 
-func TestJointIsDeterministic(t *testing.T) {
+func TestMultivariate_IsDeterministic(t *testing.T) {
 	y := shop(1, 3000, 5*time.Minute)
-	a, b := fitJoint(t, options(), signals(y, 0, 2016)), fitJoint(t, options(), signals(y, 0, 2016))
+	a, b := fitMultivariate(t, options(), signals(y, 0, 2016)), fitMultivariate(t, options(), signals(y, 0, 2016))
 	for i := 2016; i < 3000; i++ {
 		v := []float64{y[0][i], y[1][i], y[2][i]}
 		want, got := a.Score(v, i%3 == 0), b.Score(v, i%3 == 0)
@@ -270,7 +274,7 @@ func TestJointIsDeterministic(t *testing.T) {
 	}
 }
 
-func TestJointOptions(t *testing.T) {
+func TestFitMultivariate_RejectsBadInputs(t *testing.T) {
 	y := shop(1, 2016, 5*time.Minute)
 	for _, tc := range []struct {
 		want   string
@@ -281,35 +285,35 @@ func TestJointOptions(t *testing.T) {
 		{`scorer: input "b": 2 values, another has 1`, []scorer.Input{{Name: "a", Values: []float64{1}}, {Name: "b", Values: []float64{1, 2}}}},
 		{`scorer: input "b": 1 values, 2 learn marks`, []scorer.Input{{Name: "a", Values: []float64{1}}, {Name: "b", Values: []float64{1}, Learn: []bool{true, true}}}},
 	} {
-		_, err := scorer.FitJoint(options(), 0, tc.inputs)
+		_, err := scorer.FitMultivariate(options(), 0, tc.inputs)
 		require.EqualError(t, err, tc.want)
 	}
-	_, err := scorer.FitJoint(scorer.Options{}, 0, signals(y, 0, 2016))
+	_, err := scorer.FitMultivariate(scorer.Options{}, 0, signals(y, 0, 2016))
 	require.EqualError(t, err, "scorer: step 0s is below 1ms")
 }
 
-func TestScoringAVectorAllocatesNothing(t *testing.T) {
+func TestMultivariate_ScoreDoesNotAllocate(t *testing.T) {
 	y := shop(1, 2100, 5*time.Minute)
 	o := options()
 	o.ExplainThreshold = 2
-	j := fitJoint(t, o, signals(y, 0, 2016))
+	j := fitMultivariate(t, o, signals(y, 0, 2016))
 	v := []float64{y[0][2050], y[1][2050], y[2][2050]}
 	require.Zero(t, testing.AllocsPerRun(100, func() { j.Score(v, true) }))
 }
 
-func BenchmarkFitJoint(b *testing.B) {
+func BenchmarkFitMultivariate(b *testing.B) {
 	inputs := signals(shop(1, 2016, 5*time.Minute), 0, 2016)
 	b.ReportAllocs()
 	for b.Loop() {
-		fitJoint(b, options(), inputs)
+		fitMultivariate(b, options(), inputs)
 	}
 }
 
-func BenchmarkScoreJoint(b *testing.B) {
+func BenchmarkScoreMultivariate(b *testing.B) {
 	y := shop(1, 3000, 5*time.Minute)
 	o := options()
 	o.ExplainThreshold = 2
-	j := fitJoint(b, o, signals(y, 0, 2016))
+	j := fitMultivariate(b, o, signals(y, 0, 2016))
 	v := make([]float64, 3)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

@@ -1,0 +1,188 @@
+// Package baseline says which value is normal at a step: from the past of the series itself, or from the other members of
+// its group.
+//
+// A Series expects what its season and the level of its last hours make normal. A Group expects of each member what the
+// median of the members is at this very step, moved by the member's own offset from it.
+package baseline
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+)
+
+// Why there is no baseline.
+var (
+	// ErrShortHistory says that the window holds too few steps to know what is normal.
+	ErrShortHistory = errors.New("short_history")
+	// ErrGaps says that the window is long enough, but mostly empty.
+	ErrGaps = errors.New("gaps")
+	// ErrConstant says that the series never changes, so that its values have no scale.
+	ErrConstant = errors.New("constant")
+)
+
+const (
+	// MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
+	MinValues = 20
+	// levelWindow is how far back the level looks. Its median follows a lasting change after half of it, 8 hours. Chosen,
+	// not tuned.
+	levelWindow = 16 * time.Hour
+	// maxScaled keeps squares of scaled values within float32 (guard).
+	maxScaled = 1e15
+)
+
+// Method is how a Series expects values.
+type Method int
+
+// The methods. Only Seasonal changes with time.
+const (
+	Seasonal Method = iota // season and recent level
+	Median                 // the median of the window
+	Mean                   // the mean of the window
+)
+
+// A Range is the closed range of possible values.
+type Range [2]float64
+
+// Contains tells whether y is a finite number in the range.
+func (r Range) Contains(y float64) bool { return y >= r[0] && y <= r[1] && !math.IsInf(y, 0) }
+
+// Clip returns the value of the range that is nearest to y.
+func (r Range) Clip(y float64) float64 { return min(max(y, r[0]), r[1]) }
+
+// Options say what is normal. Step and Possible are required.
+type Options struct {
+	Step     time.Duration
+	Location *time.Location                                 // wall clock of the seasons; nil: UTC
+	Holiday  func(year int, month time.Month, day int) bool // local dates that are like Sundays; nil: none
+	Possible Range                                          // other values are neither learned from nor expected
+	Method   Method
+}
+
+// A Span is a range of time, both ends included, in milliseconds.
+type Span struct{ From, To int64 }
+
+// emptySpan contains nothing.
+var emptySpan = Span{From: math.MaxInt64, To: math.MinInt64}
+
+// Include returns the span that also contains t.
+func (s Span) Include(t int64) Span { return Span{min(s.From, t), max(s.To, t)} }
+
+// Union returns the span that contains both.
+func (s Span) Union(t Span) Span { return Span{min(s.From, t.From), max(s.To, t.To)} }
+
+// A Series is the baseline of one series, step by step from the end of the window that it was fitted on. Values are scaled
+// inside: (value - center) / scale. It is not safe for concurrent use.
+type Series struct {
+	Grid    Grid
+	Learned Span // the steps of the window that were learned from
+
+	possible      Range
+	slots         localSlots
+	now           int64 // ms, the next step
+	center, scale float64
+	fixed         bool // the expected value is always center
+	constant      bool // the window holds only center
+
+	first   int64     // slot of profile[0]
+	profile []float32 // season of the slots to come, a week around; nil: none
+	jump    float32   // difference of neighbouring slots of the season above which there is an edge between them
+	level   orderstat.RollingMedian
+}
+
+// A Step is what a Series says of a step. All values are scaled.
+type Step struct {
+	Phase int
+	// Forecast is what was expected before the value was known.
+	Forecast float32
+	// Value is NaN if it is missing or impossible.
+	Value float32
+	// Expected is Forecast except next to an edge of the season, see between. NaN: not known.
+	Expected float32
+}
+
+// Next returns what is expected of the next step, and takes its value y into the state: NaN is no value. A value whose
+// learn is false does not move the level.
+func (s *Series) Next(y float64, learn bool) Step {
+	slot := s.slots.at(s.now)
+	at := Step{Phase: s.Grid.Phase(s.now), Value: nan32}
+	s.now += s.Grid.Step()
+	at.Forecast = s.expect(slot, at.Phase, nan32)
+	at.Expected = at.Forecast
+	if s.possible.Contains(y) {
+		at.Value = s.Scaled(y)
+	}
+	if at.Phase > 0 {
+		at.Expected = s.expect(slot, at.Phase, at.Value)
+	}
+	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.isHoliday(slot) {
+		x := at.Value
+		if !learn {
+			x = nan32
+		}
+		s.level.Push(x - s.season(slot))
+	}
+	return at
+}
+
+// Constant tells whether the window held one value only, and which it was.
+func (s *Series) Constant() (value float64, ok bool) { return s.center, s.constant }
+
+// Value returns a scaled value in the unit of the series.
+func (s *Series) Value(x float32) float64 { return s.center + s.scale*float64(x) }
+
+// Distance returns a scaled distance in the unit of the series.
+func (s *Series) Distance(x float32) float64 { return s.scale * float64(x) }
+
+// Scaled returns the value y scaled, at most 1e15 in size.
+func (s *Series) Scaled(y float64) float32 {
+	x := y/s.scale - s.center/s.scale // cannot overflow as a difference of huge values does
+	if math.Abs(x) < 1 {
+		x = (y - s.center) / s.scale // exact near the centre
+	}
+	return float32(min(max(x, -maxScaled), maxScaled))
+}
+
+// season returns the seasonal value of a slot after the window.
+func (s *Series) season(slot int64) float32 {
+	n := int64(len(s.profile))
+	if n == 0 {
+		return 0
+	}
+	i := (s.slots.seasonSlot(slot) - s.first) % n
+	if i < 0 {
+		i += n
+	}
+	return s.profile[i]
+}
+
+// expect returns season and level at a step. x is its value if that is known, see between.
+func (s *Series) expect(slot int64, phase int, x float32) float32 {
+	if s.fixed || s.constant {
+		return 0
+	}
+	season, level := s.season(slot), s.level.Median()
+	if phase > 0 {
+		season = s.between(season, s.season(slot+1), phase, x-level)
+	}
+	return season + level
+}
+
+// between returns what is expected at a phase between two slots: it lies on the line from one to the next. But at an edge
+// of the season the value may change at any of the steps between. So next to an edge, the nearest of line, slot and next
+// is expected of a known value x.
+func (s *Series) between(slot, next float32, phase int, x float32) float32 {
+	line := slot + (next-slot)*float32(phase)/float32(s.Grid.stride)
+	if x == x && abs(next-slot) > s.jump {
+		for _, e := range [...]float32{slot, next} {
+			if abs(x-e) < abs(x-line) {
+				line = e
+			}
+		}
+	}
+	return line
+}
+
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }

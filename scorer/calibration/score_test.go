@@ -1,0 +1,47 @@
+package calibration_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+)
+
+func TestScore_IsTheLogarithmOfTheReturnPeriod(t *testing.T) {
+	for _, tc := range []struct {
+		period time.Duration
+		want   float64
+	}{
+		{time.Second, 0},
+		{5 * time.Minute, 0},
+		{50 * time.Minute, 0.2},
+		{5 * 100 * time.Minute, 0.4},
+		{5 * 1000 * time.Minute, 0.6},
+		{5 * 10_000 * time.Minute, 0.8}, // five weeks
+	} {
+		score, seconds := calibration.Score(math.Log10(tc.period.Minutes() / 5))
+		require.InDelta(t, tc.want, score, 1e-12)
+		require.InEpsilon(t, max(tc.period, 5*time.Minute).Seconds(), seconds, 1e-9)
+	}
+}
+
+// Above 0.8 the score is compressed, the period is not. A score of 0.9 is compressed from 0.8 + 0.2 ln 2 = 0.9386, which is
+// a period of 5m * 10^(5*0.9386) = 171 days. Computed from 0.9 it would be 110 days.
+func TestScore_DoesNotCompressThePeriod(t *testing.T) {
+	for _, tc := range []struct{ uncompressed, score, days float64 }{
+		{0.8 + 0.2*math.Ln2, 0.9, 171.3},
+		{0.8 + 0.2*math.Log(4), 0.95, 845},
+		{0.8 + 0.2*math.Log(20), 0.99, 34_383},
+	} {
+		score, seconds := calibration.Score(5 * tc.uncompressed)
+		require.InDelta(t, tc.score, score, 1e-12)
+		require.InEpsilon(t, 300*math.Pow(10, 5*tc.uncompressed), seconds, 1e-12)
+		require.InEpsilon(t, tc.days, seconds/86400, 2e-3)
+	}
+	score, seconds := calibration.Score(math.Inf(1))
+	require.InDelta(t, 1, score, 0)
+	require.True(t, math.IsInf(seconds, 1))
+}

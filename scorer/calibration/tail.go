@@ -1,0 +1,264 @@
+package calibration
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+const (
+	// bodyKnots quantiles describe a sample up to its tail: the last one is exceeded by 2^-6.5 = 1.1 %, fewer than a tail
+	// holds (guard).
+	bodyKnots = 14
+	// The tail is the largest tailShare of a sample, but at least minTail values, and at most one of maxTail. Peaks over
+	// threshold needs the top 1 or 2 %; the numbers were tuned together with censoring, on TestCalibration (docs/models.md,
+	// step 3).
+	minTail   = 80
+	tailShare = 0.016
+	maxTail   = 3
+	// censoredClusters is how many clusters may be incidents, and censoredShare the largest part of a tail that may be
+	// censored. They replaced the censoring of half of every tail, under which normal life with heavy tails crossed 0.8 up
+	// to five times as often as it should (TestCalibration; 11 of 21 cases were out of range, none is).
+	censoredClusters = 6
+	censoredShare    = 0.5
+	// shapePrior is the weight, in values, of the prior that the shape is 0, an exponential tail. Chosen, not tuned.
+	shapePrior = 40
+	// minShape keeps tails from having an end in sight (guard).
+	minShape = -0.1
+	// shapeRuns is how often the fit is repeated, as censored values depend on it. Chosen: it hardly moves any more.
+	shapeRuns = 4
+	// minScale is the part of the jump from tied values to the first larger one that the scale is at least. Chosen, not
+	// tuned.
+	minScale = 1.0 / 4
+	// linearTailBelow is the part of the density below which a tail with an end goes on in a straight line, so that no
+	// value is impossible. Chosen, not tuned.
+	linearTailBelow = 0.1
+	// zeroShape replaces shapes nearer to 0, by which formulas would divide (guard).
+	zeroShape = 1e-4
+)
+
+// A Tail estimates the probability that a statistic of normal life is at least x. Its body comes from quantiles of a
+// sample. Beyond a threshold, the excesses follow a generalised Pareto distribution (peaks over threshold, as in Siffer
+// and others, "Anomaly detection in streams with extreme value theory", KDD 2017).
+//
+// The sample may contain unlabelled incidents. We assume that they form few clusters, while what comes back again and
+// again is normal life. So the largest excesses are censored, that is, counted but not measured, as far as they lie in a
+// few clusters. In normal life that moves next to nothing. After an incident, the next one of its size is as anomalous as
+// the first.
+type Tail struct {
+	knots     [bodyKnots]float32 // knots[i] is exceeded with probability 2^-(i/2)
+	tied      float32            // a value that many have, right below the threshold
+	tiedRate  float32            // -ln of the share of the sample that reaches it
+	threshold float32
+	rate      float32 // -ln of the share of the sample beyond the threshold
+	scale     float32 // of the excesses; 0: there were none
+	shape     float32 // never 0
+}
+
+// FitTail fits the tail of a sample in order of time, which is not empty and holds no NaN. Values that are no more than
+// separation places apart belong to one cluster; with a separation of 0 nothing is censored.
+func FitTail(sample []float32, separation int) Tail {
+	var t Tail
+	n := len(sample)
+	k := min(max(int(tailShare*float64(n)), minTail), n/maxTail)
+	sorted := slices.Clone(sample)
+	slices.Sort(sorted)
+	censored := 0
+	if separation > 0 {
+		largest := int(censoredShare * float64(k))
+		censored = clusteredTop(sample, sorted[n-largest:], separation)
+	}
+	t.setBody(sorted, k)
+	excesses, jump := t.setThreshold(sorted, k)
+	m := len(excesses)
+	t.rate = float32(-math.Log(float64(m+1) / float64(n+1)))
+	if m == 0 {
+		t.shape = 1
+		return t
+	}
+	scale, shape := fitExcesses(excesses, m-min(censored, int(censoredShare*float64(m))), t.threshold)
+	// A shape that is larger by 1/m turns an exponential tail into its predictive distribution, which knows how little m
+	// values say about their scale.
+	t.shape, t.scale = float32(notZero(shape+1/float64(m))), max(float32(scale), jump*minScale)
+	return t
+}
+
+// setBody sets the quantiles of a sorted sample, the largest of which is where the k values of the tail begin.
+func (t *Tail) setBody(sorted []float32, k int) {
+	n := len(sorted)
+	for i := range t.knots {
+		share := max(math.Exp2(-float64(i)/2), float64(k)/float64(n))
+		t.knots[i] = sorted[max(0, n-1-int(share*float64(n)))]
+	}
+}
+
+// setThreshold puts the threshold below the k largest values of a sorted sample and returns those beyond it. Where many
+// values are tied there, as those of steps without an event are, it moves up to the first larger one. The jump to that
+// one, 0 without ties, says nothing of how far the others go.
+func (t *Tail) setThreshold(sorted []float32, k int) (excesses []float32, jump float32) {
+	n := len(sorted)
+	t.threshold = sorted[n-1-k]
+	first := n - k
+	for first < n && sorted[first] == t.threshold {
+		first++
+	}
+	if first > n-k && first < n {
+		t.tied = t.threshold
+		below, _ := slices.BinarySearch(sorted, t.tied)
+		t.tiedRate = float32(-math.Log(float64(n-below) / float64(n)))
+		jump = sorted[first] - t.tied
+		t.threshold = math.Nextafter32(sorted[first], t.threshold)
+	}
+	return sorted[first:], jump
+}
+
+// clusteredTop returns how many of the largest values of a sample, given in ascending order, lie in the few clusters with
+// the highest peaks.
+func clusteredTop(sample, largest []float32, separation int) int {
+	type peak struct {
+		v  float32
+		at int
+	}
+	if len(largest) == 0 {
+		return 0
+	}
+	peaks := make([]peak, 0, 2*len(largest))
+	for i, x := range sample {
+		if x >= largest[0] {
+			peaks = append(peaks, peak{x, i})
+		}
+	}
+	slices.SortStableFunc(peaks, func(a, b peak) int { return cmp.Compare(b.v, a.v) })
+	var clusters [censoredClusters]struct{ from, to int }
+	known := 0
+peaks:
+	for n, p := range peaks[:len(largest)] {
+		for i := range clusters[:known] {
+			if c := &clusters[i]; p.at >= c.from-separation && p.at <= c.to+separation {
+				c.from, c.to = min(c.from, p.at), max(c.to, p.at)
+				continue peaks
+			}
+		}
+		if known == censoredClusters {
+			return n
+		}
+		clusters[known].from, clusters[known].to = p.at, p.at
+		known++
+	}
+	return len(largest)
+}
+
+func notZero(shape float64) float64 {
+	if math.Abs(shape) < zeroShape {
+		return zeroShape
+	}
+	return shape
+}
+
+// fitExcesses returns scale and shape of ascending values beyond a threshold, of which the first uncensored ones, at least
+// one, are measured.
+func fitExcesses(excesses []float32, uncensored int, threshold float32) (scale, shape float64) {
+	uncensored, spacing := tieSpacing(excesses, uncensored)
+	scale = exponential(excesses, uncensored, threshold)
+	if spacing > 0 && scale > 0 {
+		scale = spacing / math.Log1p(spacing/scale) // the continuous tail through a geometric one
+	}
+	return pareto(excesses, uncensored, threshold, scale)
+}
+
+// tieSpacing tells whether values are multiples of something, as counts are. If so it returns the spacing between them,
+// and more uncensored values: at least two different ones, with all that are tied with the last.
+func tieSpacing(excesses []float32, uncensored int) (_ int, spacing float64) {
+	ties := 1
+	for ties < len(excesses) && excesses[ties] == excesses[0] {
+		ties++
+	}
+	if ties < 3 || ties == len(excesses) {
+		return uncensored, 0
+	}
+	uncensored = max(uncensored, ties+1)
+	for uncensored < len(excesses) && excesses[uncensored] == excesses[uncensored-1] {
+		uncensored++
+	}
+	return uncensored, float64(excesses[ties] - excesses[0])
+}
+
+// exponential returns the scale of an exponential distribution by maximum likelihood. Of the values after the uncensored
+// ones it uses only that they are not smaller.
+func exponential(excesses []float32, uncensored int, threshold float32) (scale float64) {
+	var sum float64
+	for _, v := range excesses[:uncensored] {
+		sum += float64(v) - float64(threshold)
+	}
+	last := float64(excesses[uncensored-1]) - float64(threshold)
+	return (sum + float64(len(excesses)-uncensored)*last) / float64(uncensored)
+}
+
+// pareto returns scale and shape of a generalised Pareto distribution by probability-weighted moments (Hosking and Wallis,
+// "Parameter and quantile estimation for the generalized Pareto distribution", Technometrics 1987), the shape drawn
+// towards 0. In place of censored values stand those that the fit expects, again and again.
+func pareto(excesses []float32, uncensored int, threshold float32, start float64) (scale, shape float64) {
+	m := float64(len(excesses))
+	scale, shape = start, 1e-3
+	for range shapeRuns {
+		var a0, a1 float64
+		for i, v := range excesses {
+			x := float64(v) - float64(threshold)
+			if i >= uncensored {
+				p := (float64(i) + 0.5) / m
+				x = max(scale*math.Expm1(-shape*math.Log1p(-p))/shape, float64(excesses[uncensored-1])-float64(threshold))
+			}
+			a0 += x / m
+			a1 += x * (m - 1 - float64(i)) / (m * max(m-1, 1))
+		}
+		shape = 2 - a0/(a0-2*a1)
+		if !(shape > -1 && shape < 1) {
+			shape = 0
+		}
+		shape *= float64(uncensored) / (float64(uncensored) + shapePrior)
+		shape = notZero(max(shape, minShape))
+		scale = a0 * (1 - min(shape, 0.5))
+		if uncensored == len(excesses) {
+			break
+		}
+	}
+	return scale, shape
+}
+
+// Surprisal returns -ln of the probability of a value of at least x.
+func (t *Tail) Surprisal(x float32) float64 {
+	if x > t.threshold {
+		if t.scale == 0 {
+			return float64(t.rate)
+		}
+		shape := float64(t.shape)
+		z := float64(x-t.threshold) / float64(t.scale)
+		if left := 1 + shape*z; left < linearTailBelow {
+			return float64(t.rate) + math.Log(linearTailBelow)/shape + (linearTailBelow-left)/(-shape*linearTailBelow)
+		}
+		return float64(t.rate) + math.Log1p(shape*z)/shape
+	}
+	if x == t.tied {
+		return float64(t.tiedRate)
+	}
+	for i, k := range t.knots {
+		if x <= k {
+			if i == 0 {
+				return 0
+			}
+			below := t.knots[i-1]
+			s := math.Ln2 / 2 * (float64(i-1) + float64((x-below)/(k-below)))
+			return math.Min(s, float64(t.rate))
+		}
+	}
+	return float64(t.rate)
+}
+
+// Quantile returns the value with the given surprisal.
+func (t *Tail) Quantile(surprisal float64) float32 {
+	if surprisal <= float64(t.rate) {
+		return t.knots[min(bodyKnots-1, int(max(surprisal, 0)/(math.Ln2/2)))]
+	}
+	shape := float64(t.shape)
+	return t.threshold + float32(math.Expm1((surprisal-float64(t.rate))*shape)*float64(t.scale)/shape)
+}

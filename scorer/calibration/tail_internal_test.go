@@ -1,0 +1,77 @@
+package calibration
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// halfNormal is a sample of the half-normal distribution.
+func halfNormal(n int, seed uint64) []float32 {
+	r := rand.New(rand.NewPCG(seed, 0))
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(math.Abs(r.NormFloat64()))
+	}
+	return v
+}
+
+// What lies in a few clusters leaves the tail alone, what comes back many times is normal.
+func TestFitTail_CensorsFewClustersButNotMany(t *testing.T) {
+	const n, separation = 4000, 36
+	with := func(every, length int) float64 { // 36 values of about 8, so many in a row, and so far apart
+		v := halfNormal(n, 1)
+		for i := range 36 {
+			v[200+i/length*every+i%length] = 8 + float32(i)/10
+		}
+		tail := FitTail(v, separation)
+		return tail.Surprisal(8)
+	}
+	quiet := FitTail(halfNormal(n, 1), separation)
+	require.Greater(t, quiet.Surprisal(8), 15.0)
+	require.Greater(t, with(1000, 12), 8.0, "three clusters")
+	require.Less(t, with(100, 1), 6.0, "thirty-six")
+}
+
+// The probability of a value that many have is their share, however far the next one is.
+func TestFitTail_GivesTiedValuesTheirShare(t *testing.T) {
+	v := make([]float32, 8000)
+	for i := range 170 {
+		v[47*i] = 1
+	}
+	v[13], v[4000], v[7000] = 2, 2, 2
+	tail := FitTail(v, 0)
+	require.InDelta(t, -math.Log(173.0/8000), tail.Surprisal(1), 0.1)
+	require.InDelta(t, -math.Log(3.0/8000), tail.Surprisal(2), 0.4)
+	require.Greater(t, tail.Surprisal(3), tail.Surprisal(2)+1)
+}
+
+func TestFitTail_LeavesTheSampleAsItIs(t *testing.T) {
+	for _, separation := range []int{0, 36} {
+		v := halfNormal(500, 2)
+		before := slices.Clone(v)
+		FitTail(v, separation)
+		require.Equal(t, before, v)
+	}
+}
+
+// Surprisal grows with the value and has no jumps beyond the threshold, whether the tail has an end or none. Quantile is
+// its inverse.
+func TestTail_SurprisalGrowsWithoutJumps(t *testing.T) {
+	for _, shape := range []float32{-0.1, -0.02, 1e-4, 0.3} {
+		tail := Tail{threshold: 1, rate: 4, scale: 0.5, shape: shape}
+		last := tail.Surprisal(1)
+		for x := float32(1.01); x < 30; x += 0.01 {
+			s := tail.Surprisal(x)
+			require.Greater(t, s, last, "%g at %g", shape, x)
+			require.Less(t, s, last+0.21, "%g at %g", shape, x)
+			last = s
+		}
+		for s := 4.5; s < 12; s += 0.5 {
+			require.InDelta(t, s, tail.Surprisal(tail.Quantile(s)), 1e-3, "%g", shape)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package scorer says how anomalous each value of a series is, from 0 to 1, and why.
+//
+// Three models score the steps after a training window, one by one. Each is composed of the same parts:
+//
+//   - a baseline says which value is normal at a step (package baseline): a Model expects it from season and recent level,
+//     a Group from the other members, a Multivariate from season and level of each of its inputs;
+//   - statistics measure how far a step is from that (deviations; package pca for several inputs; package isolationforest);
+//   - a calibration gives the statistics the return period that their own past gives them, and a score (package
+//     calibration).
+//
+// So a score means the same for every series: 0.8 is once in five weeks of normal life.
+//
+// Everything is a function of the options and the values: no clock, no global state, no randomness but the seed.
+package scorer
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+)
+
+// Why a series cannot be scored. The text of each is the one-word reason that is shown to people.
+var (
+	// ErrShortHistory says that the window holds too few steps to know what is normal.
+	ErrShortHistory = baseline.ErrShortHistory
+	// ErrGaps says that the window is long enough, but mostly empty.
+	ErrGaps = baseline.ErrGaps
+	// ErrConstant says that the model asked for by name has no scale on a series that never changes.
+	ErrConstant = baseline.ErrConstant
+)
+
+// A Score tells how anomalous a step is.
+type Score struct {
+	// Value is 0 to 1: log10(R / 5m) / 5 of the return period R, compressed above 0.8 so that it stays below 1. A value
+	// outside of the data range has 1. NaN where there is no score.
+	Value float64
+	// ReturnPeriod is R in seconds: how often normal life looks at least this anomalous. It is never compressed: at a Value
+	// of 0.9 it is 171 days. Far beyond the length of the window it is an extrapolation. At least 300; +Inf outside of the
+	// data range; NaN where there is no score.
+	ReturnPeriod float64
+	// Expected is the value that the past makes normal. Beyond Lower and Upper the distance from it is by itself rarer than
+	// once in 3.5 days. They are in the unit of the series, and known before the step, but for those of a Group, which come
+	// from the other members at the same step. NaN if unknown, and of a Multivariate.
+	Expected, Lower, Upper float64
+	// From and To are the first and the last step (ms) that the model has learned from.
+	From, To int64
+	// Contributions tell what made the step anomalous, the largest first; nil below the explain threshold.
+	Contributions []Contribution
+}
+
+// A Contribution is the share of a feature in a score; those of a score sum to 1. Features are "level", "trend",
+// "volatility", "pattern", "change" of a series that was constant, and "range" of a value outside of the data range. Of a
+// Group, "peers" takes the place of "level" and "change"; of a Multivariate they are the names of the inputs.
+type Contribution struct {
+	Feature string
+	Share   float64
+}
+
+// unknown returns a Score of a step that has none.
+func unknown(learned baseline.Span) Score {
+	nan := math.NaN()
+	return Score{Value: nan, ReturnPeriod: nan, Expected: nan, Lower: nan, Upper: nan, From: learned.From, To: learned.To}
+}
+
+// set sets the score and the return period, whose decimal logarithm in units of 5 minutes is given.
+func (s *Score) set(logPeriod float64) { s.Value, s.ReturnPeriod = calibration.Score(logPeriod) }
+
+// explainBy makes a feature the only contribution, if the score is worth an explanation.
+func (s *Score) explainBy(feature string, threshold float64) {
+	if s.Value >= threshold {
+		s.Contributions = []Contribution{{feature, 1}}
+	}
+}
+
+// contributions returns the shares of the parts that are above 0, the largest first; nil if there are none.
+func contributions[T float32 | float64](names []string, parts []T) []Contribution {
+	var sum float64
+	for _, p := range parts {
+		sum += float64(p)
+	}
+	if sum == 0 {
+		return nil
+	}
+	c := make([]Contribution, 0, len(names))
+	for i, name := range names {
+		if p := parts[i]; p > 0 {
+			c = append(c, Contribution{name, float64(p) / sum})
+		}
+	}
+	slices.SortStableFunc(c, func(a, b Contribution) int { return cmp.Compare(b.Share, a.Share) })
+	return c
+}
+
+const (
+	// log2 is what each step that a constant series stays away adds: the return period doubles. Chosen, not tuned.
+	log2 = math.Ln2 / math.Ln10
+	// maxAway is the number of steps for which it does. Guard: after 59 doublings the score is 1 to many digits.
+	maxAway = 60
+)
+
+// change scores what was always the same. A first change is as rare as the window is long. The longer it stays away, the
+// less it looks like a blip.
+type change struct {
+	logWindow float64 // the window's length as calibration.Score takes it
+}
+
+// score returns the logarithm of the return period of a step, and counts in away the steps since the change.
+func (c change) score(away *int) float64 {
+	*away = min(*away+1, maxAway)
+	return c.logWindow + float64(*away-1)*log2
+}
