@@ -15,8 +15,8 @@ const (
 	Week       = 7 * Day
 )
 
-// Sunday is the day of the week on which Sundays fall when weeks are counted from the epoch, which was a Thursday: day 0
-// is Thursday, day 3 is Sunday.
+// Sunday is the day of the week on which Sundays fall when weeks are counted from the epoch, which was a Thursday:
+// day 0 is Thursday, day 3 is Sunday.
 const Sunday = 3
 
 // A Clock reads the wall clock of one location. It remembers the offset that it used last, so that successive readings

@@ -57,7 +57,9 @@ func TestClock_FollowsDaylightSaving(t *testing.T) {
 
 // Readings agree with package time, and a reading does not depend on which one came before it.
 func TestClock_AgreesWithTimeInAnyOrder(t *testing.T) {
-	for _, zone := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca"} {
+	for _, zone := range []string{
+		"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca",
+	} {
 		t.Run(zone, func(t *testing.T) {
 			l := location(t, zone)
 			want := func(at int64) int64 {

@@ -72,8 +72,9 @@ var shapes = []struct {
 	}},
 }
 
-// uncalibrated are the cases that are known to miss the aim, and the range of crossings a series-week in which they have to
-// stay meanwhile. All have two weeks of history, from which what is rarer than once in two weeks is only extrapolated.
+// uncalibrated are the cases that are known to miss the aim, and the range of crossings a series-week in which they
+// have to stay meanwhile. All have two weeks of history, from which what is rarer than once in two weeks is only
+// extrapolated.
 var uncalibrated = map[string][2]float64{
 	"heavy tailed/1m0s/2 weeks":   {0.6, 1.2},
 	"heavy tailed/5m0s/2 weeks":   {0.6, 0.7},
@@ -91,8 +92,8 @@ func skipStatistical(t *testing.T) {
 	}
 }
 
-// Normal life crosses 0.8 in the weeks after a fit as often as that means: 0.2 times a series-week, within a factor of three.
-// The histories are of four and of two weeks.
+// Normal life crosses 0.8 in the weeks after a fit as often as that means: 0.2 times a series-week, within a factor
+// of three. The histories are of four and of two weeks.
 func TestModel_IsCalibrated(t *testing.T) {
 	skipStatistical(t)
 	for _, weeks := range []int{4, 2} {
@@ -136,7 +137,8 @@ func crossingsOf(t *testing.T, value func(float64) float64, step time.Duration, 
 	above := false
 	for i := history; i < len(y); i += perWeek {
 		window, learn := thin(y[i-history:i], step)
-		m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, int64(i-history)*step.Milliseconds(), window, learn)
+		start := int64(i-history) * step.Milliseconds()
+		m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, start, window, learn)
 		if errors.Is(err, scorer.ErrConstant) {
 			continue
 		}

@@ -17,8 +17,8 @@ const (
 	pattern           // how isolated it is in a forest, with its recent past
 )
 
-// Half-lives in slots: a quarter of an hour or a little more at 5 minutes. That of the trend was chosen on the developing
-// series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestCalibration.
+// Half-lives in slots: a quarter of an hour or a little more at 5 minutes. That of the trend was chosen on the
+// developing series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestCalibration.
 const (
 	trendHalfLife      = 3
 	volatilityHalfLife = 4.5
@@ -54,9 +54,9 @@ func (s *ewmaState) next(x, b float32) {
 	s.last, s.value = e, x
 }
 
-// measure returns the statistics after the deviation e, without the pattern, each of the phase where it is largest: what one
-// minute has seen the next does not forget. A series is volatile if both its deviations and its values are: an incident
-// that the season remembers makes only the deviations jump.
+// measure returns the statistics after the deviation e, without the pattern, each of the phase where it is largest:
+// what one minute has seen the next does not forget. A series is volatile if both its deviations and its values are:
+// an incident that the season remembers makes only the deviations jump.
 func measure(states []ewmaState, e float32) calibration.Statistics {
 	var mean, variance float64
 	for i := range states {

@@ -40,10 +40,10 @@ type Explanation struct {
 	Trend string
 }
 
-// Explain explains the score of a step. value returns the value that the series had so many steps back, 0 for the step
-// itself, NaN for none: Explain looks back 27 hours, or 27 steps if these are longer. counts is the time over which a value
-// counts, 5m for increase(x[5m]) and 1s for a rate; 0 if the series is no count. Of several signals Explain describes the
-// one whose values it is given.
+// Explain explains the score of a step. value returns the value that the series had so many steps back, 0 for the
+// step itself, NaN for none: Explain looks back 27 hours, or 27 steps if these are longer. counts is the time over
+// which a value counts, 5m for increase(x[5m]) and 1s for a rate; 0 if the series is no count. Of several signals
+// Explain describes the one whose values it is given.
 func Explain(s Score, step, counts time.Duration, value func(back int) float64) Explanation {
 	e := Explanation{Score: s, Seen: value(0), PerHour: math.NaN()}
 	var hours [trendHours + usualHours]float64 // the newest first

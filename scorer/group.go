@@ -10,8 +10,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 )
 
-// maxSample is the number of deviations that the tails of a group are made from, at most; they are taken evenly from the
-// members and the window. Guard: it bounds the time of a fit.
+// maxSample is the number of deviations that the tails of a group are made from, at most; they are taken evenly from
+// the members and the window. Guard: it bounds the time of a fit.
 const maxSample = 8_000
 
 // The feature of the distance of a member from its group.
@@ -19,8 +19,8 @@ const peers = "peers"
 
 var groupFeatureNames = []string{size: peers, trend: "trend", volatility: "volatility", pattern: "pattern"}
 
-// A Group scores series that do the same at the same time, such as the pods of a workload, by how far each member is from
-// the others. It is one model for all: a member keeps little more than its own offset from the group's median.
+// A Group scores series that do the same at the same time, such as the pods of a workload, by how far each member is
+// from the others. It is one model for all: a member keeps little more than its own offset from the group's median.
 //
 // The deviation of a member is that from the median at this very step and from its offset, its median of the last 16
 // hours. The statistics of deviations are those of a Model, and calibrated over all members of the window. So a lasting
@@ -240,7 +240,7 @@ func (g *Group) measure(d *deviations, e float32, phase int) (st calibration.Sta
 		all := average(d.states)
 		st = measure([]ewmaState{all}, e)
 	}
-	if d.recent != nil {
+	if d.recent != nil && e == e { // NaN: offset and distance are beyond float32
 		if point := d.recent[phase].Point(e); st != (calibration.Statistics{}) {
 			st[pattern] = g.forest.Score(&point, 0, g.forest.Trees())
 		}

@@ -58,7 +58,9 @@ type group struct {
 	members []scorer.Member
 }
 
-func newGroup(shape func(own *rand.Rand, step time.Duration) func(t float64) float64, seed uint64, members int, length, step time.Duration) *group {
+func newGroup(
+	shape func(own *rand.Rand, step time.Duration) func(t float64) float64, seed uint64, members int, length, step time.Duration,
+) *group {
 	p := &group{step: step, values: make([][]float64, members)}
 	for i := range p.values {
 		value := shape(rand.New(rand.NewPCG(seed, uint64(i))), step)
@@ -76,7 +78,8 @@ func (p *group) fit(t testing.TB, o scorer.Options, from, to int) {
 	o.Step = p.step
 	var err error
 	var states []*scorer.MemberState
-	p.model, states, err = scorer.FitGroup(o, int64(from)*p.step.Milliseconds(), to-from, func(yield func([]float64, []bool) bool) {
+	start := int64(from) * p.step.Milliseconds()
+	p.model, states, err = scorer.FitGroup(o, start, to-from, func(yield func([]float64, []bool) bool) {
 		for _, values := range p.values {
 			window, learn := thin(values[from:to], p.step)
 			if learn == nil {
@@ -439,6 +442,30 @@ func TestGroup_ScoresTheFirstDifferenceByTheLengthOfTheWindow(t *testing.T) {
 	}
 	require.Greater(t, before, 0.9)
 	require.Equal(t, 0.0, p.score(week5m + 11)[3].Score.Value)
+}
+
+// Values that are infinite as float32 make offsets infinite, and deviations from these NaN. Such members have no score
+// that means anything, but must not end the program.
+func TestGroup_SurvivesValuesBeyondFloat32(t *testing.T) {
+	for _, model := range []string{"auto", "isolation_forest"} {
+		p := newGroup(serving, 1, 5, 15*24*time.Hour, 5*time.Minute)
+		for i := range p.values {
+			for k := range p.values[i] {
+				if k > week5m {
+					p.values[i][k] *= 10
+				}
+				if i == 0 && k > week5m+288 {
+					p.values[i][k] = 1e300
+				}
+			}
+		}
+		p.fit(t, scorer.Options{Model: model}, 0, 2*week5m)
+		for i := 2 * week5m; i < 2*week5m+100; i++ {
+			for _, m := range p.score(i) {
+				require.False(t, m.Score.Value < 0 || m.Score.Value > 1, "%v", m.Score) // NaN: no score
+			}
+		}
+	}
 }
 
 // The return period of a member that leaves the others doubles with each step, up to the 60th.

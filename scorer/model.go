@@ -37,9 +37,9 @@ type Model struct {
 	away        int         // steps since
 }
 
-// Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false (nil:
-// none) carry the state forward but are not learned from. The errors are ErrShortHistory, ErrGaps, ErrConstant, or tell
-// which option is wrong.
+// Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
+// (nil: none) carry the state forward but are not learned from. The errors are ErrShortHistory, ErrGaps, ErrConstant,
+// or tell which option is wrong.
 func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("scorer: %w", err)

@@ -235,8 +235,8 @@ func TestModel_RaisesTheScoreOfAChangeForSixtySteps(t *testing.T) {
 	}
 }
 
-// A return period above that of a score of 0.8 is that of the uncompressed score. At a score of 0.9 it is 171 days; it was
-// 110 days when it was computed from the compressed score.
+// A return period above that of a score of 0.8 is that of the uncompressed score. At a score of 0.9 it is 171 days;
+// it was 110 days when it was computed from the compressed score.
 func TestScore_DoesNotCompressTheReturnPeriod(t *testing.T) {
 	compressed := func(days float64) float64 {
 		score := math.Log10(days*288) / 5

@@ -27,14 +27,14 @@ const (
 	forest        // how isolated it is in a forest
 )
 
-// A Multivariate scores several signals of one entity as one vector, step by step: what none of them shows by itself can be
-// anomalous as a combination. It is not safe for concurrent use.
+// A Multivariate scores several signals of one entity as one vector, step by step: what none of them shows by itself
+// can be anomalous as a combination. It is not safe for concurrent use.
 //
-// Of each signal it takes the deviation from season and level, as a standard normal value that is as rare. Four statistics
-// of the vector of these are calibrated as those of a Model are: T² and its exponentially weighted form MEWMA (Lowry and
-// others, "A multivariate exponentially weighted moving average control chart", Technometrics 1992), the distance from the
-// centre in units of how the signals usually vary together; SPE, which grows when they cease to vary together (see package
-// pca); and the isolation in a forest.
+// Of each signal it takes the deviation from season and level, as a standard normal value that is as rare. Four
+// statistics of the vector of these are calibrated as those of a Model are: T² and its exponentially weighted form
+// MEWMA (Lowry and others, "A multivariate exponentially weighted moving average control chart", Technometrics 1992),
+// the distance from the centre in units of how the signals usually vary together; SPE, which grows when they cease to
+// vary together (see package pca); and the isolation in a forest.
 type Multivariate struct {
 	o           Options
 	names       []string
@@ -68,9 +68,10 @@ func averageVector(means []ewmaVector) (v pca.Vector) {
 	return v
 }
 
-// FitMultivariate learns from the values of 2 to MaxInputs signals at the steps start (ms), start+step, ... The errors are
-// those of Fit, with the name of the signal; ErrConstant if none of them ever changes. Direction, MinDeviation,
-// MinRelativeDeviation and DataRange have no meaning for a vector: leave them at their zero values, and Model at "auto".
+// FitMultivariate learns from the values of 2 to MaxInputs signals at the steps start (ms), start+step, ... The
+// errors are those of Fit, with the name of the signal; ErrConstant if none of them ever changes. Direction,
+// MinDeviation, MinRelativeDeviation and DataRange have no meaning for a vector: leave them at their zero values, and
+// Model at "auto".
 func FitMultivariate(o Options, start int64, inputs []Input) (*Multivariate, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("scorer: %w", err)
@@ -124,8 +125,8 @@ type vector struct {
 	values pca.Vector
 }
 
-// completeVectors returns the deviations at all slots of the window at which all signals are learned from, and at the end
-// of the window those at all such steps.
+// completeVectors returns the deviations at all slots of the window at which all signals are learned from, and at the
+// end of the window those at all such steps.
 func completeVectors(backtests []*baseline.Backtest) []vector {
 	var all []vector
 	for at := range backtests[0].Positions(baseline.WarmUp) {
@@ -210,10 +211,10 @@ func (m *Multivariate) measure(v *pca.Vector, means []ewmaVector) calibration.St
 	return calibration.Statistics{t2: float32(distance), mewma: float32(distanceOfMean), spe: float32(outside)}
 }
 
-// Score scores the values of the step after the last one seen, in the order of the inputs, and takes them into the state.
-// There is no score if a value is NaN or infinite, or if nothing is known to expect of it. A step whose learn is false is
-// scored, but not learned from. The score has neither an expected value nor a band; the features of its contributions are
-// the names of the inputs. Score does not allocate, except for contributions.
+// Score scores the values of the step after the last one seen, in the order of the inputs, and takes them into the
+// state. There is no score if a value is NaN or infinite, or if nothing is known to expect of it. A step whose learn
+// is false is scored, but not learned from. The score has neither an expected value nor a band; the features of its
+// contributions are the names of the inputs. Score does not allocate, except for contributions.
 func (m *Multivariate) Score(values []float64, learn bool) Score {
 	s := unknown(m.learned)
 	var v pca.Vector

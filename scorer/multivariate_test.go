@@ -12,7 +12,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// shop is the life of a service by step: requests by the time of day, and what hit ratio and latency make of how busy it is.
+// shop is the life of a service by step: requests by the time of day, and what hit ratio and latency make of how busy
+// it is.
 func shop(seed uint64, n int, step time.Duration) [3][]float64 {
 	r := rand.New(rand.NewPCG(seed, 3))
 	load := 0.0
@@ -51,7 +52,9 @@ func noise(seed uint64, n int, _ time.Duration) [3][]float64 {
 
 func signals(y [3][]float64, from, to int) []scorer.Input {
 	return []scorer.Input{
-		{Name: "requests", Values: y[0][from:to]}, {Name: "hit_ratio", Values: y[1][from:to]}, {Name: "latency", Values: y[2][from:to]},
+		{Name: "requests", Values: y[0][from:to]},
+		{Name: "hit_ratio", Values: y[1][from:to]},
+		{Name: "latency", Values: y[2][from:to]},
 	}
 }
 
@@ -69,7 +72,10 @@ func TestMultivariate_FindsWhatNoSignalShowsAlone(t *testing.T) {
 		change [3]float64
 		named  []string
 	}{
-		{"requests up, hit ratio down, latency up", [3]float64{7, -0.023, 0.029}, []string{"requests", "hit_ratio", "latency"}},
+		{
+			"requests up, hit ratio down, latency up", [3]float64{7, -0.023, 0.029},
+			[]string{"requests", "hit_ratio", "latency"},
+		},
 		{"requests up, hit ratio down", [3]float64{7, -0.024, 0}, []string{"requests", "hit_ratio"}},
 		{"latency up without requests", [3]float64{-5, 0, 0.036}, []string{"requests", "latency"}},
 	} {
@@ -156,8 +162,8 @@ func TestMultivariate_FindsSmallShiftsThatLast(t *testing.T) {
 	}
 }
 
-// Normal life crosses 0.8 about 0.2 times a week, and 0.6 twice, within a factor of three. Crossings of 0.8 are too rare here
-// for a lower limit.
+// Normal life crosses 0.8 about 0.2 times a week, and 0.6 twice, within a factor of three. Crossings of 0.8 are too
+// rare here for a lower limit.
 func TestMultivariate_IsCalibrated(t *testing.T) {
 	skipStatistical(t)
 	for _, tc := range []struct {
@@ -191,9 +197,10 @@ func TestMultivariate_IsCalibrated(t *testing.T) {
 				}
 			}
 			weeks := 12 * float64(tc.series) / 7
-			t.Logf("a week: %.2f over 0.6, %.2f over 0.8; %.0f weeks", float64(elevated.count)/weeks, float64(high.count)/weeks, weeks)
-			require.InDelta(t, 0, math.Log(float64(elevated.count)/weeks/2), math.Log(3))
-			require.LessOrEqual(t, float64(high.count)/weeks, 0.6)
+			over6, over8 := float64(elevated.count)/weeks, float64(high.count)/weeks
+			t.Logf("a week: %.2f over 0.6, %.2f over 0.8; %.0f weeks", over6, over8, weeks)
+			require.InDelta(t, 0, math.Log(over6/2), math.Log(3))
+			require.LessOrEqual(t, over8, 0.6)
 		})
 	}
 }
@@ -282,8 +289,12 @@ func TestFitMultivariate_RejectsBadInputs(t *testing.T) {
 	}{
 		{"scorer: 1 inputs, not 2 to 8", signals(y, 0, 2016)[:1]},
 		{"scorer: 9 inputs, not 2 to 8", slices.Repeat(signals(y, 0, 2016), 3)},
-		{`scorer: input "b": 2 values, another has 1`, []scorer.Input{{Name: "a", Values: []float64{1}}, {Name: "b", Values: []float64{1, 2}}}},
-		{`scorer: input "b": 1 values, 2 learn marks`, []scorer.Input{{Name: "a", Values: []float64{1}}, {Name: "b", Values: []float64{1}, Learn: []bool{true, true}}}},
+		{`scorer: input "b": 2 values, another has 1`, []scorer.Input{
+			{Name: "a", Values: []float64{1}}, {Name: "b", Values: []float64{1, 2}},
+		}},
+		{`scorer: input "b": 1 values, 2 learn marks`, []scorer.Input{
+			{Name: "a", Values: []float64{1}}, {Name: "b", Values: []float64{1}, Learn: []bool{true, true}},
+		}},
 	} {
 		_, err := scorer.FitMultivariate(options(), 0, tc.inputs)
 		require.EqualError(t, err, tc.want)

@@ -16,8 +16,8 @@ type Options struct {
 	Step time.Duration
 	// Location is the wall clock that seasons follow; nil is UTC.
 	Location *time.Location
-	// Holiday tells which local dates are expected to be like Sundays, and do not move the recent level; nil: none. It does
-	// not keep the window from learning from them: the caller has to clear their learn marks.
+	// Holiday tells which local dates are expected to be like Sundays, and do not move the recent level; nil: none. It
+	// does not keep the window from learning from them: the caller has to clear their learn marks.
 	Holiday func(year int, month time.Month, day int) bool
 	// Direction is "both" (the default), "above" or "below": the side of the expected value on which a value can be
 	// anomalous.
@@ -28,8 +28,8 @@ type Options struct {
 	// Trees and Subsample are the size of the isolation forest and of the sample that each tree sees; 100 and 256, as in
 	// the paper, by default.
 	Trees, Subsample int
-	// MinDeviation and MinRelativeDeviation are the distances from the expected value, absolute and as a share of it, below
-	// which a step has score 0.
+	// MinDeviation and MinRelativeDeviation are the distances from the expected value, absolute and as a share of it,
+	// below which a step has score 0.
 	MinDeviation, MinRelativeDeviation float64
 	// DataRange is the closed range of possible values; {0, 0} is no limit.
 	DataRange [2]float64
@@ -86,14 +86,14 @@ func (o *Options) validate() error {
 
 func (o *Options) dataRange() baseline.Range { return o.DataRange }
 
-// onSide tells whether a deviation is on the side that is asked for. The other side is left out before calibration: how far
-// values stray there says nothing of this one.
+// onSide tells whether a deviation is on the side that is asked for. The other side is left out before calibration:
+// how far values stray there says nothing of this one.
 func (o *Options) onSide(d float64) bool {
 	return !(o.Direction == "above" && d <= 0 || o.Direction == "below" && d >= 0)
 }
 
-// large tells whether a deviation from an expected value is as large as is asked for. It holds scores back and leaves the
-// calibration alone: the more deviations a tail is made from, the better it is known.
+// large tells whether a deviation from an expected value is as large as is asked for. It holds scores back and leaves
+// the calibration alone: the more deviations a tail is made from, the better it is known.
 func (o *Options) large(d, expected float64) bool {
 	return math.Abs(d) >= o.minDeviation(expected)
 }

@@ -17,7 +17,8 @@ const incident = 3 * time.Hour
 // separation is how many places of a sample such steps may be apart.
 func separation(grid baseline.Grid) int { return max(2, grid.Slots(incident)) }
 
-// A sample is what the slots of a window looked like in normal life, each knowing only what was before it, in order of time.
+// A sample is what the slots of a window looked like in normal life, each knowing only what was before it, in order
+// of time.
 type sample struct {
 	statistics []calibration.Statistics
 	times      []int64                 // ms

@@ -2,11 +2,11 @@
 //
 // Three models score the steps after a training window, one by one. Each is composed of the same parts:
 //
-//   - a baseline says which value is normal at a step (package baseline): a Model expects it from season and recent level,
-//     a Group from the other members, a Multivariate from season and level of each of its inputs;
-//   - statistics measure how far a step is from that (deviations; package pca for several inputs; package isolationforest);
-//   - a calibration gives the statistics the return period that their own past gives them, and a score (package
-//     calibration).
+//   - a baseline says which value is normal at a step (package baseline): a Model expects it from season and recent
+//     level, a Group from the other members, a Multivariate from season and level of each of its inputs;
+//   - statistics measure how far a step is from that (deviations here, and packages pca and isolationforest);
+//   - a calibration turns the statistics into the return period that their own past gives them, and into a score
+//     (package calibration).
 //
 // So a score means the same for every series: 0.8 is once in five weeks of normal life.
 //
@@ -37,13 +37,13 @@ type Score struct {
 	// Value is 0 to 1: log10(R / 5m) / 5 of the return period R, compressed above 0.8 so that it stays below 1. A value
 	// outside of the data range has 1. NaN where there is no score.
 	Value float64
-	// ReturnPeriod is R in seconds: how often normal life looks at least this anomalous. It is never compressed: at a Value
-	// of 0.9 it is 171 days. Far beyond the length of the window it is an extrapolation. At least 300; +Inf outside of the
-	// data range; NaN where there is no score.
+	// ReturnPeriod is R in seconds: how often normal life looks at least this anomalous. It is never compressed: at a
+	// Value of 0.9 it is 171 days. Far beyond the length of the window it is an extrapolation. At least 300; +Inf
+	// outside of the data range; NaN where there is no score.
 	ReturnPeriod float64
-	// Expected is the value that the past makes normal. Beyond Lower and Upper the distance from it is by itself rarer than
-	// once in 3.5 days. They are in the unit of the series, and known before the step, but for those of a Group, which come
-	// from the other members at the same step. NaN if unknown, and of a Multivariate.
+	// Expected is the value that the past makes normal. Beyond Lower and Upper the distance from it is by itself rarer
+	// than once in 3.5 days. They are in the unit of the series, and known before the step, but for those of a Group,
+	// which come from the other members at the same step. NaN if unknown, and of a Multivariate.
 	Expected, Lower, Upper float64
 	// From and To are the first and the last step (ms) that the model has learned from.
 	From, To int64
@@ -52,8 +52,8 @@ type Score struct {
 }
 
 // A Contribution is the share of a feature in a score; those of a score sum to 1. Features are "level", "trend",
-// "volatility", "pattern", "change" of a series that was constant, and "range" of a value outside of the data range. Of a
-// Group, "peers" takes the place of "level" and "change"; of a Multivariate they are the names of the inputs.
+// "volatility", "pattern", "change" of a series that was constant, and "range" of a value outside of the data range.
+// Of a Group, "peers" takes the place of "level" and "change"; of a Multivariate they are the names of the inputs.
 type Contribution struct {
 	Feature string
 	Share   float64
@@ -101,8 +101,8 @@ const (
 	maxAway = 60
 )
 
-// change scores what was always the same. A first change is as rare as the window is long. The longer it stays away, the
-// less it looks like a blip.
+// change scores what was always the same. A first change is as rare as the window is long. The longer it stays away,
+// the less it looks like a blip.
 type change struct {
 	logWindow float64 // the window's length as calibration.Score takes it
 }

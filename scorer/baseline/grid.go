@@ -9,12 +9,13 @@ import (
 
 const day = time.Duration(calendar.Day) * time.Millisecond
 
-// coarse is the resolution at which history keeps what is older than two days, where steps are shorter (layout: the same
-// as in package history; a test compares them).
+// coarse is the resolution at which history keeps what is older than two days, where steps are shorter (layout: the
+// same as in package history; a test compares them).
 const coarse = 5 * time.Minute
 
-// WarmUp is the time at the end of a window for which the statistics of a step are followed step by step, where steps are
-// shorter than slots. Before that they are followed slot by slot. Chosen, not tuned: it is several of their half-lives.
+// WarmUp is the time at the end of a window for which the statistics of a step are followed step by step, where steps
+// are shorter than slots. Before that they are followed slot by slot. Chosen, not tuned: it is several of their
+// half-lives.
 const WarmUp = 3 * time.Hour
 
 // A Grid divides time into steps, and steps into slots. A slot is one step, or as many as make 5 minutes: most of the
@@ -68,8 +69,8 @@ type Position struct {
 	Phase int
 }
 
-// Positions yields, of a window of n steps from start (ms) on, the first step of each slot, and from index fine on every
-// step. Steps before the first beginning of a slot are left out.
+// Positions yields, of a window of n steps from start (ms) on, the first step of each slot, and from index fine on
+// every step. Steps before the first beginning of a slot are left out.
 func (g Grid) Positions(start int64, n, fine int) iter.Seq[Position] {
 	return func(yield func(Position) bool) {
 		at := Position{Slot: -1}

@@ -18,9 +18,10 @@ const (
 	minOwnOffsets = 24
 )
 
-// A Group is the baseline of members that do the same at the same time, step by step from the end of the window that it
-// was fitted on. The value of a step is the group's median: the median of the values of all members, each less its own
-// offset. All values are transformed (see transform) unless a comment says otherwise. It is not safe for concurrent use.
+// A Group is the baseline of members that do the same at the same time, step by step from the end of the window that
+// it was fitted on. The value of a step is the group's median: the median of the values of all members, each less its
+// own offset. All values are transformed (see transform) unless a comment says otherwise. It is not safe for
+// concurrent use.
 //
 // For each step, call Next, then Add for each value, then Locate.
 type Group struct {
@@ -117,8 +118,8 @@ func (g *Group) medianOf(value func(sample) (x float64, counts bool)) (m float64
 // Distance returns how far the i-th value added is from the median.
 func (g *Group) Distance(i int) float32 { return float32(g.samples[i].x - g.median) }
 
-// OffsetOf returns where a member is expected to be, from the median; NaN if nothing is known of it yet. A new member may
-// have started in an abnormal state, so its offset is clamped to the tolerance.
+// OffsetOf returns where a member is expected to be, from the median; NaN if nothing is known of it yet. A new member
+// may have started in an abnormal state, so its offset is clamped to the tolerance.
 func (g *Group) OffsetOf(o *Offset) float64 {
 	offset, isNew := o.own()
 	offset -= g.medianOffset
@@ -128,8 +129,8 @@ func (g *Group) OffsetOf(o *Offset) float64 {
 	return offset
 }
 
-// Deviation returns how far from its offset a member is that is at a distance from the median. One without an offset gets
-// the benefit of the doubt: of all offsets within the tolerance, the one that fits best.
+// Deviation returns how far from its offset a member is that is at a distance from the median. One without an offset
+// gets the benefit of the doubt: of all offsets within the tolerance, the one that fits best.
 func (g *Group) Deviation(distance, offset float32) float32 {
 	if offset == offset {
 		return distance - offset
@@ -138,8 +139,8 @@ func (g *Group) Deviation(distance, offset float32) float32 {
 	return distance - min(max(distance, -tolerance), tolerance)
 }
 
-// Expected returns the value that is expected of a member with this offset, and how far around it values are normal only
-// because the offset is not known.
+// Expected returns the value that is expected of a member with this offset, and how far around it values are normal
+// only because the offset is not known.
 func (g *Group) Expected(offset float64) (value, width float64) {
 	if offset == offset {
 		return g.median + offset, 0

@@ -208,7 +208,8 @@ func (b *GroupBacktest) begin() int {
 // dispersion is where the members are at a slot, and how far they are apart there.
 type dispersion struct{ center, meanAbsDev float64 }
 
-// chooseTransform takes the logarithm if members are farther apart where the level is higher, else it divides by a scale.
+// chooseTransform takes the logarithm if members are farther apart where the level is higher, else it divides by a
+// scale.
 func (b *GroupBacktest) chooseTransform(begin int) error {
 	_, from := b.slot(begin)
 	_, to := b.slot(b.steps - 1)
@@ -251,9 +252,9 @@ func dispersionOf(values []float64) dispersion {
 	return d
 }
 
-// growsWithLevel tells whether members are so much farther apart at a high level that a logarithm suits them better: the
-// deviations of the upper third of the slots are larger than those of the lower third by more than the root of what the
-// levels differ by. It sorts its argument.
+// growsWithLevel tells whether members are so much farther apart at a high level that a logarithm suits them better:
+// the deviations of the upper third of the slots are larger than those of the lower third by more than the root of
+// what the levels differ by. It sorts its argument.
 func growsWithLevel(dispersions []dispersion) bool {
 	slices.SortFunc(dispersions, func(a, b dispersion) int {
 		return cmp.Or(cmp.Compare(a.center, b.center), cmp.Compare(a.meanAbsDev, b.meanAbsDev))
@@ -334,9 +335,9 @@ func (b *GroupBacktest) pushOffsets(at GroupStep) {
 	}
 }
 
-// setTolerance finds how far from the median a new member may well be: farther than nearly all that one would find if the
-// offsets of the members in the window were drawn from a normal distribution (the prediction interval by Student's t).
-// The farthest may have been incidents and are left out.
+// setTolerance finds how far from the median a new member may well be: farther than nearly all that one would find if
+// the offsets of the members in the window were drawn from a normal distribution (the prediction interval by
+// Student's t). The farthest may have been incidents and are left out.
 func (b *GroupBacktest) setTolerance(contamination float64) error {
 	var squares []float64
 	for i := range b.members {

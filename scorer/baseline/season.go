@@ -41,9 +41,9 @@ func (v *slotValues) at(slot int64) float32 {
 	return nan32
 }
 
-// expected returns the median of the values at the same time of earlier periods, and how many of these are known. A week
-// of which too few are known falls back on the days; where these are not known either, the value is 0, the centre of all
-// values. days is the period that the value comes from: 0, 1 or 7.
+// expected returns the median of the values at the same time of earlier periods, and how many of these are known. A
+// week of which too few are known falls back on the days; where these are not known either, the value is 0, the
+// centre of all values. days is the period that the value comes from: 0, 1 or 7.
 func (v *slotValues) expected(s season, slot int64) (value float32, days, known int) {
 	for ; s.days > 0; s = daily {
 		values := v.scratch[:0]

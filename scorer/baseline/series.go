@@ -1,5 +1,5 @@
-// Package baseline says which value is normal at a step: from the past of the series itself, or from the other members of
-// its group.
+// Package baseline says which value is normal at a step: from the past of the series itself, or from the other
+// members of its group.
 //
 // A Series expects what its season and the level of its last hours make normal. A Group expects of each member what the
 // median of the members is at this very step, moved by the member's own offset from it.
@@ -73,8 +73,8 @@ func (s Span) Include(t int64) Span { return Span{min(s.From, t), max(s.To, t)} 
 // Union returns the span that contains both.
 func (s Span) Union(t Span) Span { return Span{min(s.From, t.From), max(s.To, t.To)} }
 
-// A Series is the baseline of one series, step by step from the end of the window that it was fitted on. Values are scaled
-// inside: (value - center) / scale. It is not safe for concurrent use.
+// A Series is the baseline of one series, step by step from the end of the window that it was fitted on. Values are
+// scaled inside: (value - center) / scale. It is not safe for concurrent use.
 type Series struct {
 	Grid    Grid
 	Learned Span // the steps of the window that were learned from
@@ -170,9 +170,9 @@ func (s *Series) expect(slot int64, phase int, x float32) float32 {
 	return season + level
 }
 
-// between returns what is expected at a phase between two slots: it lies on the line from one to the next. But at an edge
-// of the season the value may change at any of the steps between. So next to an edge, the nearest of line, slot and next
-// is expected of a known value x.
+// between returns what is expected at a phase between two slots: it lies on the line from one to the next. But at an
+// edge of the season the value may change at any of the steps between. So next to an edge, the nearest of line, slot
+// and next is expected of a known value x.
 func (s *Series) between(slot, next float32, phase int, x float32) float32 {
 	line := slot + (next-slot)*float32(phase)/float32(s.Grid.stride)
 	if x == x && abs(next-slot) > s.jump {

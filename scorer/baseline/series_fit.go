@@ -33,7 +33,8 @@ type Window struct {
 	Learn  []bool    // by step; false: not learned from; nil: learn from all
 }
 
-// A Backtest is what a Series would have expected at the steps of its window, each step knowing only what was before it.
+// A Backtest is what a Series would have expected at the steps of its window, each step knowing only what was before
+// it.
 type Backtest struct {
 	// Values are scaled, by step; NaN where there is none to learn from.
 	Values []float32
@@ -76,8 +77,8 @@ func (b *Backtest) Positions(lastWhile time.Duration) func(yield func(Position) 
 	return b.series.Grid.Positions(b.start, n, n-b.series.Grid.Steps(lastWhile))
 }
 
-// Expected returns what was expected of the value x at a position. If the season was then the median of fewer periods than
-// now, x strayed farther from it than it would today, and the difference is made smaller by as much.
+// Expected returns what was expected of the value x at a position. If the season was then the median of fewer periods
+// than now, x strayed farther from it than it would today, and the difference is made smaller by as much.
 func (b *Backtest) Expected(at Position, x float32) float32 {
 	k := at.Slot
 	e := b.expected[k]
@@ -99,8 +100,8 @@ func (b *Backtest) Unusable() error {
 	return ErrGaps
 }
 
-// DropWarmup forgets what was expected in the first days of a season. As long as the level is that of slots whose season
-// was not known, and then as long as few days say what is usual, deviations are larger than they will be.
+// DropWarmup forgets what was expected in the first days of a season. As long as the level is that of slots whose
+// season was not known, and then as long as few days say what is usual, deviations are larger than they will be.
 func (b *Backtest) DropWarmup() {
 	s := b.series
 	if s.profile == nil {

@@ -30,7 +30,8 @@ func (s *localSlots) at(t int64) int64 { return calendar.Slot(s.clock.Local(t), 
 
 func (s *localSlots) isHoliday(slot int64) bool { return s.holidays.Contains(slot * s.length) }
 
-// seasonSlot returns the slot whose season counts for a slot: itself or, on a holiday, the same time on the next Sunday.
+// seasonSlot returns the slot whose season counts for a slot: itself or, on a holiday, the same time on the next
+// Sunday.
 func (s *localSlots) seasonSlot(slot int64) int64 {
 	if s.isHoliday(slot) {
 		slot += int64(calendar.DaysToSunday(slot*s.length)) * s.perDay

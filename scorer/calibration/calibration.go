@@ -1,8 +1,8 @@
 // Package calibration turns statistics of a step into the return period that normal life gives them, and that into a
 // score.
 //
-// Each statistic gets the probability of its own past (see Tail). Together they get a probability once more, and with it a
-// return period. So a score means the same for every series: 0.8 is once in five weeks of normal life.
+// Each statistic gets the probability of its own past (see Tail). Together they get a probability once more, and with
+// it a return period. So a score means the same for every series: 0.8 is once in five weeks of normal life.
 package calibration
 
 import (
@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// matureAfter is how long a window has to be to know what normal life is like. For shorter windows, up to youngShape is
-	// added to the shape of the combined tail. Tuned: false alerts on the developing series (test/accuracy anomaly) fell by
-	// a quarter to a half.
+	// matureAfter is how long a window has to be to know what normal life is like. For shorter windows, up to youngShape
+	// is added to the shape of the combined tail. Tuned: false alerts on the developing series (test/accuracy anomaly)
+	// fell by a quarter to a half.
 	matureAfter = 7 * 24 * time.Hour
 	youngShape  = 0.2
 	// With more than sparseZeros zeros in sparseOf values, nothing is censored: where hardly anything ever happens, what
@@ -34,8 +34,8 @@ const (
 // MaxStatistics is how many statistics a step can have.
 const MaxStatistics = 4
 
-// Statistics are those of a step. What they are is the business of the caller, but the first one is a distance from what
-// was expected, 0 and more. All grow with what is anomalous.
+// Statistics are those of a step. What they are is the business of the caller, but the first one is a distance from
+// what was expected, 0 and more. All grow with what is anomalous.
 type Statistics [MaxStatistics]float32
 
 // Options say how a Calibration is fitted.
@@ -54,8 +54,8 @@ type Calibration struct {
 	enabled  [MaxStatistics]bool
 	tails    [MaxStatistics]Tail
 	combined Tail
-	// logSlot is the logarithm of a slot in units of 5 minutes. Return periods are counted in slots, not in steps: at steps
-	// under 5 minutes, neighbours hardly differ in how anomalous they are.
+	// logSlot is the logarithm of a slot in units of 5 minutes. Return periods are counted in slots, not in steps: at
+	// steps under 5 minutes, neighbours hardly differ in how anomalous they are.
 	logSlot float64
 	// multipleTestingCorrection is the logarithm of how many times more often the most anomalous step of a slot exceeds a
 	// limit than the first one does.
@@ -94,8 +94,9 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 
 // Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics.
 //
-// It averages the surprisals, and treats the mean as if it came from three independent tests (Fisher, "Statistical methods
-// for research workers", 1932). The tests are correlated, so LogPeriod recalibrates the result by its own tail.
+// It averages the surprisals, and treats the mean as if it came from three independent tests (Fisher, "Statistical
+// methods for research workers", 1932). The tests are correlated, so LogPeriod recalibrates the result by its own
+// tail.
 func (c *Calibration) Combine(st *Statistics) (all float32, surprisals Statistics) {
 	var sum, n float64
 	for i, enabled := range c.enabled {
@@ -129,8 +130,8 @@ type SlotSample struct {
 	Slots      []int
 }
 
-// EstimateCorrection makes c calibrated for the most anomalous step of each slot, by the steps of slots that have stride of
-// them, and by the first steps of slots as in the sample of Fit. If they are too few it changes nothing.
+// EstimateCorrection makes c calibrated for the most anomalous step of each slot, by the steps of slots that have
+// stride of them, and by the first steps of slots as in the sample of Fit. If they are too few it changes nothing.
 func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []Statistics) {
 	most := c.mostOfSlots(steps, stride)
 	if len(most) < correctionSlots {

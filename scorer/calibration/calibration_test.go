@@ -62,8 +62,8 @@ func TestCalibration_BandIsOnceIn1000Slots(t *testing.T) {
 	require.InDelta(t, n/1000, beyond, 3)
 }
 
-// Where each of five steps of a slot can be the most anomalous one, the period is five times as long; where all are alike,
-// it is not longer.
+// Where each of five steps of a slot can be the most anomalous one, the period is five times as long; where all are
+// alike, it is not longer.
 func TestEstimateCorrection_CountsIndependentSteps(t *testing.T) {
 	const stride = 5
 	for _, tc := range []struct {

@@ -14,14 +14,15 @@ func FitMarginal(sample []float32, separation int) Marginal {
 	return Marginal{above: FitTail(sample, separation), below: FitTail(negative, separation)}
 }
 
-// Deviate returns the standard normal value that is as rare as x is. So signals with skew, with heavy tails or with mostly
-// equal values count as much as any other.
+// Deviate returns the standard normal value that is as rare as x is. So signals with skew, with heavy tails or with
+// mostly equal values count as much as any other.
 func (m *Marginal) Deviate(x float32) float32 {
 	return float32(normalDeviate(m.above.Surprisal(x)) - normalDeviate(m.below.Surprisal(-x)))
 }
 
-// normalDeviate returns the value that a standard normal variable reaches with a probability of e^-surprisal; 0 if that is
-// more than a half (Abramowitz and Stegun, "Handbook of mathematical functions", 26.2.23: the error is below 4.5e-4).
+// normalDeviate returns the value that a standard normal variable reaches with a probability of e^-surprisal; 0 if
+// that is more than a half (Abramowitz and Stegun, "Handbook of mathematical functions", 26.2.23: the error is below
+// 4.5e-4).
 func normalDeviate(surprisal float64) float64 {
 	if surprisal <= math.Ln2 {
 		return 0

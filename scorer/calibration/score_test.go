@@ -28,8 +28,8 @@ func TestScore_IsTheLogarithmOfTheReturnPeriod(t *testing.T) {
 	}
 }
 
-// Above 0.8 the score is compressed, the period is not. A score of 0.9 is compressed from 0.8 + 0.2 ln 2 = 0.9386, which is
-// a period of 5m * 10^(5*0.9386) = 171 days. Computed from 0.9 it would be 110 days.
+// Above 0.8 the score is compressed, the period is not. A score of 0.9 is compressed from 0.8 + 0.2 ln 2 = 0.9386,
+// which is a period of 5m * 10^(5*0.9386) = 171 days. Computed from 0.9 it would be 110 days.
 func TestScore_DoesNotCompressThePeriod(t *testing.T) {
 	for _, tc := range []struct{ uncompressed, score, days float64 }{
 		{0.8 + 0.2*math.Ln2, 0.9, 171.3},

@@ -11,8 +11,8 @@ const (
 	// holds (guard).
 	bodyKnots = 14
 	// The tail is the largest tailShare of a sample, but at least minTail values, and at most one of maxTail. Peaks over
-	// threshold needs the top 1 or 2 %; the numbers were tuned together with censoring, on TestCalibration (docs/models.md,
-	// step 3).
+	// threshold needs the top 1 or 2 %; the numbers were tuned together with censoring, on TestCalibration
+	// (docs/models.md, step 3).
 	minTail   = 80
 	tailShare = 0.016
 	maxTail   = 3
@@ -42,9 +42,9 @@ const (
 // and others, "Anomaly detection in streams with extreme value theory", KDD 2017).
 //
 // The sample may contain unlabelled incidents. We assume that they form few clusters, while what comes back again and
-// again is normal life. So the largest excesses are censored, that is, counted but not measured, as far as they lie in a
-// few clusters. In normal life that moves next to nothing. After an incident, the next one of its size is as anomalous as
-// the first.
+// again is normal life. So the largest excesses are censored, that is, counted but not measured, as far as they lie
+// in a few clusters. In normal life that moves next to nothing. After an incident, the next one of its size is as
+// anomalous as the first.
 type Tail struct {
 	knots     [bodyKnots]float32 // knots[i] is exceeded with probability 2^-(i/2)
 	tied      float32            // a value that many have, right below the threshold
@@ -112,8 +112,8 @@ func (t *Tail) setThreshold(sorted []float32, k int) (excesses []float32, jump f
 	return sorted[first:], jump
 }
 
-// clusteredTop returns how many of the largest values of a sample, given in ascending order, lie in the few clusters with
-// the highest peaks.
+// clusteredTop returns how many of the largest values of a sample, given in ascending order, lie in the few clusters
+// with the highest peaks.
 func clusteredTop(sample, largest []float32, separation int) int {
 	type peak struct {
 		v  float32
@@ -155,8 +155,8 @@ func notZero(shape float64) float64 {
 	return shape
 }
 
-// fitExcesses returns scale and shape of ascending values beyond a threshold, of which the first uncensored ones, at least
-// one, are measured.
+// fitExcesses returns scale and shape of ascending values beyond a threshold, of which the first uncensored ones, at
+// least one, are measured.
 func fitExcesses(excesses []float32, uncensored int, threshold float32) (scale, shape float64) {
 	uncensored, spacing := tieSpacing(excesses, uncensored)
 	scale = exponential(excesses, uncensored, threshold)
@@ -183,8 +183,8 @@ func tieSpacing(excesses []float32, uncensored int) (_ int, spacing float64) {
 	return uncensored, float64(excesses[ties] - excesses[0])
 }
 
-// exponential returns the scale of an exponential distribution by maximum likelihood. Of the values after the uncensored
-// ones it uses only that they are not smaller.
+// exponential returns the scale of an exponential distribution by maximum likelihood. Of the values after the
+// uncensored ones it uses only that they are not smaller.
 func exponential(excesses []float32, uncensored int, threshold float32) (scale float64) {
 	var sum float64
 	for _, v := range excesses[:uncensored] {
@@ -194,9 +194,9 @@ func exponential(excesses []float32, uncensored int, threshold float32) (scale f
 	return (sum + float64(len(excesses)-uncensored)*last) / float64(uncensored)
 }
 
-// pareto returns scale and shape of a generalised Pareto distribution by probability-weighted moments (Hosking and Wallis,
-// "Parameter and quantile estimation for the generalized Pareto distribution", Technometrics 1987), the shape drawn
-// towards 0. In place of censored values stand those that the fit expects, again and again.
+// pareto returns scale and shape of a generalised Pareto distribution by probability-weighted moments (Hosking and
+// Wallis, "Parameter and quantile estimation for the generalized Pareto distribution", Technometrics 1987), the shape
+// drawn towards 0. In place of censored values stand those that the fit expects, again and again.
 func pareto(excesses []float32, uncensored int, threshold float32, start float64) (scale, shape float64) {
 	m := float64(len(excesses))
 	scale, shape = start, 1e-3

@@ -58,8 +58,8 @@ func TestFitTail_LeavesTheSampleAsItIs(t *testing.T) {
 	}
 }
 
-// Surprisal grows with the value and has no jumps beyond the threshold, whether the tail has an end or none. Quantile is
-// its inverse.
+// Surprisal grows with the value and has no jumps beyond the threshold, whether the tail has an end or none. Quantile
+// is its inverse.
 func TestTail_SurprisalGrowsWithoutJumps(t *testing.T) {
 	for _, shape := range []float32{-0.1, -0.02, 1e-4, 0.3} {
 		tail := Tail{threshold: 1, rate: 4, scale: 0.5, shape: shape}

@@ -1,8 +1,8 @@
 // Package isolationforest tells how isolated a point is: the value of a series with its recent past, or the values of
 // several series at one time.
 //
-// Random cuts set apart from the rest what is unusual, and few of them are needed for it (Liu, Ting and Zhou, "Isolation
-// forest", ICDM 2008).
+// Random cuts set apart from the rest what is unusual, and few of them are needed for it (Liu, Ting and Zhou,
+// "Isolation forest", ICDM 2008).
 package isolationforest
 
 import "math"

@@ -36,8 +36,8 @@ func reference(t *testing.T, path string, columns int) [][]float64 {
 	return values
 }
 
-// The reference is scikit-learn's isolation forest (testdata/forest.py). Both have 2,000 trees, so that chance plays a small
-// part.
+// The reference is scikit-learn's isolation forest (testdata/forest.py). Both have 2,000 trees, so that chance plays
+// a small part.
 func TestForest_AgreesWithScikitLearn(t *testing.T) {
 	const width = 4
 	rows := reference(t, "testdata/forest.csv", width+1)

@@ -9,8 +9,8 @@ import (
 // rollingWindow is the number of values that the rolling features describe. Chosen, not tuned: an hour at 5 minutes.
 const rollingWindow = 12
 
-// Rolling makes points of the values of a series: the value, its change and acceleration, and of the last 12 values mean,
-// median, standard deviation, interquartile range, and the share that is known.
+// Rolling makes points of the values of a series: the value, its change and acceleration, and of the last 12 values
+// mean, median, standard deviation, interquartile range, and the share that is known.
 type Rolling struct {
 	ring   [rollingWindow]float32
 	next   int

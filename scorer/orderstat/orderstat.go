@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Median returns the median of a few values, at least one, and sorts them. It is an insertion sort: up to a dozen values
-// are sorted faster than by package slices, and nothing is allocated.
+// Median returns the median of a few values, at least one, and sorts them. It is an insertion sort: up to a dozen
+// values are sorted faster than by package slices, and nothing is allocated.
 func Median(values []float32) float32 {
 	for i := 1; i < len(values); i++ {
 		for j := i; j > 0 && values[j] < values[j-1]; j-- {
@@ -20,13 +20,14 @@ func Median(values []float32) float32 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-// Quantile returns the value nearest to the q-quantile of ascending values, of which there is at least one; q is 0 to 1.
+// Quantile returns the value nearest to the q-quantile of ascending values, of which there is at least one; q is 0 to
+// 1.
 func Quantile[T float32 | float64](sorted []T, q float64) T {
 	return sorted[int(q*float64(len(sorted)-1)+0.5)]
 }
 
-// minShare is the part of a rolling window that has to be filled before its median means anything. Chosen, not tuned: of
-// the scorer's 16 hours it is 2 hours.
+// minShare is the part of a rolling window that has to be filled before its median means anything. Chosen, not tuned:
+// of the scorer's 16 hours it is 2 hours.
 const minShare = 1.0 / 8
 
 // RollingMedian keeps the newest values of a series, also in order of size, so that their median costs nothing.

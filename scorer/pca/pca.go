@@ -23,8 +23,8 @@ const (
 
 var errEigen = errors.New("correlation of the inputs has no eigenvalues")
 
-// A Vector holds a value of each signal, in units of its standard deviation. Of a Model for fewer signals the first ones
-// count.
+// A Vector holds a value of each signal, in units of its standard deviation. Of a Model for fewer signals the first
+// ones count.
 type Vector = [MaxInputs]float32
 
 // A Model knows the principal components of the signals.
@@ -36,8 +36,8 @@ type Model struct {
 	precision  [MaxInputs][MaxInputs]float64 // inverse of the correlation matrix
 }
 
-// Fit finds the principal components of the first width values of the vectors, of which there have to be two. Values are
-// not NaN.
+// Fit finds the principal components of the first width values of the vectors, of which there have to be two. Values
+// are not NaN.
 func Fit(vectors []Vector, width int) (*Model, error) {
 	clipped := mat.NewDense(len(vectors), width, nil)
 	for i := range vectors {
@@ -108,9 +108,10 @@ func (m *Model) decompose(correlation *mat.SymDense) error {
 // Reduces tells whether fewer components than signals carry what is usual. If not, spe of Statistics is always 0.
 func (m *Model) Reduces() bool { return m.components < m.width }
 
-// Statistics returns the roots of two statistics of a vector: Hotelling's T², its distance from the centre given how the
-// signals are correlated, and SPE (also called Q), the squared prediction error of the usual components (Jackson and
-// Mudholkar, "Control procedures for residuals associated with principal component analysis", Technometrics 1979).
+// Statistics returns the roots of two statistics of a vector: Hotelling's T², its distance from the centre given how
+// the signals are correlated, and SPE (also called Q), the squared prediction error of the usual components (Jackson
+// and Mudholkar, "Control procedures for residuals associated with principal component analysis", Technometrics
+// 1979).
 func (m *Model) Statistics(v *Vector) (t, spe float64) {
 	for c := range m.width {
 		along := 0.0
@@ -125,9 +126,9 @@ func (m *Model) Statistics(v *Vector) (t, spe float64) {
 	return math.Sqrt(t), math.Sqrt(spe)
 }
 
-// AddContributions adds to parts, for each signal and times weight, by how much T² would be smaller if the signal took its
-// conditional expectation given the others (Mason, Tracy and Young, "Decomposition of T² for multivariate control chart
-// interpretation", Journal of Quality Technology 1995).
+// AddContributions adds to parts, for each signal and times weight, by how much T² would be smaller if the signal
+// took its conditional expectation given the others (Mason, Tracy and Young, "Decomposition of T² for multivariate
+// control chart interpretation", Journal of Quality Technology 1995).
 func (m *Model) AddContributions(parts *[MaxInputs]float64, v *Vector, weight float64) {
 	for a := range m.width {
 		sum := 0.0
