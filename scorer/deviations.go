@@ -18,7 +18,7 @@ const (
 )
 
 // Half-lives in slots: a quarter of an hour or a little more at 5 minutes. That of the trend was chosen on the
-// developing series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestCalibration.
+// developing series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestModel_IsCalibrated.
 const (
 	trendHalfLife      = 3
 	volatilityHalfLife = 4.5

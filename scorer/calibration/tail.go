@@ -11,14 +11,14 @@ const (
 	// holds (guard).
 	bodyKnots = 14
 	// The tail is the largest tailShare of a sample, but at least minTail values, and at most one of maxTail. Peaks over
-	// threshold needs the top 1 or 2 %; the numbers were tuned together with censoring, on TestCalibration
+	// threshold needs the top 1 or 2 %; the numbers were tuned together with censoring, on TestModel_IsCalibrated
 	// (docs/models.md, step 3).
 	minTail   = 80
 	tailShare = 0.016
 	maxTail   = 3
 	// censoredClusters is how many clusters may be incidents, and censoredShare the largest part of a tail that may be
 	// censored. They replaced the censoring of half of every tail, under which normal life with heavy tails crossed 0.8 up
-	// to five times as often as it should (TestCalibration; 11 of 21 cases were out of range, none is).
+	// to five times as often as it should (TestModel_IsCalibrated; 11 of 21 cases were out of range, none is).
 	censoredClusters = 6
 	censoredShare    = 0.5
 	// shapePrior is the weight, in values, of the prior that the shape is 0, an exponential tail. Chosen, not tuned.

@@ -1,4 +1,4 @@
-# Reference values of TestForest: points of four features, some of them apart, and what scikit-learn's isolation forest makes of them.
+# Reference values of TestForest_AgreesWithScikitLearn: points of four features, some of them apart, and what scikit-learn's isolation forest makes of them.
 #   python3 forest.py > forest.csv
 import numpy, sklearn
 from sklearn.ensemble import IsolationForest

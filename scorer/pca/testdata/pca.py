@@ -1,5 +1,5 @@
-# Reference values of TestSpace: normal deviates of five signals, and what scikit-learn's PCA makes of them.
-#   python3 space.py > space.csv
+# Reference values of TestFit_AgreesWithScikitLearn: normal deviates of five signals, and what scikit-learn's PCA makes of them.
+#   python3 pca.py > pca.csv
 import numpy, sklearn
 from scipy.stats import norm, rankdata
 from sklearn.decomposition import PCA
