@@ -247,7 +247,7 @@ func (g *group) countStates(live []*series) {
 		count[[2]string{state, reason}]++
 		if m := g.forecaster(s); m != nil {
 			models[m.Name()]++
-			if m.Refused() {
+			if m.RefitRejected() {
 				refused++
 			}
 		}

@@ -1,161 +1,133 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
 
 // windowErrors are the errors of the extreme values up to one of Options.Horizons: what the largest (smallest) value
-// was, less that of the path. They are measured directly, since the largest of several values exceeds the upper
+// was, less that of the path. They are measured directly, because the largest of several values exceeds the upper
 // quantile of each of them far more often than the value of a step does.
 type windowErrors struct {
-	above, below           table
-	aboveScale, belowScale exponent
+	above, below           intervals.QuantileTable
+	aboveScale, belowScale intervals.Exponent
 }
 
-const extremeRows = 200 // at most, per horizon
-
 // measure advances the model over the window, of which it has seen the first values, and measures windowErrors from
-// the origin first on. It returns the model's errors in rows, if there are any to be asked.
-func (m *Model) measure(w *window, seen, first int, r *rows) *measured {
+// the origin first on. It fills in errors unless they are nil.
+func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin.Errors) {
 	hs := m.options.Horizons
-	above, below := make([]sampled, len(hs)), make([]sampled, len(hs))
-	origins := w.extremeOrigins(first, hs)
-	out := newMeasured(r)
-	for t := seen; t < len(w.y); t++ {
+	above, below := make([]intervals.ScaledErrors, len(hs)), make([]intervals.ScaledErrors, len(hs))
+	origins := rollingorigin.WindowOrigins(w, first, hs)
+	median := func(h int) float64 { return m.at(h).Median }
+	for t := seen; t < len(w.Values); t++ {
 		m.fresh = false
-		m.p.advance(w.y[t])
-		out.ask(w, m, t)
-		if len(origins) == 0 || int(origins[0]) != t {
-			continue
+		m.predictor.Advance(w.Values[t])
+		if errors != nil {
+			errors.Evaluate(w, t, median)
 		}
-		origins = origins[1:]
-		weight := w.halved(len(w.y)-1-t, errorHalfLife)
-		from, high, low := t+1, math.Inf(-1), math.Inf(1)
-		for i, h := range hs {
-			if t+h >= len(w.y) {
-				break
-			}
-			for ; from <= t+h; from++ {
-				if w.ok[from] {
-					high, low = max(high, w.y[from]), min(low, w.y[from])
-				}
-			}
-			if math.IsInf(high, 0) {
-				continue
-			}
-			top, bottom := m.extremes(h)
-			s := m.windowScale(h)
-			above[i] = append(above[i], scaledError{weighted{high - top, weight}, s})
-			below[i] = append(below[i], scaledError{weighted{low - bottom, weight}, s})
+		if len(origins) > 0 && int(origins[0]) == t {
+			origins = origins[1:]
+			m.measureWindows(w, t, above, below)
 		}
 	}
 	m.fresh = false
 	for i := range m.windows {
 		e := &m.windows[i]
-		e.aboveScale, e.above = above[i].table()
-		e.belowScale, e.below = below[i].table()
+		e.aboveScale, e.above = above[i].Table()
+		e.belowScale, e.below = below[i].Table()
 	}
-	return out
 }
 
-// table is that of the errors divided by their scale.
-func (s sampled) table() (exponent, table) {
-	e := s.scaled()
-	out := s.sample()
-	out.sort()
-	return e, out.quantiles()
-}
-
-// extremeOrigins are evenly spaced back from the latest. Where much of the window after an origin was not observed the
-// extremes of the rest say little: such origins count only if there are few others.
-func (w *window) extremeOrigins(first int, hs []int) []int32 {
-	var all, whole []int32
-	seen := 0 // observed values in (t, t+hs[0]]
-	for t := len(w.y) - 2; t >= first; t-- {
-		if w.ok[t+1] {
-			seen++
+// measureWindows adds to above and below, by horizon, the errors of the windows that begin after step t, where the model
+// is.
+func (m *Model) measureWindows(w *window.Window, t int, above, below []intervals.ScaledErrors) {
+	weight := rollingorigin.ErrorWeight(w, t)
+	from, high, low := t+1, math.Inf(-1), math.Inf(1)
+	for i, h := range m.options.Horizons {
+		if t+h >= len(w.Values) {
+			break
 		}
-		if end := t + 1 + hs[0]; end < len(w.y) && w.ok[end] {
-			seen--
+		for ; from <= t+h; from++ {
+			if w.Learn[from] {
+				high, low = max(high, w.Values[from]), min(low, w.Values[from])
+			}
 		}
-		if !w.ok[t] || t+hs[0] >= len(w.y) {
+		if math.IsInf(high, 0) {
 			continue
 		}
-		all = append(all, int32(t))
-		if 5*seen >= 4*hs[0] {
-			whole = append(whole, int32(t))
-		}
+		top, bottom := m.extremes(h)
+		e := intervals.ScaledError{Scale: m.windowScale(h)}
+		e.Weight = weight
+		e.Value = high - top
+		above[i] = append(above[i], e)
+		e.Value = low - bottom
+		below[i] = append(below[i], e)
 	}
-	if len(whole) >= extremeRows {
-		all = whole
-	}
-	stride := max(1, (len(all)+extremeRows-1)/extremeRows)
-	origins := make([]int32, 0, extremeRows)
-	for i := (len(all) - 1) / stride * stride; i >= 0; i -= stride {
-		origins = append(origins, all[i])
-	}
-	return origins
 }
 
 // extremes are the largest and the smallest value of the path up to h.
 func (m *Model) extremes(h int) (top, bottom float64) {
 	m.refresh()
-	top, bottom = m.path[0].reach, m.path[0].reach
-	for i := 1; i < len(m.path) && m.path[i].h <= h; i++ {
-		top, bottom = max(top, m.path[i].reach), min(bottom, m.path[i].reach)
+	top, bottom = m.path[0].ExtremeBase, m.path[0].ExtremeBase
+	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
+		top, bottom = max(top, m.path[i].ExtremeBase), min(bottom, m.path[i].ExtremeBase)
 	}
 	return top, bottom
 }
 
 // windowScale is the scale expected in the middle of the next h steps.
-func (m *Model) windowScale(h int) scale {
+func (m *Model) windowScale(h int) intervals.Scale {
 	m.refresh()
 	i := 0
-	for i+1 < len(m.path) && 2*m.path[i].h < h {
+	for i+1 < len(m.path) && 2*m.path[i].Steps < h {
 		i++
 	}
-	return m.p.scale(&m.path[i].lead, m.path[i].median)
+	return m.scale(&m.path[i])
 }
 
-// doubt is that of the path h steps ahead, one of Options.Horizons.
-func (m *Model) doubt(h int) float64 {
-	return m.at(h).doubt
-}
+// uncertainty is that of the path h steps ahead, one of Options.Horizons.
+func (m *Model) uncertainty(h int) float64 { return m.at(h).Uncertainty }
 
 // largest is the quantile p of the largest value over the next h steps, in the unit of the model; i is the first of
 // Options.Horizons that is at least h.
 func (m *Model) largest(i, h int, p float64) float64 {
 	if m.counts != nil {
-		return m.counts.largest(i, h, p)
+		return m.counts.Largest(i, h, p)
 	}
 	top, _ := m.extremes(h)
 	e, end := &m.windows[i], m.options.Horizons[i]
-	return top + e.aboveScale.of(m.windowScale(end))*e.above.at(p) + m.doubt(end)*(2*p-1)
+	return top + e.aboveScale.Factor(m.windowScale(end))*e.above.At(p) + m.uncertainty(end)*(2*p-1)
 }
 
 // smallest is the median of the smallest value over the next h steps, likewise.
 func (m *Model) smallest(i, h int) float64 {
 	if m.counts != nil {
-		return m.counts.smallest(h)
+		return m.counts.Smallest(h)
 	}
 	_, bottom := m.extremes(h)
 	e := &m.windows[i]
-	return bottom + e.belowScale.of(m.windowScale(m.options.Horizons[i]))*e.below.at(0.5)
+	return bottom + e.belowScale.Factor(m.windowScale(m.options.Horizons[i]))*e.below.At(0.5)
 }
 
-// beyond is the probability that one of the next h steps is over x (upper), or under it, likewise.
-func (m *Model) beyond(i, h int, x float64, upper bool) float64 {
+// breach is the probability that one of the next h steps is over x (upper), or under it, likewise.
+func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 	end := m.options.Horizons[i]
 	switch {
 	case m.counts != nil && upper:
-		return m.counts.exceeding(i, h, x)
+		return m.counts.Exceeding(i, h, x)
 	case m.counts != nil:
-		return m.counts.undercutting(h, x)
+		return m.counts.Undercutting(h, x)
 	}
 	top, bottom := m.extremes(h)
 	e, s := &m.windows[i], m.windowScale(end)
 	if upper {
-		return e.above.exceeding(x-top, e.aboveScale.of(s), m.doubt(end))
+		return e.above.Exceeding(x-top, e.aboveScale.Factor(s), m.uncertainty(end))
 	}
-	return 1 - e.below.exceeding(x-bottom, e.belowScale.of(s), m.doubt(end))
+	return 1 - e.below.Exceeding(x-bottom, e.belowScale.Factor(s), m.uncertainty(end))
 }
 
 // MaxQuantile returns the quantile p of the largest value over the next h steps. It does not fall with h. It is NaN
@@ -176,7 +148,7 @@ func (m *Model) MaxQuantile(h int, p float64) float64 {
 }
 
 // BreachProbability returns the probability that the series rises over bound (upper), or falls under it, within the
-// next h steps. It does not fall with h. It is NaN for a bound that is.
+// next h steps. It does not fall with h. It is NaN if bound is.
 func (m *Model) BreachProbability(h int, bound float64, upper bool) float64 {
 	if math.IsNaN(bound) {
 		return math.NaN()
@@ -189,10 +161,10 @@ func (m *Model) BreachProbability(h int, bound float64, upper bool) float64 {
 		return 1
 	}
 	h = m.clampHorizon(h)
-	x := m.unit.in(bound)
+	x := m.scaling.Forward(bound)
 	p := 0.0
 	for i, end := range m.options.Horizons {
-		p = max(p, m.beyond(i, min(end, h), x, upper))
+		p = max(p, m.breach(i, min(end, h), x, upper))
 		if end >= h {
 			break
 		}
@@ -200,19 +172,37 @@ func (m *Model) BreachProbability(h int, bound float64, upper bool) float64 {
 	return p
 }
 
-// TimeToBreach returns in how many steps the central forecast crosses bound, upwards (upper) or downwards; ok is false
-// if it does not within the longest horizon. It is 1 if the next step is expected beyond the bound. Where the medians of
-// the steps stay on this side, but that of the largest (smallest) value on the way does not, that one tells the time: a
-// breach that is more likely than not has one.
+// TimeToBreach returns in how many steps the central forecast crosses bound, upwards (upper) or downwards. ok is false
+// if it does not within the longest horizon. It is 1 if the next step is expected beyond the bound.
+//
+// Where the medians of the steps stay on this side, but the median of the largest (smallest) value on the way does not,
+// that one tells the time. So a breach that is more likely than not has one.
 func (m *Model) TimeToBreach(bound float64, upper bool) (steps float64, ok bool) {
 	m.refresh()
-	x, sign := m.unit.in(bound), 1.0
+	b := boundary{x: m.scaling.Forward(bound), sign: 1}
 	if !upper {
-		sign = -1
+		b.sign = -1
 	}
+	if steps, ok := m.medianCrossing(b); ok {
+		return steps, true
+	}
+	return m.extremeCrossing(b)
+}
+
+// A boundary is a bound in the unit of the model, and the side on which the series is in breach of it.
+type boundary struct {
+	x    float64
+	sign float64 // 1: above, -1: below
+}
+
+// over is how far beyond the bound v is; negative on this side of it.
+func (b boundary) over(v float64) float64 { return b.sign * (v - b.x) }
+
+// medianCrossing returns where the medians of single steps cross b, interpolated between the steps of the path.
+func (m *Model) medianCrossing(b boundary) (steps float64, ok bool) {
 	before, at := 0.0, 0.0
 	for i := range m.path {
-		over, h := sign*(m.path[i].median-x), float64(m.path[i].h)
+		over, h := b.over(m.path[i].Median), float64(m.path[i].Steps)
 		switch {
 		case over <= 0:
 			before, at = over, h
@@ -222,13 +212,21 @@ func (m *Model) TimeToBreach(bound float64, upper bool) (steps float64, ok bool)
 			return at + (h-at)*before/(before-over), true
 		}
 	}
-	before, at = sign*(m.path[0].median-x), float64(m.path[0].h)
+	return 0, false
+}
+
+// extremeCrossing returns where the medians of the extreme values up to a step cross b, interpolated between
+// Options.Horizons.
+func (m *Model) extremeCrossing(b boundary) (steps float64, ok bool) {
+	before, at := b.over(m.path[0].Median), float64(m.path[0].Steps)
 	for i, end := range m.options.Horizons {
-		median := m.smallest(i, end)
-		if upper {
+		var median float64
+		if b.sign > 0 {
 			median = m.largest(i, end, 0.5)
+		} else {
+			median = m.smallest(i, end)
 		}
-		over, h := sign*(median-x), float64(end)
+		over, h := b.over(median), float64(end)
 		if over > 0 && h > at {
 			return at + (h-at)*before/(before-over), true
 		}

@@ -2,58 +2,21 @@ package forecaster
 
 import (
 	"math"
-	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
-// A calendar tells which steps are on a holiday.
-type calendar struct {
-	holiday func(year int, month time.Month, day int) bool // nil: none is
-	date    int64                                          // asked last, in days since the epoch
-	found   bool
-}
-
-func newCalendar(o *Options) calendar { return calendar{holiday: o.Holiday, date: math.MinInt64} }
-
-// off says whether step i of c is on a holiday.
-func (k *calendar) off(c *clock, i int) bool {
-	if k.holiday == nil {
-		return false
-	}
-	if date := floorDiv(c.local(i), dayMillis); date != k.date {
-		k.date, k.found = date, k.holiday(time.UnixMilli(date*dayMillis).UTC().Date())
-	}
-	return k.found
-}
-
-// days says which of n steps of c are on a holiday; nil if there are no holidays.
-func (k calendar) days(c *clock, n int) []bool {
-	if k.holiday == nil {
-		return nil
-	}
-	days := make([]bool, n)
-	for i := range days {
-		days[i] = k.off(c, i)
-	}
-	return days
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
-// daysOff forecasts holidays beside a model that sees ordinary days alone: that one passes a holiday with what it would
-// have expected of an ordinary day. From there a holiday is as far away as the last holidays were from that day of the
-// week or, as long as there were none, as its Sunday is.
-type daysOff struct {
+// A holidayModel forecasts holidays on top of a model that sees only ordinary days. On a holiday the wrapped model
+// advances with its own forecast for an ordinary day. The holidayModel adds the offset of earlier holidays from ordinary
+// days of that weekday, by time of day; before the first holiday it adds the offset of Sundays.
+type holidayModel struct {
 	predictor
-	clock    clock
-	calendar calendar
-	now      int
-	next     lead // of one step
+	grid window.Grid
+	now  int
+	next candidates.Horizon // of one step
 
 	cell       int64     // milliseconds
 	week       []float32 // ordinary days, by cell of the week; NaN where nothing is known yet
@@ -65,98 +28,98 @@ type daysOff struct {
 	rate      float64 // of that mean
 }
 
+// Chosen, not tuned: holidays are too few to tune on.
 const (
-	offCell      = 15  // minutes, or a step
-	offBlend     = 0.6 // weight of the newest day
-	offDeparture = 30  // minutes, half-life
-	offDoubt     = 0.5 // of the way to a Sunday: a holiday need not be one
+	holidayCell   = 15  // minutes, or a step
+	holidayBlend  = 0.6 // weight of the newest day
+	holidayMemory = 30  // minutes, half-life of departure
+	holidayDoubt  = 0.5 // of the way to a Sunday is added to the uncertainty: a holiday need not be like one
 )
 
-// newDaysOff puts what forecasts ordinary days, which has seen w, beside the holidays of the window: y holds the values
-// of w's steps as they are, holidays included, and u is the unit of the model.
-func newDaysOff(p predictor, w *window, u *unit, o *Options, y []float64) *daysOff {
-	d := &daysOff{
-		predictor: p, clock: w.clock, calendar: newCalendar(o), now: -1, next: newLead(1, o),
-		cell: max(offCell*minuteMillis, w.clock.step), rate: w.decay(offDeparture),
+// newHolidayModel wraps p, which has seen w. y are the values of w's steps as they are, holidays included; s maps them
+// to the unit of the model.
+func newHolidayModel(p predictor, w *window.Window, s *window.Scaling, y []float64) *holidayModel {
+	m := &holidayModel{
+		predictor: p, grid: w.Grid, now: -1, next: candidates.NewHorizon(1, w.Hours),
+		cell: max(holidayCell*60*1000, w.Grid.Step), rate: w.Decay(holidayMemory),
 	}
-	perDay := int((dayMillis + d.cell - 1) / d.cell)
+	perDay := int((calendar.Day + m.cell - 1) / m.cell)
 	cells := make([]float32, 8*perDay)
 	for i := range cells {
-		cells[i] = nan32
+		cells[i] = float32(math.NaN())
 	}
-	d.week, d.holidays = cells[:7*perDay], cells[7*perDay:]
+	m.week, m.holidays = cells[:7*perDay], cells[7*perDay:]
 	for i, v := range y {
-		d.now = i
-		if finite(v) {
-			d.learn(u.in(v), d.calendar.off(&d.clock, i))
+		m.now = i
+		if window.IsFinite(v) {
+			m.learn(s.Forward(v), m.grid.IsHoliday(i))
 		}
 	}
-	return d
+	return m
 }
 
 // learn adds the value of now to its cell, and files that when it is over.
-func (d *daysOff) learn(y float64, off bool) {
-	if slot := d.clock.slot(d.now, weekMillis, d.cell); slot != d.open {
-		d.open, d.sum, d.count = slot, 0, 0
+func (m *holidayModel) learn(y float64, isHoliday bool) {
+	if slot := m.grid.Slot(m.now, calendar.Week, m.cell); slot != m.open {
+		m.open, m.sum, m.count = slot, 0, 0
 	}
-	d.sum += y
-	d.count++
-	if d.clock.slot(d.now+1, weekMillis, d.cell) == d.open && d.cell > d.clock.step {
+	m.sum += y
+	m.count++
+	if m.grid.Slot(m.now+1, calendar.Week, m.cell) == m.open && m.cell > m.grid.Step {
 		return
 	}
-	cell := &d.week[d.open]
-	if off {
-		cell = &d.holidays[d.open%len(d.holidays)]
+	cell := &m.week[m.open]
+	if isHoliday {
+		cell = &m.holidays[m.open%len(m.holidays)]
 	}
-	mean := d.sum / d.count
-	if known := float64(*cell); known == known {
-		mean = known + offBlend*(mean-known)
+	mean := m.sum / m.count
+	if old := float64(*cell); old == old {
+		mean = old + holidayBlend*(mean-old)
 	}
 	*cell = float32(mean)
 }
 
-// sundays are on this day of a week of the clock, counted from 0: the epoch was a Thursday.
-const sundays = 3
-
-// effect is how far a holiday at step i is from an ordinary day, and how much doubt there is of it.
-func (d *daysOff) effect(i int) (distance, doubt float64) {
-	slot, perDay := d.clock.slot(i, weekMillis, d.cell), len(d.holidays)
-	day := slot % perDay
-	ordinary, sunday := d.week[slot], d.week[sundays*perDay+day]
-	if v := d.holidays[day]; v == v && ordinary == ordinary {
+// offset is how far a holiday at step i is from an ordinary day, and how uncertain that is.
+func (m *holidayModel) offset(i int) (offset, uncertainty float64) {
+	slot, perDay := m.grid.Slot(i, calendar.Week, m.cell), len(m.holidays)
+	ofDay := slot % perDay
+	ordinary, sunday := m.week[slot], m.week[calendar.Sunday*perDay+ofDay]
+	if v := m.holidays[ofDay]; v == v && ordinary == ordinary {
 		return float64(v - ordinary), 0
 	}
 	if sunday != sunday || ordinary != ordinary {
 		return 0, 0
 	}
-	distance = float64(sunday - ordinary)
-	return distance, offDoubt * math.Abs(distance)
+	offset = float64(sunday - ordinary)
+	return offset, holidayDoubt * math.Abs(offset)
 }
 
-func (d *daysOff) advance(y float64) {
-	d.now++
-	off := d.calendar.off(&d.clock, d.now)
-	if !off {
-		d.departure = 0
-		d.predictor.advance(y)
+// Advance takes the value of the next step.
+func (m *holidayModel) Advance(y float64) {
+	m.now++
+	isHoliday := m.grid.IsHoliday(m.now)
+	if !isHoliday {
+		m.departure = 0
+		m.predictor.Advance(y)
 	} else {
-		usual := d.predictor.predict(&d.next).median
-		distance, _ := d.effect(d.now)
-		d.departure += d.rate * (y - usual - distance - d.departure)
-		d.predictor.advance(usual)
+		ordinary := m.predictor.Predict(&m.next).Median
+		offset, _ := m.offset(m.now)
+		m.departure += m.rate * (y - ordinary - offset - m.departure)
+		m.predictor.Advance(ordinary)
 	}
-	d.learn(y, off)
+	m.learn(y, isHoliday)
 }
 
-func (d *daysOff) predict(l *lead) outlook {
-	o := d.predictor.predict(l)
-	if !d.calendar.off(&d.clock, d.now+l.h) {
-		return o
+// Predict returns what is expected at h.
+func (m *holidayModel) Predict(h *candidates.Horizon) combination.Prediction {
+	p := m.predictor.Predict(h)
+	if !m.grid.IsHoliday(m.now + h.Steps) {
+		return p
 	}
-	distance, doubt := d.effect(d.now + l.h)
-	distance += l.fade[fade8h] * d.departure
-	o.median += distance
-	o.reach += distance
-	o.doubt += doubt
-	return o
+	offset, uncertainty := m.offset(m.now + h.Steps)
+	offset += h.Fade8h() * m.departure
+	p.Median += offset
+	p.ExtremeBase += offset
+	p.Uncertainty += uncertainty
+	return p
 }

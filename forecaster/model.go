@@ -1,0 +1,141 @@
+package forecaster
+
+import (
+	"math"
+	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/counts"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
+
+// A Model forecasts one series from the last value it has seen.
+type Model struct {
+	options Options
+	name    string
+	scaling window.Scaling
+	limits  limits
+
+	predictor predictor
+	combined  *combination.Combination // what predictor has inside; nil if that is another model
+	counts    *counts.Model            // likewise
+
+	path  []prediction // at some horizons, ascending
+	fresh bool         // path is that of the last value
+	other prediction   // at a horizon that is not on the path
+
+	offsets intervals.Offsets // of single steps
+	windows []windowErrors    // of the extreme values up to each of Options.Horizons
+}
+
+// Name says what forecasts: the leading candidate of "auto", else the model, with the transform it works under.
+func (m *Model) Name() string { return m.name }
+
+// RefitRejected tells whether the fit kept to what an earlier one had chosen, because newer ones had done worse.
+func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.RefitRejected() }
+
+// Advance takes the value of the next step. NaN, or what else counts as none in Fit, means that there is none: then the
+// model goes on with what it expected.
+func (m *Model) Advance(y float64) {
+	switch {
+	case window.IsFinite(y):
+		m.limits.extend(y)
+	case m.counts != nil:
+		m.fresh = false
+		m.counts.Skip()
+		return
+	default:
+		m.refresh()
+		y = m.scaling.Inverse(m.path[0].Median)
+	}
+	m.fresh = false
+	m.predictor.Advance(min(max(m.scaling.Forward(y), -farthest), farthest))
+}
+
+// farthest a value may be from the window that the model was fitted on, in its unit. Guard: single precision holds it,
+// and so do sums of it.
+const farthest = 1e30
+
+// Forecast fills dst with a Point for each of Options.Horizons. It allocates only if dst has no room for them.
+func (m *Model) Forecast(dst *Forecast) {
+	dst.Points = dst.Points[:0]
+	tail := (1 - m.options.Level) / 2
+	for _, h := range m.options.Horizons {
+		at := m.at(h)
+		dst.Points = append(dst.Points, Point{
+			Steps:  h,
+			Median: m.quantile(at, 0.5),
+			Lower:  m.quantile(at, tail),
+			Upper:  m.quantile(at, 1-tail),
+			Max:    m.MaxQuantile(h, m.options.MaxProbability),
+		})
+	}
+}
+
+// Quantile returns the quantile p of the value h steps ahead. h is cut to 1 and the longest horizon. It is NaN unless
+// 0 < p < 1.
+func (m *Model) Quantile(h int, p float64) float64 {
+	if !(p > 0 && p < 1) {
+		return math.NaN()
+	}
+	return m.quantile(m.at(h), p)
+}
+
+func (m *Model) quantile(at *prediction, p float64) float64 {
+	if m.counts != nil {
+		return m.value(m.counts.Quantile(at.Steps, p))
+	}
+	if p == 0.5 {
+		return m.value(at.Median)
+	}
+	return m.value(at.Median + m.offsets.At(at.LogSteps, p, m.scale(at)) + at.Uncertainty*(2*p-1))
+}
+
+// scale is how much larger than usual errors are expected to be. Only the combination knows.
+func (m *Model) scale(at *prediction) intervals.Scale {
+	if m.combined == nil {
+		return intervals.Scale{}
+	}
+	return m.combined.Scale(&at.Horizon, at.Median)
+}
+
+// at is what is expected h steps ahead; it is valid until the next call.
+func (m *Model) at(h int) *prediction {
+	h = m.clampHorizon(h)
+	m.refresh()
+	i, ok := slices.BinarySearchFunc(m.path, h, func(at prediction, h int) int { return at.Steps - h })
+	if ok {
+		return &m.path[i]
+	}
+	m.other.Horizon = candidates.NewHorizon(h, m.options.Step.Hours())
+	m.predict(&m.other)
+	return &m.other
+}
+
+func (m *Model) clampHorizon(h int) int {
+	return min(max(h, 1), m.path[len(m.path)-1].Steps)
+}
+
+// predict fills in what is expected at the horizon of at: not far beyond what was seen so far.
+func (m *Model) predict(at *prediction) {
+	low, high := m.limits.plausible()
+	low, high = m.scaling.Forward(low), m.scaling.Forward(high)
+	at.Prediction = m.predictor.Predict(&at.Horizon)
+	at.Median, at.ExtremeBase = min(max(at.Median, low), high), min(max(at.ExtremeBase, low), high)
+}
+
+// refresh computes the path from the present state.
+func (m *Model) refresh() {
+	if m.fresh {
+		return
+	}
+	for i := range m.path {
+		m.predict(&m.path[i])
+	}
+	m.fresh = true
+}
+
+// value is x in the unit of the series, where values can be.
+func (m *Model) value(x float64) float64 { return m.limits.clamp(m.scaling.Inverse(x)) }

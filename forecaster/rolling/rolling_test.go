@@ -1,0 +1,74 @@
+package rolling_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
+)
+
+func TestMedian_EqualsSortingAnew(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 0))
+	for _, n := range []int{1, 2, 3, 7, 64, 289} {
+		r := rolling.NewMedian(n)
+		var all []float32
+		for i := range 4 * n {
+			v := float32(rng.IntN(n))
+			oldest := r.Add(v)
+			all = append(all, v)
+			if i >= n {
+				require.Equal(t, all[i-n], oldest)
+			}
+			want := slices.Clone(all[max(0, i+1-n):])
+			slices.Sort(want)
+			require.Equal(t, want, r.Sorted())
+			require.Equal(t, float64(want[len(want)/2]), r.Median(0))
+		}
+	}
+}
+
+func TestMedian_OnlyKeepsTheOrderOfTimeOnceDisabled(t *testing.T) {
+	t.Parallel()
+	r := rolling.NewMedian(2)
+	r.Add(1)
+	r.Disable()
+	require.Zero(t, r.Add(2))
+	require.Equal(t, float32(1), r.Add(3))
+	require.Empty(t, r.Sorted())
+	require.Equal(t, 7.0, r.Median(7))
+}
+
+func TestLine_EqualsLeastSquaresOverItsPoints(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(2, 0))
+	l := rolling.NewLine(24, 5)
+	var y []float64
+	for i := range 20000 {
+		v := float64(float32(0.01*float64(i%300) + rng.NormFloat64()))
+		l.Add(v)
+		if y = append(y, v); i < 23 {
+			continue
+		}
+		if i%997 != 0 {
+			continue
+		}
+		slope := leastSquares(y[len(y)-24:])
+		got, explained := l.Slope()
+		require.InDelta(t, slope/5, got, 1e-9)
+		require.True(t, explained >= 0 && explained <= 1)
+	}
+}
+
+// leastSquares is the slope of the line through y, by the textbook.
+func leastSquares(y []float64) float64 {
+	n, sumX, sumY, sumXY, sumXX := float64(len(y)), 0.0, 0.0, 0.0, 0.0
+	for i, v := range y {
+		x := float64(i)
+		sumX, sumY, sumXY, sumXX = sumX+x, sumY+v, sumXY+x*v, sumXX+x*x
+	}
+	return (n*sumXY - sumX*sumY) / (n*sumXX - sumX*sumX)
+}
