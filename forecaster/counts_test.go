@@ -30,8 +30,7 @@ func eventful(rng *rand.Rand, n int, rate func(hour int) float64) []float64 {
 	return y
 }
 
-// TestCountsAreChosen for what is mostly zero and counted, and for nothing else.
-func TestCountsAreChosen(t *testing.T) {
+func TestFit_ChoosesCountsForWhatIsMostlyZeroAndCounted(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 6))
 	const day = 288
@@ -65,9 +64,12 @@ func scaled(y []float64, by float64) []float64 {
 	return out
 }
 
-// TestCountsAreCalibrated: the quantiles of counts are counts, those of the true distribution give or take little; an
-// event within the hour is as probable as it is.
-func TestCountsAreCalibrated(t *testing.T) {
+// The quantiles of counts are counts, and about those of the true distribution. The probability of an event within the
+// hour is about the true one.
+func TestCounts_AreCalibrated(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	const day, series = 288, 30
 	for _, tc := range []struct {
@@ -140,9 +142,9 @@ func TestCountsAreCalibrated(t *testing.T) {
 	}
 }
 
-// TestCountsForget: what has stopped fades, at the rate of the exponential mean of Teunter, Syntetos and Babai; Croston's
-// would stay. And events that come together make the next one likely, for as long as they used to.
-func TestCountsForget(t *testing.T) {
+// What has stopped fades, at the rate of the exponential mean of Teunter, Syntetos and Babai; with Croston's method it
+// would stay. Events that come together make the next one likely, for as long as they used to.
+func TestCounts_ForgetAndFollowClusters(t *testing.T) {
 	t.Parallel()
 	y := make([]float64, 14*288)
 	for i := range y {
@@ -184,8 +186,8 @@ func TestCountsForget(t *testing.T) {
 	require.Less(t, m.BreachProbability(1, 0.5, true), 0.05)
 }
 
-// TestRollingCounts: restarts of the last half hour, as the examples count them, stay for half an hour, and then are gone.
-func TestRollingCounts(t *testing.T) {
+// Restarts of the last half hour, as the examples count them, stay for half an hour and then are gone.
+func TestCounts_FollowARollingWindow(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 6))
 	y := make([]float64, 7*1440+60)

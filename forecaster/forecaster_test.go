@@ -25,7 +25,7 @@ func five(horizons ...int) forecaster.Options {
 	return forecaster.Options{Step: 5 * time.Minute, Horizons: horizons}
 }
 
-func TestOptions(t *testing.T) {
+func TestFit_NamesTheWrongOption(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		o    forecaster.Options
@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestFewValues(t *testing.T) {
+func TestFit_AnswersForFewValues(t *testing.T) {
 	t.Parallel()
 	nan := math.NaN()
 	for _, y := range [][]float64{nil, {}, {nan, nan}, {math.Inf(1)}} {
@@ -79,7 +79,7 @@ func TestFewValues(t *testing.T) {
 	}
 }
 
-func TestConstantThatWakesUp(t *testing.T) {
+func TestModel_FollowsAConstantThatChanges(t *testing.T) {
 	t.Parallel()
 	y := make([]float64, 2016)
 	m := fit(t, five(3, 12), y, nil)
@@ -88,7 +88,7 @@ func TestConstantThatWakesUp(t *testing.T) {
 	require.Equal(t, 5.0, m.Quantile(12, 0.5))
 }
 
-func TestQuantilesAreOrdered(t *testing.T) {
+func TestModel_OrdersQuantiles(t *testing.T) {
 	t.Parallel()
 	for _, model := range forecaster.Models() {
 		o := five(3, 12, 288)
@@ -107,7 +107,7 @@ func TestQuantilesAreOrdered(t *testing.T) {
 	}
 }
 
-func TestBreach(t *testing.T) {
+func TestBreachProbability_IsMonotonicAndAgreesWithMaxQuantile(t *testing.T) {
 	t.Parallel()
 	m := fit(t, five(3, 12, 72), daily(2016, 5*time.Minute, 5), nil)
 	for bound := -50.0; bound < 300; bound += 5 {
@@ -129,7 +129,7 @@ func TestBreach(t *testing.T) {
 	require.InDelta(t, 0.1, m.BreachProbability(12, limit, true), 0.01)
 }
 
-func TestForecastIsItsParts(t *testing.T) {
+func TestForecast_EqualsSingleQuestions(t *testing.T) {
 	t.Parallel()
 	o := five(3, 12, 288)
 	o.Level, o.MaxProbability = 0.95, 0.75
@@ -147,7 +147,7 @@ func TestForecastIsItsParts(t *testing.T) {
 	}
 }
 
-func TestDataRange(t *testing.T) {
+func TestModel_StaysWithinDataRange(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
 	y := make([]float64, 2016)
@@ -165,7 +165,7 @@ func TestDataRange(t *testing.T) {
 	require.Zero(t, m.BreachProbability(288, 1, true))
 }
 
-func TestNeverBelowZero(t *testing.T) {
+func TestModel_GoesBelowZeroOnlyAfterANegativeValue(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	y := make([]float64, 2016)
@@ -178,9 +178,11 @@ func TestNeverBelowZero(t *testing.T) {
 	require.Less(t, m.Quantile(12, 0.005), 0.0, "now there was a negative value")
 }
 
-// TestEquivariance: a change of unit changes the forecasts alike. A shift does for series with negative values; others
-// know where 0 is.
-func TestEquivariance(t *testing.T) {
+// A change of unit changes the forecasts alike. A shift does so for series with negative values; others know where 0 is.
+func TestFit_IsEquivariantToUnits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	y := daily(2016, 5*time.Minute, 7)
 	scaled, low, shifted := make([]float64, len(y)), make([]float64, len(y)), make([]float64, len(y))
@@ -204,7 +206,10 @@ func TestEquivariance(t *testing.T) {
 	}
 }
 
-func TestDeterminism(t *testing.T) {
+func TestFit_IsDeterministic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	y := daily(2016, 5*time.Minute, 8)
 	for _, model := range forecaster.Models() {
@@ -221,8 +226,7 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// TestIncidentIsNotLearned: an incident masked out leaves the interval as it was.
-func TestIncidentIsNotLearned(t *testing.T) {
+func TestFit_DoesNotLearnFromMaskedIncidents(t *testing.T) {
 	t.Parallel()
 	y := daily(2016, 5*time.Minute, 9)
 	learn := make([]bool, len(y))
@@ -239,7 +243,7 @@ func TestIncidentIsNotLearned(t *testing.T) {
 	require.Greater(t, width(taken), 4*width(clean))
 }
 
-func TestGaps(t *testing.T) {
+func TestModel_BridgesGaps(t *testing.T) {
 	t.Parallel()
 	y := daily(2016, 5*time.Minute, 10)
 	whole := fit(t, five(3, 12, 288), y, nil)
@@ -258,8 +262,8 @@ func TestGaps(t *testing.T) {
 	require.InDelta(t, whole.Quantile(100, 0.5), m.Quantile(100, 0.5), 25, "a day without values")
 }
 
-// TestWallClock: the day follows the clock of Berlin over the night when it is put forward, and that when it is put back.
-func TestWallClock(t *testing.T) {
+// The day follows the clock of Berlin over the nights when it is put forward and back.
+func TestModel_FollowsTheWallClock(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
@@ -293,8 +297,8 @@ func TestWallClock(t *testing.T) {
 	}
 }
 
-// TestWeekend: from two weeks of history on, the week is known at fine steps too.
-func TestWeekend(t *testing.T) {
+// Two weeks of history tell the week, at fine steps too.
+func TestFit_KnowsWeekendsFromTwoWeeksOn(t *testing.T) {
 	t.Parallel()
 	const day = 288
 	y := daily(20*day, 5*time.Minute, 11)
@@ -310,8 +314,8 @@ func TestWeekend(t *testing.T) {
 	require.Greater(t, missed(6), 0.5, "one week without a Saturday cannot tell")
 }
 
-// TestLeak: a growth that the history does not know is carried on, towards the limit.
-func TestLeak(t *testing.T) {
+// A growth that the history does not know is carried on, towards the limit.
+func TestFit_CarriesALeakOn(t *testing.T) {
 	t.Parallel()
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
 		perHour := int(time.Hour / step)
@@ -336,7 +340,7 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-func TestTimeToBreach(t *testing.T) {
+func TestTimeToBreach_InterpolatesTheCrossing(t *testing.T) {
 	t.Parallel()
 	y := make([]float64, 100)
 	for i := range y {
@@ -357,8 +361,11 @@ func TestTimeToBreach(t *testing.T) {
 	require.Equal(t, 1.0, steps)
 }
 
-// TestCoverage: over many series of one kind, intervals hold what they say.
-func TestCoverage(t *testing.T) {
+// Over many series of one kind, intervals hold what they say.
+func TestFit_CoversAsMuchAsItSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	const series, days = 40, 8
 	inside, steps, exceeded, windows := 0.0, 0.0, 0.0, 0.0
@@ -392,7 +399,46 @@ func TestCoverage(t *testing.T) {
 	require.InDelta(t, 0.1, exceeded/windows, 0.03)
 }
 
-func TestNoAllocation(t *testing.T) {
+// Hours ahead, an 80 % interval of past errors holds less than 80 %: levels shift, and the weights were chosen on the same
+// errors. That is what symmetric quantiles and a little inflation are for. Without inflation the share a day ahead is
+// 0.74 here, without symmetric quantiles 0.76, with both 0.79.
+func TestFit_CoversAsMuchAsItSaysADayAhead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	const day, days, series = 24, 13, 150
+	inside, steps := 0.0, 0.0
+	for _, tc := range []struct{ shifts, stays, moves float64 }{ // of the level: per step; of a departure; at random
+		{1.0 / 60, 1, 0}, {0, 0.98, 0.5}, {0, 0, 0},
+	} {
+		for seed := range uint64(series) {
+			rng, level, noise := rand.New(rand.NewPCG(seed, 21)), 0.0, 0.0
+			y := make([]float64, (days+2)*day)
+			for i := range y {
+				level = tc.stays*level + tc.moves*rng.NormFloat64()
+				if rng.Float64() < tc.shifts {
+					level += 3 * rng.NormFloat64()
+				}
+				noise = 0.7*noise + rng.NormFloat64()
+				y[i] = 100 + 10*math.Sin(2*math.Pi*float64(i)/day) + level + noise
+			}
+			m := fit(t, forecaster.Options{Step: time.Hour, Horizons: []int{1, 6, day}}, y[:days*day], nil)
+			for i := days * day; i+day < len(y); i++ {
+				if m.Advance(y[i]); i%4 > 0 {
+					continue
+				}
+				steps++
+				if v := y[i+day]; v >= m.Quantile(day, 0.1) && v <= m.Quantile(day, 0.9) {
+					inside++
+				}
+			}
+		}
+	}
+	require.InDelta(t, 0.8, inside/steps, 0.02)
+}
+
+func TestModel_DoesNotAllocate(t *testing.T) {
 	y := daily(4032, 5*time.Minute, 1)
 	for _, model := range forecaster.Models() {
 		o := five(3, 12, 72)

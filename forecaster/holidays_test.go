@@ -61,9 +61,12 @@ func (s *shop) missed(t *testing.T, model string, start time.Time, y []float64, 
 	return with, without
 }
 
-// TestHolidays: a holiday is forecast as a Sunday, one after another as the one before, and what comes after them as if
-// they had not been. Clocks are put forward on 29 March 2026.
-func TestHolidays(t *testing.T) {
+// A first holiday is forecast as a Sunday, another one as the one before, and what comes after them as if they had not
+// been. Clocks are put forward on 29 March 2026.
+func TestFit_ForecastsHolidays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
@@ -98,8 +101,8 @@ func TestHolidays(t *testing.T) {
 	}
 }
 
-// TestHolidayNow: while a holiday goes on it is followed, and it leaves nothing behind.
-func TestHolidayNow(t *testing.T) {
+// While a holiday goes on it is followed, and it leaves nothing behind.
+func TestModel_FollowsAHolidayAndForgetsIt(t *testing.T) {
 	t.Parallel()
 	const day = 288
 	s := &shop{loc: time.UTC, holiday: map[string]bool{"2026-04-01": true}, rng: rand.New(rand.NewPCG(2, 9))}

@@ -11,9 +11,12 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 )
 
-// TestSpreadFollowsLevel: of series whose noise is multiplied, or that are shares, intervals hold as much where the level
-// is low as where it is high, and are never outside of the range.
-func TestSpreadFollowsLevel(t *testing.T) {
+// Where noise is multiplied, or values are shares, intervals hold as much at a low level as at a high one, and never leave
+// the range.
+func TestFit_FollowsTheLevelWithIntervals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	const day, series = 288, 12
 	for _, tc := range []struct {

@@ -13,9 +13,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 )
 
-// TestReference compares with R's forecast package; testdata/reference.R made the values. Where both estimate
-// parameters, but not by the same criterion, the tolerance is that of the estimate.
-func TestReference(t *testing.T) {
+// testdata/reference.R made the values, with R's forecast package. Where both estimate parameters, but not by the same
+// criterion, the tolerance is that of the estimate.
+func TestFit_AgreesWithR(t *testing.T) {
 	t.Parallel()
 	reference := readReference(t)
 	for _, tc := range []struct {
@@ -73,8 +73,7 @@ func readReference(t *testing.T) map[[2]string][]float64 {
 	return out
 }
 
-// TestAdvanceEqualsRefit holds for the models without parameters.
-func TestAdvanceEqualsRefit(t *testing.T) {
+func TestModel_AdvanceEqualsRefitWithoutParameters(t *testing.T) {
 	t.Parallel()
 	y := daily(1000, 5*time.Minute, 2)
 	for _, model := range []string{"seasonal_naive", "drift", "mean"} {
@@ -92,7 +91,7 @@ func TestAdvanceEqualsRefit(t *testing.T) {
 	}
 }
 
-func TestModelNames(t *testing.T) {
+func TestFit_KnowsModelsByName(t *testing.T) {
 	t.Parallel()
 	y := daily(600, 5*time.Minute, 1)
 	for _, model := range append(forecaster.Models(), "arima(0,1,1)", "arima(2,2,1)", "arima(0,0,0)") {

@@ -1,6 +1,7 @@
 package intervals
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -21,4 +22,100 @@ func TestQuantileTable_ExceedingInvertsAt(t *testing.T) {
 	}
 	require.Zero(t, table.Exceeding(100, 1, 0))
 	require.Equal(t, 1.0, table.Exceeding(-100, 1, 0))
+}
+
+// The table of single steps is a blend of signed and symmetric quantiles, inflated, by the hours ahead. The numbers are
+// those that the prototype was measured with.
+func TestOffsets_BlendAndInflateByTheHoursAhead(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 0))
+	s := make(Sample, 300)
+	for i := range s {
+		s[i] = WeightedError{rng.ExpFloat64() - 0.4, 1 + rng.Float64()} // skewed
+	}
+	s.sort()
+	signed, even := s.quantiles(), s.symmetric()
+	require.Greater(t, signed.At(0.9), 1.2*even.At(0.9), "else a blend shows nothing")
+	for _, tc := range []struct{ hours, symmetric, inflation float64 }{
+		{0.1, 0, 1},
+		{0.25, 0, 1},
+		{0.5, 0.25, 1}, // half the way in the logarithm from 15 minutes to 1 hour
+		{1, 0.5, 1},
+		{math.Sqrt(6), 0.65, 1.02},
+		{6, 0.8, 1.04},
+		{12, 0.8, 1.07},
+		{24, 0.8, 1.10},
+		{240, 0.8, 1.10},
+	} {
+		off := NewOffsets([]float64{math.Log(tc.hours * 12)}, 5)
+		table := off.Add(s, Exponent{})
+		for _, p := range []float64{0.025, 0.1, 0.9, 0.975} {
+			want := tc.inflation * ((1-tc.symmetric)*signed.At(p) + tc.symmetric*even.At(p))
+			require.InDelta(t, want, table.At(p), 1e-6, "%v hours, quantile %v", tc.hours, p)
+			require.Equal(t, table.At(p), off.At(0, p, Scale{}))
+		}
+	}
+}
+
+func TestOffsets_InterpolateBetweenKnots(t *testing.T) {
+	t.Parallel()
+	off := NewOffsets([]float64{0, 2, 4}, 1)
+	first := off.Add(Sample{{-1, 1}, {1, 1}}, Exponent{})
+	second := off.Add(Sample{{-3, 1}, {3, 1}}, Exponent{Recent: 1})
+	off.Repeat()
+	quiet, volatile := Scale{}, Scale{Recent: math.Log(2)}
+	require.Equal(t, first.At(0.9), off.At(-1, 0.9, quiet))
+	require.InDelta(t, (first.At(0.9)+second.At(0.9))/2, off.At(1, 0.9, quiet), 1e-6)
+	require.InDelta(t, (first.At(0.9)+2*second.At(0.9))/2, off.At(1, 0.9, volatile), 1e-6)
+	require.InDelta(t, 2*second.At(0.1), off.At(3, 0.1, volatile), 1e-6)
+	require.InDelta(t, 2*second.At(0.1), off.At(9, 0.1, volatile), 1e-6)
+	require.Zero(t, off.At(1, 0.5, volatile))
+	require.Zero(t, (&Offsets{}).At(1, 0.9, quiet))
+}
+
+// The quantile rule of split conformal prediction, by hand: the error to come weighs as much as the heaviest one.
+func TestSample_QuantilesAreConformal(t *testing.T) {
+	t.Parallel()
+	s := make(Sample, 99)
+	for i := range s {
+		s[i] = WeightedError{float64(i + 1), 1}
+	}
+	table := s.quantiles()
+	require.Equal(t, 90.0, table.At(0.9), "of 100 errors, with the one to come, 90 are at most that")
+	require.Equal(t, 9.0, table.At(0.1))
+	require.Equal(t, 99.0, table.At(0.995), "beyond all of them")
+	require.Equal(t, 1.0, table.At(0.005))
+	s[98].Weight = 100
+	table = s.quantiles()
+	require.Greater(t, table.At(0.9), 98.0, "half of the weight is in the last one")
+	require.Equal(t, QuantileTable{}, Sample(nil).quantiles())
+	require.Equal(t, QuantileTable{}, Sample(nil).symmetric())
+}
+
+// Errors are divided by the power of their scale that they were made with, unless that gains less than MinImprovement.
+func TestScaledErrors_NormalizeFindsTheExponent(t *testing.T) {
+	t.Parallel()
+	for _, want := range exponents {
+		rng := rand.New(rand.NewPCG(6, 0))
+		errors := make(ScaledErrors, 4000)
+		for i := range errors {
+			s := Scale{Recent: rng.NormFloat64(), Daily: rng.NormFloat64(), Level: rng.NormFloat64()}
+			e := rng.ExpFloat64() * want.Factor(s)
+			if rng.IntN(2) == 0 {
+				e = -e
+			}
+			errors[i] = ScaledError{WeightedError{e, 1 + rng.Float64()}, s}
+		}
+		before := errors[0].Value
+		require.Equal(t, want, errors.Normalize())
+		require.InDelta(t, before, errors[0].Value*want.Factor(errors[0].Scale), 1e-9)
+	}
+	for size, want := range map[float64]Exponent{0.24: {}, 0.25: {Recent: 1}} {
+		// Half of the errors are expected to be larger, and are. Dividing them gains ln cosh(size): 2.9 or 3.1 percent.
+		errors := ScaledErrors{
+			{WeightedError{math.Exp(2 * size), 1}, Scale{Recent: 2 * size}},
+			{WeightedError{1, 1}, Scale{}},
+		}
+		require.Equal(t, want, errors.Normalize(), "size %v", size)
+	}
 }

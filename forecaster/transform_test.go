@@ -11,9 +11,12 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 )
 
-// TestShapes: a named model works under the logarithm of what is multiplied, under the logit of shares, and on what is
-// added as it is. The median stays one, intervals hold what they say, and nothing leaves the range.
-func TestShapes(t *testing.T) {
+// A named model works under the logarithm of what is multiplied, under the logit of shares, and on what is added as it
+// is. The median stays one, intervals hold what they say, and nothing leaves the range.
+func TestFit_ChoosesATransform(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	const day, days, series = 24, 28, 12
 	for _, tc := range []struct {
