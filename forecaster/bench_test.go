@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 )
 
 func BenchmarkFit(b *testing.B) {
@@ -32,7 +33,8 @@ func BenchmarkCycle(b *testing.B) {
 		b.Run("step="+step.String(), func(b *testing.B) {
 			n := int(14 * 24 * time.Hour / step)
 			y := daily(n, step, 1)
-			o := forecaster.Options{Step: step, Horizons: []int{int(15 * time.Minute / step), int(time.Hour / step), int(6 * time.Hour / step)}}
+			perHour := int(time.Hour / step)
+			o := forecaster.Options{Step: step, Horizons: []int{perHour / 4, perHour, 6 * perHour}}
 			m, err := forecaster.Fit(o, monday, y, nil)
 			require.NoError(b, err)
 			var f forecaster.Forecast

@@ -41,8 +41,8 @@ func ExampleFit() {
 	// 6h0m0s ahead: 201, between 192 and 211 with probability 0.8
 }
 
-// What has to be provided for the next quarter of an hour is a quantile of the largest value within it. The upper end of
-// an interval is for single steps: the largest of three exceeds it more often.
+// What has to be provided for the next quarter of an hour is a quantile of the largest value within it. The upper end
+// of an interval is for single steps: the largest of three exceeds it more often.
 func ExampleModel_MaxQuantile() {
 	o := forecaster.Options{Step: 5 * time.Minute, Horizons: []int{3}, MaxProbability: 0.95}
 	m, err := forecaster.Fit(o, 0, requests(), nil)

@@ -42,8 +42,8 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 	}
 }
 
-// measureWindows adds to above and below, by horizon, the errors of the windows that begin after step t, where the model
-// is.
+// measureWindows adds to above and below, by horizon, the errors of the windows that begin after step t, where the
+// model is.
 func (m *Model) measureWindows(w *window.Window, t int, above, below []intervals.ScaledErrors) {
 	weight := rollingorigin.ErrorWeight(w, t)
 	from, high, low := t+1, math.Inf(-1), math.Inf(1)

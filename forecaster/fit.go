@@ -86,8 +86,8 @@ func (m *Model) fitCounts(w *window.Window, set *rollingorigin.EvaluationSet) (l
 	return loss
 }
 
-// fitTenths of the window is what a classical model is fitted to under each transform. The rest tells which one is best,
-// and what errors it makes. Chosen, not tuned.
+// fitTenths of the window is what a classical model is fitted to under each transform. The rest tells which one is
+// best, and what errors it makes. Chosen, not tuned.
 const fitTenths = 6
 
 // fitClassical fits a named model under the transform that suits the series best: by the pinball losses of median and

@@ -27,20 +27,34 @@ func five(horizons ...int) forecaster.Options {
 
 func TestFit_NamesTheWrongOption(t *testing.T) {
 	t.Parallel()
+	valid := forecaster.Options{Step: time.Minute, Horizons: []int{1}}
+	with := func(change func(o *forecaster.Options)) forecaster.Options {
+		o := valid
+		change(&o)
+		return o
+	}
 	for name, tc := range map[string]struct {
 		o    forecaster.Options
 		want string
 	}{
-		"no horizon":     {forecaster.Options{Step: time.Minute}, "no horizons"},
-		"horizon of 0":   {five(0, 3), "horizons [0 3] are not positive and ascending"},
-		"not ascending":  {five(3, 1), "horizons [3 1] are not positive and ascending"},
-		"far":            {five(1 << 21), "horizon of 2097152 steps is over 1048576"},
-		"no step":        {forecaster.Options{Horizons: []int{1}}, "step 0s is not a positive number of milliseconds"},
-		"level":          {forecaster.Options{Step: time.Minute, Horizons: []int{1}, Level: 1}, "level 1 is not between 0 and 1"},
-		"probability":    {forecaster.Options{Step: time.Minute, Horizons: []int{1}, MaxProbability: math.NaN()}, "max probability NaN is not between 0 and 1"},
-		"range":          {forecaster.Options{Step: time.Minute, Horizons: []int{1}, DataRange: [2]float64{2, 1}}, "data range [2 1] is empty"},
+		"no horizon":    {forecaster.Options{Step: time.Minute}, "no horizons"},
+		"horizon of 0":  {five(0, 3), "horizons [0 3] are not positive and ascending"},
+		"not ascending": {five(3, 1), "horizons [3 1] are not positive and ascending"},
+		"far":           {five(1 << 21), "horizon of 2097152 steps is over 1048576"},
+		"no step":       {forecaster.Options{Horizons: []int{1}}, "step 0s is not a positive number of milliseconds"},
+		"level": {
+			with(func(o *forecaster.Options) { o.Level = 1 }), "level 1 is not between 0 and 1",
+		},
+		"probability": {
+			with(func(o *forecaster.Options) { o.MaxProbability = math.NaN() }),
+			"max probability NaN is not between 0 and 1",
+		},
+		"range": {
+			with(func(o *forecaster.Options) { o.DataRange = [2]float64{2, 1} }), "data range [2 1] is empty",
+		},
+		"refit":          {with(func(o *forecaster.Options) { o.Refit = -1 }), "refit after -1 steps"},
 		"flags too few":  {five(1), "1 learn flags for 2 values"},
-		"no such method": {forecaster.Options{Model: "oracle", Step: time.Minute, Horizons: []int{1}}, `unknown model "oracle"`},
+		"no such method": {with(func(o *forecaster.Options) { o.Model = "oracle" }), `unknown model "oracle"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +117,9 @@ func TestModel_OrdersQuantiles(t *testing.T) {
 				require.LessOrEqual(t, m.MaxQuantile(h-1, 0.9), m.MaxQuantile(h, 0.9), "%s at %d", model, h)
 			}
 		}
-		require.True(t, math.IsNaN(m.Quantile(1, 0)) && math.IsNaN(m.Quantile(1, 1)) && math.IsNaN(m.MaxQuantile(1, math.NaN())))
+		for _, v := range []float64{m.Quantile(1, 0), m.Quantile(1, 1), m.MaxQuantile(1, math.NaN())} {
+			require.True(t, math.IsNaN(v))
+		}
 	}
 }
 
@@ -178,7 +194,8 @@ func TestModel_GoesBelowZeroOnlyAfterANegativeValue(t *testing.T) {
 	require.Less(t, m.Quantile(12, 0.005), 0.0, "now there was a negative value")
 }
 
-// A change of unit changes the forecasts alike. A shift does so for series with negative values; others know where 0 is.
+// A change of unit changes the forecasts alike. A shift does so for series with negative values; others know where 0
+// is.
 func TestFit_IsEquivariantToUnits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -267,7 +284,9 @@ func TestModel_FollowsTheWallClock(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
-	for _, day := range []time.Time{time.Date(2026, 3, 29, 0, 0, 0, 0, berlin), time.Date(2026, 10, 25, 0, 0, 0, 0, berlin)} {
+	for _, day := range []time.Time{
+		time.Date(2026, time.March, 29, 0, 0, 0, 0, berlin), time.Date(2026, time.October, 25, 0, 0, 0, 0, berlin),
+	} {
 		for _, step := range []time.Duration{5 * time.Minute, time.Hour} {
 			start := day.Add(-7 * 24 * time.Hour)
 			load := func(i int) float64 {
@@ -399,9 +418,9 @@ func TestFit_CoversAsMuchAsItSays(t *testing.T) {
 	require.InDelta(t, 0.1, exceeded/windows, 0.03)
 }
 
-// Hours ahead, an 80 % interval of past errors holds less than 80 %: levels shift, and the weights were chosen on the same
-// errors. That is what symmetric quantiles and a little inflation are for. Without inflation the share a day ahead is
-// 0.74 here, without symmetric quantiles 0.76, with both 0.79.
+// Hours ahead, an 80 % interval of past errors holds less than 80 %: levels shift, and the weights were chosen on the
+// same errors. That is what symmetric quantiles and a little inflation are for. Without inflation the share a day
+// ahead is 0.74 here, without symmetric quantiles 0.76, with both 0.79.
 func TestFit_CoversAsMuchAsItSaysADayAhead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")

@@ -10,8 +10,8 @@ import (
 )
 
 // A holidayModel forecasts holidays on top of a model that sees only ordinary days. On a holiday the wrapped model
-// advances with its own forecast for an ordinary day. The holidayModel adds the offset of earlier holidays from ordinary
-// days of that weekday, by time of day; before the first holiday it adds the offset of Sundays.
+// advances with its own forecast for an ordinary day. The holidayModel adds the offset of earlier holidays from
+// ordinary days of that weekday, by time of day; before the first holiday it adds the offset of Sundays.
 type holidayModel struct {
 	predictor
 	grid window.Grid
@@ -28,7 +28,7 @@ type holidayModel struct {
 	rate      float64 // of that mean
 }
 
-// Chosen, not tuned: holidays are too few to tune on.
+// Chosen, not tuned.
 const (
 	holidayCell   = 15  // minutes, or a step
 	holidayBlend  = 0.6 // weight of the newest day

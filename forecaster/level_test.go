@@ -11,8 +11,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 )
 
-// Where noise is multiplied, or values are shares, intervals hold as much at a low level as at a high one, and never leave
-// the range.
+// Where noise is multiplied, or values are shares, intervals hold as much at a low level as at a high one, and never
+// leave the range.
 func TestFit_FollowsTheLevelWithIntervals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")

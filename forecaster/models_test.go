@@ -95,7 +95,9 @@ func TestFit_KnowsModelsByName(t *testing.T) {
 	t.Parallel()
 	y := daily(600, 5*time.Minute, 1)
 	for _, model := range append(forecaster.Models(), "arima(0,1,1)", "arima(2,2,1)", "arima(0,0,0)") {
-		m, err := forecaster.Fit(forecaster.Options{Model: model, Step: 5 * time.Minute, Horizons: []int{3, 12}}, monday, y, nil)
+		o := five(3, 12)
+		o.Model = model
+		m, err := forecaster.Fit(o, monday, y, nil)
 		require.NoError(t, err, model)
 		require.False(t, math.IsNaN(m.Quantile(12, 0.9)), model)
 		for range 20 {

@@ -122,8 +122,8 @@ func Solve(xx *mat.SymDense, xy *mat.VecDense) []float64 {
 	return b.RawVector().Data
 }
 
-// LargestRoot is the modulus that larger roots of an autoregression are drawn to. Guard: forecasts of a root over 1 grow
-// without bound, and those of a root of 1 never return.
+// LargestRoot is the modulus that larger roots of an autoregression are drawn to. Guard: forecasts of a root over 1
+// grow without bound, and those of a root of 1 never return.
 const LargestRoot = 0.999
 
 // Stabilize returns phi, changed in place so that no root of its characteristic polynomial is over LargestRoot; zeros

@@ -43,8 +43,8 @@ type State struct {
 // rates of exponential means.
 type rates struct{ levels, departures [3]float64 }
 
-// newRates returns the rates of the prototype that the candidates were chosen with. Half-lives are in minutes. At coarse
-// steps, where an hour is a step or two, rates are by the step instead. Chosen, not tuned one by one.
+// newRates returns the rates of the prototype that the candidates were chosen with. Half-lives are in minutes. At
+// coarse steps, where an hour is a step or two, rates are by the step instead. Chosen, not tuned one by one.
 func newRates(w *window.Window) rates {
 	if w.Fine() {
 		return rates{
@@ -55,8 +55,9 @@ func newRates(w *window.Window) rates {
 	return rates{levels: [3]float64{0.6, 0.3, 0.1}, departures: [3]float64{0.7, 0.3, w.Decay(720)}}
 }
 
-// Lengths in minutes, except for longestSteps. Chosen with the prototype, not tuned one by one. Medians of the last day
-// and week as such are worth a tenth of the error (docs/accuracy.md, "What was tried").
+// Lengths in minutes, except for longestSteps. Chosen with the prototype, not tuned one by one. That there are medians
+// brought the error at 15 minutes, relative to the seasonal naive, from .949 to .843 (docs/accuracy.md, "What was
+// tried").
 const (
 	dayCell          = 5  // a day is remembered in cells of it
 	weekCell         = 30 // a week, at fine steps

@@ -24,8 +24,8 @@ type fourier struct {
 	row, ends []float64 // room for the terms now, and at a horizon
 }
 
-// Those of the regression that the prototype was compared with (six harmonics of the day, three errors). Chosen, not
-// tuned: more follow spikes, fewer miss a working day.
+// Six harmonics of the day and three errors, as in the regression that the prototype was compared with. Chosen, not
+// tuned.
 const (
 	dailyTerms   = 6
 	weeklyTerms  = 3

@@ -36,9 +36,9 @@ func (e *evaluation) chooseWeights(k, until int, median, extreme []float64) {
 	}
 }
 
-// rejectRefitAbove is up to which ratio of errors a refit may do worse than the one before it: less is chance. Tuned with
-// `accuracy forecast`: hourly series at 1 hour have .678 of the error of the seasonal naive, with 1 .690, with 1.1 .679
-// (docs/accuracy.md, "What was tried").
+// rejectRefitAbove is up to which ratio of errors a refit may do worse than the one before it: less is chance. Tuned
+// with `accuracy forecast`: hourly series at 1 hour have .678 of the error of the seasonal naive, with 1 .690, with
+// 1.1 .679 (docs/accuracy.md, "What was tried").
 const rejectRefitAbove = 1.05
 
 // trainUntil returns the first step that is not to be used for choosing weights: usually the end of the window.

@@ -47,8 +47,8 @@ func (l *Line) renew() {
 // leastVariance is the share of the squares below which the variance is rounding. Guard.
 const leastVariance = 1e-12
 
-// Slope returns the slope of the line, by the unit of the spacing, and the share of the variance that the line explains;
-// zeros until there are all points.
+// Slope returns the slope of the line, by the unit of the spacing, and the share of the variance that the line
+// explains; zeros until there are all points.
 func (l *Line) Slope() (slope, explained float64) {
 	n := float64(l.filled)
 	if l.filled < len(l.points) || l.filled < 3 {

@@ -26,8 +26,8 @@ type Transform struct {
 	edge      float64 // values nearer to low or high than that count as so far
 }
 
-// edgeShare is how near to the ends of its range a transform goes, as a share of the distance of the values seen. Guard:
-// a value on an end would be infinite. 0.1 is chosen, not tuned.
+// edgeShare is how near to the ends of its range a transform goes, as a share of the distance of the values seen.
+// Guard: a value on an end would be infinite. 0.1 is chosen, not tuned.
 const edgeShare = 0.1
 
 // Transforms returns those that suit values strictly inside of what is possible; none comes first.

@@ -202,16 +202,16 @@ func (w *Window) gapLag(i int, holiday []bool) int {
 	return lag
 }
 
-// fineMinutes is the longest step, in minutes, that counts as fine. Chosen with the lengths of means and buckets, which
-// differ between fine and coarse steps: there is hardly any data between 10 minutes and an hour.
+// fineMinutes is the longest step, in minutes, that counts as fine: the lengths of means and buckets differ between fine
+// and coarse steps. As in the prototype; chosen, not tuned.
 const fineMinutes = 10
 
 // Fine tells whether steps are short enough for the pattern of an hour to show.
 func (w *Window) Fine() bool { return w.Minutes <= fineMinutes }
 
 // weeklyDays is how many days of history tell a week. Tuned with a prototype on hourly series of 14 days: the error at
-// 6 hours, relative to the seasonal naive, was 0.718 with week candidates and 0.877 without. One day less than two
-// weeks lets in windows that begin a little late.
+// 6 hours, relative to the seasonal naive, was 0.718 with week candidates and 0.877 without. That the limit is
+// 13 days and not 14 is chosen, not tuned.
 const weeklyDays = 13
 
 // KnowsWeek tells whether so many steps are enough to tell days of the week apart.
