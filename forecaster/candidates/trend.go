@@ -63,14 +63,20 @@ func (t *trend) add(cell, departure float64) {
 	t.values.Add(cell)
 	t.excess.Add(departure)
 	slope, explained := t.excess.Slope()
-	straight := (explained - bentShare) / (straightShare - bentShare)
 	t.breakout = 0
-	if straight > 0 && t.typical > 0 {
+	if explained > bentShare && t.typical > 0 {
 		rise := math.Abs(slope) * t.cellSteps * float64(t.cells) / t.typical
-		t.breakout = min(straight, 1) * min(max((rise-usualSize)/(unusualSize-usualSize), 0), 1)
+		t.breakout = breakoutShare(explained, rise)
 	}
 	t.slope = slope
 	t.typical += t.rate * (math.Abs(departure) - t.typical)
+}
+
+// breakoutShare is how surely a line is a breakout, 0 to 1. explained is the share of the variance that it explains, over
+// bentShare; rise is how far it rises, in typical departures.
+func breakoutShare(explained, rise float64) float64 {
+	straight := (explained - bentShare) / (straightShare - bentShare)
+	return min(straight, 1) * min(max((rise-usualSize)/(unusualSize-usualSize), 0), 1)
 }
 
 // A Breakout is a straight line that the series has taken to, and that no candidate knows.

@@ -1,0 +1,118 @@
+package candidates
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
+
+// windowOf makes a window of n steps with values from 0 to 2; the unit of the window is one less.
+func windowOf(step time.Duration, n int) *window.Window {
+	y := make([]float64, n)
+	for i := range y {
+		y[i] = float64(i % 3)
+	}
+	return window.New(window.Options{Step: step, DataRange: [2]float64{math.Inf(-1), math.Inf(1)}}, 0, y, nil)
+}
+
+func TestBreakoutShare_IsAboutStraightnessAndSize(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ explained, rise, want float64 }{
+		{0.8, 10, 0}, {0.86, 10, 0.5}, {0.92, 10, 1}, {1, 10, 1},
+		{1, 1, 0}, {1, 2, 0}, {1, 3, 0.5}, {1, 4, 1}, {0.86, 3, 0.25},
+	} {
+		require.InDelta(t, tc.want, breakoutShare(tc.explained, tc.rise), 1e-9, "%+v", tc)
+	}
+}
+
+func TestVolatility_HasTheMemoryOfItsHalfLives(t *testing.T) {
+	t.Parallel()
+	v := newVolatility(windowOf(5*time.Minute, 3), 288)
+	for i := 1; i <= 24; i++ { // two hours, after nothing
+		v.add(1, 1, i+1)
+	}
+	require.InDelta(t, 1-math.Exp2(-120.0/45), v.recentDeviation, 1e-9)
+	require.InDelta(t, 0.5, v.recent, 1e-9)
+	require.InDelta(t, 1-math.Exp2(-2.0/48), v.usual, 1e-9)
+}
+
+// Departures around noon, every day: errors are expected to be largest around noon, not when the mean of them is.
+func TestState_ScalesWithTheTimeOfDay(t *testing.T) {
+	t.Parallel()
+	const day = 288
+	s := New(windowOf(5*time.Minute, 10*day))
+	rng := rand.New(rand.NewPCG(1, 0))
+	for i := range 10 * day {
+		noise := 0.01 * rng.NormFloat64()
+		if at := i % day; at >= 144 && at < 156 { // 12:00 to 13:00
+			noise *= 30
+		}
+		s.Advance(noise)
+	}
+	peak, most := 0, 0.0
+	for steps := 1; steps <= day; steps++ {
+		h := NewHorizon(steps, 1.0/12)
+		if scale := s.ScaleAt(&h); scale.Daily > most {
+			peak, most = steps-1, scale.Daily // steps 1 is midnight
+		}
+	}
+	require.InDelta(t, 150, peak, 4, "12:30, within 20 minutes")
+	require.Greater(t, most, 1.0)
+}
+
+func TestState_LevelIsLargerWhereThereIsMoreRoom(t *testing.T) {
+	t.Parallel()
+	s := &State{scales: true, zero: -1, upperLimit: math.Inf(1)}
+	require.Zero(t, s.Level(0, 0))
+	require.InDelta(t, math.Log(2.05/1.05), s.Level(1, 0), 1e-9, "twice as far from zero")
+	require.InDelta(t, math.Log(0.05/1.05), s.Level(-1, 0), 1e-9, "at zero")
+	s.upperLimit = 1
+	require.InDelta(t, math.Log(0.05/1.05), s.Level(1, 0), 1e-9, "at the upper end")
+	s.scales = false
+	require.Zero(t, s.Level(1, 0))
+}
+
+func TestLogRatio_ComparesWithTheMean(t *testing.T) {
+	t.Parallel()
+	require.InDelta(t, 0, logRatio(3, 3, volatilityFloor), 1e-12)
+	require.InDelta(t, math.Log(2.2/1.2), logRatio(2, 1, volatilityFloor), 1e-12)
+	require.Zero(t, logRatio(3, 0, volatilityFloor), "nothing to compare with")
+}
+
+func TestNewHorizon_FadesWithinHours(t *testing.T) {
+	t.Parallel()
+	h := NewHorizon(96, 1.0/12)
+	require.InDeltaSlice(t, []float64{math.Exp(-4), math.Exp(-1), math.Exp(-1.0 / 6)}, h.fade[:], 1e-12)
+	require.InDelta(t, math.Log(96), h.LogSteps, 1e-12)
+}
+
+// Every candidate has a name of its own, and forecasts a constant as such.
+func TestState_ForecastsAConstantByEachCandidate(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, time.Hour} {
+		n := int(14 * 24 * time.Hour / step)
+		w := windowOf(step, n)
+		s, departures := New(w), make([]float64, n)
+		for i := range n {
+			s.Advance(0.5)
+			departures[i] = s.Departure()
+		}
+		ar := FitAutoregressions(w, departures, 24)
+		seen := map[string]bool{}
+		require.Equal(t, numCandidates, s.Count())
+		for j := range s.Count() {
+			require.False(t, seen[Name(j)], Name(j))
+			seen[Name(j)] = true
+			for _, steps := range []int{1, 24} {
+				h := NewHorizon(steps, step.Hours())
+				target := s.PrepareTarget(&h)
+				require.InDelta(t, 0.5, s.Forecast(j, &target, ar), 1e-6, "%s, step %v", Name(j), step)
+			}
+		}
+	}
+}
