@@ -23,8 +23,15 @@ func windowOf(step time.Duration, n int) *window.Window {
 func TestBreakoutShare_IsAboutStraightnessAndSize(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ explained, rise, want float64 }{
-		{0.8, 10, 0}, {0.86, 10, 0.5}, {0.92, 10, 1}, {1, 10, 1},
-		{1, 1, 0}, {1, 2, 0}, {1, 3, 0.5}, {1, 4, 1}, {0.86, 3, 0.25},
+		{0.8, 10, 0},
+		{0.86, 10, 0.5},
+		{0.92, 10, 1},
+		{1, 10, 1},
+		{1, 1, 0},
+		{1, 2, 0},
+		{1, 3, 0.5},
+		{1, 4, 1},
+		{0.86, 3, 0.25},
 	} {
 		require.InDelta(t, tc.want, breakoutShare(tc.explained, tc.rise), 1e-9, "%+v", tc)
 	}

@@ -72,8 +72,8 @@ func (t *trend) add(cell, departure float64) {
 	t.typical += t.rate * (math.Abs(departure) - t.typical)
 }
 
-// breakoutShare is how surely a line is a breakout, 0 to 1. explained is the share of the variance that it explains, over
-// bentShare; rise is how far it rises, in typical departures.
+// breakoutShare is how surely a line is a breakout, 0 to 1. explained is the share of the variance that it explains,
+// over bentShare; rise is how far it rises, in typical departures.
 func breakoutShare(explained, rise float64) float64 {
 	straight := (explained - bentShare) / (straightShare - bentShare)
 	return min(straight, 1) * min(max((rise-usualSize)/(unusualSize-usualSize), 0), 1)

@@ -46,8 +46,18 @@ type kind struct {
 // kinds are what can be chosen from, the plainest first: the last half hour, four hours, or day; or the last step,
 // which tells what a rolling window of half an hour or two hours counts. Chosen, not tuned.
 var kinds = [...]kind{
-	{}, {minutes: 30}, {minutes: 240}, {minutes: 1440}, {minutes: 30, last: true}, {minutes: 120, last: true},
-	{daily: true}, {true, 30, false}, {true, 240, false}, {true, 1440, false}, {true, 30, true}, {true, 120, true},
+	{},
+	{minutes: 30},
+	{minutes: 240},
+	{minutes: 1440},
+	{minutes: 30, last: true},
+	{minutes: 120, last: true},
+	{daily: true},
+	{daily: true, minutes: 30},
+	{daily: true, minutes: 240},
+	{daily: true, minutes: 1440},
+	{daily: true, minutes: 30, last: true},
+	{daily: true, minutes: 120, last: true},
 }
 
 // Chosen, not tuned.

@@ -21,8 +21,16 @@ func (e Exponent) Factor(s Scale) float64 {
 // chosen, not tuned. On the hourly series of the M4 competition, MSIS was 5.99 without Recent and Daily and 5.74 with
 // them, and 5.735 without Level and 5.720 with it (docs/accuracy.md, "What was tried").
 var exponents = [...]Exponent{
-	{}, {Recent: 0.5}, {Recent: 1}, {Daily: 0.5}, {Daily: 1}, {Recent: 0.5, Daily: 0.5},
-	{Level: 0.5}, {Level: 1}, {Recent: 0.5, Level: 0.5}, {Recent: 0.5, Level: 1},
+	{},
+	{Recent: 0.5},
+	{Recent: 1},
+	{Daily: 0.5},
+	{Daily: 1},
+	{Recent: 0.5, Daily: 0.5},
+	{Level: 0.5},
+	{Level: 1},
+	{Recent: 0.5, Level: 0.5},
+	{Recent: 0.5, Level: 1},
 }
 
 // MinImprovement is the largest ratio of losses at which a more complex alternative replaces the plain one. Guard: a

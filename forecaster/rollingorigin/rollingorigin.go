@@ -12,8 +12,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
-// Upper ends of the buckets of horizons, in minutes. Errors are pooled over the horizons of a bucket: at a single one of
-// exactly a day the last value is the seasonal naive, and would take its place for the 23 hours before.
+// Upper ends of the buckets of horizons, in minutes. Errors are pooled over the horizons of a bucket: at a single one
+// of exactly a day the last value is the seasonal naive, and would take its place for the 23 hours before.
 //
 // Tuned with the prototype on the hourly series of the M4 competition: weights by single horizons (and a half-life of 5
 // days) gave MASE 1.195, by buckets (and 10 days) 0.819. These buckets, finer than the first ones, brought OWA from

@@ -202,8 +202,8 @@ func (w *Window) gapLag(i int, holiday []bool) int {
 	return lag
 }
 
-// fineMinutes is the longest step, in minutes, that counts as fine: the lengths of means and buckets differ between fine
-// and coarse steps. As in the prototype; chosen, not tuned.
+// fineMinutes is the longest step, in minutes, that counts as fine: the lengths of means and buckets differ between
+// fine and coarse steps. As in the prototype; chosen, not tuned.
 const fineMinutes = 10
 
 // Fine tells whether steps are short enough for the pattern of an hour to show.

@@ -82,8 +82,8 @@ func TestNew_TakesHolidaysForGapsOfTheWeekBefore(t *testing.T) {
 
 	only := window.New(o, monday, append(make([]float64, 12*24), 1, 2, 3), nil)
 	require.Len(t, only.Values, 12*24)
-	w = window.New(window.Options{Step: time.Hour, Holiday: func(int, time.Month, int) bool { return true }}, monday, y, nil)
-	require.Equal(t, len(y), len(w.Values), "there is nothing but holidays")
+	o.Holiday = func(int, time.Month, int) bool { return true }
+	require.Len(t, window.New(o, monday, y, nil).Values, len(y), "there is nothing but holidays")
 }
 
 func TestNew_KnowsCountsAndConstants(t *testing.T) {
