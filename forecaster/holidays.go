@@ -30,10 +30,10 @@ type holidayModel struct {
 
 // Chosen, not tuned.
 const (
-	holidayCell   = 15  // minutes, or a step
-	holidayBlend  = 0.6 // weight of the newest day
-	holidayMemory = 30  // minutes, half-life of departure
-	holidayDoubt  = 0.5 // of the way to a Sunday is added to the uncertainty: a holiday need not be like one
+	holidayCell        = 15  // minutes, or a step
+	holidayBlend       = 0.6 // weight of the newest day
+	holidayMemory      = 30  // minutes, half-life of departure
+	holidayUncertainty = 0.5 // of the way to a Sunday is added to the uncertainty: a holiday need not be like one
 )
 
 // newHolidayModel wraps p, which has seen w. y are the values of w's steps as they are, holidays included; s maps them
@@ -91,7 +91,7 @@ func (m *holidayModel) offset(i int) (offset, uncertainty float64) {
 		return 0, 0
 	}
 	offset = float64(sunday - ordinary)
-	return offset, holidayDoubt * math.Abs(offset)
+	return offset, holidayUncertainty * math.Abs(offset)
 }
 
 // Advance takes the value of the next step.

@@ -49,13 +49,13 @@ func newTrend(w *window.Window, cell float64) trend {
 // followed in part. Chosen so that a leak of hours is followed and a usual day is not (TestFit_CarriesALeakOn), not
 // tuned.
 const (
-	typicalHalfLife = 2 * 24 * 60 // minutes
-	bentShare       = 0.8         // of the variance explained by a line: no trend
-	straightShare   = 0.92        // a trend
-	usualSize       = 2           // rise over the line in typical departures: no trend
-	unusualSize     = 4           // a trend
-	trendHours      = 48          // in which it fades
-	trendDoubt      = 0.4         // of the growth foreseen is added to the uncertainty
+	typicalHalfLife  = 2 * 24 * 60 // minutes
+	bentShare        = 0.8         // of the variance explained by a line: no trend
+	straightShare    = 0.92        // a trend
+	usualSize        = 2           // rise over the line in typical departures: no trend
+	unusualSize      = 4           // a trend
+	trendHours       = 48          // in which it fades
+	trendUncertainty = 0.4         // of the growth foreseen is added to the uncertainty
 )
 
 // add takes a closed cell, and its departure from the usual day.
@@ -96,6 +96,6 @@ func (s *State) ExtrapolateTrend(t *Target) Breakout {
 	return Breakout{
 		Share:       s.trend.breakout,
 		Value:       s.levels[0] + t.usual - s.day.robust + growth,
-		Uncertainty: s.trend.breakout * trendDoubt * math.Abs(growth),
+		Uncertainty: s.trend.breakout * trendUncertainty * math.Abs(growth),
 	}
 }
