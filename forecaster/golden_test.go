@@ -110,7 +110,7 @@ func ask(m *forecaster.Model, horizons []int) (out []float64) {
 func TestFit_Golden(t *testing.T) {
 	t.Parallel()
 	var rows [][]string
-	for _, model := range forecaster.Models() {
+	for _, model := range append(forecaster.Models(), "arima(1,0,1)") {
 		for kind := range generated {
 			for _, step := range []time.Duration{5 * time.Minute, time.Hour} {
 				if model != "auto" && (step < time.Hour || kind == "negative") {
