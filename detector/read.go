@@ -15,14 +15,14 @@ import (
 // extend reads everything after g.read up to step to, in slices.
 func (g *group) extend(ctx context.Context, to int64) error {
 	l := g.layout
-	if start := floor(to-l.Length-l.Extra, l.Coarse()); g.read < start {
+	if start := floor(to-l.Length-l.Overhang, l.Coarse()); g.read < start {
 		g.read, g.coarse = start, l.Coarse() != l.Step
 		g.slicer = newSlicer(g.longestLookBack())
 	}
 	for g.read < to {
 		step, end := l.Step, to
 		if g.coarse {
-			step, end = l.Coarse(), floor(to-l.Fine()-l.Extra, l.Coarse())
+			step, end = l.Coarse(), floor(to-l.Fine()-l.Overhang, l.Coarse())
 			if g.read >= end {
 				g.coarse = false
 				continue

@@ -189,7 +189,7 @@ func (m *Manager) observeFit(model string, fit func()) {
 // EstimateBytes estimates the memory that a detector needs for a number of series whose history is complete.
 func EstimateBytes(d config.Detector, series int) int64 {
 	schedule := newSchedule(d.Step, d.RefitInterval, d.MinHistory, 0)
-	layout := history.Layout{Step: schedule.step, Length: milliseconds(d.History), Extra: schedule.extra().Milliseconds()}
+	layout := history.Layout{Step: schedule.step, Length: milliseconds(d.History), Overhang: schedule.extra().Milliseconds()}
 	each := int64(max(1, len(d.Inputs)))*layout.Bytes() + seriesBytes
 	if len(d.PoolBy) > 0 {
 		each += memberBytes

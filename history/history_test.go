@@ -13,16 +13,16 @@ import (
 
 var nan = math.NaN()
 
-func layout(t testing.TB, step, length, extra time.Duration, missing history.Missing) history.Layout {
+func layout(t testing.TB, step, length, overhang time.Duration, missing history.Missing) history.Layout {
 	t.Helper()
-	l, err := history.NewLayout(step, length, extra, missing)
+	l, err := history.NewLayout(step, length, overhang, missing)
 	require.NoError(t, err)
 	return l
 }
 
 func ms(d time.Duration) int64 { return d.Milliseconds() }
 
-func TestWindow(t *testing.T) {
+func TestWindow_FillsGapsAsTheLayoutSays(t *testing.T) {
 	type point struct {
 		step   int // from the first step of the window
 		value  float64
@@ -36,8 +36,9 @@ func TestWindow(t *testing.T) {
 		learn   string // x where it is learned from
 	}{
 		{"empty", history.Drop, nil, []float64{nan, nan, nan, nan, nan, nan, nan, nan}, "........"},
-		{"whole", history.Drop, []point{{0, 1, false}, {1, 2, false}, {2, 3, false}, {3, 4, false}, {4, 5, false}, {5, 6, false}, {6, 7, false}, {7, 8, false}},
-			[]float64{1, 2, 3, 4, 5, 6, 7, 8}, "xxxxxxxx"},
+		{"whole", history.Drop, []point{
+			{0, 1, false}, {1, 2, false}, {2, 3, false}, {3, 4, false}, {4, 5, false}, {5, 6, false}, {6, 7, false}, {7, 8, false},
+		}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "xxxxxxxx"},
 		{"three missing are interpolated", history.Drop, []point{{1, 10, false}, {5, 50, false}},
 			[]float64{nan, 10, 20, 30, 40, 50, nan, nan}, ".x...x.."},
 		{"four missing stay a gap", history.Drop, []point{{1, 10, false}, {6, 60, false}},
@@ -50,8 +51,9 @@ func TestWindow(t *testing.T) {
 			[]float64{nan, nan, 5, 5, 6, 6, 6, 6}, "..xxxxxx"},
 		{"masked is not missing", history.Zero, []point{{0, 4, false}, {1, 100, true}, {2, 8, false}},
 			[]float64{4, 6, 8, 0, 0, 0, 0, 0}, "x.xxxxxx"},
-		{"infinity and NaN are gaps", history.Drop, []point{{0, 1, false}, {1, math.Inf(1), false}, {2, nan, false}, {3, 4, false}},
-			[]float64{1, 2, 3, 4, nan, nan, nan, nan}, "x..x...."},
+		{"infinity and NaN are gaps", history.Drop, []point{
+			{0, 1, false}, {1, math.Inf(1), false}, {2, nan, false}, {3, 4, false},
+		}, []float64{1, 2, 3, 4, nan, nan, nan, nan}, "x..x...."},
 		{"what float32 cannot hold is a gap", history.Drop, []point{{0, 1, false}, {1, 1e300, false}, {2, 3, false}},
 			[]float64{1, 2, 3, nan, nan, nan, nan, nan}, "x.x....."},
 	} {
@@ -79,7 +81,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-func TestOldValuesAreCoarse(t *testing.T) {
+func TestWindow_ShowsOldValuesAtTheCoarseStep(t *testing.T) {
 	l := layout(t, time.Minute, 3*24*time.Hour, 0, history.Drop)
 	s := history.New(l)
 	end := ms(1000 * 24 * time.Hour)
@@ -98,14 +100,21 @@ func TestOldValuesAreCoarse(t *testing.T) {
 			require.InDelta(t, 0, w.Values[i], 0, "between two of the coarse values, which are 0")
 		}
 	}
+	require.Equal(t, ms(history.FineFor), l.Fine())
+	require.Equal(t, ms(history.CoarseFrom), l.Coarse())
 	require.Equal(t, ms(6*time.Minute), layout(t, 2*time.Minute, 24*time.Hour, 0, history.Drop).Coarse())
 	require.Equal(t, ms(time.Hour), layout(t, time.Hour, 24*time.Hour, 0, history.Drop).Coarse())
 }
 
-// A series that was trimmed all the while shows the same windows as one that was begun later, and as one that keeps everything.
-func TestWindowsDependOnTheirStepsAlone(t *testing.T) {
+// A series that was trimmed all the while shows the same windows as one that was begun later, and as one that keeps
+// everything.
+func TestWindow_DependsOnItsStepsAlone(t *testing.T) {
 	for _, missing := range []history.Missing{history.Drop, history.Zero, history.Last} {
-		for _, step := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 7 * time.Minute, time.Hour} {
+		steps := []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 7 * time.Minute, time.Hour}
+		if testing.Short() {
+			steps = steps[3:]
+		}
+		for _, step := range steps {
 			r := rand.New(rand.NewPCG(1, uint64(step)))
 			l := layout(t, step, 4*24*time.Hour, 12*time.Hour, missing)
 			whole := layout(t, step, 4*24*time.Hour, 365*24*time.Hour, missing)
@@ -119,7 +128,7 @@ func TestWindowsDependOnTheirStepsAlone(t *testing.T) {
 				}
 				trimmed.Append(ts, v, masked)
 				kept.Append(ts, v, masked)
-				if ts > end-l.Length-l.Extra && (ts > end-l.Fine()-l.Extra || ts%l.Coarse() == 0) {
+				if ts > end-l.Length-l.Overhang && (ts > end-l.Fine()-l.Overhang || ts%l.Coarse() == 0) {
 					late.Append(ts, v, masked)
 				}
 				if r.IntN(100) == 0 {
@@ -128,7 +137,7 @@ func TestWindowsDependOnTheirStepsAlone(t *testing.T) {
 			}
 			trimmed.Trim(end)
 			var a, b, c history.Window
-			for ts := end - l.Extra; ts <= end; ts += l.Step {
+			for ts := end - l.Overhang; ts <= end; ts += l.Step {
 				trimmed.Window(ts, &a)
 				kept.Window(ts, &b)
 				late.Window(ts, &c)
@@ -158,7 +167,7 @@ func bits(values []float64) []uint64 {
 	return b
 }
 
-func TestVanishedSeriesAreForgotten(t *testing.T) {
+func TestTrim_ForgetsVanishedSeries(t *testing.T) {
 	l := layout(t, time.Minute, 24*time.Hour, time.Hour, history.Last)
 	s := history.New(l)
 	s.Append(0, 7, false)
@@ -172,7 +181,7 @@ func TestVanishedSeriesAreForgotten(t *testing.T) {
 	require.True(t, s.Empty())
 }
 
-func TestLayoutIsChecked(t *testing.T) {
+func TestNewLayout_RefusesWhatDoesNotFit(t *testing.T) {
 	_, err := history.NewLayout(0, time.Hour, 0, history.Drop)
 	require.Error(t, err)
 	_, err = history.NewLayout(time.Hour, time.Minute, 0, history.Drop)
@@ -181,10 +190,22 @@ func TestLayoutIsChecked(t *testing.T) {
 	require.EqualError(t, err, `missing: "null" is none of drop, zero, last`)
 }
 
-func BenchmarkAppend(b *testing.B) {
+// complete is a series of two weeks at a minute.
+func complete(b *testing.B) (history.Layout, *history.Series) {
+	b.Helper()
 	l := layout(b, time.Minute, 14*24*time.Hour, 6*time.Hour, history.Drop)
 	s := history.New(l)
+	for ts := int64(0); ts <= l.Length; ts += l.Step {
+		s.Append(ts, 1, ts%(7*l.Step) == 0)
+	}
+	s.Trim(l.Length)
 	b.ReportAllocs()
+	return l, s
+}
+
+func BenchmarkAppend(b *testing.B) {
+	l, _ := complete(b)
+	s := history.New(l)
 	for i := range b.N {
 		ts := int64(i) * l.Step
 		s.Append(ts, 1, false)
@@ -194,17 +215,57 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func BenchmarkWindow(b *testing.B) {
-	l := layout(b, time.Minute, 14*24*time.Hour, 6*time.Hour, history.Drop)
+// As the detector does: a view at each step.
+func BenchmarkAppendAndView(b *testing.B) {
+	l, _ := complete(b)
 	s := history.New(l)
-	end := l.Length
-	for ts := int64(0); ts <= end; ts += l.Step {
+	for i := range b.N {
+		ts := int64(i) * l.Step
 		s.Append(ts, 1, false)
+		s.Trim(ts)
+		v := s.View()
+		v.Value(ts)
 	}
-	s.Trim(end)
-	var w history.Window
-	b.ReportAllocs()
+}
+
+func BenchmarkAt(b *testing.B) {
+	l, s := complete(b)
+	i := int64(0)
 	for b.Loop() {
-		s.Window(end, &w)
+		i = (i + 911) % 2880
+		s.At(l.Length - i*l.Step)
+	}
+}
+
+func BenchmarkValue(b *testing.B) {
+	l, s := complete(b)
+	for b.Loop() {
+		s.Value(l.Length)
+	}
+}
+
+func BenchmarkWindow(b *testing.B) {
+	l, s := complete(b)
+	var w history.Window
+	for b.Loop() {
+		s.Window(l.Length, &w)
+	}
+}
+
+func BenchmarkAppendBinary(b *testing.B) {
+	_, s := complete(b)
+	var buf []byte
+	for b.Loop() {
+		buf, _ = s.AppendBinary(buf[:0])
+	}
+	b.ReportMetric(float64(len(buf)), "B/series")
+}
+
+func BenchmarkRestore(b *testing.B) {
+	l, s := complete(b)
+	saved := save(b, s)
+	for b.Loop() {
+		_, err := history.Restore(l, saved)
+		require.NoError(b, err)
 	}
 }
