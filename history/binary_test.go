@@ -108,7 +108,7 @@ func TestRestore_RefusesAnotherLayout(t *testing.T) {
 		other := l
 		change(&other)
 		_, err := history.Restore(other, b)
-		require.ErrorContains(t, err, "saved series: layout {Step:240000 Length:345600000 Overhang:10800000 Missing:0} is not")
+		require.ErrorContains(t, err, "layout {Step:240000 Length:345600000 Overhang:10800000 Missing:0} is not {")
 	}
 	_, err := history.Restore(history.Layout{}, b)
 	require.EqualError(t, err, "step of 0 ms: must be at least 1")

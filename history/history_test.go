@@ -37,7 +37,8 @@ func TestWindow_FillsGapsAsTheLayoutSays(t *testing.T) {
 	}{
 		{"empty", history.Drop, nil, []float64{nan, nan, nan, nan, nan, nan, nan, nan}, "........"},
 		{"whole", history.Drop, []point{
-			{0, 1, false}, {1, 2, false}, {2, 3, false}, {3, 4, false}, {4, 5, false}, {5, 6, false}, {6, 7, false}, {7, 8, false},
+			{0, 1, false}, {1, 2, false}, {2, 3, false}, {3, 4, false},
+			{4, 5, false}, {5, 6, false}, {6, 7, false}, {7, 8, false},
 		}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "xxxxxxxx"},
 		{"three missing are interpolated", history.Drop, []point{{1, 10, false}, {5, 50, false}},
 			[]float64{nan, 10, 20, 30, 40, 50, nan, nan}, ".x...x.."},

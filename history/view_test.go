@@ -108,7 +108,7 @@ func TestSeries_ViewNeverChanges(t *testing.T) {
 			at += l.Step
 			change(s, l, at, r)
 			if i%150 == 0 || i%150 == 1 {
-				end := at + r.Int64N(3)*l.Step
+				end := at + r.Int64N(3)*ms(32*time.Hour) // up to where the newest value lies in the coarse part
 				v := s.View()
 				views = append(views, taken{v, end, showView(l, v, end)})
 				require.Equal(t, showSeries(l, s, end), views[len(views)-1].shown)
@@ -134,8 +134,8 @@ func TestSeries_ViewsAreReadWhileTheSeriesIsWritten(t *testing.T) {
 		step()
 	}
 	var wg sync.WaitGroup
-	for range 30 {
-		v, end := s.View(), at+l.Step
+	for i := range int64(30) {
+		v, end := s.View(), at+i%3*ms(32*time.Hour)
 		want := showView(l, v, end)
 		b, err := v.AppendBinary(nil)
 		require.NoError(t, err)
@@ -159,7 +159,8 @@ func TestSeries_ViewsAreReadWhileTheSeriesIsWritten(t *testing.T) {
 }
 
 func equal(a, b shown) bool {
-	return a.Last == b.Last && a.First == b.First && slices.Equal(a.Values, b.Values) && slices.Equal(a.Masked, b.Masked) &&
+	return a.Last == b.Last && a.First == b.First &&
+		slices.Equal(a.Values, b.Values) && slices.Equal(a.Masked, b.Masked) &&
 		slices.EqualFunc(a.Windows, b.Windows, slices.Equal) && slices.EqualFunc(a.Learn, b.Learn, slices.Equal) &&
 		slices.Equal(a.Points, b.Points)
 }
