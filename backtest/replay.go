@@ -111,7 +111,7 @@ func (r *replay) observe(p *detector.Part) error {
 	}
 	r.outcomes.Add(p.Outcomes)
 	for _, a := range p.Accounts {
-		r.account.Add(a.Account)
+		r.account.Add(a.StrategyTotals)
 	}
 	if r.spool != nil {
 		return r.feedback.keep(r.spool, p.Time)

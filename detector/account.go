@@ -22,7 +22,7 @@ const (
 // Account is what following each strategy would have meant for one workload since the Part before.
 type Account struct {
 	Labels Labels // of the recommendation
-	replicas.Account
+	replicas.StrategyTotals
 }
 
 // scalingMetrics are about the scalers.
@@ -44,9 +44,9 @@ func newScalingMetrics(counter func(name, help string, labels ...string) *promet
 
 // settle adds the accounts of a part; the counters of a scaler that has none yet begin at 0.
 func (m scalingMetrics) settle(scaler string, accounts []Account, costPerHour float64) {
-	var all replicas.Account
+	var all replicas.StrategyTotals
 	for _, a := range accounts {
-		all.Add(a.Account)
+		all.Add(a.StrategyTotals)
 	}
 	for s := range NumStrategies {
 		m.replicaSeconds.WithLabelValues(scaler, s.String()).Add(all.ReplicaSeconds[s])

@@ -96,7 +96,7 @@ func newScaling(c *config.Scaler, of *series, observeFit func(string, func())) (
 func (s *scaling) fit(w *history.Window) {
 	s.reset()
 	for _, v := range w.Values {
-		s.climb(v)
+		s.raisePeak(v)
 	}
 	s.observeFit(s.options.Model, func() {
 		if m, err := forecaster.Fit(s.options, w.Start, w.Values, w.Learn); err == nil {
@@ -125,11 +125,11 @@ func (s *scaling) observe(o observation) {
 		At: o.at / s.step, Load: o.value, DayBefore: o.dayBefore, Peak: s.peak,
 		Capacity: s.capacity, Horizon: s.horizon, Median: median, Upper: upper,
 	})
-	s.climb(o.value)
+	s.raisePeak(o.value)
 }
 
-// climb raises the peak to a load.
-func (s *scaling) climb(load float64) {
+// raisePeak raises the peak to a load.
+func (s *scaling) raisePeak(load float64) {
 	if load > s.peak {
 		s.peak = load
 	}
@@ -139,9 +139,9 @@ func (s *scaling) climb(load float64) {
 func (s *scaling) learnCapacity(at int64) float64 {
 	stride := max(s.step, floor(learnFrom.Milliseconds()/learnAtMost, s.step))
 	asides := s.series.asides
-	uses := make([]replicas.Use, 0, learnAtMost)
+	uses := make([]replicas.UtilizationSample, 0, learnAtMost)
 	for ts := floor(at, stride); ts > at-learnFrom.Milliseconds(); ts -= stride {
-		var u replicas.Use
+		var u replicas.UtilizationSample
 		u.Load, _ = s.series.inputs[0].At(ts)
 		u.Utilization, _ = asides[asideUtilization].At(ts)
 		u.Replicas, _ = asides[asideReplicas].At(ts)
@@ -170,11 +170,11 @@ func (s *scaling) learnHorizon(at int64) int {
 }
 
 // account is what the steps since the last call have meant. Those that a new model was brought up by are none of them.
-func (s *scaling) account() replicas.Account {
-	a := s.workload.Account()
+func (s *scaling) account() replicas.StrategyTotals {
+	a := s.workload.TakeTotals()
 	if !s.counted {
 		s.counted = true
-		return replicas.Account{}
+		return replicas.StrategyTotals{}
 	}
 	return a
 }

@@ -316,7 +316,7 @@ func TestStrategiesAreCompared(t *testing.T) {
 	require.NoError(t, replay.Replay(context.Background(), end.Add(-2*time.Hour), end, func(p *detector.Part) {
 		for _, a := range p.Accounts {
 			if p.Detector == "fixed" {
-				total.Add(a.Account)
+				total.Add(a.StrategyTotals)
 				steps++
 			}
 		}

@@ -7,26 +7,32 @@ import (
 )
 
 const (
-	errorWindow = 24 * time.Hour // in which forecasts are compared with what happened
-	errorBucket = time.Hour      // what the window moves by
+	// errorWindow is how far back forecasts are compared with what happened: one whole daily season. Chosen, not tuned.
+	errorWindow = 24 * time.Hour
+	// errorBucket is how far the window moves at a time. It bounds the memory to 25 buckets, whatever the step. Chosen,
+	// not tuned.
+	errorBucket = time.Hour
+	// naiveErrorFloor is a share of the mean load that is added to the error of the seasonal naive forecast. It is a
+	// guard, not tuned: it keeps the ratio meaningful when yesterday is an almost perfect forecast.
+	naiveErrorFloor = 0.01
 )
 
-// accuracy compares the forecasts of a workload with what then happened, and both with the load a day before. Its sums are kept by bucket, on
-// absolute times: so they do not depend on when it was begun.
+// accuracy compares the forecasts of a workload with what then happened, and both with the load a day before. It sums
+// errors in buckets of absolute time, so that the result does not depend on when it began.
 type accuracy struct {
 	perBucket int64 // steps
-	pending   []pending
+	pending   []pendingForecast
 	buckets   []bucket
 	now       int64 // bucket of the newest step
 }
 
-// pending is a forecast for the step due.
-type pending struct {
+// pendingForecast is a forecast for the step due.
+type pendingForecast struct {
 	due    int64
 	median float64
 }
 
-// bucket holds sums over an hour.
+// bucket holds sums over an errorBucket.
 type bucket struct {
 	index            int64
 	forecasts, loads float64 // how many
@@ -36,10 +42,10 @@ type bucket struct {
 
 func newAccuracy(o Options) accuracy {
 	perBucket := max(1, int64(errorBucket/o.Step))
-	nothing := pending{due: math.MinInt64}
+	nothing := pendingForecast{due: math.MinInt64}
 	return accuracy{
 		perBucket: perBucket,
-		pending:   slices.Repeat([]pending{nothing}, o.Horizon+1),
+		pending:   slices.Repeat([]pendingForecast{nothing}, o.Horizon+1),
 		buckets:   make([]bucket, int64(errorWindow/o.Step)/perBucket+1),
 	}
 }
@@ -50,23 +56,22 @@ func (a *accuracy) observe(o Observation) {
 	if b.index != a.now {
 		*b = bucket{index: a.now}
 	}
-	if known(o.Load) {
+	if isFinite(o.Load) {
 		b.loads++
 		b.load += math.Abs(o.Load)
 	}
 	n := int64(len(a.pending))
-	if p := a.pending[o.At%n]; p.due == o.At && known(o.Load) && known(p.median) && known(o.DayBefore) {
+	if p := a.pending[o.At%n]; p.due == o.At && isFinite(o.Load) && isFinite(p.median) && isFinite(o.DayBefore) {
 		b.forecasts++
 		b.forecast += math.Abs(o.Load - p.median)
 		b.naive += math.Abs(o.Load - o.DayBefore)
 	}
 	due := o.At + int64(o.Horizon)
-	a.pending[due%n] = pending{due, o.Median}
+	a.pending[due%n] = pendingForecast{due, o.Median}
 }
 
-// relative is the error of the forecasts relative to that of the load a day before, which is raised by a hundredth of the mean load: where the
-// days are alike to the last request, an error that nobody cares about is no reason to distrust a forecast. NaN as long as there is
-// nothing to compare.
+// relative is the mean absolute error of the forecasts, divided by that of the load a day before plus naiveErrorFloor
+// of the mean load. It is NaN as long as there is nothing to compare.
 func (a *accuracy) relative() float64 {
 	var sum bucket
 	oldest := a.now - int64(len(a.buckets)) + 1
@@ -82,7 +87,7 @@ func (a *accuracy) relative() float64 {
 	if sum.forecasts == 0 {
 		return math.NaN()
 	}
-	naive := sum.naive/sum.forecasts + 0.01*sum.load/sum.loads
+	naive := sum.naive/sum.forecasts + naiveErrorFloor*sum.load/sum.loads
 	if naive == 0 {
 		return math.NaN()
 	}

@@ -6,50 +6,61 @@ import (
 	"time"
 )
 
-// minUses is how many uses must be known before a capacity is learned from them.
-const minUses = 10
+const (
+	// minSamples is how many samples a capacity is learned from at least. It is a guard, not tuned: the median of a few
+	// is chance.
+	minSamples = 10
+	// busyShare is how much a replica must have carried, relative to busy times, for a sample to count. It keeps out
+	// steps at which a replica mostly used what it uses without any load. Chosen, not tuned.
+	busyShare = 0.5
+	// upperQuantile is the share of starts that should not take longer than the horizon; it also says what load counts
+	// as busy. Chosen, not tuned; it equals the default probability of a scaler.
+	upperQuantile = 0.9
+)
 
-// Use is what a fleet did at a step.
-type Use struct {
+// UtilizationSample is what a fleet did at a step. Samples with an unknown (NaN), infinite or non-positive field are
+// ignored.
+type UtilizationSample struct {
 	Load        float64
 	Utilization float64 // of a replica, on average; 1 is all that it has
 	Replicas    float64 // that shared the load
 }
 
-// Capacity learns which load one replica carries when it is used as much as target says: the median of what the load per replica would be at the
-// target if it grew with the utilization. What a replica uses without any load makes that too small, the more so the less it has to do: hence
-// uses count only where a replica carried at least half of what it carries at busy times. The median does not mind a roll-out or a failed
-// scrape. ok is false as long as too few uses are known. uses are reordered.
-func Capacity(uses []Use, target float64) (load float64, ok bool) {
-	uses = slices.DeleteFunc(uses, func(u Use) bool {
-		return !(u.Load > 0 && u.Utilization > 0 && u.Replicas > 0) || math.IsInf(u.Load+u.Utilization+u.Replicas, 0)
+// Capacity learns the load that one replica carries at a target utilization. Each sample says what that load would be
+// if load and utilization grew in proportion; the result is the median, which a roll-out or a failed scrape does not
+// move.
+//
+// A replica that is idle uses something too, which makes the result too small, the more so the less it has to do. So
+// only samples count in which a replica carried at least half of what it carries at busy times.
+//
+// ok is false if fewer than ten samples are usable. Capacity reorders samples.
+func Capacity(samples []UtilizationSample, target float64) (load float64, ok bool) {
+	samples = slices.DeleteFunc(samples, func(s UtilizationSample) bool {
+		return !(s.Load > 0 && s.Utilization > 0 && s.Replicas > 0) || math.IsInf(s.Load+s.Utilization+s.Replicas, 0)
 	})
-	if len(uses) < minUses {
+	if len(samples) < minSamples {
 		return math.NaN(), false
 	}
-	each := make([]float64, len(uses))
-	for i, u := range uses {
-		each[i] = u.Load / u.Replicas
+	perReplica := make([]float64, len(samples))
+	for i, s := range samples {
+		perReplica[i] = s.Load / s.Replicas
 	}
-	busy := UpperQuantile(each) / 2
-	each = each[:0]
-	for _, u := range uses {
-		if u.Load/u.Replicas >= busy {
-			each = append(each, u.Load/u.Replicas/u.Utilization*target)
+	busy := UpperQuantile(perReplica) * busyShare
+	atTarget := perReplica[:0]
+	for _, s := range samples {
+		if s.Load/s.Replicas >= busy {
+			atTarget = append(atTarget, s.Load/s.Replicas/s.Utilization*target)
 		}
 	}
-	slices.Sort(each)
-	n := len(each)
-	return (each[(n-1)/2] + each[n/2]) / 2, true
+	slices.Sort(atTarget)
+	n := len(atTarget)
+	return (atTarget[(n-1)/2] + atTarget[n/2]) / 2, true
 }
 
-// upperQuantile is the share of starts that should not take longer than the horizon.
-const upperQuantile = 0.9
-
-// UpperQuantile returns the value that nine tenths of the values do not exceed, one of them; NaN if none of them is a number. values are
-// reordered.
+// UpperQuantile returns the smallest of the values that at least nine tenths of them do not exceed. NaN and infinities
+// are ignored; it is NaN if no other value is left. UpperQuantile reorders values.
 func UpperQuantile(values []float64) float64 {
-	values = slices.DeleteFunc(values, func(v float64) bool { return !known(v) })
+	values = slices.DeleteFunc(values, func(v float64) bool { return !isFinite(v) })
 	if len(values) == 0 {
 		return math.NaN()
 	}
@@ -57,12 +68,13 @@ func UpperQuantile(values []float64) float64 {
 	return values[int(math.Ceil(upperQuantile*float64(len(values))))-1]
 }
 
-// StartupSteps returns the steps that cover the time that nine tenths of the starts took, in seconds: at least one and at most limit. ok is false
-// if no start is known. seconds are reordered.
+// StartupSteps returns how many steps nine tenths of the starts took at most: at least one and at most limit. seconds
+// are the durations of the starts; NaN and infinities are ignored, and ok is false if no other is left. StartupSteps
+// reorders seconds.
 func StartupSteps(seconds []float64, step time.Duration, limit int) (steps int, ok bool) {
 	q := UpperQuantile(seconds)
 	if math.IsNaN(q) {
 		return 0, false
 	}
-	return int(min(max(math.Ceil(q/step.Seconds()-1e-9), 1), float64(limit))), true
+	return int(min(max(math.Ceil(q/step.Seconds()-roundingError), 1), float64(limit))), true
 }

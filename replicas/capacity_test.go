@@ -3,6 +3,7 @@ package replicas_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,33 +12,35 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
-// fleetUses are two days of a fleet whose replicas reach a utilization of 0.7 at a load of 100 each, and use idle of it without any.
-func fleetUses(idle, noise float64, seed uint64) []replicas.Use {
+// fleetSamples are two days of a fleet. Its replicas reach a utilization of 0.7 at a load of 100 each, and idle without
+// any.
+func fleetSamples(idle, noise float64, seed uint64) []replicas.UtilizationSample {
 	r := rand.New(rand.NewPCG(seed, 1))
-	var uses []replicas.Use
+	var samples []replicas.UtilizationSample
 	for i := range 576 {
 		load := 1000 + 600*math.Sin(2*math.Pi*float64(i)/288)
 		n := math.Ceil(load / 80)
 		utilization := idle + (0.7-idle)*load/n/100
-		uses = append(uses, replicas.Use{Load: load, Replicas: n, Utilization: utilization * (1 + noise*r.NormFloat64())})
+		utilization *= 1 + noise*r.NormFloat64()
+		samples = append(samples, replicas.UtilizationSample{Load: load, Replicas: n, Utilization: utilization})
 	}
-	return uses
+	return samples
 }
 
-func TestCapacity(t *testing.T) {
-	c, ok := replicas.Capacity(fleetUses(0, 0, 1), 0.7)
+func TestCapacity_IsMedianAtTarget(t *testing.T) {
+	c, ok := replicas.Capacity(fleetSamples(0, 0, 1), 0.7)
 	require.True(t, ok)
 	require.InDelta(t, 100, c, 1e-9)
 
-	c, _ = replicas.Capacity(fleetUses(0, 0.1, 2), 0.7)
+	c, _ = replicas.Capacity(fleetSamples(0, 0.1, 2), 0.7)
 	require.InDelta(t, 100, c, 2, "noise")
 
-	c, _ = replicas.Capacity(fleetUses(0.1, 0.02, 3), 0.7)
+	c, _ = replicas.Capacity(fleetSamples(0.1, 0.02, 3), 0.7)
 	require.Less(t, c, 100.0, "what is used without a load makes it smaller, which is the safe side")
 	require.Greater(t, c, 95.0)
 
-	var idle []replicas.Use // a static fleet that has nothing to do for most of the day
-	for i, u := range fleetUses(0.1, 0.02, 5) {
+	var idle []replicas.UtilizationSample // a static fleet that has nothing to do for most of the day
+	for i, u := range fleetSamples(0.1, 0.02, 5) {
 		u.Replicas = 10
 		if i%24 < 16 {
 			u.Load = 1
@@ -48,10 +51,10 @@ func TestCapacity(t *testing.T) {
 	c, _ = replicas.Capacity(idle, 0.7)
 	require.InDelta(t, 100, c, 6)
 
-	c, _ = replicas.Capacity(fleetUses(0, 0, 1), 0.35)
+	c, _ = replicas.Capacity(fleetSamples(0, 0, 1), 0.35)
 	require.InDelta(t, 50, c, 1e-9, "half the target, half the load")
 
-	broken := fleetUses(0, 0.02, 4)
+	broken := fleetSamples(0, 0.02, 4)
 	for i := range broken {
 		switch {
 		case i%5 == 0: // while replicas start they burn CPU and get no load
@@ -68,13 +71,28 @@ func TestCapacity(t *testing.T) {
 	require.True(t, ok)
 	require.InDelta(t, 100, c, 5, "outliers")
 
-	_, ok = replicas.Capacity(fleetUses(0, 0, 1)[:9], 0.7)
+	_, ok = replicas.Capacity(fleetSamples(0, 0, 1)[:9], 0.7)
 	require.False(t, ok, "too few")
+	c, ok = replicas.Capacity(fleetSamples(0, 0, 1)[:10], 0.7)
+	require.True(t, ok)
+	require.InDelta(t, 100, c, 1e-9)
 	_, ok = replicas.Capacity(nil, 0.7)
 	require.False(t, ok)
 }
 
-func TestStartupSteps(t *testing.T) {
+// With a load of 100 at busy times, samples count from 50 on.
+func TestCapacity_IgnoresReplicasWithLessThanHalfTheBusyLoad(t *testing.T) {
+	of := func(load, utilization float64, n int) []replicas.UtilizationSample {
+		return slices.Repeat([]replicas.UtilizationSample{{Load: load, Utilization: utilization, Replicas: 1}}, n)
+	}
+	c, ok := replicas.Capacity(slices.Concat(of(100, 0.5, 6), of(49, 0.49, 10)), 1)
+	require.True(t, ok)
+	require.InDelta(t, 200, c, 1e-9)
+	c, _ = replicas.Capacity(slices.Concat(of(100, 0.5, 6), of(51, 0.51, 10)), 1)
+	require.InDelta(t, 100, c, 1e-9)
+}
+
+func TestStartupSteps_CoverNineTenthsOfStarts(t *testing.T) {
 	var seconds []float64
 	for i := range 100 {
 		seconds = append(seconds, float64(i+1)) // 1 s to 100 s

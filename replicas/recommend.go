@@ -1,5 +1,8 @@
-// Package replicas turns a load, its forecast and what a replica can carry into a number of replicas, says what following that number would have
-// meant, and turns the usage of containers into resource requests.
+// Package replicas says how many replicas a workload needs and how much CPU and memory its containers should request.
+//
+// A Workload turns the load, its forecast and the capacity of a replica into a number of replicas, step by step, and
+// counts what following that number would have meant. Capacity and StartupSteps learn its inputs from a fleet.
+// CPURequest and MemoryRequest turn the usage of a container into its resource requests.
 package replicas
 
 import (
@@ -8,6 +11,10 @@ import (
 	"math"
 	"time"
 )
+
+// roundingError is how much a quotient may exceed a whole number and still be rounded up to it: what float arithmetic
+// adds is no replica. It is a guard.
+const roundingError = 1e-9
 
 // Source says what decided a recommendation.
 type Source string
@@ -18,7 +25,7 @@ const (
 	Current       Source = "current"       // the load now
 	Min           Source = "min"           // Options.Min
 	Max           Source = "max"           // Options.Max
-	Stabilization Source = "stabilization" // a larger number that was wanted before
+	Stabilization Source = "stabilization" // a larger number that was desired before
 )
 
 // Options of a workload.
@@ -26,8 +33,8 @@ type Options struct {
 	Step          time.Duration // between two observations
 	Min, Max      int           // bounds of the recommendation
 	Horizon       int           // the longest horizon that an Observation may have, in steps
-	MaxError      float64       // error relative to the seasonal naive from which forecasts are not trusted
-	Stabilization time.Duration // how long a larger number holds a smaller one back
+	MaxError      float64       // error relative to the seasonal naive forecast above which forecasts are not trusted
+	Stabilization time.Duration // for how long a larger number holds a smaller one back
 }
 
 func (o Options) validate() error {
@@ -52,11 +59,11 @@ type Recommendation struct {
 	Source   Source
 }
 
-// want returns the replicas that carry the load now and the load forecast over the horizon: clamp(max(predictive, reactive)). forecast is NaN
-// if there is none to be trusted.
-func (o Options) want(load, forecast, capacity float64) Recommendation {
-	r := Recommendation{carry(load, capacity, o.Max), Current}
-	if n := carry(forecast, capacity, o.Max); n > r.Replicas {
+// desired returns the replicas for the load now and for the forecast load, whichever needs more, within the bounds.
+// forecast is NaN if there is none to be trusted.
+func (o Options) desired(load, forecast, capacity float64) Recommendation {
+	r := Recommendation{replicasFor(load, capacity, o.Max), Current}
+	if n := replicasFor(forecast, capacity, o.Max); n > r.Replicas {
 		r = Recommendation{n, Forecast}
 	}
 	if r.Replicas < o.Min {
@@ -68,15 +75,14 @@ func (o Options) want(load, forecast, capacity float64) Recommendation {
 	return r
 }
 
-// clamp returns the replicas that carry a load, within the bounds.
-func (o Options) clamp(load, capacity float64) int {
-	return min(max(carry(load, capacity, o.Max), o.Min), o.Max)
+// clamped returns the replicas for a load, within the bounds.
+func (o Options) clamped(load, capacity float64) int {
+	return min(max(replicasFor(load, capacity, o.Max), o.Min), o.Max)
 }
 
-// carry returns how many replicas carry a load: none for a load that is unknown, limit+1 for all that is over the limit. Rounding up forgives
-// what float arithmetic adds to a whole number of replicas.
-func carry(load, capacity float64, limit int) int {
-	n := math.Ceil(load/capacity - 1e-9)
+// replicasFor returns how many replicas carry a load: none if the load is unknown, limit+1 if it needs more than limit.
+func replicasFor(load, capacity float64, limit int) int {
+	n := math.Ceil(load/capacity - roundingError)
 	switch {
 	case !(n > 0):
 		return 0
@@ -86,5 +92,4 @@ func carry(load, capacity float64, limit int) int {
 	return int(n)
 }
 
-// known says whether v is a number.
-func known(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -38,14 +38,16 @@ func slowQuantile(u replicas.Usage) float64 {
 	return all[int(0.9*float64(len(all)))]
 }
 
-func TestCPURequest(t *testing.T) {
+func TestCPURequest_IsDecayingQuantileWithMargin(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	noisy := usage(10*288, func(i int) float64 { return 1 + 0.5*math.Sin(2*math.Pi*float64(i)/288) + 0.1*r.Float64() })
 	require.InDelta(t, slowQuantile(noisy)*1.15, replicas.CPURequest(noisy, nan), 0.005)
 	require.InDelta(t, 3*1.15, replicas.CPURequest(noisy, 3), 0.002, "the forecast, if it is more")
 	require.Equal(t, replicas.CPURequest(noisy, nan), replicas.CPURequest(noisy, 0.3))
 
-	require.Equal(t, 0.115, replicas.CPURequest(usage(288, func(int) float64 { return 0.1 }), nan), "in thousandths, not 0.116")
+	same := func(v float64) replicas.Usage { return usage(288, func(int) float64 { return v }) }
+	require.Equal(t, 0.115, replicas.CPURequest(same(0.1), nan), "in thousandths, not 0.116")
+	require.Equal(t, 9.729, replicas.CPURequest(same(8.46), nan), "8.46 * 1.15 * 1000 is a little over 9729 in floats")
 	require.Equal(t, 0.0, replicas.CPURequest(usage(288, func(int) float64 { return 0 }), nan))
 
 	grown := usage(8*288, func(i int) float64 {
@@ -63,20 +65,20 @@ func TestCPURequest(t *testing.T) {
 	require.True(t, math.IsNaN(replicas.CPURequest(replicas.Usage{Step: time.Minute}, 3)))
 }
 
-func TestMemoryRequest(t *testing.T) {
+func TestNewMemoryRequest_IsPeakOfWindow(t *testing.T) {
 	flat := usage(14*288, func(int) float64 { return gib })
 	m := replicas.NewMemoryRequest(flat, nan)
 	require.Equal(t, math.Ceil(1024*1.15)*mib, m.Bytes())
 
 	weekly := usage(14*288, func(i int) float64 {
-		if i == 14*288-7*288 {
+		if i == 14*288-8*288 {
 			return 2 * gib
 		}
 		return gib
 	})
 	m = replicas.NewMemoryRequest(weekly, nan)
-	require.Equal(t, math.Ceil(2048*1.15)*mib, m.Bytes(), "what is needed once a week")
-	weekly.Values = append(weekly.Values, usage(2*288, func(int) float64 { return gib }).Values...)
+	require.Equal(t, math.Ceil(2048*1.15)*mib, m.Bytes(), "the window is eight days: what is needed once a week is in it")
+	weekly.Values = append(weekly.Values, gib)
 	m = replicas.NewMemoryRequest(weekly, nan)
 	require.Equal(t, math.Ceil(1024*1.15)*mib, m.Bytes(), "not what was needed longer ago")
 
@@ -98,7 +100,7 @@ func TestMemoryRequest(t *testing.T) {
 }
 
 // After the window a request follows what happens, upwards only.
-func TestMemoryRequestFollows(t *testing.T) {
+func TestMemoryRequest_OnlyGrows(t *testing.T) {
 	m := replicas.NewMemoryRequest(usage(288, func(int) float64 { return gib }), nan)
 	m.Observe(nan, false)
 	m.Observe(gib/2, false)

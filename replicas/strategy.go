@@ -17,114 +17,118 @@ func (s Strategy) String() string {
 	return [NumStrategies]string{"recommended", "reactive", "static"}[s]
 }
 
-// Account is what the strategies would have meant over some steps. All of them obey the bounds of the workload, and all are slow in the same
-// way: a replica serves once it has been asked for during the whole horizon, and leaves at once.
-type Account struct {
-	Seconds         float64                // that were accounted for: with a known load
-	ReplicaSeconds  [NumStrategies]float64 // asked for, which is what is paid for
-	UnderSeconds    [NumStrategies]float64 // during which the load was over what the serving replicas carry
+// StrategyTotals is what each strategy would have meant over some steps. All strategies obey the bounds of the
+// workload, and replicas start equally slowly for all: a replica serves once it has been requested during the whole
+// horizon. It leaves at once.
+type StrategyTotals struct {
+	Seconds         float64                // that were counted: those with a known load and capacity
+	ReplicaSeconds  [NumStrategies]float64 // requested, which is what is paid for
+	UnderSeconds    [NumStrategies]float64 // during which the load exceeded the capacity of the serving replicas
 	Raised, Lowered int                    // changes of the recommendation
 }
 
-// Add adds other to a.
-func (a *Account) Add(other Account) {
-	a.Seconds += other.Seconds
+// Add adds other to t.
+func (t *StrategyTotals) Add(other StrategyTotals) {
+	t.Seconds += other.Seconds
 	for s := range NumStrategies {
-		a.ReplicaSeconds[s] += other.ReplicaSeconds[s]
-		a.UnderSeconds[s] += other.UnderSeconds[s]
+		t.ReplicaSeconds[s] += other.ReplicaSeconds[s]
+		t.UnderSeconds[s] += other.UnderSeconds[s]
 	}
-	a.Raised, a.Lowered = a.Raised+other.Raised, a.Lowered+other.Lowered
+	t.Raised, t.Lowered = t.Raised+other.Raised, t.Lowered+other.Lowered
 }
 
-// ledger keeps the account of one workload.
-type ledger struct {
-	account Account
-	before  int // recommended at the step before
-	begun   bool
-	hpa     hpa
-	fleets  [NumStrategies]ring[int] // what was asked for in the last steps
+// strategyTracker follows the strategies for one workload and totals them.
+type strategyTracker struct {
+	totals    StrategyTotals
+	before    int // recommended at the step before
+	begun     bool
+	hpa       hpa
+	requested [NumStrategies]ring[int] // in the last steps
 }
 
-func newLedger(o Options) ledger {
-	l := ledger{hpa: newHPA(o)}
-	for s := range l.fleets {
-		l.fleets[s] = newRing[int](o.Horizon + 1)
+func newStrategyTracker(o Options) strategyTracker {
+	t := strategyTracker{hpa: newHPA(o)}
+	for s := range t.requested {
+		t.requested[s] = newRing[int](o.Horizon + 1)
 	}
-	return l
+	return t
 }
 
-// settle accounts for a step.
-func (l *ledger) settle(o Options, now Observation, recommended int) {
+// record adds a step to the totals.
+func (t *strategyTracker) record(o Options, now Observation, recommended int) {
 	switch {
-	case !l.begun:
-	case recommended > l.before:
-		l.account.Raised++
-	case recommended < l.before:
-		l.account.Lowered++
+	case !t.begun:
+	case recommended > t.before:
+		t.totals.Raised++
+	case recommended < t.before:
+		t.totals.Lowered++
 	}
-	l.before, l.begun = recommended, true
+	t.before, t.begun = recommended, true
 
 	peak := now.Peak
-	if !known(peak) {
+	if !isFinite(peak) {
 		peak = now.Load
 	}
-	asked := [NumStrategies]int{
+	requests := [NumStrategies]int{
 		Recommended: recommended,
-		Reactive:    l.hpa.next(o, now),
-		Static:      o.clamp(peak, now.Capacity),
+		Reactive:    t.hpa.next(o, now),
+		Static:      o.clamped(peak, now.Capacity),
 	}
 	seconds := o.Step.Seconds()
-	l.account.Seconds += seconds
-	for s, n := range asked {
-		l.fleets[s].push(n)
-		l.account.ReplicaSeconds[s] += float64(n) * seconds
-		if now.Load > float64(serving(&l.fleets[s], now.Horizon))*now.Capacity*(1+1e-9) {
-			l.account.UnderSeconds[s] += seconds
+	t.totals.Seconds += seconds
+	for s, n := range requests {
+		t.requested[s].push(n)
+		t.totals.ReplicaSeconds[s] += float64(n) * seconds
+		if now.Load > float64(serving(&t.requested[s], now.Horizon))*now.Capacity*(1+roundingError) {
+			t.totals.UnderSeconds[s] += seconds
 		}
 	}
 }
 
-// take returns the account and begins a new one.
-func (l *ledger) take() Account {
-	a := l.account
-	l.account = Account{}
-	return a
+// drain returns the totals and begins new ones.
+func (t *strategyTracker) drain() StrategyTotals {
+	totals := t.totals
+	t.totals = StrategyTotals{}
+	return totals
 }
 
-// serving is how many replicas have been asked for at all of the last lag steps and now.
-func serving(asked *ring[int], lag int) int {
-	n := asked.len()
-	least := asked.at(n - 1)
-	for i := max(0, n-1-lag); i < n; i++ {
-		least = min(least, asked.at(i))
+// serving is how many replicas have been requested at all of the last horizon steps and now.
+func serving(requested *ring[int], horizon int) int {
+	n := requested.len()
+	least := requested.at(n - 1)
+	for i := max(0, n-1-horizon); i < n; i++ {
+		least = min(least, requested.at(i))
 	}
 	return least
 }
 
-// tolerance is how far the load per replica may be from its target before the HPA acts.
-const tolerance = 0.1
-
-// hpa is what a Kubernetes HPA does that sees the load now, with the capacity as its target: see "Algorithm details" of its documentation. It
-// scales down as slowly as the workload's Stabilization says. What lies within its tolerance would be remembered for ever; so that it
-// depends on the steps of a day at most, it begins anew at midnight UTC.
+// hpa is what a Kubernetes HPA does that sees the load now, with the capacity as its target: see "Algorithm details" of
+// its documentation. It scales down as slowly as Options.Stabilization says. An HPA would remember for ever a number
+// that stays within its tolerance. This one starts afresh at midnight UTC, so that it depends on the steps of one day
+// at most.
 type hpa struct {
-	perDay  int64
+	perDay  int64 // steps
 	day     int64
 	current int
 	desired ring[int] // within the stabilization window
 }
 
 func newHPA(o Options) hpa {
-	return hpa{perDay: int64(day / o.Step), day: math.MinInt64, desired: newRing[int](int(o.Stabilization / o.Step))}
+	return hpa{
+		perDay:  int64(day / o.Step),
+		day:     math.MinInt64,
+		desired: newRing[int](int(o.Stabilization / o.Step)),
+	}
 }
 
+// next returns how many replicas the HPA requests at the next step.
 func (h *hpa) next(o Options, now Observation) int {
 	if today := now.At / h.perDay; today != h.day {
-		h.day, h.current, h.desired = today, o.clamp(now.Load, now.Capacity), newRing[int](h.desired.size)
+		h.day, h.current, h.desired = today, o.clamped(now.Load, now.Capacity), newRing[int](h.desired.size)
 	}
 	desired := h.current
-	if h.current == 0 || math.Abs(now.Load/(float64(h.current)*now.Capacity)-1) > tolerance {
-		desired = o.clamp(now.Load, now.Capacity)
+	if h.current == 0 || math.Abs(now.Load/(float64(h.current)*now.Capacity)-1) > hpaTolerance {
+		desired = o.clamped(now.Load, now.Capacity)
 	}
 	most := desired
 	for i := range h.desired.len() {

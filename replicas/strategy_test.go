@@ -13,9 +13,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
-// autoscaler is the Kubernetes HPA with average values of external metrics as its triggers, each with a target of 1: of every metric
-// desired = ceil(current * metric / target) unless that is within 10 % of what runs; the largest wins. It is written from the HPA's documentation,
-// not after the one that is tested.
+// autoscaler is the Kubernetes HPA with average values of external metrics as its triggers, each with a target of 1: of
+// every metric desired = ceil(current * metric / target) unless that is within 10 % of what runs; the largest wins. It
+// is written from the HPA's documentation, not after the one that is tested.
 type autoscaler struct{ current int }
 
 func (a *autoscaler) sync(lower, upper int, metrics ...float64) {
@@ -31,9 +31,9 @@ func (a *autoscaler) sync(lower, upper int, metrics ...float64) {
 	a.current = min(max(desired, lower), upper)
 }
 
-// A spike that nothing forecast is served no later with the recommendation and the reactive trigger, as in examples/keda, than by the reactive
-// trigger alone. The recommendation comes late by a cycle and a scrape.
-func TestSpikeIsServedNoLaterThanReactively(t *testing.T) {
+// A spike that nothing forecasts is served no later with the recommendation and the reactive trigger, as in
+// examples/keda, than by the reactive trigger alone. The recommendation comes late by a cycle and a scrape.
+func TestObserve_ServesSpikeNoLaterThanReactive(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	sooner := 0
 	for range 400 {
@@ -105,15 +105,17 @@ func (p *plain) see(o replicas.Options, load, upper, capacity float64, count boo
 	}
 }
 
-// accountOf runs a workload over loads, with forecasts made as the program makes them, and returns what it has meant from the ninth day on; and
-// what the plain rule would have.
-func accountOf(t *testing.T, o replicas.Options, capacity float64, loads []float64) (replicas.Account, plain) {
+// totalsOf runs a workload over loads, with forecasts made as the program makes them, and returns what it has meant
+// from the ninth day on; and what the plain rule would have.
+func totalsOf(t *testing.T, o replicas.Options, capacity float64, loads []float64) (replicas.StrategyTotals, plain) {
 	t.Helper()
 	const perDay = 24 * 60
 	var without plain
 	f := follow(t, o)
 	f.next.Capacity = capacity
-	fo := forecaster.Options{Step: o.Step, Horizons: []int{o.Horizon}, MaxProbability: 0.9, DataRange: [2]float64{0, math.Inf(1)}}
+	fo := forecaster.Options{
+		Step: o.Step, Horizons: []int{o.Horizon}, MaxProbability: 0.9, DataRange: [2]float64{0, math.Inf(1)},
+	}
 	var m *forecaster.Model
 	var forecast forecaster.Forecast
 	f.next.Peak = loads[0]
@@ -141,15 +143,18 @@ func accountOf(t *testing.T, o replicas.Options, capacity float64, loads []float
 			require.NoError(t, err)
 		}
 		if i == 8*perDay {
-			f.Account()
+			f.TakeTotals()
 		}
 	}
-	return f.Account(), without
+	return f.TakeTotals(), without
 }
 
-// Five days of different loads: few changes, and far less time with too few replicas than a reactive autoscaler has, for not much more than it
-// costs and less than a static fleet does.
-func TestFewAndSureSteps(t *testing.T) {
+// Five days of different loads: few changes, and far less time with too few replicas than a reactive autoscaler has,
+// for not much more than it costs and less than a static fleet does.
+func TestObserve_RarelyChangesAndIsRarelyShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("statistical: fits some 200 models")
+	}
 	const days, perDay = 13, 24 * 60
 	r := rand.New(rand.NewPCG(7, 8))
 	season := func(i int) float64 { return 1000 * (1 - 0.6*math.Cos(2*math.Pi*float64(i)/perDay)) }
@@ -183,15 +188,17 @@ func TestFewAndSureSteps(t *testing.T) {
 			}
 			o := options()
 			o.Min, o.Max = 1, 100
-			a, without := accountOf(t, o, 100, loads)
+			a, without := totalsOf(t, o, 100, loads)
 			perDay := func(changes int) float64 { return float64(changes) / (a.Seconds / (24 * time.Hour).Seconds()) }
 			mean := func(s replicas.Strategy) float64 { return a.ReplicaSeconds[s] / a.Seconds }
 			short := func(s replicas.Strategy) float64 { return a.UnderSeconds[s] / a.Seconds }
-			meanWithout, shortWithout := float64(without.replicas)/float64(without.steps), float64(without.tooFew)/float64(without.steps)
-			t.Logf("replicas: %.1f recommended, %.1f reactive, %.1f static; too few: %.2f %%, %.2f %%, %.2f %%; changes a day: %.1f",
-				mean(replicas.Recommended), mean(replicas.Reactive), mean(replicas.Static),
-				100*short(replicas.Recommended), 100*short(replicas.Reactive), 100*short(replicas.Static), perDay(a.Raised+a.Lowered))
-			t.Logf("without hysteresis: %.1f replicas, too few %.2f %%, %.1f changes a day", meanWithout, 100*shortWithout, perDay(without.changes))
+			steps := float64(without.steps)
+			meanWithout, shortWithout := float64(without.replicas)/steps, float64(without.tooFew)/steps
+			for s := range replicas.NumStrategies {
+				t.Logf("%-11s %4.1f replicas, too few %5.2f %%", s, mean(s), 100*short(s))
+			}
+			t.Logf("changes a day: %.1f; without hysteresis: %.1f, with %.1f replicas, too few %.2f %%",
+				perDay(a.Raised+a.Lowered), perDay(without.changes), meanWithout, 100*shortWithout)
 			require.Less(t, short(replicas.Recommended), short(replicas.Reactive)/2)
 			require.Less(t, mean(replicas.Recommended), 1.3*mean(replicas.Reactive))
 			require.Less(t, mean(replicas.Recommended), mean(replicas.Static))
@@ -205,7 +212,7 @@ func TestFewAndSureSteps(t *testing.T) {
 }
 
 // The reactive strategy and the static one, by hand.
-func TestAccount(t *testing.T) {
+func TestTakeTotals_CountsReactiveAndStatic(t *testing.T) {
 	o := options()
 	o.Min, o.Max, o.Horizon, o.Stabilization = 1, 50, 2, 3*time.Minute
 	f := follow(t, o)
@@ -225,7 +232,7 @@ func TestAccount(t *testing.T) {
 			short++
 		}
 	}
-	a := f.Account()
+	a := f.TakeTotals()
 	require.Equal(t, 600.0, a.Seconds)
 	require.Equal(t, float64(60*sum), a.ReplicaSeconds[replicas.Reactive])
 	require.Equal(t, float64(60*short), a.UnderSeconds[replicas.Reactive])
@@ -233,11 +240,11 @@ func TestAccount(t *testing.T) {
 	require.Zero(t, a.UnderSeconds[replicas.Static])
 	require.Equal(t, 2, a.Raised, "to 11, to 12")
 
-	var both replicas.Account
+	var both replicas.StrategyTotals
 	both.Add(a)
 	both.Add(a)
 	require.Equal(t, 1200.0, both.Seconds)
 	require.Equal(t, 2*a.ReplicaSeconds[replicas.Static], both.ReplicaSeconds[replicas.Static])
-	require.Zero(t, f.Account().Seconds)
+	require.Zero(t, f.TakeTotals().Seconds)
 	require.Equal(t, "static", replicas.Static.String())
 }

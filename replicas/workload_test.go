@@ -41,7 +41,7 @@ func (f *follower) see(load, upper float64) (replicas.Recommendation, bool) {
 	return f.Observe(o)
 }
 
-func TestRecommendation(t *testing.T) {
+func TestObserve_RecommendsTheLargerOfLoadAndForecast(t *testing.T) {
 	for _, tc := range []struct {
 		name            string
 		before          []float64 // loads at the steps before
@@ -53,6 +53,7 @@ func TestRecommendation(t *testing.T) {
 		{"load now", nil, 450, 420, 5, replicas.Current, false},
 		{"forecast", nil, 450, 801, 9, replicas.Forecast, false},
 		{"a whole number is not rounded up", nil, 300.00000000001, nan, 3, replicas.Current, false},
+		{"what exceeds it is", nil, 300.0001, nan, 4, replicas.Current, false},
 		{"no forecast", nil, 450, nan, 5, replicas.Current, false},
 		{"infinite forecast", nil, 450, math.Inf(1), 20, replicas.Max, false},
 		{"minimum", nil, 0, 10, 2, replicas.Min, false},
@@ -79,7 +80,7 @@ func TestRecommendation(t *testing.T) {
 	}
 }
 
-func TestScaleDownWaits(t *testing.T) {
+func TestObserve_LowersAfterTheStabilizationWindow(t *testing.T) {
 	f := follow(t, options())
 	var got []int
 	for i := range 16 {
@@ -91,11 +92,12 @@ func TestScaleDownWaits(t *testing.T) {
 		require.True(t, ok)
 		got = append(got, r.Replicas)
 	}
-	require.Equal(t, []int{3, 3, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 3, 3, 3}, got, "9 for the ten minutes after the spike, and then at once 3")
+	require.Equal(t, []int{3, 3, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 3, 3, 3}, got,
+		"9 for the ten minutes after the spike, and then at once 3")
 }
 
 // A number that the load keeps coming close to is kept; without, this load would make it flap between 4 and 3 all day.
-func TestHysteresis(t *testing.T) {
+func TestObserve_KeepsNumberThatTheLoadComesCloseTo(t *testing.T) {
 	f := follow(t, options())
 	f.next.DayBefore = 295
 	for i := range 24 * 60 {
@@ -105,7 +107,7 @@ func TestHysteresis(t *testing.T) {
 		}
 		f.see(load, nan)
 	}
-	a := f.Account()
+	a := f.TakeTotals()
 	require.Zero(t, a.Raised+a.Lowered)
 
 	var got []int
@@ -113,17 +115,17 @@ func TestHysteresis(t *testing.T) {
 		r, _ := f.see(295, nan)
 		got = append(got, r.Replicas)
 	}
-	require.Equal(t, 4, got[29], "wanted within six windows, and 10 % more would want it")
-	require.Equal(t, 3, got[119], "not for ever")
+	require.Equal(t, 4, got[30], "desired an hour ago, which is six windows, and 10 % more would desire it")
+	require.Equal(t, 3, got[31], "not for ever")
 	f.see(301, nan)
 	for range 30 {
 		f.see(250, nan)
 	}
 	r, _ := f.see(250, nan)
-	require.Equal(t, 3, r.Replicas, "10 % more would not want 4")
+	require.Equal(t, 3, r.Replicas, "10 % more would not desire 4")
 }
 
-func TestMissingLoadNeverScalesDown(t *testing.T) {
+func TestObserve_NeverLowersOnMissingLoad(t *testing.T) {
 	f := follow(t, options())
 	f.see(900, nan)
 	for range 60 {
@@ -133,13 +135,14 @@ func TestMissingLoadNeverScalesDown(t *testing.T) {
 	for range 10 {
 		r, ok := f.see(100, nan)
 		require.True(t, ok)
-		require.Equal(t, replicas.Recommendation{Replicas: 9, Source: replicas.Stabilization}, r, "steps without a load are no waiting")
+		require.Equal(t, replicas.Recommendation{Replicas: 9, Source: replicas.Stabilization}, r,
+			"steps without a load are no waiting")
 	}
 	r, _ := f.see(100, nan)
 	require.Equal(t, 2, r.Replicas)
 }
 
-func TestBadForecastsAreNotTrusted(t *testing.T) {
+func TestObserve_IgnoresForecastsWorseThanTheDayBefore(t *testing.T) {
 	o := options()
 	load := func(i int) float64 { return 500 + 300*math.Sin(2*math.Pi*float64(i)/1440) }
 
@@ -173,7 +176,8 @@ func random(seed uint64, n int) []replicas.Observation {
 		}
 		median := level + 200*r.NormFloat64()
 		all[i] = replicas.Observation{
-			At: 5_800_000 + int64(i), Load: level + 300*r.NormFloat64(), DayBefore: level + 300*r.NormFloat64(), Peak: 2000 + float64(i),
+			At: 5_800_000 + int64(i), Load: level + 300*r.NormFloat64(), DayBefore: level + 300*r.NormFloat64(),
+			Peak:     2000 + float64(i),
 			Capacity: 100 + 10*float64(i/100%3), Horizon: 1 + i/77%7, Median: median, Upper: median + 300*r.Float64(),
 		}
 		if r.IntN(20) == 0 {
@@ -187,7 +191,7 @@ func random(seed uint64, n int) []replicas.Observation {
 }
 
 // Whatever happens, the number is at least what the load now needs, and within the bounds.
-func TestNeverWorseThanReactive(t *testing.T) {
+func TestObserve_IsNeverBelowReactive(t *testing.T) {
 	for seed := range uint64(20) {
 		o := options()
 		o.Min, o.Max, o.Horizon = int(seed%3), 5+int(seed), 7
@@ -205,9 +209,9 @@ func TestNeverWorseThanReactive(t *testing.T) {
 	}
 }
 
-// What a workload recommends depends on the steps within LookBack alone, however long it has been followed; and so does what its account
-// grows by.
-func TestWorkloadForgets(t *testing.T) {
+// However long a workload has been followed, what it recommends depends on the steps within LookBack alone; and so does
+// what its totals grow by.
+func TestObserve_DependsOnLookBackAlone(t *testing.T) {
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
 		o := options()
 		o.Step, o.Horizon, o.Stabilization = step, 7, 33*time.Minute
@@ -227,15 +231,83 @@ func TestWorkloadForgets(t *testing.T) {
 				require.Equal(t, math.Float64bits(always.Error()), math.Float64bits(late.Error()))
 				require.Equal(t, want, got)
 				require.Equal(t, wantOK, ok)
-				require.Equal(t, always.Account(), late.Account())
+				require.Equal(t, always.TakeTotals(), late.TakeTotals())
 			}
-			always.Account()
-			late.Account()
+			always.TakeTotals()
+			late.TakeTotals()
 		}
 	}
 }
 
-func TestOptionsAreChecked(t *testing.T) {
+// 10 % of the load decides whether a number is kept: 4 replicas carry 400.
+func TestObserve_LowersToWhatTenPercentMoreLoadNeeds(t *testing.T) {
+	for _, tc := range []struct {
+		load     float64
+		replicas int
+	}{
+		{274, 4}, {272, 3},
+	} {
+		f := follow(t, options())
+		f.see(301, nan)
+		var r replicas.Recommendation
+		for range 20 {
+			r, _ = f.see(tc.load, nan)
+		}
+		require.Equal(t, tc.replicas, r.Replicas, "load %v", tc.load)
+	}
+}
+
+func TestError_HasAFloorOfOnePercentOfTheLoad(t *testing.T) {
+	f := follow(t, options())
+	f.next.DayBefore, f.next.Median = 1000, 1005
+	require.True(t, math.IsNaN(f.Error()))
+	for range 15 {
+		f.see(1000, nan)
+		require.True(t, math.IsNaN(f.Error()), "no forecast is due")
+	}
+	f.see(1000, nan)
+	require.InDelta(t, 5.0/10, f.Error(), 1e-12, "yesterday was a perfect forecast")
+	f.next.DayBefore = 990
+	f.see(1000, nan)
+	require.InDelta(t, 5/(5.0+10), f.Error(), 1e-12, "two forecasts, 10 off on one of two days before")
+}
+
+// A bad forecast counts for the 24 hours after it and for the rest of the hour that it fell in.
+func TestError_ForgetsAfterADay(t *testing.T) {
+	f := follow(t, options())
+	f.at -= f.at % 120
+	f.next.DayBefore, f.next.Median = 1100, 1500
+	for range 16 {
+		f.see(1000, nan)
+	}
+	f.next.DayBefore, f.next.Median = 1100, 1000
+	for range 15 {
+		f.see(1000, nan)
+	}
+	for range 25*60 - 31 {
+		f.see(1000, nan)
+		require.Positive(t, f.Error())
+	}
+	f.see(1000, nan)
+	require.Zero(t, f.Error())
+}
+
+// A number counts for a day, whatever the gaps. Which forecasts it went by depends on their errors in the day before, in
+// hours that may have begun earlier, and so on forecasts made a horizon before that.
+func TestLookBack_CoversNumbersOfADayAndTheErrorsBefore(t *testing.T) {
+	for _, tc := range []struct{ gap, replicas int }{{1439, 2}, {1438, 9}} {
+		f := follow(t, options())
+		f.see(900, nan)
+		for range tc.gap {
+			f.see(nan, nan)
+		}
+		r, _ := f.see(100, nan)
+		require.Equal(t, tc.replicas, r.Replicas)
+	}
+	require.Equal(t, 24*time.Hour+24*time.Hour+2*time.Hour+15*time.Minute, replicas.LookBack(options()))
+}
+
+func TestNew_RefusesBadOptions(t *testing.T) {
 	for _, change := range []func(*replicas.Options){
 		func(o *replicas.Options) { o.Step = 0 },
 		func(o *replicas.Options) { o.Min = -1 },
