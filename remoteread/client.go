@@ -19,23 +19,37 @@ import (
 
 // Options for a Client. Only URL is required.
 type Options struct {
-	URL            string        // of the read endpoint, such as http://localhost:9090/api/v1/read
-	HTTPClient     *http.Client  // with credentials, TLS and proxy, without a timeout; by default a plain one
-	ExternalLabels labels.Labels // labels that the server adds to its answers: matched, unless a selector names them, and stripped
-	Timeout        time.Duration // of one request to the end of its answer, with what its reader does meanwhile; 1m by default
-	MaxConcurrency int           // reads in flight, 4 by default; further ones wait
-	MaxRetries     int           // after the first try, 3 by default; negative for none
-	MinBackoff     time.Duration // before the first retry, then doubled; 250ms by default
-	MaxBackoff     time.Duration // the longest wait, whatever Retry-After asks for; 30s by default
-	MaxFrameBytes  int           // of a frame, or of a sampled answer before and after decompression; 50 MB by default, as upstream
-	Metrics        *Metrics      // by default not registered anywhere
-	Logger         log.Logger    // by default none
+	// URL is the read endpoint, such as http://localhost:9090/api/v1/read.
+	URL string
+	// HTTPClient has the credentials, TLS and proxy, and no timeout of its own. The default is &http.Client{}.
+	HTTPClient *http.Client
+	// ExternalLabels are those that the server adds to its answers. A selector that does not name one of them gets a
+	// matcher for it, and the label is removed from the answer.
+	ExternalLabels labels.Labels
+	// Timeout is the longest time from a request to the end of its answer. It includes what the reader of the series
+	// does meanwhile. The default is 1m, Prometheus' default of remote_timeout.
+	Timeout time.Duration
+	// MaxConcurrency is the number of reads in flight; further ones wait. The default is 4 (chosen, not tuned).
+	MaxConcurrency int
+	// MaxRetries counts the attempts after the first one. The default is 3, negative means none.
+	MaxRetries int
+	// MinBackoff is the wait before the first retry; it doubles with each retry. The default is 250ms.
+	MinBackoff time.Duration
+	// MaxBackoff is the longest wait, even if Retry-After asks for more. The default is 30s.
+	MaxBackoff time.Duration
+	// MaxFrameBytes is the largest size of a frame, and of a sampled answer before and after decompression. The
+	// default is 50 MB, Prometheus' default of chunked_read_limit.
+	MaxFrameBytes int
+	// Metrics are not registered by default.
+	Metrics *Metrics
+	// Logger logs nothing by default.
+	Logger log.Logger
 }
 
 func (o Options) validate() error {
 	u, err := url.Parse(o.URL)
 	if err != nil {
-		return errors.New("URL cannot be parsed") // the error of net/url repeats it, credentials and all
+		return errors.New("URL cannot be parsed") // the error of net/url contains the URL with its credentials
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return fmt.Errorf("URL %q is not http://... or https://...", redact(u))
@@ -82,9 +96,9 @@ type Client struct {
 	url     string // without credentials
 	metrics urlMetrics
 
-	slots    chan struct{} // one element per read in flight
+	slots    chan struct{} // holds one element for each read in flight
 	frames   sync.Pool     // of *frameReader
-	answered atomic.Int32  // how the server answered last: an answerType
+	answered atomic.Int32  // the answerType of the last answer
 }
 
 var _ storage.Queryable = (*Client)(nil)
@@ -108,13 +122,13 @@ func New(o Options) (*Client, error) {
 	}, nil
 }
 
-// Querier returns a querier for samples from mint to maxt, both included, in milliseconds since the epoch.
-// Its Close gives up the streams that are still open; the series already handed out remain valid.
+// Querier returns a querier for samples from mint to maxt, both included, in milliseconds since the epoch. Closing it
+// gives up answers that have not been read completely. Series that were already returned remain valid.
 func (c *Client) Querier(mint, maxt int64) (storage.Querier, error) {
 	return &querier{client: c, mint: mint, maxt: maxt}, nil
 }
 
-// fail makes an *Error of any error, and counts it the first time.
+// fail returns err as an *Error with the URL, and counts it unless it has been counted before.
 func (c *Client) fail(err error) *Error {
 	e := asError(err)
 	if e.URL == "" {
@@ -124,7 +138,7 @@ func (c *Client) fail(err error) *Error {
 	return e
 }
 
-// acquire waits for a place among the reads in flight. The function returned gives it back, any number of times.
+// acquire waits for a slot for a read. The returned function releases it and may be called any number of times.
 func (c *Client) acquire(ctx context.Context) (func(), error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -135,23 +149,21 @@ func (c *Client) acquire(ctx context.Context) (func(), error) {
 		}), nil
 	case <-ctx.Done():
 		e := transportError(ctx, nil)
-		e.Err = fmt.Errorf("waiting for one of %d reads in flight: %w", cap(c.slots), e.Err)
+		e.Err = fmt.Errorf("waiting for one of %d reads in flight to finish: %w", cap(c.slots), e.Err)
 		return nil, e
 	}
 }
 
-// withExternalLabels returns the matchers with one for each external label that they do not name, and the names of those.
+// withExternalLabels adds a matcher for each external label that the matchers do not name, and returns the names of
+// those labels, which are to be stripped from the answer.
 func (c *Client) withExternalLabels(matchers []*labels.Matcher) ([]*labels.Matcher, []string) {
-	var (
-		all   = slices.Clone(matchers)
-		strip []string
-	)
+	all, stripLabels := slices.Clone(matchers), []string(nil)
 	c.options.ExternalLabels.Range(func(l labels.Label) {
 		if slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m.Name == l.Name }) {
 			return
 		}
 		all = append(all, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
-		strip = append(strip, l.Name)
+		stripLabels = append(stripLabels, l.Name)
 	})
-	return all, strip
+	return all, stripLabels
 }

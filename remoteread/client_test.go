@@ -25,10 +25,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
-// externalLabels are those of prometheusConfig.
+// externalLabels are those that prometheusConfig sets.
 var externalLabels = labels.FromStrings("cluster", "eu1", "replica", "a")
 
-// newClient returns a client whose connections are closed with the test.
+// newClient returns a client whose connections are closed at the end of the test.
 func newClient(t *testing.T, o remoteread.Options) *remoteread.Client {
 	t.Helper()
 	transport := &http.Transport{}
@@ -43,7 +43,7 @@ func newClient(t *testing.T, o remoteread.Options) *remoteread.Client {
 	return client
 }
 
-// samplesOnly makes the server answer with samples, by taking the accepted types out of the requests.
+// samplesOnly removes the accepted types from requests, so that the server answers with samples.
 type samplesOnly struct {
 	next    http.RoundTripper
 	queries []*prompb.Query
@@ -73,7 +73,7 @@ func (s *samplesOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.next.RoundTrip(req)
 }
 
-// sample is one sample in a form that can be compared: all bits of a float, or a histogram's text.
+// sample is a sample in a form that can be compared: all bits of a float, or the text of a histogram.
 type sample struct {
 	t     int64
 	value string
@@ -93,7 +93,7 @@ func sampleAt(it chunkenc.Iterator, typ chunkenc.ValueType) sample {
 	}
 }
 
-// readAll reads what a matcher selects, by the labels of the series.
+// readAll returns the samples that the matchers select, by the labels of their series.
 func readAll(t *testing.T, q storage.Queryable, mint, maxt int64, matchers ...*labels.Matcher) map[string][]sample {
 	t.Helper()
 	querier, err := q.Querier(mint, maxt)
@@ -116,7 +116,7 @@ func readAll(t *testing.T, q storage.Queryable, mint, maxt int64, matchers ...*l
 	return all
 }
 
-// requireSame shows the first difference only.
+// requireSame compares series, and reports only the first difference.
 func requireSame(t *testing.T, want, got map[string][]sample) {
 	t.Helper()
 	require.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)))
@@ -137,7 +137,7 @@ func everything() *labels.Matcher {
 	return labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, "requests_total|gauge|latency.*|became_histogram")
 }
 
-func TestStreamedEqualsWritten(t *testing.T) {
+func TestClient_ReturnsWhatWasWritten(t *testing.T) {
 	client := newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read", ExternalLabels: externalLabels})
 	all := readAll(t, client, dataTime-72*hour, headEnd, everything())
 	require.Len(t, all, 10+4+4+1)
@@ -156,14 +156,14 @@ func TestStreamedEqualsWritten(t *testing.T) {
 	require.Regexp(t, "^int", mixed[100].value)
 }
 
-func TestSampledEqualsStreamed(t *testing.T) {
+func TestClient_SampledEqualsStreamed(t *testing.T) {
 	url := prometheusURL(t) + "/api/v1/read"
 	for _, tc := range []struct {
 		name       string
 		mint, maxt int64
 	}{
 		{"everything", dataTime - 72*hour, headEnd},
-		{"short of a piece", dataTime, dataTime + 5*minute},
+		{"shorter than a part", dataTime, dataTime + 5*minute},
 		{"to the millisecond", dataTime + 15_001, dataTime + 20*minute + 1},
 		{"one instant", dataTime + 1, dataTime + 1},
 		{"nothing", headEnd + hour, headEnd + 2*hour},
@@ -184,29 +184,34 @@ func TestSampledEqualsStreamed(t *testing.T) {
 	}
 }
 
-func TestSampledAnswersAreReadInPieces(t *testing.T) {
+func TestClient_SplitsTheRangeIfServerSamples(t *testing.T) {
 	transport := &samplesOnly{}
-	client := newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read", HTTPClient: &http.Client{Transport: transport}})
+	client := newClient(t, remoteread.Options{
+		URL:        prometheusURL(t) + "/api/v1/read",
+		HTTPClient: &http.Client{Transport: transport},
+	})
 	mint, maxt := dataTime-24*hour, dataTime-1
 	require.Len(t, readAll(t, client, mint, maxt, metric("requests_total")), 10)
 
-	require.Equal(t, maxt, transport.queries[0].StartTimestampMs, "first a look at how the server answers")
+	require.Equal(t, maxt, transport.queries[0].StartTimestampMs, "first a read that shows how the server answers")
 	require.Equal(t, maxt, transport.queries[0].EndTimestampMs)
 	next := mint
 	for i, q := range transport.queries[1:] {
-		require.Equal(t, next, q.StartTimestampMs, "pieces neither overlap nor leave out anything")
-		require.LessOrEqual(t, q.EndTimestampMs-q.StartTimestampMs+1, 10*minute<<(2*i), "they grow fourfold at most")
+		require.Equal(t, next, q.StartTimestampMs, "parts neither overlap nor leave gaps")
+		require.LessOrEqual(t, q.EndTimestampMs-q.StartTimestampMs+1, 10*minute<<(2*i), "they grow at most fourfold")
 		next = q.EndTimestampMs + 1
 	}
 	require.Equal(t, maxt+1, next)
 	require.Len(t, transport.queries, 1+5, "10, 40, 160, 640 minutes and the rest")
 }
 
-func TestSampledPiecesShrink(t *testing.T) {
+func TestClient_HalvesPartsThatAreTooLarge(t *testing.T) {
 	transport := &samplesOnly{}
 	client := newClient(t, remoteread.Options{
-		URL: prometheusURL(t) + "/api/v1/read", HTTPClient: &http.Client{Transport: transport}, ExternalLabels: externalLabels,
-		MaxFrameBytes: 8 << 10, // about 480 samples
+		URL:            prometheusURL(t) + "/api/v1/read",
+		HTTPClient:     &http.Client{Transport: transport},
+		ExternalLabels: externalLabels,
+		MaxFrameBytes:  8 << 10, // about 480 samples
 	})
 	all := readAll(t, client, dataTime-12*hour, dataTime-1, metric("requests_total"))
 	require.Len(t, all, 10)
@@ -216,13 +221,24 @@ func TestSampledPiecesShrink(t *testing.T) {
 	require.Greater(t, len(transport.queries), 20)
 }
 
-func TestHintsNarrowTheRead(t *testing.T) {
+func TestSelect_ReadsTheRangeOfTheHints(t *testing.T) {
 	transport := &samplesOnly{}
-	client := newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read", HTTPClient: &http.Client{Transport: transport}})
+	client := newClient(t, remoteread.Options{
+		URL:        prometheusURL(t) + "/api/v1/read",
+		HTTPClient: &http.Client{Transport: transport},
+	})
 	querier, err := client.Querier(dataTime, headEnd)
 	require.NoError(t, err)
 	defer querier.Close()
-	hints := &storage.SelectHints{Start: dataTime + 10*minute, End: headEnd + hour, Step: minute, Range: 5 * minute, Func: "rate", Grouping: []string{"kind"}, By: true}
+	hints := &storage.SelectHints{
+		Start:    dataTime + 10*minute,
+		End:      headEnd + hour,
+		Step:     minute,
+		Range:    5 * minute,
+		Func:     "rate",
+		Grouping: []string{"kind"},
+		By:       true,
+	}
 	set := querier.Select(context.Background(), false, hints, metric("gauge"))
 	require.Empty(t, transport.queries, "nothing is sent before the first Next")
 	n := 0
@@ -241,12 +257,13 @@ func TestHintsNarrowTheRead(t *testing.T) {
 	}, *transport.queries[0].Hints)
 	require.Equal(t, headEnd, transport.queries[len(transport.queries)-1].EndTimestampMs)
 
-	empty := querier.Select(context.Background(), false, &storage.SelectHints{Start: headEnd + 1, End: headEnd + 2}, metric("gauge"))
+	later := &storage.SelectHints{Start: headEnd + 1, End: headEnd + 2}
+	empty := querier.Select(context.Background(), false, later, metric("gauge"))
 	require.False(t, empty.Next())
 	require.NoError(t, empty.Err())
 }
 
-func TestExternalLabels(t *testing.T) {
+func TestClient_StripsExternalLabelsUnlessSelected(t *testing.T) {
 	url := prometheusURL(t) + "/api/v1/read"
 	for _, tc := range []struct {
 		name     string
@@ -290,7 +307,7 @@ func TestExternalLabels(t *testing.T) {
 	}
 }
 
-func TestSortedSets(t *testing.T) {
+func TestSelect_SortsSeries(t *testing.T) {
 	client := newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read", ExternalLabels: externalLabels})
 	querier, err := client.Querier(dataTime-hour, headEnd)
 	require.NoError(t, err)
@@ -306,41 +323,7 @@ func TestSortedSets(t *testing.T) {
 	require.Equal(t, 19, n)
 }
 
-func TestAppendFloats(t *testing.T) {
-	client := newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read"})
-	querier, err := client.Querier(dataTime-hour+30_000, headEnd-minute)
-	require.NoError(t, err)
-	defer querier.Close()
-	set := querier.Select(context.Background(), false, nil, everything())
-	for set.Next() {
-		series := set.At().(interface {
-			AppendFloats([]int64, []float64) ([]int64, []float64, error)
-		})
-		var want []sample
-		floats := true
-		it := set.At().Iterator(nil)
-		for typ := it.Next(); typ != chunkenc.ValNone; typ = it.Next() {
-			floats = floats && typ == chunkenc.ValFloat
-			want = append(want, sampleAt(it, typ))
-		}
-		ts, vs, err := series.AppendFloats([]int64{1}, []float64{2})
-		if !floats {
-			require.ErrorContains(t, err, "series has histograms")
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, int64(1), ts[0])
-		require.InDelta(t, 2, vs[0], 0)
-		got := make([]sample, 0, len(want))
-		for i, ms := range ts[1:] {
-			got = append(got, sample{ms, fmt.Sprintf("%x", math.Float64bits(vs[i+1]))})
-		}
-		require.Equal(t, want, got)
-	}
-	require.NoError(t, set.Err())
-}
-
-func TestMetrics(t *testing.T) {
+func TestMetrics_CountReadsAndSurviveReloads(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	url := prometheusURL(t)
 	withCredentials := "http://user:secret@" + url[len("http://"):] + "/api/v1/read?token=secret"
@@ -377,14 +360,18 @@ func TestMetrics(t *testing.T) {
 	require.Empty(t, problems)
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_RejectsBadOptions(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		options remoteread.Options
 		want    string
 	}{
 		{"no URL", remoteread.Options{}, `remote read: URL "" is not http://... or https://...`},
-		{"another scheme", remoteread.Options{URL: "ftp://u:p@h/x?token=s"}, `remote read: URL "ftp://h/x" is not http://... or https://...`},
+		{
+			"another scheme",
+			remoteread.Options{URL: "ftp://u:p@h/x?token=s"},
+			`remote read: URL "ftp://h/x" is not http://... or https://...`,
+		},
 		{"no URL at all", remoteread.Options{URL: "http://u:p@h:port/"}, "remote read: URL cannot be parsed"},
 		{"negative", remoteread.Options{URL: "http://h/", Timeout: -time.Second}, "remote read: negative limit"},
 	} {
@@ -395,13 +382,13 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestLabelQueries(t *testing.T) {
+func TestQuerier_RejectsLabelQueries(t *testing.T) {
 	client := newClient(t, remoteread.Options{URL: "http://localhost:1/"})
 	querier, err := client.Querier(0, 1)
 	require.NoError(t, err)
 	_, _, err = querier.LabelNames(context.Background(), nil)
-	require.EqualError(t, err, "remote read knows neither label names nor label values")
+	require.EqualError(t, err, "remote read does not support queries for label names or values")
 	_, _, err = querier.LabelValues(context.Background(), "job", nil)
-	require.EqualError(t, err, "remote read knows neither label names nor label values")
+	require.EqualError(t, err, "remote read does not support queries for label names or values")
 	require.NoError(t, querier.Close())
 }

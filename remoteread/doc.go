@@ -1,41 +1,41 @@
-// Package remoteread reads history from a Prometheus, or from whatever speaks its remote-read protocol (Mimir, for one),
-// for the PromQL engine: a Client is a storage.Queryable.
+// Package remoteread reads history over the remote-read protocol of Prometheus: its Client is a storage.Queryable, so
+// the PromQL engine can evaluate queries over it. Prometheus itself, Mimir and others speak the protocol.
 //
 // # Answers
 //
-// The client offers STREAMED_XOR_CHUNKS, then SAMPLES, and decodes what comes by its Content-Type. A streamed answer is
-// handed out series by series while it arrives, its chunks compressed until they are iterated: memory is that of one
-// series, however long the stream. If the caller wants the series sorted, all of them are read first (compressed), since
-// the labels that the server adds, and those stripped here, change the order.
+// The client offers STREAMED_XOR_CHUNKS, then SAMPLES. The Content-Type tells which of them the server sends.
 //
-// A sampled answer is built in full on both sides, at some 110 bytes a sample. The first read over more than an hour is
-// therefore preceded by one over a millisecond, which shows how this server answers; if it samples, the range is read in
-// pieces, from the oldest. The first is ten minutes long, each next as long as half a million samples should take, at most
-// four times the last; a piece that is over the limit of the server or of Options.MaxFrameBytes is halved. Pieces are
-// compressed as they come and joined series by series.
+// A streamed answer is returned series by series while it arrives. Chunks stay compressed until they are iterated
+// over, so memory is that of one series, however long the stream. If the caller asks for sorted series, the whole
+// answer is read first, compressed: the server adds external labels, and the client strips them, which changes the
+// order.
+//
+// A sampled answer is built completely in memory by the server and by the client, at some 110 bytes a sample. So the
+// first read over more than an hour is preceded by a read over a millisecond, which shows how this server answers. If
+// it sends samples, the range is split, and the parts are read from the oldest to the newest. The first part is ten
+// minutes long. Each further one is as long as half a million samples should take, but at most four times as long as
+// the one before. A part that is over the limit of the server, or over Options.MaxFrameBytes, is halved. Parts are
+// compressed as they arrive, and merged series by series.
 //
 // # Reads in flight
 //
-// Select sends nothing: a read begins with the first Next of its SeriesSet, and counts against Options.MaxConcurrency
-// until its stream has been read to the end, failed, or been given up by Close of the querier or by the end of the context.
-// The engine prepares all Selects of a query and then reads them one after another: it needs one place at a time.
-// Should two sets of one querier be read alternately, the stream under way is first read to its end into memory,
-// so a querier never waits for itself. (Nobody should read two queriers of one client alternately from one
-// goroutine: at the limit the second waits until the first is finished, or timed out.)
+// Select sends nothing: a read begins with the first Next of its SeriesSet. It counts against Options.MaxConcurrency
+// until its answer has been read completely or has failed, or until the querier is closed or the context ends. The
+// engine prepares all Selects of a query, then reads them one after another, so a query needs one slot at a time. If
+// two sets of one querier are read alternately, the rest of the first is read into memory, so a querier never waits
+// for itself. Do not read two queriers of one client alternately from one goroutine: at the limit, the second waits
+// until the first is finished or timed out.
 //
 // # Samples
 //
-// Floats and native histograms, integer and float, come as they are, with stale markers; nothing outside the range
-// asked for. A series with a chunk of unknown encoding is left out, with a warning, and counted. Every Series has a method
-//
-//	AppendFloats(ts []int64, vs []float64) ([]int64, []float64, error)
-//
-// which decodes all its samples at once, for consumers who want slices, in about two thirds of the time of its Iterator.
+// Floats and native histograms, integer and float, are returned unchanged, including stale markers. Samples outside
+// the range asked for are left out. A series with a chunk of unknown encoding is skipped, with a warning, and
+// counted.
 //
 // # Errors
 //
-// Errors are of type *Error. Nobody answering, a broken connection, 429 and 5xx are tried again, after MinBackoff, twice
-// that and so on, or as long as Retry-After says, until a first series has been handed out; what comes after is not
-// read twice. A stream that is torn, too large, or not what its checksums say is an error, as is one that is longer under
-// way than Options.Timeout; a chunk that cannot be decoded is one of its series' Iterator.
+// All errors are of type *Error. A failed connection, 429 and 5xx are retried, after MinBackoff, twice that and so
+// on, or after Retry-After, as long as no series has been returned. Later errors are not retried, because series
+// would come twice. A stream that is torn, too large, or does not match its checksums is an error, and so is one that
+// takes longer than Options.Timeout. A chunk that cannot be decoded is an error of the Iterator of its series.
 package remoteread

@@ -20,15 +20,18 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
-// TestEngineEqualsServer evaluates here, over remote-read, what the server evaluates itself.
-func TestEngineEqualsServer(t *testing.T) {
+// The server is the reference: it evaluates the same expressions without remote-read.
+func TestEngine_OverClientEqualsServer(t *testing.T) {
 	server := prometheusURL(t)
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples: 1e7, Timeout: time.Minute, LookbackDelta: 5 * time.Minute,
 		EnableAtModifier: true, EnableNegativeOffset: true, Parser: parser.NewParser(parser.Options{}),
 	})
 	// One read in flight is enough for any number of selectors in a query.
-	streamed := newClient(t, remoteread.Options{URL: server + "/api/v1/read", ExternalLabels: externalLabels, MaxConcurrency: 1})
+	streamed := newClient(t, remoteread.Options{
+		URL:            server + "/api/v1/read",
+		ExternalLabels: externalLabels, MaxConcurrency: 1,
+	})
 	sampled := newClient(t, remoteread.Options{
 		URL: server + "/api/v1/read", ExternalLabels: externalLabels, MaxConcurrency: 1,
 		HTTPClient: &http.Client{Transport: &samplesOnly{}},
@@ -93,13 +96,17 @@ func TestEngineEqualsServer(t *testing.T) {
 	}
 }
 
-// serverRange evaluates by the server's API, without the client library, whose JSON decoder may round.
-func serverRange(t *testing.T, server, expr string, start, end time.Time, step time.Duration) map[string]map[int64]float64 {
+// serverRange evaluates an expression with the API of the server. It does not use the client library, whose JSON
+// decoder may round.
+func serverRange(
+	t *testing.T, server, expr string, start, end time.Time, step time.Duration,
+) map[string]map[int64]float64 {
 	t.Helper()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).PostForm(server+"/api/v1/query_range", url.Values{
-		"query": {expr}, "start": {fmt.Sprint(start.Unix())}, "end": {fmt.Sprint(end.Unix())}, "step": {fmt.Sprint(step.Seconds())},
+		"query": {expr}, "step": {fmt.Sprint(step.Seconds())},
+		"start": {fmt.Sprint(start.Unix())}, "end": {fmt.Sprint(end.Unix())},
 	})
 	require.NoError(t, err)
 	defer resp.Body.Close()

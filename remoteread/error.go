@@ -13,18 +13,18 @@ import (
 	"unicode/utf8"
 )
 
-// The reasons of an Error, which are also the values of the label reason.
+// The reasons of an Error, and values of the label reason.
 const (
 	reasonCanceled    = "canceled"     // the caller gave up
-	reasonChecksum    = "checksum"     // a frame whose CRC-32C is another
-	reasonConnection  = "connection"   // no connection, or one that broke
-	reasonContentType = "content_type" // an answer that is not remote-read
-	reasonEncoding    = "encoding"     // a chunk encoding that is not known here, which costs that series alone
-	reasonMalformed   = "malformed"    // an answer, or a chunk, that cannot be decoded
-	reasonStatus      = "status"       // an HTTP status other than 2xx
-	reasonTimeout     = "timeout"      // not finished within Options.Timeout
-	reasonTooLarge    = "too_large"    // a frame or a sampled answer over Options.MaxFrameBytes
-	reasonTruncated   = "truncated"    // a stream that ends within a frame
+	reasonChecksum    = "checksum"     // the CRC-32C of a frame does not match
+	reasonConnection  = "connection"   // there was no connection, or it broke
+	reasonContentType = "content_type" // the answer is not remote-read
+	reasonEncoding    = "encoding"     // a chunk has an unknown encoding: that series is skipped
+	reasonMalformed   = "malformed"    // an answer or a chunk cannot be decoded
+	reasonStatus      = "status"       // the HTTP status is not 2xx
+	reasonTimeout     = "timeout"      // the answer was not complete within Options.Timeout
+	reasonTooLarge    = "too_large"    // a frame or a sampled answer is over Options.MaxFrameBytes
+	reasonTruncated   = "truncated"    // the stream ends within a frame
 )
 
 func reasons() []string {
@@ -34,13 +34,16 @@ func reasons() []string {
 	}
 }
 
-// Error is how a read fails, or the warning that it leaves out a series.
+// Error is the error of a read, or a warning that a series was skipped.
 type Error struct {
-	URL    string // without credentials and query
-	Reason string // one word: canceled, checksum, connection, content_type, encoding, malformed, status, timeout, too_large or truncated
-	Status int    // HTTP status of the answer, 0 without one
-	Frame  int    // of the stream, counted from 1, 0 if the error is not about a frame
-	Err    error
+	// URL has neither credentials nor query parameters.
+	URL string
+	// Reason is one of canceled, checksum, connection, content_type, encoding, malformed, status, timeout, too_large
+	// and truncated.
+	Reason string
+	Status int   // HTTP status of the answer, 0 if there was none
+	Frame  int   // number of the frame, from 1; 0 if the error is not about a frame
+	Err    error // what went wrong
 
 	retryAfter time.Duration
 }
@@ -53,11 +56,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("remote read %s: %s%v", e.URL, frame, e.Err)
 }
 
-// Unwrap returns what went wrong, without the place.
+// Unwrap returns what went wrong, without URL and frame.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary tells whether the same read may succeed at another time: nobody answered, the connection broke
-// (but not that the server's certificate is not trusted), it took too long, or the server answered 429 or 5xx.
+// Temporary tells whether the same read may succeed later: there was no connection or it broke, the answer took too
+// long, or the server answered 429 or 5xx. A certificate that is not trusted is not temporary.
 func (e *Error) Temporary() bool {
 	switch e.Reason {
 	case reasonConnection:
@@ -72,7 +75,7 @@ func (e *Error) Temporary() bool {
 	}
 }
 
-// asError returns the *Error that err is, or one that calls the answer malformed.
+// asError returns the *Error in err, or else a new one: any other error is about the content of the answer.
 func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -80,11 +83,11 @@ func asError(err error) *Error {
 	return &Error{Reason: reasonMalformed, Err: err}
 }
 
-// transportError is the Error for what the HTTP client, or a body, returned. If the context has ended,
-// that is the reason, whatever the transport made of it.
+// transportError returns the Error for an error of the HTTP client or of a body. If the context has ended, that is
+// the reason, because transports report it in different ways.
 func transportError(ctx context.Context, err error) *Error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
-		err = urlErr.Err // it repeats the URL, user name and query included
+		err = urlErr.Err // its text contains the URL with user name and query
 	}
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, context.DeadlineExceeded):
@@ -96,10 +99,10 @@ func transportError(ctx context.Context, err error) *Error {
 	}
 }
 
-// maxExcerpt is how much of a wrong answer an error shows, in bytes.
+// maxExcerpt is how many bytes of an unexpected answer an error shows: about two lines of a log (chosen, not tuned).
 const maxExcerpt = 200
 
-// excerpt shows the beginning of a wrong answer on one line, with control characters and invalid UTF-8 as dots.
+// excerpt returns the beginning of an answer on one line. Control characters and invalid UTF-8 become dots.
 func excerpt(b []byte) string {
 	b = b[:min(len(b), maxExcerpt)]
 	return strings.TrimSpace(strings.Map(func(r rune) rune {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,14 +32,14 @@ import (
 
 const streamedType = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
 
-// frame wraps a message as the protocol does.
+// frame makes a frame of a message.
 func frame(message []byte) []byte {
 	b := binary.AppendUvarint(nil, uint64(len(message)))
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(message, crc32.MakeTable(crc32.Castagnoli)))
 	return append(b, message...)
 }
 
-// xorChunk holds the value t/1000 at each of the times.
+// xorChunk returns a chunk with the value t/1000 at each time t.
 func xorChunk(t testing.TB, times ...int64) prompb.Chunk {
 	c := chunkenc.NewXORChunk()
 	app, err := c.Appender()
@@ -62,7 +63,7 @@ func seriesFrame(t testing.TB, pod string, chunks ...prompb.Chunk) []byte {
 func serve(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // else the server does not see when the client is gone
+		io.Copy(io.Discard, r.Body) // or the server would not notice that the client has gone
 		handler(w, r)
 	}))
 	t.Cleanup(server.Close)
@@ -77,7 +78,7 @@ func serveStream(t *testing.T, parts ...[]byte) string {
 	})
 }
 
-// read returns how many series came before the end or the error.
+// read returns the number of series before the end or the error.
 func read(ctx context.Context, q storage.Queryable) (series int, set storage.SeriesSet) {
 	querier, err := q.Querier(0, 10_000)
 	if err != nil {
@@ -91,7 +92,7 @@ func read(ctx context.Context, q storage.Queryable) (series int, set storage.Ser
 	return series, set
 }
 
-func TestBadAnswers(t *testing.T) {
+func TestClient_RejectsCorruptStreams(t *testing.T) {
 	good := seriesFrame(t, "a", xorChunk(t, 1000, 2000))
 	flipped := bytes.Clone(good)
 	flipped[len(flipped)-1] ^= 1
@@ -110,12 +111,28 @@ func TestBadAnswers(t *testing.T) {
 		{"torn frame", append(bytes.Clone(good), good[:20]...), 0, "truncated", "frame 2: stream ends after 15 of 57 bytes"},
 		{"torn checksum", append(bytes.Clone(good), good[:3]...), 0, "truncated", "frame 2: stream ends within the checksum"},
 		{"torn length", []byte{0x80}, 0, "truncated", "frame 1: stream ends within the length"},
-		{"endless length", bytes.Repeat([]byte{0x80}, 11), 0, "malformed", "frame 1: length: binary: varint overflows a 64-bit integer"},
-		{"wrong checksum", append(seriesFrame(t, "0", xorChunk(t, 1)), flipped...), 0, "checksum", "frame 2: checksum mismatch"},
-		{"oversize frame", binary.AppendUvarint(nil, 1<<40), 0, "too_large", "frame 1: 1099511627776 bytes are over the limit of 1000"},
+		{
+			"endless length", bytes.Repeat([]byte{0x80}, 11), 0, "malformed",
+			"frame 1: length: binary: varint overflows a 64-bit integer",
+		},
+		{
+			"wrong checksum", append(seriesFrame(t, "0", xorChunk(t, 1)), flipped...), 0, "checksum",
+			"frame 2: checksum mismatch",
+		},
+		{
+			"oversize frame", binary.AppendUvarint(nil, 1<<40), 0, "too_large",
+			"frame 1: 1099511627776 bytes are over the limit of 1000",
+		},
 		{"empty frame", append(bytes.Clone(good), 0, 0, 0, 0, 0), 0, "malformed", "frame 2: empty frame"},
-		{"frame without series", message(&prompb.ChunkedReadResponse{QueryIndex: 0, XXX_unrecognized: []byte{0x18, 1}}), 0, "malformed", "frame 1: no series in it"},
-		{"another query", message(&prompb.ChunkedReadResponse{QueryIndex: 7}), 0, "malformed", "frame 1: query index 7, where one query was asked"},
+		{
+			"frame without series",
+			message(&prompb.ChunkedReadResponse{QueryIndex: 0, XXX_unrecognized: []byte{0x18, 1}}), 0, "malformed",
+			"frame 1: no series in it",
+		},
+		{
+			"another query", message(&prompb.ChunkedReadResponse{QueryIndex: 7}), 0, "malformed",
+			"frame 1: query index 7, where one query was asked",
+		},
 		{"not protobuf", frame([]byte{0xff, 0xff}), 0, "malformed", "frame 1: unexpected EOF"},
 		{
 			"a label twice", message(&prompb.ChunkedReadResponse{ChunkedSeries: []*prompb.ChunkedSeries{{
@@ -129,13 +146,15 @@ func TestBadAnswers(t *testing.T) {
 		},
 		{
 			"an error in the middle, as Prometheus writes it",
-			append(append(bytes.Clone(good), seriesFrame(t, "b", xorChunk(t, 1000))...), "query timed out in expression evaluation\n"...),
+			slices.Concat(good, seriesFrame(t, "b", xorChunk(t, 1000)), []byte("query timed out in expression evaluation\n")),
 			1, "truncated", `frame 3: stream ends after 36 of 113 bytes, it reads "query timed out in expression evaluation"`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reg := prometheus.NewRegistry()
-			client := newClient(t, remoteread.Options{URL: serveStream(t, tc.body), MaxFrameBytes: 1000, Metrics: remoteread.NewMetrics(reg)})
+			client := newClient(t, remoteread.Options{
+				URL: serveStream(t, tc.body), MaxFrameBytes: 1000, Metrics: remoteread.NewMetrics(reg),
+			})
 			series, set := read(context.Background(), client)
 			require.Equal(t, tc.series, series)
 			e, ok := errors.AsType[*remoteread.Error](set.Err())
@@ -148,7 +167,7 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
-// requireErrors checks the counter of one reason; all others must be 0.
+// requireErrors checks the counter of one reason, and that all others are 0.
 func requireErrors(t *testing.T, reg prometheus.Gatherer, url, reason string, want int) {
 	t.Helper()
 	families, err := reg.Gather()
@@ -171,7 +190,7 @@ func requireErrors(t *testing.T, reg prometheus.Gatherer, url, reason string, wa
 	require.Fail(t, "no counter of errors")
 }
 
-func TestWrongKindOfAnswer(t *testing.T) {
+func TestClient_RejectsWhatIsNotRemoteRead(t *testing.T) {
 	sampled := func(r *prompb.ReadResponse) string {
 		b, err := r.Marshal()
 		require.NoError(t, err)
@@ -183,22 +202,43 @@ func TestWrongKindOfAnswer(t *testing.T) {
 	}{
 		{
 			"HTML", "text/html; charset=utf-8", "<html>\n<title>Login\x1b[31m</title>" + strings.Repeat("x", 1000),
-			"content_type", `content type "text/html; charset=utf-8" is not remote-read; the answer begins "<html> <title>Login.[31m</title>` + strings.Repeat("x", 168) + `"`,
+			"content_type", `content type "text/html; charset=utf-8" is not remote-read; ` +
+				`the answer begins "<html> <title>Login.[31m</title>` + strings.Repeat("x", 168) + `"`,
 		},
 		{"no type", "", "", "content_type", `content type "" is not remote-read; the answer begins ""`},
-		{"JSON", "application/json", `{"status":"success"}`, "content_type", `content type "application/json" is not remote-read; the answer begins "{\"status\":\"success\"}"`},
-		{"samples without snappy", "application/x-protobuf", "hello there", "malformed", `sampled answer: snappy: corrupt input; it begins "hello there"`},
-		{"samples with something else in snappy", "application/x-protobuf", string(snappy.Encode(nil, []byte("hello"))), "malformed", "sampled answer: proto: ReadResponse: wiretype end group for non-group"},
-		{"no results", "application/x-protobuf", sampled(&prompb.ReadResponse{}), "malformed", "sampled answer: 0 results, where one query was asked"},
 		{
-			"a histogram that is none", "application/x-protobuf",
+			"JSON", "application/json", `{"status":"success"}`, "content_type",
+			`content type "application/json" is not remote-read; the answer begins "{\"status\":\"success\"}"`,
+		},
+		{
+			"samples without snappy", "application/x-protobuf", "hello there", "malformed",
+			`sampled answer: snappy: corrupt input; it begins "hello there"`,
+		},
+		{
+			"samples with something else in snappy", "application/x-protobuf",
+			string(snappy.Encode(nil, []byte("hello"))), "malformed",
+			"sampled answer: proto: ReadResponse: wiretype end group for non-group",
+		},
+		{
+			"no results", "application/x-protobuf", sampled(&prompb.ReadResponse{}), "malformed",
+			"sampled answer: 0 results, where one query was asked",
+		},
+		{
+			"a histogram of unknown schema", "application/x-protobuf",
 			sampled(&prompb.ReadResponse{Results: []*prompb.QueryResult{{Timeseries: []*prompb.TimeSeries{{
 				Labels: []prompb.Label{{Name: "a", Value: "b"}}, Histograms: []prompb.Histogram{{Timestamp: 5, Schema: 99}},
 			}}}}}),
-			"malformed", "sampled answer: series 0: histogram at 5 ms: histogram has an unknown schema, which must be between -9 and 52 for exponential buckets, or -53 for custom buckets, got schema 99",
+			"malformed", "sampled answer: series 0: histogram at 5 ms: histogram has an unknown schema, " +
+				"which must be between -9 and 52 for exponential buckets, or -53 for custom buckets, got schema 99",
 		},
-		{"too many samples", "application/x-protobuf", string(binary.AppendUvarint(nil, 1<<30)), "too_large", "sampled answer of 1073741824 bytes is over the limit of 2000"},
-		{"too many bytes", "application/x-protobuf", strings.Repeat("x", 3000), "too_large", "sampled answer is over the limit of 2000 bytes"},
+		{
+			"too many samples", "application/x-protobuf", string(binary.AppendUvarint(nil, 1<<30)), "too_large",
+			"sampled answer of 1073741824 bytes is over the limit of 2000",
+		},
+		{
+			"too many bytes", "application/x-protobuf", strings.Repeat("x", 3000), "too_large",
+			"sampled answer is over the limit of 2000 bytes",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			requests := 0
@@ -213,12 +253,12 @@ func TestWrongKindOfAnswer(t *testing.T) {
 			e, ok := errors.AsType[*remoteread.Error](set.Err())
 			require.True(t, ok)
 			require.Equal(t, tc.reason, e.Reason)
-			require.Equal(t, 1, requests, "what cannot be helped is not tried again")
+			require.Equal(t, 1, requests, "a permanent error is not retried")
 		})
 	}
 }
 
-func TestRetries(t *testing.T) {
+func TestClient_RetriesOnlyTemporaryErrors(t *testing.T) {
 	good := seriesFrame(t, "a", xorChunk(t, 1000, 2000))
 	status := func(code int, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -238,19 +278,34 @@ func TestRetries(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name     string
-		first    []http.HandlerFunc // then it goes well
+		first    []http.HandlerFunc // answers before the good one
 		requests int32
 		want     string // error, if any
 		least    time.Duration
 	}{
-		{"well", nil, 1, "", 0},
+		{"no error", nil, 1, "", 0},
 		{"503", []http.HandlerFunc{status(503)}, 2, "", 10 * time.Millisecond},
-		{"500 thrice", []http.HandlerFunc{status(500), status(502), status(504)}, 4, "", 70 * time.Millisecond},
-		{"500 four times", []http.HandlerFunc{status(500), status(500), status(500), status(500)}, 4, "server answered 500 Internal Server Error: not now", 70 * time.Millisecond},
-		{"429, in a second", []http.HandlerFunc{status(429, "1")}, 2, "", 200 * time.Millisecond},
-		{"429, at a time", []http.HandlerFunc{status(429, time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))}, 2, "", 200 * time.Millisecond},
-		{"429, at a time past", []http.HandlerFunc{status(429, "Mon, 02 Jan 2006 15:04:05 GMT")}, 2, "", 10 * time.Millisecond},
-		{"429, whenever", []http.HandlerFunc{status(429, "soon")}, 2, "", 10 * time.Millisecond},
+		{"three times 5xx", []http.HandlerFunc{status(500), status(502), status(504)}, 4, "", 70 * time.Millisecond},
+		{
+			"four times 5xx",
+			[]http.HandlerFunc{status(500), status(500), status(500), status(500)},
+			4,
+			"server answered 500 Internal Server Error: not now", 70 * time.Millisecond,
+		},
+		{"429 with seconds", []http.HandlerFunc{status(429, "1")}, 2, "", 200 * time.Millisecond},
+		{
+			"429 with a date",
+			[]http.HandlerFunc{status(429, time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))},
+			2, "",
+			200 * time.Millisecond,
+		},
+		{
+			"429 with a date in the past",
+			[]http.HandlerFunc{status(429, "Mon, 02 Jan 2006 15:04:05 GMT")},
+			2, "",
+			10 * time.Millisecond,
+		},
+		{"429 with something else", []http.HandlerFunc{status(429, "soon")}, 2, "", 10 * time.Millisecond},
 		{"400", []http.HandlerFunc{status(400)}, 1, "server answered 400 Bad Request: not now", 0},
 		{"401", []http.HandlerFunc{status(401)}, 1, "server answered 401 Unauthorized: not now", 0},
 		{"404", []http.HandlerFunc{status(404)}, 1, "server answered 404 Not Found: not now", 0},
@@ -268,7 +323,9 @@ func TestRetries(t *testing.T) {
 				w.Header().Set("Content-Type", streamedType)
 				w.Write(good)
 			})
-			client := newClient(t, remoteread.Options{URL: url, MinBackoff: 10 * time.Millisecond, MaxBackoff: 200 * time.Millisecond})
+			client := newClient(t, remoteread.Options{
+				URL: url, MinBackoff: 10 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
+			})
 			start := time.Now()
 			series, set := read(context.Background(), client)
 			if tc.want == "" {
@@ -283,7 +340,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-func TestConnectionLostAfterASeries(t *testing.T) {
+func TestClient_DoesNotRetryAfterASeries(t *testing.T) {
 	a, b := seriesFrame(t, "a", xorChunk(t, 1000)), seriesFrame(t, "b", xorChunk(t, 1000))
 	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", streamedType)
@@ -301,13 +358,14 @@ func TestConnectionLostAfterASeries(t *testing.T) {
 	require.True(t, e.Temporary())
 }
 
-func TestNobodyThere(t *testing.T) {
+func TestClient_ReportsRefusedConnectionWithoutCredentials(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	reg := prometheus.NewRegistry()
 	client := newClient(t, remoteread.Options{
-		URL: "http://user:secret@" + strings.TrimPrefix(server.URL, "http://") + "/read?token=secret", MinBackoff: time.Millisecond,
-		Metrics: remoteread.NewMetrics(reg),
+		URL:        "http://user:secret@" + strings.TrimPrefix(server.URL, "http://") + "/read?token=secret",
+		MinBackoff: time.Millisecond,
+		Metrics:    remoteread.NewMetrics(reg),
 	})
 	_, set := read(context.Background(), client)
 	require.ErrorContains(t, set.Err(), "remote read "+server.URL+"/read: dial tcp ")
@@ -316,7 +374,7 @@ func TestNobodyThere(t *testing.T) {
 	requireErrors(t, reg, server.URL+"/read", "connection", 4)
 }
 
-func TestUntrustedCertificate(t *testing.T) {
+func TestClient_DoesNotRetryUntrustedCertificate(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	var handshakes atomic.Int32
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -330,10 +388,10 @@ func TestUntrustedCertificate(t *testing.T) {
 	client := newClient(t, remoteread.Options{URL: server.URL})
 	_, set := read(context.Background(), client)
 	require.ErrorContains(t, set.Err(), "certificate")
-	require.Equal(t, int32(1), handshakes.Load(), "not tried again")
+	require.Equal(t, int32(1), handshakes.Load(), "not retried")
 }
 
-func TestEndlessSlowStream(t *testing.T) {
+func TestClient_TimesOutOnSlowStreams(t *testing.T) {
 	good := seriesFrame(t, "a", xorChunk(t, 1000))
 	for _, tc := range []struct {
 		name string
@@ -341,8 +399,14 @@ func TestEndlessSlowStream(t *testing.T) {
 		want string
 	}{
 		{"no answer", func(http.ResponseWriter) {}, "no complete answer within 200ms: context deadline exceeded"},
-		{"bytes that drip", func(w http.ResponseWriter) { w.Write([]byte{1}) }, "frame 1: no complete answer within 200ms: context deadline exceeded"},
-		{"one series for ever", func(w http.ResponseWriter) { w.Write(good) }, "no complete answer within 200ms: context deadline exceeded"},
+		{
+			"bytes that drip", func(w http.ResponseWriter) { w.Write([]byte{1}) },
+			"frame 1: no complete answer within 200ms: context deadline exceeded",
+		},
+		{
+			"one series for ever", func(w http.ResponseWriter) { w.Write(good) },
+			"no complete answer within 200ms: context deadline exceeded",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -371,9 +435,9 @@ func TestEndlessSlowStream(t *testing.T) {
 	}
 }
 
-func TestCancelStopsAtOnce(t *testing.T) {
+func TestClient_StopsAtOnceWhenCanceled(t *testing.T) {
 	good := seriesFrame(t, "a", xorChunk(t, 1000))
-	t.Run("while waiting to try again", func(t *testing.T) {
+	t.Run("while waiting to retry", func(t *testing.T) {
 		url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "30")
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -399,7 +463,7 @@ func TestCancelStopsAtOnce(t *testing.T) {
 	})
 }
 
-func TestUnknownEncodingCostsOneSeries(t *testing.T) {
+func TestClient_SkipsSeriesOfUnknownEncoding(t *testing.T) {
 	unknown := prompb.Chunk{Type: 42, MinTimeMs: 3000, MaxTimeMs: 4000, Data: []byte{0, 1, 2, 3}}
 	reg := prometheus.NewRegistry()
 	client := newClient(t, remoteread.Options{Metrics: remoteread.NewMetrics(reg), URL: serveStream(t,
@@ -422,12 +486,13 @@ func TestUnknownEncodingCostsOneSeries(t *testing.T) {
 	e, ok := errors.AsType[*remoteread.Error](warnings[0])
 	require.True(t, ok)
 	require.Equal(t, "encoding", e.Reason)
-	require.EqualError(t, e, "remote read "+e.URL+`: series {__name__="up", pod="b"} is left out: chunk encoding 42 is not known`)
+	require.EqualError(t, e,
+		"remote read "+e.URL+`: series {__name__="up", pod="b"} is skipped: chunk encoding 42 is not known`)
 	requireErrors(t, reg, e.URL, "encoding", 1)
 	require.InDelta(t, 8, testutil.ToFloat64(counterOf(t, reg, "anomaly_exporter_remote_read_samples_total")), 0)
 }
 
-// counterOf makes a collector of the only metric of a family.
+// counterOf returns a collector of the only metric of a family.
 func counterOf(t *testing.T, reg *prometheus.Registry, name string) prometheus.Collector {
 	t.Helper()
 	families, err := reg.Gather()
@@ -442,7 +507,7 @@ func counterOf(t *testing.T, reg *prometheus.Registry, name string) prometheus.C
 	return nil
 }
 
-func TestCorruptChunkIsAnErrorOfItsSeries(t *testing.T) {
+func TestIterator_FailsOnCorruptChunkOfItsSeriesOnly(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		chunk prompb.Chunk
@@ -451,7 +516,11 @@ func TestCorruptChunkIsAnErrorOfItsSeries(t *testing.T) {
 		{"XOR", prompb.Chunk{Type: prompb.Chunk_XOR, Data: []byte{0, 9, 1}}, "XOR chunk at 0 ms: chunk is cut short"},
 		{"no data", prompb.Chunk{Type: prompb.Chunk_XOR}, "XOR chunk at 0 ms: chunk is cut short"},
 		{"XOR2", prompb.Chunk{Type: prompb.Chunk_XOR2, Data: []byte{0, 9}}, "XOR2 chunk at 0 ms: chunk is cut short"},
-		{"histogram", prompb.Chunk{Type: prompb.Chunk_HISTOGRAM, Data: []byte{0, 9, 0, 0}}, "histogram chunk at 0 ms: chunk is cut short"},
+		{
+			"histogram",
+			prompb.Chunk{Type: prompb.Chunk_HISTOGRAM, Data: []byte{0, 9, 0, 0}},
+			"histogram chunk at 0 ms: chunk is cut short",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reg := prometheus.NewRegistry()

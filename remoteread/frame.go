@@ -13,21 +13,22 @@ import (
 )
 
 const (
-	// frameStep is how far the buffer grows ahead of what has arrived: a length that lies costs no more.
+	// frameStep is how far the buffer grows ahead of the bytes that have arrived, so that a wrong length costs no
+	// more memory than this. It is the size at which Prometheus cuts frames.
 	frameStep = 1 << 20
-	// maxPooledFrame is the largest buffer kept for the next stream. Prometheus cuts frames at 1 MiB
-	// (--storage.remote.read-max-bytes-in-frame) plus at most one chunk and the labels.
+	// maxPooledFrame is the largest buffer that is kept for the next stream. Prometheus cuts frames at 1 MiB
+	// (--storage.remote.read-max-bytes-in-frame), after which at most one chunk and the labels come on top.
 	maxPooledFrame = 4 << 20
 )
 
-// frameReader reads the frames of a stream: a uvarint, the length of the message; 4 bytes, its CRC-32C, big endian;
-// the message.
+// frameReader reads the frames of a stream. A frame is the length of its message as a uvarint, the CRC-32C of the
+// message in 4 bytes, big endian, and the message.
 type frameReader struct {
 	r          *bufio.Reader
 	castagnoli *crc32.Table
 	buf        []byte
-	limit      int // of a message, in bytes
-	count      int // of the frames begun
+	limit      int // largest size of a message, in bytes
+	count      int // number of the current frame, from 1
 }
 
 func newFrameReader() *frameReader {
@@ -39,11 +40,11 @@ func (f *frameReader) reset(r io.Reader, limit int) {
 	f.limit, f.count = limit, 0
 }
 
-// next returns the next message, valid until the next call, or io.EOF if the stream ended after a frame.
-// Any other error is an *Error.
+// next returns the next message, which is valid until the next call. It returns io.EOF if the stream ends after a
+// complete frame. Any other error is an *Error.
 func (f *frameReader) next() ([]byte, error) {
 	size, err := binary.ReadUvarint(f.r)
-	if err == io.EOF { //nolint:errorlint // the bare one: nothing of a frame was read
+	if err == io.EOF { //nolint:errorlint // unwrapped, it means that nothing of a frame was read
 		return nil, io.EOF
 	}
 	f.count++
@@ -79,8 +80,8 @@ func (f *frameReader) errorf(reason, format string, args ...any) *Error {
 	return &Error{Reason: reason, Frame: f.count, Err: fmt.Errorf(format, args...)}
 }
 
-// broken is the Error for a frame that could not be read: the reader below says so by an *Error if the connection
-// failed, and by io.EOF if the server ended the stream there.
+// broken returns the Error for a frame that could not be read. bodyReader returns an *Error if the connection failed,
+// and io.EOF if the server ended the stream.
 func (f *frameReader) broken(err error, format string, args ...any) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Frame = f.count
@@ -92,7 +93,8 @@ func (f *frameReader) broken(err error, format string, args ...any) *Error {
 	return f.errorf(reasonMalformed, "length: %w", err)
 }
 
-// text quotes a frame that reads as text: where a Prometheus that fails in the middle of a stream puts its error.
+// text quotes the frame if it is printable text, else it returns "". A Prometheus that fails in the middle of a
+// stream writes its error message where a frame should be.
 func (f *frameReader) text(size uint64, sum [4]byte) string {
 	b := append(binary.AppendUvarint(nil, size), sum[:]...)
 	b = append(b, f.buf[:min(len(f.buf), maxExcerpt)]...)

@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// The data of the Prometheus that the tests share: three days of counters in blocks, which end at dataTime, and after
-// it an hour of everything else in the head.
+// The data of the Prometheus that the tests share: three days of counters in blocks, up to dataTime, then an hour of
+// gauges and histograms in the head.
 const (
 	dataTime = int64(1_699_999_200_000) // 2023-11-14T22:00:00Z
 	minute   = int64(60_000)
@@ -59,7 +59,7 @@ var shared struct {
 	err        error
 }
 
-// prometheusURL starts the shared Prometheus if need be. It cuts frames so small that every series is split.
+// prometheusURL starts the shared Prometheus at its first call. Its frames are so small that every series is split.
 func prometheusURL(t *testing.T) string {
 	t.Helper()
 	shared.once.Do(func() {
@@ -101,7 +101,9 @@ func writeBlocks(dir string) error {
 	return servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
 		for i := range 10 {
 			counter := servers.Series{
-				Labels: labels.FromStrings(labels.MetricName, "requests_total", "pod", fmt.Sprintf("pod-%d", i), "code", fmt.Sprint(200+100*(i%2))),
+				Labels: labels.FromStrings(
+					labels.MetricName, "requests_total", "pod", fmt.Sprintf("pod-%d", i), "code", fmt.Sprint(200+100*(i%2)),
+				),
 				Samples: func(yield func(int64, float64) bool) {
 					rnd, total := rand.New(rand.NewPCG(1, uint64(i))), 0.0
 					for t := dataTime - 72*hour; t < dataTime; t += minute {
@@ -139,7 +141,7 @@ func writeHead(dir string) error {
 		}
 	}
 	rnd := rand.New(rand.NewPCG(2, 2))
-	odd := []float64{ // not -0: a server that samples writes it as 0, which protobuf leaves out
+	odd := []float64{ // without -0: a sampling server sends it as 0, because protobuf leaves out zeros
 		math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, math.SmallestNonzeroFloat64,
 		math.NaN(), math.Float64frombits(0x7ff8_0000_dead_beef), math.Float64frombits(value.StaleNaN),
 	}

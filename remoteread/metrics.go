@@ -5,8 +5,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics count what the clients of a process read. They belong to what outlives a reload of the configuration:
-// a client is replaced by it, its counters go on.
+// Metrics are the self-metrics of all clients of a process. A reload of the configuration replaces the clients; the
+// Metrics outlive them, so that counters do not start again.
 type Metrics struct {
 	requests *prometheus.CounterVec
 	samples  *prometheus.CounterVec
@@ -16,7 +16,8 @@ type Metrics struct {
 	inFlight prometheus.Gauge
 }
 
-// NewMetrics registers the metrics anomaly_exporter_remote_read_*; once per registry. With nil they are not registered.
+// NewMetrics registers the metrics anomaly_exporter_remote_read_*, and panics if they are registered already. If reg
+// is nil, they are not registered.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	const namespace, subsystem = "anomaly_exporter", "remote_read"
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -25,18 +26,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, append([]string{"url"}, labels...))
 	}
 	return &Metrics{
-		requests: counter("requests_total", "Requests sent, retries included, by the HTTP status of the answer, or error without one.", "code"),
-		samples:  counter("samples_total", "Samples received."),
-		bytes:    counter("bytes_total", "Bytes of answers received, as they were on the wire."),
-		errors:   counter("errors_total", "Failed requests, corrupt chunks and series left out, by reason.", "reason"),
+		requests: counter("requests_total",
+			"Requests sent, including retries, by HTTP status of the answer; error if there was no answer.", "code"),
+		samples: counter("samples_total", "Samples received."),
+		bytes:   counter("bytes_total", "Bytes of answers received, before decompression."),
+		errors:  counter("errors_total", "Failed requests, corrupt chunks and skipped series, by reason.", "reason"),
 		duration: promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "request_duration_seconds",
-			Help:    "Time from sending a request to the end of its answer.",
+			Help: "Time from sending a request until its answer was read completely or given up.",
+			// The default buckets of client_golang, continued to twice the default of Options.Timeout.
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 60, 120},
 		}, []string{"url"}),
 		inFlight: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "in_flight",
-			Help: "Requests under way, until the end of their answers.",
+			Help: "Requests whose answers are not complete yet.",
 		}),
 	}
 }

@@ -12,32 +12,36 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// querier is a storage.Querier. Its lock makes the sets of one querier take turns.
+// querier is a storage.Querier. At most one of its answers is being read at any time.
 type querier struct {
 	client     *Client
 	mint, maxt int64
 
-	mu     sync.Mutex
-	active *stream // the last one begun: no other is open
+	mu     sync.Mutex // held while a series set reads; guards what follows
+	active *stream    // the last one opened; all earlier ones have been read completely
 	closed bool
 }
 
 var (
-	errLabels = errors.New("remote read knows neither label names nor label values")
+	errLabels = errors.New("remote read does not support queries for label names or values")
 	errClosed = errors.New("querier is closed")
 )
 
-// LabelValues implements storage.LabelQuerier. The protocol has no such question.
-func (*querier) LabelValues(context.Context, string, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+// LabelValues implements storage.LabelQuerier. The protocol has no such query, so it fails.
+func (*querier) LabelValues(
+	context.Context, string, *storage.LabelHints, ...*labels.Matcher,
+) ([]string, annotations.Annotations, error) {
 	return nil, nil, errLabels
 }
 
-// LabelNames implements storage.LabelQuerier. The protocol has no such question.
-func (*querier) LabelNames(context.Context, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+// LabelNames implements storage.LabelQuerier. The protocol has no such query, so it fails.
+func (*querier) LabelNames(
+	context.Context, *storage.LabelHints, ...*labels.Matcher,
+) ([]string, annotations.Annotations, error) {
 	return nil, nil, errLabels
 }
 
-// Close implements storage.Querier. It gives up a stream that has not been read to its end.
+// Close implements storage.Querier. It gives up an answer that has not been read completely.
 func (q *querier) Close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -48,8 +52,10 @@ func (q *querier) Close() error {
 	return nil
 }
 
-// Select implements storage.Querier. The range read is that of the hints, within that of the querier.
-func (q *querier) Select(ctx context.Context, sortSeries bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+// Select implements storage.Querier. It reads the range of the hints, as far as it lies within that of the querier.
+func (q *querier) Select(
+	ctx context.Context, sortSeries bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
+) storage.SeriesSet {
 	mint, maxt := q.mint, q.maxt
 	if hints != nil {
 		mint, maxt = max(mint, hints.Start), min(maxt, hints.End)
@@ -57,17 +63,20 @@ func (q *querier) Select(ctx context.Context, sortSeries bool, hints *storage.Se
 	if mint > maxt {
 		return storage.EmptySeriesSet()
 	}
-	all, strip := q.client.withExternalLabels(matchers)
+	all, stripLabels := q.client.withExternalLabels(matchers)
 	return &seriesSet{
-		querier: q, ctx: ctx, strip: strip, sorted: sortSeries,
+		querier: q, ctx: ctx, stripLabels: stripLabels, sorted: sortSeries,
 		query: newQuery(mint, maxt, hints, all),
 	}
 }
 
 func newQuery(mint, maxt int64, hints *storage.SelectHints, matchers []*labels.Matcher) *prompb.Query {
 	query := &prompb.Query{StartTimestampMs: mint, EndTimestampMs: maxt}
-	for _, m := range matchers { // both kinds of types are =, !=, =~, !~, from 0
-		query.Matchers = append(query.Matchers, &prompb.LabelMatcher{Type: prompb.LabelMatcher_Type(m.Type), Name: m.Name, Value: m.Value})
+	for _, m := range matchers {
+		query.Matchers = append(query.Matchers, &prompb.LabelMatcher{
+			Type: prompb.LabelMatcher_Type(m.Type), // both number =, !=, =~ and !~ from 0
+			Name: m.Name, Value: m.Value,
+		})
 	}
 	if hints != nil {
 		query.Hints = &prompb.ReadHints{
@@ -78,13 +87,13 @@ func newQuery(mint, maxt int64, hints *storage.SelectHints, matchers []*labels.M
 	return query
 }
 
-// seriesSet is a storage.SeriesSet that reads when it is first asked for a series.
+// seriesSet is a storage.SeriesSet that sends its query at the first call of Next.
 type seriesSet struct {
-	querier *querier
-	ctx     context.Context
-	query   *prompb.Query
-	strip   []string
-	sorted  bool
+	querier     *querier
+	ctx         context.Context
+	query       *prompb.Query
+	stripLabels []string
+	sorted      bool
 
 	stream  *stream // nil before the first Next
 	current *series
@@ -122,7 +131,7 @@ func (s *seriesSet) Warnings() annotations.Annotations {
 	return s.stream.warnings
 }
 
-// begin sends the query. What is left of another stream of this querier is read into memory first.
+// begin sends the query. It first reads the rest of another answer of this querier into memory.
 func (s *seriesSet) begin() error {
 	q := s.querier
 	if q.closed {
@@ -131,16 +140,16 @@ func (s *seriesSet) begin() error {
 	if q.active != nil {
 		q.active.drain()
 	}
-	stream, err := q.client.open(s.ctx, s.query, s.strip)
+	stream, err := q.client.open(s.ctx, s.query, s.stripLabels)
 	if err != nil {
 		return err
 	}
 	if s.sorted {
 		stream.drain()
-		var all joiner
-		all.add(stream.ahead)
-		stream.ahead = all.finish()
-		slices.SortFunc(stream.ahead, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
+		var merger seriesMerger
+		merger.add(stream.buffered)
+		stream.buffered = merger.finish()
+		slices.SortFunc(stream.buffered, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
 	}
 	s.stream, q.active = stream, stream
 	return nil

@@ -19,20 +19,20 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 )
 
-// answerType is the kind of a server's answers, as far as it is known.
+// answerType is the kind of answers that a server gives.
 type answerType = int32
 
 const (
-	answersUnknown answerType = iota
+	answersUnknown answerType = iota // there was no answer yet
 	answersStreamed
 	answersSampled
 )
 
-// read sends a query, again while that may help, until a first series has come.
-func (c *Client) read(ctx context.Context, query *prompb.Query, strip []string) (*stream, error) {
+// read sends a query and reads its answer up to the first series. It tries again if that may help.
+func (c *Client) read(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
 	backoff := c.options.MinBackoff
 	for try := 1; ; try++ {
-		s, err := c.attempt(ctx, query, strip)
+		s, err := c.attempt(ctx, query, stripLabels)
 		if err == nil {
 			return s, nil
 		}
@@ -41,11 +41,13 @@ func (c *Client) read(ctx context.Context, query *prompb.Query, strip []string) 
 			return nil, e
 		}
 		wait := min(max(backoff, e.retryAfter), c.options.MaxBackoff)
-		level.Warn(c.options.Logger).Log("msg", "remote read will be tried again", "url", c.url, "try", try, "wait", wait, "err", e.Err)
+		level.Warn(c.options.Logger).Log(
+			"msg", "Retrying remote read", "url", c.url, "attempt", try, "wait", wait, "err", e.Err,
+		)
 		select {
 		case <-ctx.Done():
 			stopped := transportError(ctx, nil)
-			stopped.Err = fmt.Errorf("%w; the last try: %w", stopped.Err, e.Err)
+			stopped.Err = fmt.Errorf("%w; last attempt: %w", stopped.Err, e.Err)
 			return nil, c.fail(stopped)
 		case <-time.After(wait):
 		}
@@ -53,15 +55,15 @@ func (c *Client) read(ctx context.Context, query *prompb.Query, strip []string) 
 	}
 }
 
-// attempt sends a query once, and reads its answer up to the first series, or all of it if it is sampled.
-func (c *Client) attempt(ctx context.Context, query *prompb.Query, strip []string) (*stream, error) {
+// attempt sends a query once. It reads a streamed answer up to the first series, a sampled one completely.
+func (c *Client) attempt(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
 	release, err := c.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.options.Timeout,
 		fmt.Errorf("no complete answer within %s: %w", c.options.Timeout, context.DeadlineExceeded))
-	// A stream that nobody reads or closes gives up its place when its time is over.
+	// A stream that is neither read nor closed releases its slot when its time is over.
 	stop := context.AfterFunc(ctx, release)
 	start := time.Now()
 	end := sync.OnceFunc(func() {
@@ -77,7 +79,7 @@ func (c *Client) attempt(ctx context.Context, query *prompb.Query, strip []strin
 		return nil, err
 	}
 	s := &stream{
-		client: c, strip: strip, mint: query.StartTimestampMs, maxt: query.EndTimestampMs,
+		client: c, stripLabels: stripLabels, mint: query.StartTimestampMs, maxt: query.EndTimestampMs,
 		end: func() { resp.Body.Close(); end() },
 	}
 	if err := s.begin(ctx, resp); err != nil {
@@ -87,7 +89,7 @@ func (c *Client) attempt(ctx context.Context, query *prompb.Query, strip []strin
 	return s, nil
 }
 
-// send posts a query and returns the answer if its status is 2xx.
+// send posts a query and returns the response. A status other than 2xx is an error.
 func (c *Client) send(ctx context.Context, query *prompb.Query) (*http.Response, error) {
 	message, err := (&prompb.ReadRequest{
 		Queries: []*prompb.Query{query},
@@ -98,7 +100,8 @@ func (c *Client) send(ctx context.Context, query *prompb.Query) (*http.Response,
 	if err != nil {
 		return nil, fmt.Errorf("encode the query: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.options.URL, bytes.NewReader(snappy.Encode(nil, message)))
+	body := bytes.NewReader(snappy.Encode(nil, message))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.options.URL, body)
 	if err != nil {
 		return nil, transportError(ctx, err)
 	}
@@ -118,19 +121,19 @@ func (c *Client) send(ctx context.Context, query *prompb.Query) (*http.Response,
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxExcerpt)) // an explanation, if there is one
+	explanation, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxExcerpt)) // as much as can be read
 	return nil, &Error{
 		Reason:     reasonStatus,
 		Status:     resp.StatusCode,
-		Err:        fmt.Errorf("server answered %s: %s", resp.Status, excerpt(body)),
+		Err:        fmt.Errorf("server answered %s: %s", resp.Status, excerpt(explanation)),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
 }
 
-// retryAfter reads the header of that name: seconds or an HTTP date (RFC 9110, section 10.2.3); 0 if it is neither.
+// retryAfter parses a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). Anything else is 0.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(header); err == nil {
-		return time.Duration(min(max(seconds, 0), 1e6)) * time.Second
+		return time.Duration(min(max(seconds, 0), 1e6)) * time.Second // 1e6 guards against overflow
 	}
 	if date, err := http.ParseTime(header); err == nil {
 		return max(date.Sub(now), 0)
@@ -138,7 +141,8 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// begin looks at what kind of answer it is, and reads a first series, or all of a sampled answer.
+// begin tells the kind of answer by its content type. It reads a streamed answer up to the first series, a sampled
+// one completely.
 func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 	var (
 		c               = s.client
@@ -151,7 +155,7 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		c.answered.Store(answersStreamed)
 		s.frames = c.frames.Get().(*frameReader)
 		s.frames.reset(body, c.options.MaxFrameBytes)
-		for len(s.ahead) == 0 && s.frames != nil {
+		for len(s.buffered) == 0 && s.frames != nil {
 			s.readFrame()
 		}
 		return s.err
@@ -160,13 +164,16 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		defer s.close(nil)
 		return s.readSampled(body)
 	default:
-		start, _ := io.ReadAll(io.LimitReader(body, maxExcerpt)) // what there is of it
-		return &Error{Reason: reasonContentType, Status: resp.StatusCode,
-			Err: fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, excerpt(start))}
+		start, _ := io.ReadAll(io.LimitReader(body, maxExcerpt)) // as much as can be read
+		return &Error{
+			Reason: reasonContentType,
+			Status: resp.StatusCode,
+			Err:    fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, excerpt(start)),
+		}
 	}
 }
 
-// bodyReader counts what it reads. Its errors are io.EOF or an *Error.
+// bodyReader counts the bytes that it reads. Its errors are io.EOF or an *Error.
 type bodyReader struct {
 	ctx   context.Context
 	r     io.Reader

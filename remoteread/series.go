@@ -1,188 +1,109 @@
 package remoteread
 
 import (
-	"cmp"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
 )
-
-// chunk is a compressed piece of a series, of times from mint to maxt. Behind its data are chunkPadding bytes.
-type chunk struct {
-	mint, maxt int64
-	encoding   uint64 // a chunkenc.Encoding once it is known to be one
-	data       []byte
-}
-
-// numSamples is how many samples a chunk has: in all encodings the first two bytes.
-func numSamples(data []byte) int {
-	if len(data) < 2 {
-		return 0
-	}
-	return int(binary.BigEndian.Uint16(data))
-}
-
-// packed returns a copy of the chunks, with their data, size bytes in all, in one piece of memory of their own.
-func packed(chunks []chunk, size int) []chunk {
-	memory := make([]byte, 0, size+chunkPadding)
-	chunks = slices.Clone(chunks)
-	for i, c := range chunks {
-		start := len(memory)
-		memory = append(memory, c.data...)
-		chunks[i].data = memory[start:]
-	}
-	return chunks
-}
 
 // series is a storage.Series of compressed chunks.
 type series struct {
 	client     *Client
 	labels     labels.Labels
-	mint, maxt int64   // samples outside are not asked for
-	chunks     []chunk // in the order of time
-	lanes      [][]chunk
+	mint, maxt int64 // the range asked for: samples of its chunks outside of it are left out
+	chunks     []chunk.Chunk
+
+	// nonOverlapping are the chunks as sequences without overlaps, to be merged sample by sample; nil if the chunks
+	// are one such sequence.
+	nonOverlapping [][]chunk.Chunk
 }
 
 var _ storage.Series = (*series)(nil)
 
-// finish is called when all chunks are there. If they overlap, they are spread over lanes in which they do not,
-// to be merged sample by sample.
-func (s *series) finish() {
-	s.lanes = nil
-	overlap := false
-	for i := range len(s.chunks) - 1 {
-		overlap = overlap || s.chunks[i].maxt >= s.chunks[i+1].mint
-	}
-	if !overlap {
-		return
-	}
-	slices.SortStableFunc(s.chunks, func(a, b chunk) int { return cmp.Compare(a.mint, b.mint) })
-next:
-	for _, c := range s.chunks {
-		for i, lane := range s.lanes {
-			if lane[len(lane)-1].maxt < c.mint {
-				s.lanes[i] = append(lane, c)
-				continue next
-			}
-		}
-		s.lanes = append(s.lanes, []chunk{c})
-	}
-}
+// finish is called when all chunks are there.
+func (s *series) finish() { s.nonOverlapping = chunk.NonOverlapping(s.chunks) }
 
 // Labels implements storage.Series.
 func (s *series) Labels() labels.Labels { return s.labels }
 
 // Iterator implements storage.Series.
 func (s *series) Iterator(it chunkenc.Iterator) chunkenc.Iterator {
-	if len(s.lanes) < 2 {
-		own, ok := it.(*iterator)
+	if len(s.nonOverlapping) < 2 {
+		own, ok := it.(*seriesIterator)
 		if !ok {
-			own = &iterator{}
+			own = &seriesIterator{}
 		}
 		own.reset(s, s.chunks)
 		return own
 	}
-	lanes := make([]chunkenc.Iterator, len(s.lanes))
-	for i, lane := range s.lanes {
-		own := &iterator{}
-		own.reset(s, lane)
-		lanes[i] = own
+	iterators := make([]chunkenc.Iterator, len(s.nonOverlapping))
+	for i, chunks := range s.nonOverlapping {
+		own := &seriesIterator{}
+		own.reset(s, chunks)
+		iterators[i] = own
 	}
-	return storage.ChainSampleIteratorFromIterators(it, lanes)
+	return storage.ChainSampleIteratorFromIterators(it, iterators)
 }
 
-var errHistograms = errors.New("series has histograms")
+// seriesIterator iterates over chunks of a series. It makes *Errors of what it fails with.
+type seriesIterator struct {
+	chunk.Iterator
 
-// AppendFloats appends the times, in milliseconds, and values of all samples, in the order of time. It fails where
-// Iterator would, and on a series that has histograms; then what it returns is not complete.
-func (s *series) AppendFloats(ts []int64, vs []float64) ([]int64, []float64, error) {
-	for i := range s.chunks {
-		if len(s.lanes) > 1 || s.chunks[i].encoding != uint64(chunkenc.EncXOR) {
-			return s.iterateFloats(ts, vs)
-		}
-	}
-	for i := range s.chunks {
-		var err error
-		if ts, vs, err = s.appendChunk(ts, vs, &s.chunks[i]); err != nil {
-			return ts, vs, err
-		}
-	}
-	return ts, vs, nil
+	series *series
+	err    *Error // that of the chunk.Iterator, once it has been counted
 }
 
-func (s *series) iterateFloats(ts []int64, vs []float64) ([]int64, []float64, error) {
-	it := s.Iterator(nil)
-	for typ := it.Next(); typ != chunkenc.ValNone; typ = it.Next() {
-		if typ != chunkenc.ValFloat {
-			return ts, vs, errHistograms
-		}
-		t, v := it.At()
-		ts, vs = append(ts, t), append(vs, v)
-	}
-	return ts, vs, it.Err()
+func (it *seriesIterator) reset(s *series, chunks []chunk.Chunk) {
+	it.Reset(chunks, s.mint, s.maxt)
+	it.series, it.err = s, nil
 }
 
-// appendChunk appends the samples of a XOR chunk that are within the range asked for.
-func (s *series) appendChunk(ts []int64, vs []float64, c *chunk) ([]int64, []float64, error) {
-	before := len(ts)
-	ts, vs, err := appendXOR(ts, vs, c.data)
-	if err != nil {
-		return ts, vs, s.corrupt(c, err)
+// Err implements chunkenc.Iterator.
+func (it *seriesIterator) Err() error {
+	err := it.Iterator.Err()
+	if err == nil {
+		return nil
 	}
-	if len(ts) > before && ts[len(ts)-1] > s.maxt {
-		last := len(ts)
-		for last > before && ts[last-1] > s.maxt {
-			last--
-		}
-		ts, vs = ts[:last], vs[:last]
+	if it.err == nil {
+		it.err = it.series.client.fail(&Error{
+			Reason: reasonMalformed,
+			Err:    fmt.Errorf("series %s: %w", it.series.labels, err),
+		})
 	}
-	if len(ts) > before && ts[before] < s.mint {
-		first := before
-		for first < len(ts) && ts[first] < s.mint {
-			first++
-		}
-		ts, vs = slices.Delete(ts, before, first), slices.Delete(vs, before, first)
-	}
-	return ts, vs, nil
+	return it.err
 }
 
-// corrupt is the counted Error for a chunk that cannot be decoded.
-func (s *series) corrupt(c *chunk, err error) error {
-	return s.client.fail(&Error{Reason: reasonMalformed, Err: fmt.Errorf("series %s: %s chunk at %d ms: %w",
-		s.labels, chunkenc.Encoding(c.encoding), c.mint, err)})
+// seriesMerger merges the series that have the same labels.
+type seriesMerger struct {
+	all      []*series
+	byLabels map[string]*series
+	key      []byte
 }
 
-// joiner makes one series of those with the same labels.
-type joiner struct {
-	all   []*series
-	index map[string]*series
-	key   []byte
-}
-
-func (j *joiner) add(more []*series) {
-	if j.index == nil {
-		j.index = make(map[string]*series, len(more))
+// add takes series over: their chunks are appended to those of a series with the same labels, if there is one.
+func (m *seriesMerger) add(more []*series) {
+	if m.byLabels == nil {
+		m.byLabels = make(map[string]*series, len(more))
 	}
-	for _, one := range more {
-		j.key = one.labels.Bytes(j.key)
-		if first, ok := j.index[string(j.key)]; ok {
-			first.chunks = append(first.chunks, one.chunks...)
+	for _, s := range more {
+		m.key = s.labels.Bytes(m.key)
+		if first, ok := m.byLabels[string(m.key)]; ok {
+			first.chunks = append(first.chunks, s.chunks...)
 			continue
 		}
-		j.index[string(j.key)] = one
-		j.all = append(j.all, one)
+		m.byLabels[string(m.key)] = s
+		m.all = append(m.all, s)
 	}
 }
 
-// finish returns the series in the order in which they first came.
-func (j *joiner) finish() []*series {
-	for _, one := range j.all {
-		one.finish()
+// finish returns the merged series, in the order in which their labels first came.
+func (m *seriesMerger) finish() []*series {
+	for _, s := range m.all {
+		s.finish()
 	}
-	return j.all
+	return m.all
 }

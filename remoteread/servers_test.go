@@ -23,9 +23,12 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// TestScraped reads what a Prometheus scraped, up to the stale markers of a target that is gone: from the current one,
-// and from the binary that COMPAT_PROMETHEUS names, as `make test-compat` does.
-func TestScraped(t *testing.T) {
+// A Prometheus scrapes a target until the target is gone. It is the current release and, if COMPAT_PROMETHEUS names
+// a binary, as `make test-compat` does, an older one too.
+func TestClient_ReadsScrapedSeriesToTheStaleMarker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for scrapes")
+	}
 	const scrapeConfig = `
 global:
   external_labels: {cluster: eu1, replica: a}
@@ -52,7 +55,8 @@ scrape_configs:
 			target := startTarget(t)
 			prometheus, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{
 				Binary: tc.binary, Flags: append(tc.flags, "--storage.remote.read-max-bytes-in-frame=200"),
-				Config: strings.NewReplacer("TARGET", strings.TrimPrefix(target.URL, "http://"), "NATIVE", tc.native).Replace(scrapeConfig),
+				Config: strings.NewReplacer("TARGET", strings.TrimPrefix(target.URL, "http://"), "NATIVE", tc.native).
+					Replace(scrapeConfig),
 			})
 			require.NoError(t, err)
 			defer func() { require.NoError(t, prometheus.Stop()) }()
@@ -62,7 +66,8 @@ scrape_configs:
 
 			now := time.Now().UnixMilli()
 			url := prometheus.URL() + "/api/v1/read"
-			streamed := readAll(t, newClient(t, remoteread.Options{URL: url, ExternalLabels: externalLabels}), now-2*hour, now, equals("job", "shop"))
+			client := newClient(t, remoteread.Options{URL: url, ExternalLabels: externalLabels})
+			streamed := readAll(t, client, now-2*hour, now, equals("job", "shop"))
 			instance := strings.TrimPrefix(target.URL, "http://")
 			requests := streamed[`{__name__="shop_requests_total", instance="`+instance+`", job="shop"}`]
 			require.GreaterOrEqual(t, len(requests), 9)
@@ -75,7 +80,7 @@ scrape_configs:
 			sampled := readAll(t, newClient(t, remoteread.Options{
 				URL: url, ExternalLabels: externalLabels, HTTPClient: &http.Client{Transport: &samplesOnly{}},
 			}), now-2*hour, now, equals("job", "shop"))
-			if tc.binary != "" { // 2.42 leaves histograms out of sampled answers
+			if tc.binary != "" { // Prometheus 2.42 leaves histograms out of sampled answers
 				for lset := range sampled {
 					if strings.Contains(lset, "shop_latency_seconds") {
 						sampled[lset] = streamed[lset]
@@ -90,7 +95,9 @@ scrape_configs:
 func startTarget(t *testing.T) *httptest.Server {
 	reg := prometheus.NewRegistry()
 	requests := prometheus.NewCounter(prometheus.CounterOpts{Name: "shop_requests_total"})
-	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "shop_latency_seconds", NativeHistogramBucketFactor: 1.1})
+	latency := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "shop_latency_seconds", NativeHistogramBucketFactor: 1.1,
+	})
 	reg.MustRegister(requests, latency)
 	handler := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 	n := 0.0
@@ -104,7 +111,7 @@ func startTarget(t *testing.T) *httptest.Server {
 	return target
 }
 
-// waitFor waits until an expression has so many results.
+// waitFor waits until an expression has a number of results.
 func waitFor(t *testing.T, p *servers.Prometheus, expr string, results int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -113,15 +120,17 @@ func waitFor(t *testing.T, p *servers.Prometheus, expr string, results int) {
 	}, 30*time.Second, 100*time.Millisecond, expr)
 }
 
-// TestNewEncodings reads the same data from a server that keeps it in chunks of the newer encodings.
-func TestNewEncodings(t *testing.T) {
-	want := readAll(t, newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read", ExternalLabels: externalLabels}),
-		dataTime, headEnd, everything())
+// It reads the same data from a server that keeps it in the default encodings and from one with the newer encodings.
+func TestClient_ReadsNewerEncodings(t *testing.T) {
+	reference := newClient(t, remoteread.Options{URL: prometheusURL(t) + "/api/v1/read", ExternalLabels: externalLabels})
+	want := readAll(t, reference, dataTime, headEnd, everything())
 	dir := t.TempDir()
 	require.NoError(t, writeHead(dir))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	p, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{Dir: dir, Flags: []string{"--enable-feature=xor2-encoding,histograms-st-encoding,st-storage"}})
+	p, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{
+		Dir: dir, Flags: []string{"--enable-feature=xor2-encoding,histograms-st-encoding,st-storage"},
+	})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Stop()) }()
 
@@ -130,12 +139,14 @@ func TestNewEncodings(t *testing.T) {
 	seen := &encodings{next: transport, seen: map[prompb.Chunk_Encoding]bool{}}
 	client := newClient(t, remoteread.Options{URL: p.URL() + "/api/v1/read", HTTPClient: &http.Client{Transport: seen}})
 	requireSame(t, want, readAll(t, client, dataTime, headEnd, everything()))
-	for _, encoding := range []prompb.Chunk_Encoding{prompb.Chunk_XOR2, prompb.Chunk_HISTOGRAM_ST, prompb.Chunk_FLOAT_HISTOGRAM_ST} {
+	for _, encoding := range []prompb.Chunk_Encoding{
+		prompb.Chunk_XOR2, prompb.Chunk_HISTOGRAM_ST, prompb.Chunk_FLOAT_HISTOGRAM_ST,
+	} {
 		require.True(t, seen.seen[encoding], encoding)
 	}
 }
 
-// encodings notes those of the chunks that pass.
+// encodings records the encodings of the chunks in the answers.
 type encodings struct {
 	next http.RoundTripper
 	seen map[prompb.Chunk_Encoding]bool
@@ -166,8 +177,8 @@ func (e *encodings) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestHTTPClientOptions reads with the HTTP client that the options of prometheus/common make.
-func TestHTTPClientOptions(t *testing.T) {
+// It reads with an HTTP client that prometheus/common makes of its options.
+func TestClient_UsesTheHTTPClientOptions(t *testing.T) {
 	var got http.Header
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header.Clone()

@@ -1,4 +1,4 @@
-package remoteread
+package chunk
 
 import (
 	"errors"
@@ -6,22 +6,22 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
 
-// headerSize is that of all chunks but XOR: the number of samples in 2 bytes, and one of flags.
+// headerSize is the size of the header of all chunks but XOR: the number of samples in 2 bytes, and a byte of flags.
 const headerSize = 3
 
-// plausible checks what the decoders of chunkenc take for granted, of data that comes from elsewhere: that there is a
-// header and, in the layout of a histogram chunk, that spans do not go backwards (a histogram with more resolution than
-// is known here could then not be reduced, and chunkenc panics), and that there are no more buckets than bits, as each
-// takes one at least: the decoder reserves memory for all of them before it reads the first.
-func plausible(encoding chunkenc.Encoding, data []byte) error {
+// validate checks what the decoders of chunkenc trust, because this data comes from the network. There must be a
+// header. In the layout of a histogram chunk, spans must not go backwards: chunkenc would panic when it reduces the
+// resolution of such a histogram. And there must not be more buckets than bits, because each bucket takes at least
+// one: chunkenc allocates memory for all buckets before it reads the first.
+func validate(encoding chunkenc.Encoding, data []byte) error {
 	if len(data) < headerSize {
 		return errChunkShort
 	}
-	if encoding == chunkenc.EncXOR2 || numSamples(data) == 0 {
+	if encoding == chunkenc.EncXOR2 || NumSamples(data) == 0 {
 		return nil
 	}
-	// The layout, see chunkenc/histogram_meta.go: a zero threshold in a byte or, after 255, in 64 bits; the schema;
-	// then, for positive and negative buckets, the number of spans, and length and offset of each.
+	// The layout, see chunkenc/histogram_meta.go: the zero threshold in a byte or, after 255, in 64 bits; the schema;
+	// then, for positive and for negative buckets, the number of spans, and the length and offset of each.
 	r := bitReader{data: data[headerSize:]}
 	if r.read(8) == 255 {
 		r.read(64)
@@ -46,7 +46,7 @@ func plausible(encoding chunkenc.Encoding, data []byte) error {
 	return nil
 }
 
-// bitReader reads bits, slowly.
+// bitReader reads single bits. It is slow, but it only reads the layout of a chunk.
 type bitReader struct {
 	data  []byte
 	pos   int  // in bits
@@ -65,7 +65,8 @@ func (r *bitReader) read(n int) (v uint64) {
 	return v
 }
 
-// readVarbit reads a number of a variable size: up to eight ones, ended by a zero if they are fewer, stand for the size.
+// readVarbit reads a number of variable size and returns that size in bits. The size is encoded before the number by
+// up to eight ones; a zero follows if there are fewer than eight.
 func (r *bitReader) readVarbit() (v uint64, size int) {
 	ones := 0
 	for ones < 8 && r.read(1) == 1 {

@@ -1,4 +1,4 @@
-package remoteread
+package chunk
 
 import (
 	"encoding/binary"
@@ -8,15 +8,15 @@ import (
 	"slices"
 )
 
-// chunkPadding is how many readable bytes appendXOR wants behind a chunk: within one sample at most six refills
-// advance by 7 bytes each and read 8 before the end of the chunk is looked at again.
-const chunkPadding = 64
+// padding is how many readable bytes appendXOR wants behind a chunk. The end of the chunk is checked once per sample;
+// until then at most six refills advance by 7 bytes each and read 8, which makes 50 bytes, rounded up.
+const padding = 64
 
 var errChunkShort = errors.New("chunk is cut short")
 
 // appendXOR decodes a whole XOR chunk and appends its times and values. The format is that of chunkenc.XORChunk:
 // the number of samples in 2 bytes, then Prometheus' variant of Gorilla (Pelkonen et al., VLDB 2015). Values keep
-// all their bits, stale markers and payloads of NaNs included. With an error come the samples before it.
+// all their bits, including stale markers and the payloads of NaNs. With an error it returns the samples before it.
 func appendXOR(ts []int64, vs []float64, chunk []byte) ([]int64, []float64, error) {
 	end := len(chunk)
 	if end < 2 {
@@ -56,7 +56,7 @@ func appendXOR(ts []int64, vs []float64, chunk []byte) ([]int64, []float64, erro
 }
 
 // decodeXOR decodes the samples after the first one, whose time and value are t and v; delta leads to the second.
-// They begin at byte p of b; the chunk ends at end, and b chunkPadding later. It returns how many it could decode.
+// They begin at byte p of b; the chunk ends at end, and b padding later. It returns how many it could decode.
 //
 // The state stays in registers for the whole chunk, and bits come from a 64-bit buffer: buf holds the next n bits at
 // its top, and below them bits that the next refill puts there again.
@@ -147,12 +147,12 @@ func readDeltaOfDelta(b []byte, buf uint64, n uint, p int) (int64, uint64, uint,
 	return int64(x), buf << (prefix + size), n - prefix - size, p
 }
 
-// padded returns the chunk with chunkPadding bytes behind it: whatever follows it in memory, or zeros in a copy.
+// padded returns the chunk with padding bytes behind it: whatever follows it in memory, or zeros in a copy.
 func padded(chunk []byte) []byte {
-	if size := len(chunk) + chunkPadding; size <= cap(chunk) {
+	if size := len(chunk) + padding; size <= cap(chunk) {
 		return chunk[:size]
 	}
-	b := make([]byte, len(chunk)+chunkPadding)
+	b := make([]byte, len(chunk)+padding)
 	copy(b, chunk)
 	return b
 }

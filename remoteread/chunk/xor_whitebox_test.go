@@ -1,4 +1,4 @@
-package remoteread
+package chunk
 
 import (
 	"encoding/binary"
@@ -43,12 +43,14 @@ func requireDecodes(t *testing.T, chunk []byte, samples int) {
 	require.Equal(t, chunkenc.ValNone, it.Next())
 }
 
-func TestAppendXOREqualsChunkenc(t *testing.T) {
+// chunkenc is the reference: it wrote the chunks, and reads them again.
+func TestAppendXOR_EqualsChunkenc(t *testing.T) {
 	var (
 		rnd     = rand.New(rand.NewPCG(1, 2))
 		special = []float64{
-			0, math.Copysign(0, -1), 1, -1, math.Inf(1), math.Inf(-1), math.NaN(), math.MaxFloat64, math.SmallestNonzeroFloat64,
-			math.Float64frombits(value.StaleNaN), math.Float64frombits(value.NormalNaN), math.Float64frombits(0xfff8_dead_beef_0001),
+			0, math.Copysign(0, -1), 1, -1, math.Inf(1), math.Inf(-1), math.NaN(),
+			math.MaxFloat64, math.SmallestNonzeroFloat64, math.Float64frombits(value.StaleNaN),
+			math.Float64frombits(value.NormalNaN), math.Float64frombits(0xfff8_dead_beef_0001),
 		}
 		times = map[string]func(last int64) int64{
 			"regular":  func(last int64) int64 { return last + 15_000 },
@@ -83,7 +85,7 @@ func TestAppendXOREqualsChunkenc(t *testing.T) {
 	}
 }
 
-func TestAppendXORCutShort(t *testing.T) {
+func TestAppendXOR_ReturnsTheSamplesBeforeTheCut(t *testing.T) {
 	ts, vs := make([]int64, 50), make([]float64, 50)
 	for i := range ts {
 		ts[i], vs[i] = int64(i)*15_000+int64(i*i%7), math.Sqrt(float64(i))
@@ -128,47 +130,34 @@ func FuzzXORBytes(f *testing.F) {
 	})
 }
 
-// BenchmarkSeries goes through a week of minutes.
-func BenchmarkSeries(b *testing.B) {
+// BenchmarkIterator iterates over a week of minutes.
+func BenchmarkIterator(b *testing.B) {
 	const perChunk, chunks = 120, 84
-	rnd, total, t, size := rand.New(rand.NewPCG(1, 2)), 1e6, int64(1_700_000_000_000), 0
-	all := make([]chunk, chunks)
+	rnd, total, t := rand.New(rand.NewPCG(1, 2)), 1e6, int64(1_700_000_000_000)
+	all := make([]Chunk, chunks)
 	for i := range all {
 		ts, vs := make([]int64, perChunk), make([]float64, perChunk)
 		for k := range ts {
 			t, total = t+60_000, total+float64(rnd.IntN(6000))
 			ts[k], vs[k] = t, total
 		}
-		all[i] = chunk{mint: ts[0], maxt: t, encoding: uint64(chunkenc.EncXOR), data: encodeXOR(b, ts, vs)}
-		size += len(all[i].data)
+		all[i] = Chunk{MinTime: ts[0], MaxTime: t, Encoding: chunkenc.EncXOR, Data: encodeXOR(b, ts, vs)}
 	}
-	s := &series{client: testClient(b), mint: 0, maxt: t, chunks: packed(all, size)}
-	var sum float64
-	b.Run("iterator", func(b *testing.B) {
-		var it chunkenc.Iterator
-		for b.Loop() {
-			for it = s.Iterator(it); it.Next() != chunkenc.ValNone; {
-				_, v := it.At()
-				sum += v
-			}
+	all = CompactCopy(all)
+	var (
+		it  Iterator
+		sum float64
+	)
+	for b.Loop() {
+		for it.Reset(all, 0, t); it.Next() != chunkenc.ValNone; {
+			_, v := it.At()
+			sum += v
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perChunk/chunks, "ns/sample")
-	})
-	b.Run("slices", func(b *testing.B) {
-		var (
-			ts []int64
-			vs []float64
-		)
-		for b.Loop() {
-			ts, vs, _ = s.AppendFloats(ts[:0], vs[:0])
-			for _, v := range vs {
-				sum += v
-			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perChunk/chunks, "ns/sample")
-	})
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perChunk/chunks, "ns/sample")
 }
 
+// BenchmarkXOR compares the decoder with the iterator of chunkenc.
 func BenchmarkXOR(b *testing.B) {
 	rnd, total := rand.New(rand.NewPCG(1, 2)), 1e6
 	for _, bc := range []struct {
@@ -189,7 +178,7 @@ func BenchmarkXOR(b *testing.B) {
 				ts[k], vs[k] = 1_700_000_000_000+int64(k)*60_000+int64(rnd.IntN(bc.jitter)), bc.next()
 			}
 			data := encodeXOR(b, ts, vs)
-			chunks[i] = packed([]chunk{{data: data}}, len(data))[0].data
+			chunks[i] = CompactCopy([]Chunk{{Data: data}})[0].Data
 		}
 		perSample := func(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/samples, "ns/sample")

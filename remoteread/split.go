@@ -1,0 +1,119 @@
+package remoteread
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+)
+
+// Lengths of time ranges, in milliseconds. All are guards against answers that are too large, chosen rather than
+// tuned.
+const (
+	// maxUnprobed is the longest range that a server is asked for before it is known whether it streams.
+	maxUnprobed = uint64(time.Hour / time.Millisecond)
+	// firstLength is the length of the first part of a range that is split.
+	firstLength = uint64(10 * time.Minute / time.Millisecond)
+	// minLength is the length at which a part that is too large is not halved any more.
+	minLength = uint64(time.Second / time.Millisecond)
+)
+
+const (
+	// targetSamples is how many samples a part should have: at some 110 bytes a sample, 55 MB on either side.
+	targetSamples = 500_000.0
+	// maxGrowth is how many times longer a part may be than the one before: the density of samples may have changed.
+	maxGrowth = 4.0
+)
+
+// open sends a query, in one request if the server streams or the range is short, else in several.
+func (c *Client) open(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
+	length := uint64(query.EndTimestampMs) - uint64(query.StartTimestampMs)
+	if length > maxUnprobed && c.answered.Load() == answersUnknown {
+		s, err := c.read(ctx, withRange(query, query.EndTimestampMs, query.EndTimestampMs), stripLabels)
+		if err != nil {
+			return nil, err
+		}
+		if s.drain(); s.err != nil {
+			return nil, s.err
+		}
+	}
+	if length > firstLength && c.answered.Load() == answersSampled {
+		return c.readSplit(ctx, query, stripLabels)
+	}
+	return c.read(ctx, query, stripLabels)
+}
+
+// readSplit reads a range in parts, the oldest first, and returns a stream in which all series are buffered.
+func (c *Client) readSplit(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
+	var (
+		whole  = &stream{client: c, end: func() {}}
+		merger seriesMerger
+		length = firstLength
+	)
+	for start := query.StartTimestampMs; ; {
+		rest := uint64(query.EndTimestampMs) - uint64(start) // the range includes its end
+		end := start + int64(min(length-1, rest))
+		part, err := c.read(ctx, withRange(query, start, end), stripLabels)
+		if err == nil {
+			part.drain()
+			err = part.err
+		}
+		if tooLarge(err) && length > minLength {
+			length /= 2
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		samples := 0
+		for _, s := range part.buffered {
+			for _, c := range s.chunks {
+				samples += chunk.NumSamples(c.Data)
+			}
+			s.mint, s.maxt = query.StartTimestampMs, query.EndTimestampMs
+		}
+		merger.add(part.buffered)
+		whole.warnings.Merge(part.warnings)
+		if rest < length {
+			whole.buffered = merger.finish()
+			return whole, nil
+		}
+		start = end + 1
+		growth := min(maxGrowth, targetSamples/float64(max(samples, 1)))
+		length = max(minLength, uint64(float64(length)*growth))
+	}
+}
+
+// withRange returns a copy of the query for another range.
+func withRange(query *prompb.Query, start, end int64) *prompb.Query {
+	q := *query
+	q.StartTimestampMs, q.EndTimestampMs = start, end
+	if query.Hints != nil {
+		hints := *query.Hints
+		hints.StartMs, hints.EndMs = start, end
+		q.Hints = &hints
+	}
+	return &q
+}
+
+// tooLarge tells whether a shorter range may help: the answer is over our limit, or over that of the server
+// (--storage.remote.read-sample-limit, for which Prometheus answers 400 and "exceeded sample limit").
+func tooLarge(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch {
+	case e.Reason == reasonTooLarge:
+		return e.Frame == 0 // frames are cut by size, not by range
+	case e.Status == http.StatusBadRequest:
+		return strings.Contains(e.Err.Error(), "sample limit")
+	default:
+		return e.Status == http.StatusRequestEntityTooLarge
+	}
+}
