@@ -21,31 +21,31 @@ import (
 
 const metricName = "http_requests_total"
 
-// options of the benchmark.
+// options are the options of the benchmark.
 type options struct {
 	Series         int
 	Span, Interval time.Duration // of the samples of a series
 	Step           time.Duration // of the grid
-	Rounds         int           // reads of each way, alternating
-	Ways           []string
+	Rounds         int           // reads with each client, alternating
+	Clients        []string
 }
 
-// samples of one series.
+// samples is the number of samples of a series.
 func (o options) samples() int { return int(o.Span / o.Interval) }
 
-// result of one way: the medians of its rounds.
+// result is the result of one client: the medians of its rounds.
 type result struct {
-	Way string
+	Client string
 	outcome
 }
 
-// serverCost is what the reads cost the Prometheus.
+// serverCost is what the reads cost the server.
 type serverCost struct {
 	CPU       float64 // seconds a read
 	PeakBytes int64   // of its resident memory
 }
 
-// measure writes the data, starts a Prometheus on it and reads it in all ways, several times, alternating, each
+// measure writes the data, starts a Prometheus on it and reads it with all clients, several times, alternating, each
 // time in a process of its own.
 func measure(ctx context.Context, o options) (results []result, server serverCost, err error) {
 	dir, err := os.MkdirTemp("", "remotereadbench-")
@@ -64,20 +64,23 @@ func measure(ctx context.Context, o options) (results []result, server serverCos
 	}
 	defer prometheus.Stop()
 
-	outcomes := make([][]outcome, len(o.Ways))
+	outcomes := make([][]outcome, len(o.Clients))
 	before, err := prometheus.CPUSeconds()
 	if err != nil {
 		return nil, server, err
 	}
 	for range o.Rounds {
-		for i, way := range o.Ways {
-			one, err := spawn(ctx, job{Way: way, URL: prometheus.URL() + "/api/v1/read", Start: start, End: end, Step: o.Step.Milliseconds()})
+		for i, client := range o.Clients {
+			one, err := spawn(ctx, job{
+				Client: client, URL: prometheus.URL() + "/api/v1/read",
+				Start: start, End: end, Step: o.Step.Milliseconds(),
+			})
 			if err != nil {
 				return nil, server, err
 			}
 			if one.Series != o.Series || one.Samples != o.Series*o.samples() {
 				return nil, server, fmt.Errorf("%s: read %d series and %d samples of %d and %d",
-					way, one.Series, one.Samples, o.Series, o.Series*o.samples())
+					client, one.Series, one.Samples, o.Series, o.Series*o.samples())
 			}
 			outcomes[i] = append(outcomes[i], one)
 		}
@@ -86,18 +89,18 @@ func measure(ctx context.Context, o options) (results []result, server serverCos
 	if err != nil {
 		return nil, server, err
 	}
-	for i, way := range o.Ways {
-		results = append(results, result{Way: way, outcome: median(outcomes[i])})
+	for i, client := range o.Clients {
+		results = append(results, result{Client: client, outcome: median(outcomes[i])})
 		if results[i].Checksum != results[0].Checksum {
-			return nil, server, fmt.Errorf("%s has other grids than %s", way, results[0].Way)
+			return nil, server, fmt.Errorf("%s and %s read different data", client, results[0].Client)
 		}
 	}
-	server.CPU = (after - before) / float64(o.Rounds*len(o.Ways))
+	server.CPU = (after - before) / float64(o.Rounds*len(o.Clients))
 	_, server.PeakBytes, err = prometheus.RSS()
 	return results, server, err
 }
 
-// counters are deterministic: increments that vary by the time of day, and around that at random.
+// counters returns counters from start on. Their increments are random, with a fixed seed.
 func (o options) counters(start int64) iter.Seq[servers.Series] {
 	return func(yield func(servers.Series) bool) {
 		for i := range o.Series {
@@ -123,7 +126,7 @@ func (o options) counters(start int64) iter.Seq[servers.Series] {
 	}
 }
 
-// spawn runs a job in a process of its own, so that no way pays for the garbage of another.
+// spawn runs a job in a process of its own, so that no client pays for the garbage of another.
 func spawn(ctx context.Context, j job) (o outcome, err error) {
 	text, err := json.Marshal(j)
 	if err != nil {
@@ -143,16 +146,18 @@ func spawn(ctx context.Context, j job) (o outcome, err error) {
 	return o, json.Unmarshal(out, &o)
 }
 
-// median takes that of each measurement by itself.
+// median returns the median of each measurement.
 func median(all []outcome) outcome {
 	o := all[0]
-	o.Wall, o.CPU = middle(all, func(o outcome) float64 { return o.Wall }), middle(all, func(o outcome) float64 { return o.CPU })
-	o.PeakBytes = middle(all, func(o outcome) int64 { return o.PeakBytes })
-	o.BaseBytes = middle(all, func(o outcome) int64 { return o.BaseBytes })
+	o.Wall = medianOf(all, func(o outcome) float64 { return o.Wall })
+	o.CPU = medianOf(all, func(o outcome) float64 { return o.CPU })
+	o.PeakBytes = medianOf(all, func(o outcome) int64 { return o.PeakBytes })
+	o.BaseBytes = medianOf(all, func(o outcome) int64 { return o.BaseBytes })
 	return o
 }
 
-func middle[T int64 | float64](all []outcome, of func(outcome) T) T {
+// medianOf returns the (upper) median of a measurement.
+func medianOf[T int64 | float64](all []outcome, of func(outcome) T) T {
 	values := make([]T, len(all))
 	for i, o := range all {
 		values[i] = of(o)
@@ -161,14 +166,14 @@ func middle[T int64 | float64](all []outcome, of func(outcome) T) T {
 	return values[len(values)/2]
 }
 
-// report prints a table; the ratio is that of processor seconds to those of the official client.
+// report prints a table. The ratio is the CPU time relative to that of the first client.
 func report(w io.Writer, results []result, server serverCost) error {
 	fmt.Fprintf(w, "%d series, %.1f million samples; the server: %.2f CPU s a read, peak %.0f MiB\n",
 		results[0].Series, float64(results[0].Samples)/1e6, server.CPU, float64(server.PeakBytes)/(1<<20))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "way\twall s\tCPU s\tratio\tns/sample\tpeak MiB\tof which before\t")
+	fmt.Fprintln(t, "client\twall s\tCPU s\tratio\tns/sample\tpeak MiB\tof which before\t")
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t\n", r.Way, r.Wall, r.CPU, r.CPU/results[0].CPU,
+		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t\n", r.Client, r.Wall, r.CPU, r.CPU/results[0].CPU,
 			r.CPU/float64(r.Samples)*1e9, float64(r.PeakBytes)/(1<<20), float64(r.BaseBytes)/(1<<20))
 	}
 	return t.Flush()

@@ -1,6 +1,6 @@
-// Remotereadbench reads counters from a real Prometheus with the client of Prometheus itself (storage/remote) and
-// with ours, alternating, down to the same grids, and prints what each costs. It is a module of its own, so that the
-// dependencies of storage/remote stay out of the program's.
+// Remotereadbench compares our remote-read client with that of Prometheus (storage/remote). It reads the same
+// counters from a real Prometheus with each, alternately, and prints the CPU time and memory of both. It is a module
+// of its own, to keep the dependencies of storage/remote out of those of the program.
 package main
 
 import (
@@ -25,14 +25,14 @@ func run(ctx context.Context) error {
 	if isChild, err := runChild(ctx); isChild {
 		return err
 	}
-	o := options{Ways: []string{official, oursIterator, oursSlices}}
+	o := options{Clients: []string{official, ours}}
 	flag.IntVar(&o.Series, "series", 1000, "number of counters")
-	flag.DurationVar(&o.Span, "span", 7*24*time.Hour, "length of their history")
-	flag.DurationVar(&o.Interval, "interval", time.Minute, "between two samples")
-	flag.DurationVar(&o.Step, "step", 5*time.Minute, "of the grid")
-	flag.IntVar(&o.Rounds, "rounds", 3, "reads by each client; the medians are printed")
-	growth := flag.Int("growth", 4, "repeat with this many times the series, to see what grows; 1 for not")
-	sampled := flag.Bool("sampled", false, "read once more, as from a server that does not stream")
+	flag.DurationVar(&o.Span, "span", 7*24*time.Hour, "length of the history")
+	flag.DurationVar(&o.Interval, "interval", time.Minute, "time between two samples")
+	flag.DurationVar(&o.Step, "step", 5*time.Minute, "step of the grid")
+	flag.IntVar(&o.Rounds, "rounds", 3, "reads with each client; the medians are printed")
+	growth := flag.Int("growth", 4, "repeat with this many times the series, to see what grows with them; 1 to not repeat")
+	sampled := flag.Bool("sampled", false, "read once more as if the server did not stream")
 	flag.Parse()
 
 	for i := range 2 {
@@ -45,7 +45,7 @@ func run(ctx context.Context) error {
 		o.Series *= *growth
 	}
 	if *sampled {
-		o.Ways, o.Rounds = []string{oursSampled}, 1
+		o.Clients, o.Rounds = []string{oursSampled}, 1
 		return measureAndReport(ctx, o)
 	}
 	return nil

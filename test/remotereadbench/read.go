@@ -28,28 +28,27 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
-// The ways to read.
+// The clients that are compared.
 const (
-	official     = "official, iterator" // prometheus storage/remote
-	oursIterator = "ours, iterator"     // remoteread, as the PromQL engine uses it
-	oursSlices   = "ours, slices"       // remoteread, with AppendFloats
-	oursSampled  = "ours, sampled"      // remoteread, of a server that does not stream
+	official    = "official"      // prometheus storage/remote
+	ours        = "ours"          // remoteread
+	oursSampled = "ours, sampled" // remoteread, from a server that does not stream
 )
 
-// job is what a child process reads, handed over in its environment.
+// job says what a child process reads. It is passed in the environment.
 type job struct {
-	Way        string
+	Client     string
 	URL        string
 	Start, End int64 // ms, inclusive
 	Step       int64 // ms, of the grid
 }
 
-// outcome is what a child process measured, on its standard output.
+// outcome is what a child process measured. It is passed on standard output.
 type outcome struct {
 	Series, Samples int
-	Checksum        uint64  // over the cells of all grids: equal for all ways
-	Wall, CPU       float64 // seconds, of the read
-	PeakBytes       int64   // of the resident memory of the process
+	Checksum        uint64  // over the cells of all grids: equal for all clients
+	Wall, CPU       float64 // seconds for the read
+	PeakBytes       int64   // largest resident memory of the process
 	BaseBytes       int64   // the same before the read
 }
 
@@ -73,9 +72,9 @@ func (j job) run(ctx context.Context) (o outcome, err error) {
 }
 
 func (j job) queryable() (storage.Queryable, error) {
-	if j.Way != official {
+	if j.Client != official {
 		client := &http.Client{}
-		if j.Way == oursSampled {
+		if j.Client == oursSampled {
 			client.Transport = samplesOnly{}
 		}
 		return remoteread.New(remoteread.Options{URL: j.URL, HTTPClient: client, Timeout: 10 * time.Minute})
@@ -95,7 +94,7 @@ func (j job) queryable() (storage.Queryable, error) {
 	return remote.NewSampleAndChunkQueryableClient(client, labels.EmptyLabels(), nil, true, nil), nil
 }
 
-// read reads all series of the benchmark down to a grid each, one series at a time.
+// read reads all series of the benchmark, one at a time, and reduces each to a grid.
 func (j job) read(ctx context.Context, queryable storage.Queryable, o *outcome) error {
 	querier, err := queryable.Querier(j.Start, j.End)
 	if err != nil {
@@ -106,32 +105,17 @@ func (j job) read(ctx context.Context, queryable storage.Queryable, o *outcome) 
 		set = querier.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metricName))
 		g   = newGrid(j.Start, j.End, j.Step)
 		it  chunkenc.Iterator
-		ts  []int64
-		vs  []float64
 	)
 	for set.Next() {
 		g.reset()
-		if j.Way == oursSlices {
-			series := set.At().(interface {
-				AppendFloats([]int64, []float64) ([]int64, []float64, error)
-			})
-			if ts, vs, err = series.AppendFloats(ts[:0], vs[:0]); err != nil {
-				return err
-			}
-			for i, t := range ts {
-				g.add(t, vs[i])
-			}
-			o.Samples += len(ts)
-		} else {
-			it = set.At().Iterator(it)
-			for it.Next() == chunkenc.ValFloat {
-				t, v := it.At()
-				g.add(t, v)
-				o.Samples++
-			}
-			if err := it.Err(); err != nil {
-				return err
-			}
+		it = set.At().Iterator(it)
+		for it.Next() == chunkenc.ValFloat {
+			t, v := it.At()
+			g.add(t, v)
+			o.Samples++
+		}
+		if err := it.Err(); err != nil {
+			return err
 		}
 		o.Series++
 		o.Checksum = g.checksum(o.Checksum)
@@ -139,7 +123,7 @@ func (j job) read(ctx context.Context, queryable storage.Queryable, o *outcome) 
 	return set.Err()
 }
 
-// samplesOnly makes the server answer with samples, by taking the accepted types out of the requests.
+// samplesOnly removes the accepted types from requests, so that the server answers with samples.
 type samplesOnly struct{}
 
 func (samplesOnly) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -165,12 +149,12 @@ func (samplesOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-// grid keeps the last sample of each step: cell k that of (start + (k-1) step, start + k step].
+// grid keeps the last sample of each step. Cell k holds that of (start + (k-1) step, start + k step].
 type grid struct {
 	start, step int64
 	cells       []float64
 	k           int
-	bound       int64 // the time of cell k
+	bound       int64 // the end of cell k
 }
 
 func newGrid(start, end, step int64) *grid {
@@ -192,7 +176,7 @@ func (g *grid) add(t int64, v float64) {
 	g.cells[g.k] = v
 }
 
-// checksum continues an FNV-1a over the cells, word by word.
+// checksum adds the cells to an FNV-1a hash, word by word.
 func (g *grid) checksum(sum uint64) uint64 {
 	for _, v := range g.cells {
 		sum = (sum ^ math.Float64bits(v)) * 1099511628211
@@ -200,7 +184,7 @@ func (g *grid) checksum(sum uint64) uint64 {
 	return sum
 }
 
-// cpuSeconds is the processor time of this process so far, user and system.
+// cpuSeconds returns the CPU time of this process so far, user and system.
 func cpuSeconds() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -209,7 +193,7 @@ func cpuSeconds() float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-// peakMemory is VmHWM. (The maxrss of getrusage would count what the parent had when it forked.)
+// peakMemory returns VmHWM. The maxrss of getrusage would include the memory that the parent had when it forked.
 func peakMemory() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -227,7 +211,7 @@ func peakMemory() (int64, error) {
 // jobVariable is the environment variable that makes a process a child.
 const jobVariable = "REMOTEREADBENCH_JOB"
 
-// runChild does the job of a child process, if this is one.
+// runChild does the job of a child process, if this process is one.
 func runChild(ctx context.Context) (isChild bool, err error) {
 	text := os.Getenv(jobVariable)
 	if text == "" {
@@ -239,7 +223,7 @@ func runChild(ctx context.Context) (isChild bool, err error) {
 	}
 	o, err := j.run(ctx)
 	if err != nil {
-		return true, fmt.Errorf("%s: %w", j.Way, err)
+		return true, fmt.Errorf("%s: %w", j.Client, err)
 	}
 	return true, json.NewEncoder(os.Stdout).Encode(o)
 }
