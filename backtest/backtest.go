@@ -35,7 +35,7 @@ type Options struct {
 	// scaler. Empty: none. Beside it lies, while Run runs, a temporary file with the compressed results.
 	Output string
 	// Truth is compared with instead of what the configuration says; nil: that.
-	Truth *config.Side
+	Truth *config.Selector
 	// Progress is called when a detector or scaler begins, and after each of its steps; nil: nobody looks.
 	Progress func(title string, done, total int)
 }

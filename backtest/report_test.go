@@ -43,7 +43,7 @@ func TestTruth(t *testing.T) {
 	require.NoError(t, err)
 	o := backtest.Options{
 		Config: load(t, "detectors: [{name: load, expr: load, step: 5m, history: 7d, query_offset: 1m}]"),
-		Start:  end.Add(-day), End: end, Truth: &config.Side{Expr: expr},
+		Start:  end.Add(-day), End: end, Truth: &config.Selector{Expr: expr},
 	}
 	report := run(t, db, o)
 	require.Len(t, report.Detectors, 1)

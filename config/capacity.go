@@ -7,42 +7,43 @@ import (
 
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Capacity is the load that one replica carries: a number, or what it is learned
-// from.
+// Capacity is the load that one replica can handle: a number, or the expressions from which it is learned.
 type Capacity struct {
-	Value       float64 `yaml:"-"`           // if it is not learned
-	Utilization Expr    `yaml:"utilization"` // of the replicas; 1 is all that they have
-	Target      float64 `yaml:"target"`      // utilization at which a replica carries what it should
-	Replicas    Expr    `yaml:"replicas"`    // that share the load
+	Value       float64 `yaml:"-"`           // unless it is learned
+	Utilization Expr    `yaml:"utilization"` // of the replicas, 1 when they are fully used
+	Target      float64 `yaml:"target"`      // desired utilization of a replica
+	Replicas    Expr    `yaml:"replicas"`    // number of replicas that share the load
 }
 
-// Learned says whether the capacity is to be learned.
+// Learned tells whether the capacity is to be learned.
 func (c Capacity) Learned() bool { return c.Target != 0 }
 
-// IsZero says whether there is none, as in a scaler without a load.
+// IsZero tells whether there is no capacity, as in a scaler without a load.
 func (c Capacity) IsZero() bool { return c == Capacity{} }
 
-func (c Capacity) check(s *section) {
+func (c Capacity) check(s *document.Section) {
 	const key = "capacity_per_replica"
-	if s.lines[key] == 0 {
-		s.errorf(key, "is missing")
+	if !s.Has(key) {
+		s.Errorf(key, "is missing")
 		return
 	}
-	if !s.isMapping(key) {
-		s.require(c.Value > 0 && !math.IsInf(c.Value, 1), key, "%v is not positive and finite", c.Value)
+	if !s.MappingAt(key) {
+		s.Require(c.Value > 0 && !math.IsInf(c.Value, 1), key, "%v is not positive and finite", c.Value)
 		return
 	}
-	s.require(c.Utilization != Expr{}, key+".utilization", "is missing")
-	s.require(c.Replicas != Expr{}, key+".replicas", "is missing")
-	s.require(c.Target > 0 && !math.IsInf(c.Target, 1), key+".target", "%v is not positive and finite", c.Target)
+	s.Require(c.Utilization != Expr{}, key+".utilization", "is missing")
+	s.Require(c.Replicas != Expr{}, key+".replicas", "is missing")
+	s.Require(c.Target > 0 && !math.IsInf(c.Target, 1), key+".target", "%v is not positive and finite", c.Target)
 }
 
-// UnmarshalYAML takes a number or a mapping.
+// UnmarshalYAML accepts a number or a mapping.
 func (c *Capacity) UnmarshalYAML(unmarshal func(any) error) error {
 	type plain Capacity
-	learned := plain{Target: 0.7}
+	learned := plain{Target: defaultTarget}
 	err := unmarshal(&learned)
 	*c = Capacity(learned)
 	var mismatch *yaml.TypeError
@@ -62,30 +63,34 @@ func (c Capacity) MarshalYAML() (any, error) {
 	return plain(c), nil
 }
 
-// defaultHorizon is how far ahead a scaler looks, unless told or taught otherwise.
+// defaultTarget is the utilization at which a learned capacity is taken by default (chosen, not tuned).
+const defaultTarget = 0.7
+
+// defaultHorizon is how far ahead a scaler looks by default, and until its horizon has been learned (chosen, not
+// tuned).
 const defaultHorizon = model.Duration(15 * time.Minute)
 
-// Horizon is how far ahead a scaler looks, and how long a replica may take to
-// serve: a duration, or what it is learned from.
+// Horizon is how far ahead a scaler looks, which must be at least as long as a new replica takes to serve: a
+// duration, or the expression from which it is learned.
 type Horizon struct {
-	Duration model.Duration `yaml:"-"`       // a multiple of the step; of one that is learned, what holds until then
-	Startup  Expr           `yaml:"startup"` // seconds that replicas took to serve
+	Duration model.Duration `yaml:"-"`       // a multiple of the step; if learned, it is used until then
+	Startup  Expr           `yaml:"startup"` // seconds that replicas took until they served
 }
 
-// IsZero says whether there is none, as in a scaler without a load.
+// IsZero tells whether there is no horizon, as in a scaler without a load.
 func (h Horizon) IsZero() bool { return h == Horizon{} }
 
-// check fills in the default: 15m, or the next multiple of the step.
-func (h *Horizon) check(s *section, g Global) {
-	learned := s.isMapping("horizon")
-	if learned || s.lines["horizon"] == 0 {
+// check fills in the default, rounded up to a multiple of the step.
+func (h *Horizon) check(s *document.Section, g Global) {
+	learned := s.MappingAt("horizon")
+	if learned || !s.Has("horizon") {
 		h.Duration = (defaultHorizon + g.Step - 1) / g.Step * g.Step
 	}
-	s.require(!learned || h.Startup != Expr{}, "horizon.startup", "is missing")
+	s.Require(!learned || h.Startup != Expr{}, "horizon.startup", "is missing")
 	g.checkHorizon(s, "horizon", h.Duration)
 }
 
-// UnmarshalYAML takes a duration or a mapping.
+// UnmarshalYAML accepts a duration or a mapping.
 func (h *Horizon) UnmarshalYAML(unmarshal func(any) error) error {
 	type plain Horizon
 	var learned plain

@@ -1,6 +1,5 @@
-// Package config is the YAML file, checked: strict, with defaults filled in,
-// PromQL parsed and every mistake reported with the line it stands in. Secrets
-// never print.
+// Package config reads and checks the configuration file: it fills in defaults, parses PromQL and reports every error
+// with its line. Unknown keys are errors. Secrets are never printed.
 package config
 
 import (
@@ -8,18 +7,23 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 
+	commoncfg "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Config is a checked file. It is read-only after Load. Two configs that mean
-// the same are equal to reflect.DeepEqual, so a reload can tell what changed.
+// Config is a checked configuration file. It is read-only after Load. Two files that mean the same give Configs that
+// are equal by reflect.DeepEqual, so a reload can tell what has changed.
 type Config struct {
 	Global     Global       `yaml:"global"`
 	RemoteRead []RemoteRead `yaml:"remote_read"`
 	Detectors  []Detector   `yaml:"detectors,omitempty"`
 	Scalers    []Scaler     `yaml:"scalers,omitempty"`
-	Outcomes   *Outcomes    `yaml:"outcomes,omitempty"` // nil: alerts are not compared with anything
+	Outcomes   *Outcomes    `yaml:"outcomes,omitempty"` // nil: alerts are not compared with incidents
 }
 
 // LoadFile reads and checks the file at path; see Load.
@@ -31,58 +35,57 @@ func LoadFile(path string) (*Config, error) {
 	return Load(source, path)
 }
 
-// Load checks source, the text of the file filename. The name is used in errors,
-// and relative paths in the text are relative to its directory.
+// Load checks source, the content of the file filename. The name is used in errors, and paths in the file are
+// relative to its directory.
 //
-// The error tells all independent mistakes, one a line in the order of the file,
-// each as `file:line: detector "x": key: what is wrong`.
+// The error has a line for each independent problem, in the order of the file, such as `file:line: detector "x": key:
+// what is wrong`.
 func Load(source []byte, filename string) (*Config, error) {
-	doc := parse(source, filename)
-	if err := doc.err(); err != nil {
+	doc := document.Parse(source, filename, typeNames)
+	if err := doc.Err(); err != nil {
 		return nil, err
 	}
-	top := doc.root()
-	top.check(top.node, reflect.TypeFor[layout](), "")
-
-	if resolve(top.node).Kind != yaml.MappingNode {
-		return nil, doc.err()
+	top := doc.Root()
+	top.Check(outline{})
+	if !top.Mapping() {
+		return nil, doc.Err()
 	}
 
 	var c Config
-	global := &section{doc: doc, title: "global", node: top.value("global")}
+	global := top.Section("global")
 	c.Global = loadGlobal(global)
 	dir, err := filepath.Abs(filepath.Dir(filename))
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range top.list("remote_read", "") {
+	for _, s := range top.List("remote_read", "") {
 		c.RemoteRead = append(c.RemoteRead, loadRemoteRead(s, dir))
 	}
-	top.require(len(c.RemoteRead) > 0, "remote_read", "is missing")
+	top.Require(len(c.RemoteRead) > 0, "remote_read", "is missing")
 
-	// What a detector inherits can only be judged if global itself is sound.
-	sound := !global.bad
-	detectors := top.list("detectors", "detector")
+	// What a detector inherits can only be checked if global itself is valid.
+	globalValid := !global.Failed()
+	detectors := top.List("detectors", "detector")
 	for _, s := range detectors {
-		c.Detectors = append(c.Detectors, loadDetector(s, c.Global, sound))
+		c.Detectors = append(c.Detectors, loadDetector(s, c.Global, globalValid))
 	}
-	checkNames(detectors)
-	scalers := top.list("scalers", "scaler")
+	document.CheckNames(detectors, legalName)
+	scalers := top.List("scalers", "scaler")
 	for _, s := range scalers {
-		c.Scalers = append(c.Scalers, loadScaler(s, c.Global, sound))
+		c.Scalers = append(c.Scalers, loadScaler(s, c.Global, globalValid))
 	}
-	checkNames(scalers)
-	c.Outcomes = loadOutcomes(&section{doc: doc, title: "outcomes", node: top.value("outcomes")})
+	document.CheckNames(scalers, legalName)
+	c.Outcomes = loadOutcomes(top.Section("outcomes"))
 
-	if err := doc.err(); err != nil {
+	if err := doc.Err(); err != nil {
 		return nil, err
 	}
 	return &c, nil
 }
 
-// layout is the outline of the file. What is inside is left to its sections,
-// which report under names of their own.
-type layout struct {
+// outline has the keys of the file. What is inside them is checked by their sections, which report under titles of
+// their own.
+type outline struct {
 	Global     yaml.Node   `yaml:"global"`
 	RemoteRead []yaml.Node `yaml:"remote_read"`
 	Detectors  []yaml.Node `yaml:"detectors"`
@@ -90,8 +93,8 @@ type layout struct {
 	Outcomes   yaml.Node   `yaml:"outcomes"`
 }
 
-// String is the config as YAML, with all defaults filled in and secrets hidden.
-// But for the secrets, Load makes the same Config of it.
+// String returns the config as YAML, with all defaults filled in and secrets hidden. Except for the secrets, Load
+// returns an equal Config for it.
 func (c *Config) String() string {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
@@ -100,4 +103,20 @@ func (c *Config) String() string {
 		return "# " + err.Error() + "\n"
 	}
 	return b.String()
+}
+
+// legalName matches the names of detectors, scalers and inputs: they become label values, and parts of log lines and
+// of file names.
+var legalName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
+
+// typeNames describes, in error messages, types that are written otherwise than their kind suggests.
+var typeNames = map[reflect.Type]string{
+	reflect.TypeFor[model.Duration]():       "a duration such as 5m",
+	reflect.TypeFor[Bound]():                "a number or {expr: ..., on: [...]}",
+	reflect.TypeFor[Capacity]():             "a number or {utilization: ..., target: ..., replicas: ...}",
+	reflect.TypeFor[Horizon]():              "a duration such as 15m or {startup: ...}",
+	reflect.TypeFor[Holiday]():              "a date such as 2026-12-25 or 12-25",
+	reflect.TypeFor[Expr]():                 "a string",
+	reflect.TypeFor[commoncfg.URL]():        "a string",
+	reflect.TypeFor[commoncfg.TLSVersion](): "a string",
 }

@@ -32,8 +32,8 @@ func expr(t *testing.T, text string) config.Expr {
 	return e
 }
 
-// A bad file begins with the error it must give, one line of comment for each.
-func TestLoadBad(t *testing.T) {
+// A bad file begins with the error that it must cause, a comment for each line.
+func TestLoad_ReportsEachProblem(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad-*.yml")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -59,7 +59,7 @@ func TestLoadBad(t *testing.T) {
 	}
 }
 
-func TestLoadGood(t *testing.T) {
+func TestLoad_ReturnsWhatStringWrites(t *testing.T) {
 	files, err := filepath.Glob("testdata/good-*.yml")
 	require.NoError(t, err)
 	for _, file := range append(files, "../examples/prometheus.yml") {
@@ -79,13 +79,13 @@ func TestLoadGood(t *testing.T) {
 	}
 }
 
-func TestLoadFileMissing(t *testing.T) {
+func TestLoadFile_NamesTheMissingFile(t *testing.T) {
 	_, err := config.LoadFile("testdata/none.yml")
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.EqualError(t, err, "open testdata/none.yml: no such file or directory")
 }
 
-func TestGlobalDefaults(t *testing.T) {
+func TestLoad_FillsInDefaultsOfGlobal(t *testing.T) {
 	c := load(t, "good-minimal.yml")
 	require.Equal(t, config.Global{
 		Step:          duration(time.Minute),
@@ -107,7 +107,7 @@ func TestGlobalDefaults(t *testing.T) {
 	require.Empty(t, c.Scalers)
 }
 
-func TestDefaults(t *testing.T) {
+func TestLoad_FillsInDefaultsOfDetectorsAndScalers(t *testing.T) {
 	c := load(t, "good-defaults.yml")
 	step := duration(10 * time.Minute)
 	want := config.Detector{
@@ -156,11 +156,14 @@ func TestDefaults(t *testing.T) {
 		SeriesLimit:            2000,
 		Timezone:               "UTC",
 	}, c.Scalers[0])
-	require.Equal(t, config.Capacity{Utilization: expr(t, "up"), Target: 0.7, Replicas: expr(t, "up")}, c.Scalers[1].CapacityPerReplica)
+	require.Equal(
+		t, config.Capacity{Utilization: expr(t, "up"), Target: 0.7, Replicas: expr(t, "up")},
+		c.Scalers[1].CapacityPerReplica,
+	)
 	require.Equal(t, config.Horizon{Startup: expr(t, "up"), Duration: duration(20 * time.Minute)}, c.Scalers[1].Horizon)
 }
 
-func TestEveryKey(t *testing.T) {
+func TestLoad_ReadsEveryKey(t *testing.T) {
 	c := load(t, "good-full.yml")
 	require.Equal(t, []string{"job", "instance"}, c.Global.EmptyLabels)
 	require.Equal(t, 20_000, c.Global.SampleLimit)
@@ -189,8 +192,8 @@ func TestEveryKey(t *testing.T) {
 			Lower: &config.Bound{Value: 0},
 			Upper: &config.Bound{Expr: &upper, On: []string{"namespace", "pod", "container"}},
 		},
-		Mask:             &config.Side{Expr: expr(t, `ALERTS{alertstate="firing"}`), On: []string{"namespace", "pod"}},
-		Mute:             &config.Side{Expr: expr(t, `changes(kube_deployment_status_observed_generation[10m]) > 0`)},
+		Mask:             &config.Selector{Expr: expr(t, `ALERTS{alertstate="firing"}`), On: []string{"namespace", "pod"}},
+		Mute:             &config.Selector{Expr: expr(t, `changes(kube_deployment_status_observed_generation[10m]) > 0`)},
 		Publish:          []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"},
 		Missing:          "last",
 		Timezone:         "Europe/Berlin",
@@ -246,28 +249,40 @@ func TestEveryKey(t *testing.T) {
 	require.Equal(t, config.Capacity{
 		Utilization: expr(t, "avg by (service) (cpu_utilization)"), Target: 0.6, Replicas: expr(t, "count by (service) (up)"),
 	}, c.Scalers[1].CapacityPerReplica)
-	require.Equal(t, config.Horizon{Startup: expr(t, "startup_seconds"), Duration: duration(15 * time.Minute)}, c.Scalers[1].Horizon)
+	require.Equal(
+		t, config.Horizon{Startup: expr(t, "startup_seconds"), Duration: duration(15 * time.Minute)},
+		c.Scalers[1].Horizon,
+	)
 
 	require.True(t, c.Scalers[2].Load.IsZero())
 	require.Equal(t, &config.Resources{CPU: expr(t, "container_cpu_usage")}, c.Scalers[2].Resources)
 
 	require.Equal(t, &config.Outcomes{
-		Truth:      &config.Side{Expr: expr(t, `ALERTS{alertstate="firing",severity="critical"}`), On: []string{"namespace", "pod"}},
+		Truth: &config.Selector{
+			Expr: expr(t, `ALERTS{alertstate="firing",severity="critical"}`),
+			On:   []string{"namespace", "pod"},
+		},
 		LeadWindow: duration(time.Hour),
 	}, c.Outcomes)
 }
 
-func TestRemoteRead(t *testing.T) {
+func TestLoad_ResolvesPathsAndKeepsSecretsOfRemoteRead(t *testing.T) {
 	dir, err := filepath.Abs("testdata")
 	require.NoError(t, err)
 	c := load(t, "good-full.yml")
 	r := c.RemoteRead[0]
-	require.Equal(t, "https://reader:hunter2@prometheus.example.com/api/v1/read", r.URL.String(), "the real one, for the client")
+	require.Equal(
+		t, "https://reader:hunter2@prometheus.example.com/api/v1/read", r.URL.String(),
+		"with its password, for the client",
+	)
 	require.Equal(t, labels.FromStrings("cluster", "eu1", "prometheus_replica", "a"), r.ExternalLabels)
 	h := r.HTTPClientConfig
 	require.False(t, h.FollowRedirects)
 	require.False(t, h.EnableHTTP2)
-	require.Equal(t, filepath.Join(dir, "secrets/token"), h.Authorization.CredentialsFile, "relative to the file")
+	require.Equal(
+		t, filepath.Join(dir, "secrets/token"), h.Authorization.CredentialsFile,
+		"relative to the directory of the file",
+	)
 	require.Equal(t, "/etc/ssl/ca.pem", h.TLSConfig.CAFile)
 	require.Equal(t, []string{filepath.Join(dir, "secrets/header")}, h.HTTPHeaders.Headers["X-File"].Files)
 	require.Equal(t, "http://proxy:hunter2@proxy.example.com:3128", h.ProxyURL.String())
@@ -275,11 +290,11 @@ func TestRemoteRead(t *testing.T) {
 	h = c.RemoteRead[1].HTTPClientConfig
 	require.EqualValues(t, "hunter2", h.OAuth2.ClientSecret)
 	require.Equal(t, "https://me:hunter2@login.example.com/token", h.OAuth2.TokenURL)
-	require.Equal(t, map[string]string{"assertion": "hunter2"}, h.OAuth2.EndpointParams, "String leaves it alone")
+	require.Equal(t, map[string]string{"assertion": "hunter2"}, h.OAuth2.EndpointParams, "String does not change it")
 	require.Equal(t, filepath.Join(dir, "client.pem"), h.OAuth2.TLSConfig.CertFile)
 }
 
-func TestAnchors(t *testing.T) {
+func TestLoad_ResolvesAnchorsAndMergeKeys(t *testing.T) {
 	c := load(t, "good-anchors.yml")
 	hour, day := duration(time.Hour), duration(24*time.Hour)
 	for i, want := range []config.Detector{
@@ -295,8 +310,8 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
-// A flood of aliases is refused before it is walked: 2 to the power of 30 here.
-func TestAliasFlood(t *testing.T) {
+// Excessive aliases are rejected before they are followed: here there are 2^30 values.
+func TestLoad_RejectsExcessiveAliases(t *testing.T) {
 	source := "detectors: &a0 [x]\n"
 	for i := range 30 {
 		source += fmt.Sprintf("k%d: &a%d [*a%d, *a%d]\n", i+1, i+1, i, i)
@@ -305,7 +320,7 @@ func TestAliasFlood(t *testing.T) {
 	require.ErrorContains(t, err, "document contains excessive aliasing")
 }
 
-func TestHolidays(t *testing.T) {
+func TestHolidays_IncludeYearlyAndSingleDates(t *testing.T) {
 	require.Nil(t, config.Holidays{}.Include())
 	yearly, err := config.ParseHoliday("02-29")
 	require.NoError(t, err)

@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Detector says which series to score and forecast, and how. What global sets for
-// all is resolved: the fields hold what is in force here.
+// Detector says which series to score and forecast, and how. Values inherited from global are filled in.
 type Detector struct {
 	Name string `yaml:"name"`
 	Expr Expr   `yaml:"expr,omitempty"`
 
-	// Inputs are signals that are scored as one vector, instead of Expr; By are the
-	// labels that tell the vectors apart.
+	// Inputs are signals that are scored together as one vector, instead of Expr. There is a vector for each
+	// combination of values of the labels By.
 	Inputs map[string]Expr `yaml:"inputs,omitempty"`
 	By     []string        `yaml:"by,omitempty,flow"`
 
-	PoolBy []string `yaml:"pool_by,omitempty,flow"` // siblings, which share a model, agree on these labels
+	PoolBy []string `yaml:"pool_by,omitempty,flow"` // series that agree on these labels share a model
 
 	Step          model.Duration `yaml:"step"`
 	QueryOffset   model.Duration `yaml:"query_offset"`
@@ -31,23 +32,23 @@ type Detector struct {
 	Scorer     Scorer     `yaml:"scorer"`
 	Forecaster Forecaster `yaml:"forecaster"`
 	Bounds     Bounds     `yaml:"bounds,omitempty"`
-	Mask       *Side      `yaml:"mask,omitempty"` // where it has a value, nothing is learned
-	Mute       *Side      `yaml:"mute,omitempty"` // where it has a value, nothing is learned or scored
+	Mask       *Selector  `yaml:"mask,omitempty"` // where it has a value, the step is not learned from
+	Mute       *Selector  `yaml:"mute,omitempty"` // where it has a value, the step is neither learned from nor scored
 
 	Publish          []string          `yaml:"publish,flow"`
-	Missing          string            `yaml:"missing"` // drop, zero, last: what a gap means
+	Missing          string            `yaml:"missing"` // what a gap means: drop, zero or last
 	Timezone         string            `yaml:"timezone"`
 	Holidays         Holidays          `yaml:"holidays,flow"`
-	ExplainThreshold float64           `yaml:"explain_threshold"` // score from which it is explained
-	DataRange        [2]float64        `yaml:"data_range,flow"`   // least and greatest possible value
+	ExplainThreshold float64           `yaml:"explain_threshold"` // lowest score that is explained
+	DataRange        [2]float64        `yaml:"data_range,flow"`   // smallest and largest possible value
 	Labels           map[string]string `yaml:"labels,omitempty"`
 }
 
-// Location is the zone whose wall clock the seasons follow.
+// Location returns the time zone whose wall clock seasons follow.
 func (d *Detector) Location() *time.Location { return location(d.Timezone) }
 
-// loadDetector checks the values against each other only if those in g are sound.
-func loadDetector(s *section, g Global, sound bool) Detector {
+// loadDetector decodes and checks a detector. It checks the values only if those that it inherits from g are valid.
+func loadDetector(s *document.Section, g Global, globalValid bool) Detector {
 	d := Detector{
 		Step:             g.Step,
 		QueryOffset:      g.QueryOffset,
@@ -60,10 +61,10 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 		Missing:          "drop",
 		Timezone:         g.Timezone,
 		Holidays:         g.Holidays,
-		ExplainThreshold: 0.6,
+		ExplainThreshold: 0.6, // once in 3.5 days of normal life
 		DataRange:        unlimited(),
 	}
-	if s.decode(&d) && sound {
+	if s.Decode(&d) && globalValid {
 		d.check(s)
 	}
 	if len(d.Labels) == 0 {
@@ -76,7 +77,7 @@ func loadDetector(s *section, g Global, sound bool) Detector {
 	return d
 }
 
-// inherited are the settings in force that stem from global.
+// inherited returns those settings that may also be set in global, as they are in force for the detector.
 func (d *Detector) inherited() Global {
 	return Global{
 		Step: d.Step, QueryOffset: d.QueryOffset, History: d.History, MinHistory: d.MinHistory,
@@ -84,33 +85,33 @@ func (d *Detector) inherited() Global {
 	}
 }
 
-func (d *Detector) check(s *section) {
+func (d *Detector) check(s *document.Section) {
 	d.checkInputs(s)
 	d.checkPool(s)
 	g := d.inherited()
-	stepped := g.checkInherited(s)
+	validStep := g.checkInherited(s)
 	d.Scorer.check(s)
 	d.Bounds.check(s)
 	d.Mask.check(s, "mask")
 	d.Mute.check(s, "mute")
-	s.oneOf("missing", d.Missing, "drop", "zero", "last")
-	s.require(d.ExplainThreshold >= 0 && d.ExplainThreshold <= 1, "explain_threshold",
-		"%v is not within 0 and 1", d.ExplainThreshold)
-	s.require(d.DataRange[0] < d.DataRange[1], "data_range", "%v is not below %v", d.DataRange[0], d.DataRange[1])
+	s.OneOf("missing", d.Missing, "drop", "zero", "last")
+	s.Require(d.ExplainThreshold >= 0 && d.ExplainThreshold <= 1, "explain_threshold",
+		"%v is not in the range 0 to 1", d.ExplainThreshold)
+	s.Require(d.DataRange[0] < d.DataRange[1], "data_range", "%v is not below %v", d.DataRange[0], d.DataRange[1])
 	checkResultLabels(s, d.Labels)
 
 	bounded := d.Bounds != Bounds{}
-	if stepped && len(d.Forecaster.Horizons) == 0 && (bounded || slices.Contains(d.Publish, "forecast")) {
+	if validStep && len(d.Forecaster.Horizons) == 0 && (bounded || slices.Contains(d.Publish, "forecast")) {
 		d.Forecaster.Horizons = defaultHorizons(g)
-		s.require(len(d.Forecaster.Horizons) > 0, "forecaster.horizons",
-			"is missing, and the default does not suit step %s", g.Step)
+		s.Require(len(d.Forecaster.Horizons) > 0, "forecaster.horizons",
+			"is missing, and none of the defaults 15m, 1h and 6h fits step %s and history %s", g.Step, g.History)
 	}
-	if stepped {
+	if validStep {
 		d.Forecaster.check(s, g)
 	}
 	switch {
 	case d.Publish != nil:
-	case d.Joint():
+	case d.Multivariate():
 		d.Publish = []string{"score", "state"}
 	default:
 		d.Publish = []string{"score", "expected", "state"}
@@ -121,12 +122,13 @@ func (d *Detector) check(s *section) {
 	d.checkPublish(s)
 }
 
-func (d *Detector) checkPublish(s *section) {
-	s.require(len(d.Publish) > 0, "publish", "is empty")
+func (d *Detector) checkPublish(s *document.Section) {
+	s.Require(len(d.Publish) > 0, "publish", "is empty")
 	for i, word := range d.Publish {
 		key := fmt.Sprintf("publish[%d]", i)
-		s.oneOf(key, word, "score", "onset", "contribution", "expected", "forecast", "state", "model")
-		s.require(!slices.Contains(d.Publish[:i], word), key, "%q stands twice", word)
-		s.require(!d.Joint() || !slices.Contains([]string{"expected", "forecast", "model"}, word), key, "%q has no meaning with inputs", word)
+		s.OneOf(key, word, "score", "onset", "contribution", "expected", "forecast", "state", "model")
+		s.Require(!slices.Contains(d.Publish[:i], word), key, "%q is listed twice", word)
+		univariate := slices.Contains([]string{"expected", "forecast", "model"}, word)
+		s.Require(!univariate || !d.Multivariate(), key, "%q cannot be used with inputs", word)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
-// blocks are the code blocks of the page in a language, by the heading above.
+// blocks returns the code blocks of the page in a language, by the heading above them.
 func blocks(t *testing.T, language string) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/configuration.md")
@@ -39,13 +39,13 @@ func blocks(t *testing.T, language string) map[string][]string {
 	return found
 }
 
-// yamlKeys are the keys of the struct type t.
+// yamlKeys returns the keys of a struct type.
 func yamlKeys(t reflect.Type) []string {
 	var keys []string
 	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
-		case options == "inline" && f.Type != reflect.TypeFor[commoncfg.HTTPClientConfig](): // it has a section of its own
+		case options == "inline" && f.Type != reflect.TypeFor[commoncfg.HTTPClientConfig](): // the page has a section for it
 			keys = append(keys, yamlKeys(f.Type)...)
 		case name != "" && name != "-":
 			keys = append(keys, name)
@@ -56,8 +56,8 @@ func yamlKeys(t reflect.Type) []string {
 
 var documented = regexp.MustCompile(`(?m)^(?:\[ )?([a-z0-9_]+):(?:.* \| default = (.*) \])?`)
 
-// Each section of the page has the keys of its struct, and no others.
-func TestDocumentedKeys(t *testing.T) {
+// Each section of the page has the keys of its struct and no others.
+func TestDocs_ListEveryKey(t *testing.T) {
 	page := blocks(t, "yml")
 	for heading, section := range map[string]any{
 		"Configuration": config.Config{},
@@ -67,7 +67,7 @@ func TestDocumentedKeys(t *testing.T) {
 		"scorer":        config.Scorer{},
 		"forecaster":    config.Forecaster{},
 		"bounds":        config.Bounds{},
-		"side":          config.Side{},
+		"selector":      config.Selector{},
 		"scaler":        config.Scaler{},
 		"capacity":      config.Capacity{},
 		"startup":       config.Horizon{},
@@ -87,11 +87,11 @@ func TestDocumentedKeys(t *testing.T) {
 		t.Run(heading, func(t *testing.T) {
 			want := yamlKeys(reflect.TypeOf(section))
 			want = slices.DeleteFunc(want, func(key string) bool {
-				// Refused; deprecated by Prometheus, which still takes it.
+				// The former are rejected; the latter are deprecated, although Prometheus still accepts them.
 				return strings.HasSuffix(key, "_ref") || strings.HasPrefix(key, "bearer_token")
 			})
 			if heading == "scaler" {
-				want = append(want, "cost") // which Load turns into the probability
+				want = append(want, "cost") // Load turns it into the probability
 			}
 			var got []string
 			for _, block := range page[heading] {
@@ -104,8 +104,8 @@ func TestDocumentedKeys(t *testing.T) {
 	}
 }
 
-// The defaults on the page are those of the code.
-func TestDocumentedDefaults(t *testing.T) {
+// All defaults on the page are compared with those of a config without the keys.
+func TestDocs_HaveTheDefaultsOfTheCode(t *testing.T) {
 	c, err := config.Load([]byte(`
 remote_read: [{url: 'http://localhost:9090/api/v1/read', authorization: {}}]
 detectors: [{name: x, expr: up}]
@@ -145,7 +145,7 @@ outcomes: {truth: {expr: up}}
 				require.Equal(t, tree.Global[key], got, "%s: %s", heading, key)
 				continue
 			}
-			if text == "" || text == "[]" || text == "false" && !ok { // what is empty is not written
+			if text == "" || text == "[]" || text == "false" && !ok { // empty values are not written
 				continue
 			}
 			var want any
@@ -162,8 +162,8 @@ outcomes: {truth: {expr: up}}
 	}
 }
 
-// What the page shows as a file is one.
-func TestDocumentedExamples(t *testing.T) {
+// The page shows whole files as yaml, keys as yml.
+func TestDocs_ShowValidExamples(t *testing.T) {
 	examples := 0
 	for heading, files := range blocks(t, "yaml") {
 		for _, source := range files {

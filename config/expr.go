@@ -12,13 +12,11 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Expr is a PromQL expression whose result is an instant vector and depends on
-// nothing later than the instant of evaluation. Equal texts are equal by ==.
-// The zero Expr is no expression.
+// Expr is a PromQL expression. Its result is an instant vector and does not depend on samples later than the time of
+// evaluation. Exprs of equal text are equal by ==. The zero Expr means that there is none.
 type Expr struct{ text string }
 
-// ParseExpr checks text. The error is one line, with the place in the text if it
-// is one of syntax.
+// ParseExpr parses and checks text. The error is one line; a syntax error has the position in the text.
 func ParseExpr(text string) (Expr, error) {
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(text)
 	if err != nil {
@@ -33,14 +31,13 @@ func ParseExpr(text string) (Expr, error) {
 	return Expr{text}, nil
 }
 
-// String is the expression as it was written.
+// String returns the expression as it was written.
 func (e Expr) String() string { return e.text }
 
-// IsZero says whether it is no expression.
+// IsZero tells whether there is no expression.
 func (e Expr) IsZero() bool { return e == Expr{} }
 
-// Parsed returns a fresh syntax tree, which the caller may change; nil for the
-// zero Expr.
+// Parsed returns a new syntax tree, which the caller may change. It is nil for the zero Expr.
 func (e Expr) Parsed() parser.Expr {
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(e.text)
 	if err != nil {
@@ -49,9 +46,8 @@ func (e Expr) Parsed() parser.Expr {
 	return parsed
 }
 
-// LookBack is how long before the instant of evaluation the oldest sample may
-// lie: ranges and offsets, those of subqueries added to what is inside them. The
-// engine's lookback delta comes on top.
+// LookBack returns how old the oldest sample may be that the expression needs, by its ranges and offsets. Those of a
+// subquery are added to what is inside it. The lookback delta of the engine is not included.
 func (e Expr) LookBack() time.Duration {
 	parsed := e.Parsed()
 	if parsed == nil {
@@ -61,31 +57,31 @@ func (e Expr) LookBack() time.Duration {
 }
 
 func lookBack(n parser.Node) time.Duration {
-	var reach, offset, deepest time.Duration
+	var window, offset, longest time.Duration
 	switch n := n.(type) {
 	case *parser.VectorSelector:
 		offset = n.OriginalOffset
 	case *parser.MatrixSelector:
-		reach = n.Range
+		window = n.Range
 	case *parser.SubqueryExpr:
-		reach, offset = n.Range, n.OriginalOffset
+		window, offset = n.Range, n.OriginalOffset
 	}
 	for child := range parser.ChildrenIter(n) {
-		deepest = max(deepest, lookBack(child))
+		longest = max(longest, lookBack(child))
 	}
-	return saturated(saturated(reach, offset), deepest)
+	return saturatedAdd(saturatedAdd(window, offset), longest)
 }
 
-// saturated is a+b, neither negative, or the longest duration.
-func saturated(a, b time.Duration) time.Duration {
+// saturatedAdd returns a+b, at most the longest duration. Neither may be negative.
+func saturatedAdd(a, b time.Duration) time.Duration {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
 	}
 	return a + b
 }
 
-// MetricName is the metric that all selectors of the expression name, "" if they
-// name several, or one of them none.
+// MetricName returns the metric that all selectors of the expression name. It is "" if they name several, or if one
+// of them names none.
 func (e Expr) MetricName() string {
 	parsed := e.Parsed()
 	if parsed == nil {
@@ -106,9 +102,8 @@ func (e Expr) MetricName() string {
 	return ""
 }
 
-// CountsOver is over how long a value of the expression counts: 5m for the increase
-// of a counter in 5m, 1s for its rate, and for sums, means, least and largest of
-// these. It is 0 for whatever else: not every expression counts.
+// CountsOver returns the interval over which the expression counts events: 5m for an increase over 5m, 1s for a rate,
+// and the same for their sum, avg, min, max, topk and bottomk. It is 0 for any other expression.
 func (e Expr) CountsOver() time.Duration { return countsOver(e.Parsed()) }
 
 func countsOver(e parser.Expr) time.Duration {
@@ -121,8 +116,9 @@ func countsOver(e parser.Expr) time.Duration {
 			return countsOver(e.Expr)
 		}
 	case *parser.BinaryExpr:
-		// Nothing counted may be written as `or vector(0)`.
-		if right, ok := e.RHS.(*parser.Call); ok && e.Op == parser.LOR && right.Func.Name == "vector" && right.Args[0].String() == "0" {
+		// `or vector(0)` is how people write that no events are a count of 0.
+		right, ok := e.RHS.(*parser.Call)
+		if ok && e.Op == parser.LOR && right.Func.Name == "vector" && right.Args[0].String() == "0" {
 			return countsOver(e.LHS)
 		}
 	case *parser.Call:
@@ -141,6 +137,7 @@ func countsOver(e parser.Expr) time.Duration {
 	return 0
 }
 
+// selectedName returns the metric that a selector names, "" if it names none.
 func selectedName(n *parser.VectorSelector) string {
 	for _, m := range n.LabelMatchers {
 		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
@@ -150,9 +147,8 @@ func selectedName(n *parser.VectorSelector) string {
 	return ""
 }
 
-// lookAhead refuses what may read samples later than the instant of evaluation:
-// a negative offset, and @, which reads the same samples at every step, those of
-// the past included.
+// lookAhead returns an error if an expression may read samples later than the time of evaluation. Negative offsets
+// do, and so does the @ modifier: it reads the same samples at every step, also at those before them.
 func lookAhead(n parser.Node) error {
 	var offset time.Duration
 	var at bool
@@ -166,7 +162,7 @@ func lookAhead(n parser.Node) error {
 		return fmt.Errorf("offset -%s looks ahead", model.Duration(-offset))
 	}
 	if at {
-		return errors.New("the @ modifier reads the same samples at every step: that looks ahead")
+		return errors.New("the @ modifier looks ahead: it reads the same samples at every step")
 	}
 	for child := range parser.ChildrenIter(n) {
 		if err := lookAhead(child); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
-func TestExpr(t *testing.T) {
+func TestParseExpr_FindsLookBackAndMetric(t *testing.T) {
 	const m, h = time.Minute, time.Hour
 	for _, tc := range []struct {
 		text     string
@@ -46,7 +46,7 @@ func TestExpr(t *testing.T) {
 	}
 }
 
-func TestZeroExpr(t *testing.T) {
+func TestExpr_ZeroHasNoExpression(t *testing.T) {
 	var e config.Expr
 	require.Empty(t, e.String())
 	require.Nil(t, e.Parsed())
@@ -54,7 +54,7 @@ func TestZeroExpr(t *testing.T) {
 	require.Empty(t, e.MetricName())
 }
 
-func TestCountsOver(t *testing.T) {
+func TestExpr_CountsOverRatesAndIncreases(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"increase(x[5m])": 5 * time.Minute,
 		"sum by (pod) (increase(x[10m] offset 1h))":          10 * time.Minute,

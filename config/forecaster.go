@@ -6,21 +6,24 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Forecaster says how, and how far, to look into the future.
+// Forecaster says how to forecast, and how far.
 type Forecaster struct {
-	Model          string           `yaml:"model"`
-	Horizons       []model.Duration `yaml:"horizons,omitempty,flow"` // ascending multiples of the step; nil: only what is expected now
-	Level          float64          `yaml:"level"`                   // of the interval between lower and upper
-	MaxProbability float64          `yaml:"max_probability"`         // with which the maximum stays below forecast_max
+	Model string `yaml:"model"`
+	// Horizons are ascending multiples of the step. If there are none, only the value expected now is forecast.
+	Horizons       []model.Duration `yaml:"horizons,omitempty,flow"`
+	Level          float64          `yaml:"level"`           // share of values between lower and upper
+	MaxProbability float64          `yaml:"max_probability"` // that the maximum stays below forecast_max
 }
 
 func defaultForecaster() Forecaster {
 	return Forecaster{Model: "auto", Level: 0.8, MaxProbability: 0.9}
 }
 
-// defaultHorizons are those that suit step and history.
+// defaultHorizons returns those of 15m, 1h and 6h that are multiples of the step and no longer than the history.
 func defaultHorizons(g Global) []model.Duration {
 	var horizons []model.Duration
 	for _, h := range []time.Duration{15 * time.Minute, time.Hour, 6 * time.Hour} {
@@ -31,12 +34,13 @@ func defaultHorizons(g Global) []model.Duration {
 	return horizons
 }
 
-// arimaModel names an ARIMA model by its orders.
+// arimaModel matches an ARIMA model with its orders: those that auto.arima of R searches (Hyndman and Khandakar
+// 2008).
 var arimaModel = regexp.MustCompile(`^arima\([0-5],[0-2],[0-5]\)$`)
 
-func (f *Forecaster) check(s *section, g Global) {
+func (f *Forecaster) check(s *document.Section, g Global) {
 	if !arimaModel.MatchString(f.Model) {
-		s.oneOf("forecaster.model", f.Model, "auto", "seasonal_naive", "drift", "mean", "ses", "holt",
+		s.OneOf("forecaster.model", f.Model, "auto", "seasonal_naive", "drift", "mean", "ses", "holt",
 			"holt_winters", "theta", "arima", "fourier", "counts")
 	}
 	checkShare(s, "forecaster.level", f.Level)
@@ -47,6 +51,7 @@ func (f *Forecaster) check(s *section, g Global) {
 	for i, h := range f.Horizons {
 		key := fmt.Sprintf("forecaster.horizons[%d]", i)
 		g.checkHorizon(s, key, h)
-		s.require(i == 0 || h > f.Horizons[i-1], key, "%s does not come after %s", h, f.Horizons[max(0, i-1)])
+		s.Require(i == 0 || h > f.Horizons[i-1], key,
+			"horizons must be ascending, but %s follows %s", h, f.Horizons[max(0, i-1)])
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
-// Load never panics; an error has a line for each mistake, with file and line; and
-// but for secrets, what is loaded is what String writes.
+// Load never panics; an error has a line for each mistake, with file and line; and but for secrets, what is loaded is
+// what String writes.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yml")
 	require.NoError(f, err)
@@ -42,7 +42,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// A parsed expression never looks ahead, and its text is what it was parsed from.
+// A parsed expression never looks ahead, and keeps its text.
 func FuzzParseExpr(f *testing.F) {
 	for _, text := range []string{
 		"up", "rate(x[5m] offset 1h)", "x offset -5m", "x @ end()",

@@ -5,25 +5,27 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Global holds what detectors and scalers inherit, and the limits of the whole
-// program.
+// Global holds the settings that detectors and scalers inherit, and the limits of the whole program.
 type Global struct {
-	Step          model.Duration `yaml:"step"`           // resolution of scores and forecasts; divides a day
+	Step          model.Duration `yaml:"step"`           // resolution of scores and forecasts; a day is a multiple of it
 	QueryOffset   model.Duration `yaml:"query_offset"`   // how long to wait for late samples
-	History       model.Duration `yaml:"history"`        // what models are fitted on
-	MinHistory    model.Duration `yaml:"min_history"`    // below it a series is still learning
-	RefitInterval model.Duration `yaml:"refit_interval"` // how often models are fitted anew
-	SeriesLimit   int            `yaml:"series_limit"`   // of one detector or scaler
-	Timezone      string         `yaml:"timezone"`       // whose wall clock the seasons follow
+	History       model.Duration `yaml:"history"`        // length of history that models are fitted on
+	MinHistory    model.Duration `yaml:"min_history"`    // a series with less of it is still learning
+	RefitInterval model.Duration `yaml:"refit_interval"` // time between two fits of a model
+	SeriesLimit   int            `yaml:"series_limit"`   // for each detector and scaler
+	Timezone      string         `yaml:"timezone"`       // whose wall clock seasons follow
 	Holidays      Holidays       `yaml:"holidays,flow"`
 
-	SampleLimit int      `yaml:"sample_limit"`      // results on /metrics in all
-	EmptyLabels []string `yaml:"empty_labels,flow"` // what a result carries empty if it lacks it
+	SampleLimit int      `yaml:"sample_limit"`      // total number of results on /metrics
+	EmptyLabels []string `yaml:"empty_labels,flow"` // labels that a result without them gets with the value ""
 }
 
-func loadGlobal(s *section) Global {
+func loadGlobal(s *document.Section) Global {
+	// The defaults were chosen, not tuned.
 	g := Global{
 		Step:          model.Duration(time.Minute),
 		QueryOffset:   model.Duration(30 * time.Second),
@@ -34,7 +36,7 @@ func loadGlobal(s *section) Global {
 		Timezone:      "UTC",
 		SampleLimit:   100_000,
 	}
-	if !s.decode(&g) {
+	if !s.Decode(&g) {
 		return g
 	}
 	if g.EmptyLabels == nil {
@@ -42,48 +44,48 @@ func loadGlobal(s *section) Global {
 	}
 	g.checkInherited(s)
 	g.Holidays = g.Holidays.orNil()
-	s.require(g.SampleLimit >= 1, "sample_limit", "%d is not positive", g.SampleLimit)
+	s.Require(g.SampleLimit >= 1, "sample_limit", "%d is not positive", g.SampleLimit)
 	checkLabelNames(s, "empty_labels", g.EmptyLabels)
 	return g
 }
 
-// checkInherited checks what may be set per detector and scaler too, as resolved
-// for the section s, and says whether the step can be divided by.
-func (g Global) checkInherited(s *section) bool {
+// checkInherited checks the settings that each detector and scaler may override, as they are in force in the section
+// s. It returns false if the step is too short to divide by.
+func (g Global) checkInherited(s *document.Section) bool {
 	const day = 24 * time.Hour
 	step := time.Duration(g.Step)
 	if step < time.Second {
-		s.errorf("step", "%s is shorter than 1s", g.Step)
+		s.Errorf("step", "%s is shorter than 1s", g.Step)
 		return false
 	}
-	s.require(day%step == 0, "step", "a day is not a multiple of %s", g.Step)
-	s.requireOrder(g.Step <= g.MinHistory, "step", g.Step, "min_history", g.MinHistory)
-	s.requireOrder(g.MinHistory <= g.History, "min_history", g.MinHistory, "history", g.History)
-	s.require(g.RefitInterval > 0, "refit_interval", "must be longer than 0s")
-	s.require(g.SeriesLimit >= 1, "series_limit", "%d is not positive", g.SeriesLimit)
+	s.Require(day%step == 0, "step", "a day is not a multiple of %s", g.Step)
+	s.RequireOrder(g.Step <= g.MinHistory, "step", g.Step, "min_history", g.MinHistory)
+	s.RequireOrder(g.MinHistory <= g.History, "min_history", g.MinHistory, "history", g.History)
+	s.Require(g.RefitInterval > 0, "refit_interval", "must be longer than 0s")
+	s.Require(g.SeriesLimit >= 1, "series_limit", "%d is not positive", g.SeriesLimit)
 	checkTimezone(s, g.Timezone)
 	return true
 }
 
-// checkHorizon checks a forecast's reach against step and history.
-func (g Global) checkHorizon(s *section, key string, horizon model.Duration) {
-	s.require(horizon > 0, key, "must be longer than 0s")
-	s.require(horizon%g.Step == 0, key, "%s is not a multiple of step %s", horizon, g.Step)
-	s.require(horizon <= g.History, key, "%s is longer than history %s", horizon, g.History)
+// checkHorizon checks a forecast horizon against step and history.
+func (g Global) checkHorizon(s *document.Section, key string, horizon model.Duration) {
+	s.Require(horizon > 0, key, "must be longer than 0s")
+	s.Require(horizon%g.Step == 0, key, "%s is not a multiple of step %s", horizon, g.Step)
+	s.Require(horizon <= g.History, key, "%s is longer than history %s", horizon, g.History)
 }
 
-func checkTimezone(s *section, name string) {
-	// "Local" would make the results depend on the machine.
+func checkTimezone(s *document.Section, name string) {
+	// "Local" would make results depend on the machine.
 	if name == "Local" {
-		s.errorf("timezone", "%q is not the name of a zone; write one such as Europe/Berlin", name)
+		s.Errorf("timezone", "%q depends on the machine; use a name such as Europe/Berlin", name)
 		return
 	}
 	if _, err := time.LoadLocation(name); err != nil {
-		s.errorf("timezone", "%s", strings.TrimPrefix(err.Error(), "time: "))
+		s.Errorf("timezone", "%s", strings.TrimPrefix(err.Error(), "time: "))
 	}
 }
 
-// location is the zone called name, which has been checked by Load.
+// location returns the time zone called name, which Load has checked.
 func location(name string) *time.Location {
 	loc, err := time.LoadLocation(name)
 	if err != nil {

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// A Holiday is a local date that is no ordinary day.
+// Holiday is a local date that differs from ordinary days.
 type Holiday struct {
-	Year  int // 0: every year
+	Year  int // 0 means every year
 	Month time.Month
 	Day   int
 }
 
-const yearly = "01-02" // the layout of a date of every year
+const yearly = "01-02" // layout of a date without a year, for package time
 
-// ParseHoliday reads 2026-12-25, or 12-25 for every year.
+// ParseHoliday parses a date such as 2026-12-25, or 12-25 for every year.
 func ParseHoliday(text string) (Holiday, error) {
 	if t, err := time.Parse(time.DateOnly, text); err == nil && t.Year() > 0 {
 		return Holiday{t.Year(), t.Month(), t.Day()}, nil
 	}
-	if t, err := time.Parse(yearly, text); err == nil { // of the year 0, which has a 29 February
+	if t, err := time.Parse(yearly, text); err == nil { // in the year 0, which has a 29 February
 		return Holiday{0, t.Month(), t.Day()}, nil
 	}
-	return Holiday{}, fmt.Errorf("%q is no date such as 2026-12-25, or 12-25 for every year", text)
+	return Holiday{}, fmt.Errorf("%q is not a date such as 2026-12-25, or 12-25 for every year", text)
 }
 
-// UnmarshalYAML reads what ParseHoliday does.
+// UnmarshalYAML accepts what ParseHoliday does.
 func (h *Holiday) UnmarshalYAML(unmarshal func(any) error) error {
 	var text string
 	if err := unmarshal(&text); err != nil {
@@ -37,7 +37,7 @@ func (h *Holiday) UnmarshalYAML(unmarshal func(any) error) error {
 	return err
 }
 
-// MarshalYAML writes what ParseHoliday reads.
+// MarshalYAML returns the date as ParseHoliday accepts it.
 func (h Holiday) MarshalYAML() (any, error) {
 	date := time.Date(h.Year, h.Month, h.Day, 0, 0, 0, 0, time.UTC)
 	if h.Year == 0 {
@@ -46,10 +46,10 @@ func (h Holiday) MarshalYAML() (any, error) {
 	return date.Format(time.DateOnly), nil
 }
 
-// Holidays are the days that are neither learned from nor expected as ordinary ones.
+// Holidays are the days that models treat apart from ordinary days.
 type Holidays []Holiday
 
-// Include says whether a local date is one of them; nil if there are none.
+// Include returns a function that tells whether a local date is one of them. It returns nil if there are none.
 func (h Holidays) Include() func(year int, month time.Month, day int) bool {
 	if len(h) == 0 {
 		return nil
@@ -59,7 +59,7 @@ func (h Holidays) Include() func(year int, month time.Month, day int) bool {
 	}
 }
 
-// orNil is h, nil if there are none.
+// orNil returns h, or nil if it is empty, so that equal configurations are equal by reflect.DeepEqual.
 func (h Holidays) orNil() Holidays {
 	if len(h) == 0 {
 		return nil

@@ -5,17 +5,19 @@ import (
 	"math"
 	"reflect"
 	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// maxInputs is how many signals fit into one vector.
+// maxInputs is the largest number of inputs of a detector (chosen, not tuned).
 const maxInputs = 8
 
-// Joint says whether the detector scores several signals as one: its Inputs.
-func (d *Detector) Joint() bool { return len(d.Inputs) > 0 }
+// Multivariate tells whether the detector scores several signals, its Inputs, as one vector.
+func (d *Detector) Multivariate() bool { return len(d.Inputs) > 0 }
 
-// Exprs are what is read: Expr, or the Inputs in the order of their names.
+// Exprs returns the expressions that are read: Expr, or the Inputs in the order of InputNames.
 func (d *Detector) Exprs() []Expr {
-	if !d.Joint() {
+	if !d.Multivariate() {
 		return []Expr{d.Expr}
 	}
 	var all []Expr
@@ -25,49 +27,48 @@ func (d *Detector) Exprs() []Expr {
 	return all
 }
 
-// InputNames are the names of the inputs, in the order in which a vector has them.
+// InputNames returns the names of the inputs, sorted. Vectors have the inputs in this order.
 func (d *Detector) InputNames() []string { return slices.Sorted(maps.Keys(d.Inputs)) }
 
-// checkInputs checks where the series come from: one expression, or inputs and how
-// they are joined.
-func (d *Detector) checkInputs(s *section) {
-	_, given := s.lines["inputs"]
-	if !given {
-		s.require(!d.Expr.IsZero(), "expr", "is missing")
-		s.require(s.lines["by"] == 0, "by", "is of no use without inputs")
+// checkInputs checks that there is either one expression, or inputs and how to join them.
+func (d *Detector) checkInputs(s *document.Section) {
+	if !s.Has("inputs") {
+		s.Require(!d.Expr.IsZero(), "expr", "is missing")
+		s.Require(!s.Has("by"), "by", "requires inputs")
 		return
 	}
 	if !d.Expr.IsZero() {
-		s.errorf(s.mentioned("expr inputs"), "only one of expr and inputs may be set")
+		s.Errorf(s.LastOf("expr inputs"), "only one of expr and inputs may be set")
 		return
 	}
-	s.require(len(d.Inputs) >= 2 && len(d.Inputs) <= maxInputs, "inputs", "%d of them, not 2 to %d", len(d.Inputs), maxInputs)
+	s.Require(len(d.Inputs) >= 2 && len(d.Inputs) <= maxInputs, "inputs",
+		"want 2 to %d of them, got %d", maxInputs, len(d.Inputs))
 	for _, name := range d.InputNames() {
 		key := "inputs." + name
-		s.require(legalName.MatchString(name), key, "%q must match %s", name, legalName)
-		s.require(!d.Inputs[name].IsZero(), key, "is empty")
+		s.Require(legalName.MatchString(name), key, "%q must match %s", name, legalName)
+		s.Require(!d.Inputs[name].IsZero(), key, "is empty")
 	}
 	checkLabelNames(s, "by", d.By)
-	d.checkJoint(s)
+	d.checkMultivariate(s)
 }
 
-// checkJoint refuses what has no meaning for a vector: it has no unit, no direction
-// and no future.
-func (d *Detector) checkJoint(s *section) {
-	const useless = "has no meaning with inputs"
+// checkMultivariate reports settings that do not apply to a vector: it has no unit and no direction, and is not
+// forecast.
+func (d *Detector) checkMultivariate(s *document.Section) {
+	const notAllowed = "cannot be used with inputs"
 	plain := defaultScorer()
-	s.require(d.Scorer.Model == plain.Model, "scorer.model", useless)
-	s.require(d.Scorer.Direction == plain.Direction, "scorer.direction", useless)
-	s.require(d.Scorer.MinDeviation == 0, "scorer.min_deviation", useless)
-	s.require(d.Scorer.MinRelativeDeviation == 0, "scorer.min_relative_deviation", useless)
-	s.require(d.Bounds == Bounds{}, "bounds", useless)
-	s.require(len(d.Forecaster.Horizons) == 0, "forecaster.horizons", useless)
+	s.Require(d.Scorer.Model == plain.Model, "scorer.model", notAllowed)
+	s.Require(d.Scorer.Direction == plain.Direction, "scorer.direction", notAllowed)
+	s.Require(d.Scorer.MinDeviation == 0, "scorer.min_deviation", notAllowed)
+	s.Require(d.Scorer.MinRelativeDeviation == 0, "scorer.min_relative_deviation", notAllowed)
+	s.Require(d.Bounds == Bounds{}, "bounds", notAllowed)
+	s.Require(len(d.Forecaster.Horizons) == 0, "forecaster.horizons", notAllowed)
 	plainForecaster := defaultForecaster()
 	plainForecaster.Horizons = d.Forecaster.Horizons
-	s.require(reflect.DeepEqual(d.Forecaster, plainForecaster), "forecaster", useless)
-	s.require(d.PoolBy == nil, "pool_by", useless)
-	s.require(d.DataRange == unlimited(), "data_range", useless)
+	s.Require(reflect.DeepEqual(d.Forecaster, plainForecaster), "forecaster", notAllowed)
+	s.Require(d.PoolBy == nil, "pool_by", notAllowed)
+	s.Require(d.DataRange == unlimited(), "data_range", notAllowed)
 }
 
-// unlimited is the range of any number.
+// unlimited returns the range of all numbers.
 func unlimited() [2]float64 { return [2]float64{math.Inf(-1), math.Inf(1)} }

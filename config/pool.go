@@ -4,33 +4,33 @@ import (
 	"slices"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// checkPool checks the labels that siblings agree on, against those that the
-// expression leaves.
-func (d *Detector) checkPool(s *section) {
+// checkPool checks pool_by against the labels of the expression's result, as far as they are known.
+func (d *Detector) checkPool(s *document.Section) {
 	if d.PoolBy == nil {
 		return
 	}
-	s.require(len(d.PoolBy) > 0, "pool_by", "is empty; leave it out to give every series a model of its own")
+	s.Require(len(d.PoolBy) > 0, "pool_by", "is empty; remove it to give each series its own model")
 	checkLabelNames(s, "pool_by", d.PoolBy)
-	left, known := d.Expr.labels()
+	names, known := d.Expr.resultLabels()
 	if !known {
 		return
 	}
-	siblings := false
-	for _, name := range left {
-		siblings = siblings || !slices.Contains(d.PoolBy, name)
+	pooled := false // whether series that agree on PoolBy may differ in another label
+	for _, name := range names {
+		pooled = pooled || !slices.Contains(d.PoolBy, name)
 	}
-	s.require(siblings, "pool_by", "holds all labels of the expression: no series would have a sibling")
+	s.Require(pooled, "pool_by", "lists all labels of the expression's result, so each series would be alone in its pool")
 	for _, name := range d.PoolBy {
-		s.require(slices.Contains(left, name), "pool_by", "the expression leaves no label %q", name)
+		s.Require(slices.Contains(names, name), "pool_by", "the expression's result has no label %q", name)
 	}
 }
 
-// labels are those of the results of an aggregation by labels; known is false of
-// any other expression.
-func (e Expr) labels() (names []string, known bool) {
+// resultLabels returns the labels of the result of an aggregation with by. known is false for any other expression.
+func (e Expr) resultLabels() (names []string, known bool) {
 	parsed := e.Parsed()
 	for {
 		inner, wrapped := parsed.(*parser.ParenExpr)
@@ -45,7 +45,7 @@ func (e Expr) labels() (names []string, known bool) {
 	}
 	switch a.Op {
 	case parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO, parser.COUNT_VALUES:
-		return nil, false // keep labels, or make one
+		return nil, false // these keep all labels, or add one
 	}
 	return a.Grouping, true
 }

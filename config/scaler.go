@@ -5,20 +5,21 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Scaler says how a load becomes a number of replicas, and usage becomes requests.
-// It has a load, resources, or both. What global sets for all is resolved, as in a
-// Detector.
+// Scaler says how to recommend a number of replicas for a load, and resource requests for usage. It has a load,
+// resources or both. Values inherited from global are filled in.
 type Scaler struct {
 	Name               string   `yaml:"name"`
 	Load               Expr     `yaml:"load,omitempty"`
 	CapacityPerReplica Capacity `yaml:"capacity_per_replica,omitempty"` // in the unit of the load
-	By                 []string `yaml:"by,omitempty,flow"`              // labels that make several recommendations of one scaler
+	By                 []string `yaml:"by,omitempty,flow"`              // labels that tell recommendations apart
 
 	Horizon                Horizon        `yaml:"horizon,omitempty"`
-	Probability            float64        `yaml:"probability"` // with which load and usage stay within what is recommended
-	MaxError               float64        `yaml:"max_error"`   // of the forecasts, relative to seasonal-naive
+	Probability            float64        `yaml:"probability"` // that load and usage stay within the recommendation
+	MaxError               float64        `yaml:"max_error"`   // of forecasts in use, relative to seasonal-naive
 	MinReplicas            int            `yaml:"min_replicas"`
 	MaxReplicas            int            `yaml:"max_replicas"`
 	ScaleDownStabilization model.Duration `yaml:"scale_down_stabilization"`
@@ -38,35 +39,36 @@ type Scaler struct {
 	Labels   map[string]string `yaml:"labels,omitempty"`
 }
 
-// Resources are what containers use. Each series of CPU and Memory gets a request.
+// Resources are expressions for what containers use. Each series of CPU and Memory gets a recommended request.
 type Resources struct {
 	CPU    Expr `yaml:"cpu,omitempty"`    // cores
 	Memory Expr `yaml:"memory,omitempty"` // bytes
-	OOM    Expr `yaml:"oom,omitempty"`    // over 0 where memory ran out
+	OOM    Expr `yaml:"oom,omitempty"`    // above 0 where memory ran out
 }
 
-func (r *Resources) check(s *section) {
-	s.require(!r.CPU.IsZero() || !r.Memory.IsZero(), "resources", "cpu or memory is missing")
-	s.require(r.OOM.IsZero() || !r.Memory.IsZero(), "resources.oom", "is of no use without memory")
+func (r *Resources) check(s *document.Section) {
+	s.Require(!r.CPU.IsZero() || !r.Memory.IsZero(), "resources", "cpu or memory is missing")
+	s.Require(r.OOM.IsZero() || !r.Memory.IsZero(), "resources.oom", "requires memory")
 }
 
-// Location is the zone whose wall clock the seasons follow.
+// Location returns the time zone whose wall clock seasons follow.
 func (sc *Scaler) Location() *time.Location { return location(sc.Timezone) }
 
-// scalerEntry is a Scaler as it may stand in the file.
+// scalerEntry is a Scaler as it is written in the file.
 type scalerEntry struct {
 	Scaler `yaml:",inline"`
-	Cost   *cost `yaml:"cost"` // another way to write the probability
+	Cost   *cost `yaml:"cost"` // another way to set the probability
 }
 
-// cost is what a unit of load too much and a unit of capacity too much cost, in
-// any currency.
+// cost holds the cost of a missing and of a superfluous unit of capacity, in any currency. The probability that
+// minimizes the expected cost is under / (under + over): the newsvendor problem (Arrow, Harris and Marschak 1951).
 type cost struct {
 	Under float64 `yaml:"under"`
 	Over  float64 `yaml:"over"`
 }
 
-func loadScaler(s *section, g Global, sound bool) Scaler {
+// loadScaler decodes and checks a scaler. It checks the values only if those that it inherits from g are valid.
+func loadScaler(s *document.Section, g Global, globalValid bool) Scaler {
 	entry := scalerEntry{Scaler: Scaler{
 		Probability:            0.9,
 		MaxError:               1.0,
@@ -81,7 +83,7 @@ func loadScaler(s *section, g Global, sound bool) Scaler {
 		Timezone:               g.Timezone,
 		Holidays:               g.Holidays,
 	}}
-	if s.decode(&entry) && sound {
+	if s.Decode(&entry) && globalValid {
 		entry.resolveCost(s)
 		entry.check(s)
 	}
@@ -95,7 +97,7 @@ func loadScaler(s *section, g Global, sound bool) Scaler {
 	return entry.Scaler
 }
 
-// inherited are the settings in force that stem from global.
+// inherited returns those settings that may also be set in global, as they are in force for the scaler.
 func (sc *Scaler) inherited() Global {
 	return Global{
 		Step: sc.Step, QueryOffset: sc.QueryOffset, History: sc.History, MinHistory: sc.MinHistory,
@@ -103,50 +105,51 @@ func (sc *Scaler) inherited() Global {
 	}
 }
 
-func (e *scalerEntry) resolveCost(s *section) {
+// resolveCost sets the probability from the cost, if it is given.
+func (e *scalerEntry) resolveCost(s *document.Section) {
 	if e.Cost == nil {
 		return
 	}
-	if s.lines["probability"] != 0 {
-		s.errorf(s.mentioned("cost probability"), "only one of cost and probability may be set")
+	if s.Has("probability") {
+		s.Errorf(s.LastOf("cost probability"), "only one of cost and probability may be set")
 		return
 	}
 	under, over := e.Cost.Under, e.Cost.Over
 	if !(under > 0 && over > 0) || math.IsInf(under+over, 1) {
-		s.errorf("cost", "under and over must be positive, got %v and %v", under, over)
+		s.Errorf("cost", "under and over must be positive, got %v and %v", under, over)
 		return
 	}
 	e.Probability = under / (under + over)
 }
 
-func (sc *Scaler) check(s *section) {
+func (sc *Scaler) check(s *document.Section) {
 	checkShare(s, "probability", sc.Probability)
 	checkResultLabels(s, sc.Labels)
 	g := sc.inherited()
-	stepped := g.checkInherited(s)
+	validStep := g.checkInherited(s)
 
 	if sc.Resources != nil {
 		sc.Resources.check(s)
-		if sc.Load.IsZero() { // what belongs to a load is of no use, whatever it is
+		if sc.Load.IsZero() { // what belongs to a load is ignored
 			sc.CapacityPerReplica, sc.By, sc.Horizon, sc.MaxError = Capacity{}, nil, Horizon{}, 0
 			sc.MinReplicas, sc.MaxReplicas, sc.ScaleDownStabilization, sc.CostPerReplicaHour = 0, 0, 0, 0
 			return
 		}
 	}
-	s.require(!sc.Load.IsZero(), "load", "is missing")
+	s.Require(!sc.Load.IsZero(), "load", "is missing")
 	sc.CapacityPerReplica.check(s)
 	checkLabelNames(s, "by", sc.By)
-	s.require(sc.MaxError > 0, "max_error", "%v is not positive", sc.MaxError)
-	s.require(sc.MinReplicas >= 0, "min_replicas", "%d is negative", sc.MinReplicas)
-	if s.lines["max_replicas"] == 0 {
-		s.errorf("max_replicas", "is missing")
+	s.Require(sc.MaxError > 0, "max_error", "%v is not positive", sc.MaxError)
+	s.Require(sc.MinReplicas >= 0, "min_replicas", "%d is negative", sc.MinReplicas)
+	if !s.Has("max_replicas") {
+		s.Errorf("max_replicas", "is missing")
 	} else {
-		s.require(sc.MaxReplicas >= 1, "max_replicas", "%d is not positive", sc.MaxReplicas)
-		s.requireOrder(sc.MinReplicas <= sc.MaxReplicas, "min_replicas", sc.MinReplicas, "max_replicas", sc.MaxReplicas)
+		s.Require(sc.MaxReplicas >= 1, "max_replicas", "%d is not positive", sc.MaxReplicas)
+		s.RequireOrder(sc.MinReplicas <= sc.MaxReplicas, "min_replicas", sc.MinReplicas, "max_replicas", sc.MaxReplicas)
 	}
-	s.require(sc.CostPerReplicaHour >= 0 && !math.IsInf(sc.CostPerReplicaHour, 1), "cost_per_replica_hour",
-		"%v is not a finite number of at least 0", sc.CostPerReplicaHour)
-	if stepped {
+	s.Require(sc.CostPerReplicaHour >= 0 && !math.IsInf(sc.CostPerReplicaHour, 1), "cost_per_replica_hour",
+		"%v is negative or not finite", sc.CostPerReplicaHour)
+	if validStep {
 		sc.Horizon.check(s, g)
 	}
 }

@@ -1,39 +1,45 @@
 package config
 
-import "math"
+import (
+	"math"
 
-// Scorer says how a value becomes a score.
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
+)
+
+// Scorer says how to score values.
 type Scorer struct {
 	Model                string  `yaml:"model"`
-	Direction            string  `yaml:"direction"`              // above, below, both: what is strange
-	Contamination        float64 `yaml:"contamination"`          // share of the history taken as incidents
+	Direction            string  `yaml:"direction"`              // which deviations are anomalous: above, below or both
+	Contamination        float64 `yaml:"contamination"`          // share of the history that is taken for incidents
 	Trees                int     `yaml:"trees"`                  // of an isolation forest
-	Subsample            int     `yaml:"subsample"`              // points a tree is grown from
+	Subsample            int     `yaml:"subsample"`              // number of points that a tree is grown from
 	MinDeviation         float64 `yaml:"min_deviation"`          // in the unit of the series
-	MinRelativeDeviation float64 `yaml:"min_relative_deviation"` // as a share of what was expected
+	MinRelativeDeviation float64 `yaml:"min_relative_deviation"` // as a share of the expected value
 }
 
+// defaultScorer returns the defaults. Trees and Subsample are those of the isolation forest paper (Liu, Ting and Zhou
+// 2008, section 4).
 func defaultScorer() Scorer {
 	return Scorer{Model: "auto", Direction: "both", Contamination: 0.05, Trees: 100, Subsample: 256}
 }
 
-func (sc Scorer) check(s *section) {
-	s.oneOf("scorer.model", sc.Model, "auto", "seasonal", "isolation_forest", "mad", "zscore")
-	s.oneOf("scorer.direction", sc.Direction, "above", "below", "both")
-	s.require(sc.Contamination >= 0 && sc.Contamination < 0.5, "scorer.contamination",
+func (sc Scorer) check(s *document.Section) {
+	s.OneOf("scorer.model", sc.Model, "auto", "seasonal", "isolation_forest", "mad", "zscore")
+	s.OneOf("scorer.direction", sc.Direction, "above", "below", "both")
+	s.Require(sc.Contamination >= 0 && sc.Contamination < 0.5, "scorer.contamination",
 		"%v is not at least 0 and below 0.5", sc.Contamination)
-	s.require(sc.Trees >= 1 && sc.Trees <= 10_000, "scorer.trees", "%d is not within 1 and 10000", sc.Trees)
-	s.require(sc.Subsample >= 2 && sc.Subsample <= 65_536, "scorer.subsample",
-		"%d is not within 2 and 65536", sc.Subsample)
+	s.Require(sc.Trees >= 1 && sc.Trees <= 10_000, "scorer.trees", "%d is not in the range 1 to 10000", sc.Trees)
+	s.Require(sc.Subsample >= 2 && sc.Subsample <= 65_536, "scorer.subsample",
+		"%d is not in the range 2 to 65536", sc.Subsample)
 	checkDeviation(s, "scorer.min_deviation", sc.MinDeviation)
 	checkDeviation(s, "scorer.min_relative_deviation", sc.MinRelativeDeviation)
 }
 
-func checkDeviation(s *section, key string, v float64) {
-	s.require(v >= 0 && !math.IsInf(v, 1), key, "%v is negative or not finite", v)
+func checkDeviation(s *document.Section, key string, v float64) {
+	s.Require(v >= 0 && !math.IsInf(v, 1), key, "%v is negative or not finite", v)
 }
 
-// checkShare requires a number between 0 and 1, neither included.
-func checkShare(s *section, key string, v float64) {
-	s.require(v > 0 && v < 1, key, "%v is not between 0 and 1", v)
+// checkShare requires a number above 0 and below 1.
+func checkShare(s *document.Section, key string, v float64) {
+	s.Require(v > 0 && v < 1, key, "%v is not between 0 and 1", v)
 }

@@ -42,7 +42,7 @@ func (g *group) readAsides(ctx context.Context, first, last, step int64) ([]*sid
 		if a.expr.IsZero() || g.coarse && !a.long() {
 			continue
 		}
-		s, err := g.readSide(ctx, a.key, &config.Side{Expr: a.expr, On: a.on}, first, last, step)
+		s, err := g.readSide(ctx, a.key, &config.Selector{Expr: a.expr, On: a.on}, first, last, step)
 		if err != nil {
 			return nil, err
 		}

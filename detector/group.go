@@ -36,7 +36,7 @@ type task struct {
 
 	inputs       []input // what is read of each series: one, but for a detector of several signals
 	joint        *by     // how the series of several inputs become one; nil: there is one input
-	mask, mute   *config.Side
+	mask, mute   *config.Selector
 	lower, upper bound
 	asides       []aside
 	queryOffset  time.Duration

@@ -31,7 +31,7 @@ type by struct {
 
 // inputsOf are the inputs of a detector.
 func inputsOf(d *config.Detector) []input {
-	if !d.Joint() {
+	if !d.Multivariate() {
 		return []input{{expr: d.Expr, counts: d.Expr.CountsOver()}}
 	}
 	var inputs []input
@@ -44,7 +44,7 @@ func inputsOf(d *config.Detector) []input {
 
 // newBy is nil for a detector of one input.
 func newBy(d *config.Detector) *by {
-	if !d.Joint() {
+	if !d.Multivariate() {
 		return nil
 	}
 	return &by{labels: d.By}

@@ -37,7 +37,7 @@ func (o *Outcomes) Add(other Outcomes) {
 
 // grader compares the alerts of a group with the truth, step by step.
 type grader struct {
-	side         *config.Side // nil: nothing is known of what was wrong
+	side         *config.Selector // nil: nothing is known of what was wrong
 	window, step int64        // ms
 
 	begun, at int64   // first and newest step; 0 before the first

@@ -90,7 +90,7 @@ func TestOutcomes(t *testing.T) {
 				if stride > 1 && tc.alerts != "...................." {
 					continue // alerts are noted at the newest step only
 				}
-				g := newGrader(&config.Outcomes{Truth: &config.Side{On: tc.on}, LeadWindow: model.Duration(5 * minute)}, minute.Milliseconds())
+				g := newGrader(&config.Outcomes{Truth: &config.Selector{On: tc.on}, LeadWindow: model.Duration(5 * minute)}, minute.Milliseconds())
 				g.begun, g.at = start*minute.Milliseconds(), (start-1)*minute.Milliseconds()
 				read := newSide(tc.on)
 				read.add(promql.Series{Metric: truth, Floats: points})
@@ -132,7 +132,7 @@ func TestIncidentsBelongToSeries(t *testing.T) {
 		{"asked for, and another", labels.FromStrings("namespace", "shop", "job", "b"), []string{"job"}, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := newGrader(&config.Outcomes{Truth: &config.Side{On: tc.on}}, 60_000)
+			g := newGrader(&config.Outcomes{Truth: &config.Selector{On: tc.on}}, 60_000)
 			g.wrong(truth, []string{"__name__", "alertname", "job", "namespace", "pod"})
 			require.Equal(t, tc.belongs, g.belongs(g.incidents[0], tc.series))
 			require.Equal(t, tc.spokenFor, g.speaksOf(tc.series))

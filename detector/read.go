@@ -137,7 +137,7 @@ func (g *group) admit(fresh []reading, add func(*series, reading)) {
 }
 
 // readSide evaluates a side expression over a slice; nil if there is none.
-func (g *group) readSide(ctx context.Context, key string, c *config.Side, first, last, step int64) (*side, error) {
+func (g *group) readSide(ctx context.Context, key string, c *config.Selector, first, last, step int64) (*side, error) {
 	if c == nil || first > last {
 		return nil, nil
 	}

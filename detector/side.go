@@ -132,11 +132,11 @@ type bound struct {
 }
 
 // side is the expression of the bound, nil if it has none.
-func (b bound) side() *config.Side {
+func (b bound) side() *config.Selector {
 	if b.config == nil || b.config.Expr == nil {
 		return nil
 	}
-	return &config.Side{Expr: *b.config.Expr, On: b.config.On}
+	return &config.Selector{Expr: *b.config.Expr, On: b.config.On}
 }
 
 // at returns the bound at a step, NaN if there is none; of several matches the tighter one.

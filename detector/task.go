@@ -97,7 +97,7 @@ func (m *Manager) detectorTask(cfg *config.Config, d *config.Detector) (identifi
 		newModel: func(s *series) fitted {
 			detection := newDetection(d, horizons, onset && !pooled, s.seed, m.observeFit)
 			detection.pooled = pooled
-			if d.Joint() {
+			if d.Multivariate() {
 				detection.vector = newVector(inputs, s)
 			}
 			return detection

@@ -88,7 +88,7 @@ func expressions(cfg *config.Config) map[string]string {
 				all[d.Name+" "+name] = b.Expr.String()
 			}
 		}
-		for name, s := range map[string]*config.Side{"mask": d.Mask, "mute": d.Mute} {
+		for name, s := range map[string]*config.Selector{"mask": d.Mask, "mute": d.Mute} {
 			if s != nil {
 				all[d.Name+" "+name] = s.Expr.String()
 			}

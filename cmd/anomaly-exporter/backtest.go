@@ -66,7 +66,7 @@ func runBacktest(ctx context.Context, o backtestOptions, q queryOptions, logger 
 		if err != nil {
 			return fmt.Errorf("--truth: %w", err)
 		}
-		run.Truth = &config.Side{Expr: expr, On: o.truthOn}
+		run.Truth = &config.Selector{Expr: expr, On: o.truthOn}
 	}
 	src, err := newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: q.maxConcurrency, logger: logger})
 	if err != nil {
