@@ -31,19 +31,31 @@ type backtestOptions struct {
 
 func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtestOptions) {
 	var o backtestOptions
-	cmd := app.Command("backtest", "Replay history through the code that runs live: what would have been published, which alerts that would have raised, and how good it was.")
+	cmd := app.Command("backtest", "Replay history through the code that runs live. Report what it would have published, "+
+		"which alerts would have fired, and how accurate the results were.")
 	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
-	cmd.Flag("start", "Where to begin: a time (RFC 3339 or Unix seconds), or how long ago, as --start=-7d.").Default("-7d").PlaceHolder("-7d").StringVar(&o.start)
-	cmd.Flag("end", "Where to end, written as --start is; default is now.").PlaceHolder("TIME").StringVar(&o.end)
-	cmd.Flag("detector", "Replay only this detector or scaler; repeatable.").PlaceHolder("NAME").StringsVar(&o.names)
-	cmd.Flag("output", "Write the results as OpenMetrics text to this file, or to one file per detector in this directory.").PlaceHolder("FILE|DIR").StringVar(&o.output)
-	cmd.Flag("truth", "An expression that has a value where something was wrong; alerts are compared with it, by default with outcomes.truth of the configuration.").PlaceHolder("EXPR").StringVar(&o.truth)
-	cmd.Flag("truth.on", "Join the truth on this label, repeatable; default are the labels that both sides have, without job and instance.").PlaceHolder("LABEL").StringsVar(&o.truthOn)
+	cmd.Flag("start", "Start of the replay: a time (RFC 3339 or Unix seconds), or a duration before now as in "+
+		"--start=-7d.").
+		Default("-7d").PlaceHolder("-7d").StringVar(&o.start)
+	cmd.Flag("end", "End of the replay, in the same format as --start. The default is now.").
+		PlaceHolder("TIME").StringVar(&o.end)
+	cmd.Flag("detector", "Replay only this detector or scaler. May be repeated.").
+		PlaceHolder("NAME").StringsVar(&o.names)
+	cmd.Flag("output", "Write the results as OpenMetrics text to this file, or to a file per detector in this directory.").
+		PlaceHolder("FILE|DIR").StringVar(&o.output)
+	cmd.Flag("truth", "PromQL expression that has a value during an incident. Alerts are compared with it. "+
+		"The default is outcomes.truth of the configuration.").
+		PlaceHolder("EXPR").StringVar(&o.truth)
+	cmd.Flag("truth.on", "Label on which series and truth are joined. May be repeated. "+
+		"The default is all labels that both have, except job and instance.").
+		PlaceHolder("LABEL").StringsVar(&o.truthOn)
 	return cmd, &o
 }
 
 // runBacktest is the backtest command. It writes progress and the report to stderr.
-func runBacktest(ctx context.Context, o backtestOptions, q queryOptions, logger log.Logger, stderr io.Writer) error {
+func runBacktest(
+	ctx context.Context, o backtestOptions, q queryOptions, logger log.Logger, stderr io.Writer,
+) error {
 	cfg, err := config.LoadFile(o.configFile)
 	if err != nil {
 		return err
@@ -88,25 +100,29 @@ func runBacktest(ctx context.Context, o backtestOptions, q queryOptions, logger 
 	return err
 }
 
-// parseTime reads a time as RFC 3339, as Unix seconds, or as how long before now it was, with or without a minus.
+// maxSeconds is a guard: larger numbers are Unix times in milliseconds (1e11 seconds are in the year 5138).
+const maxSeconds = 1e11
+
+// parseTime parses a time in RFC 3339, in Unix seconds, or as a duration before now with or without a minus sign.
 func parseTime(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	if seconds, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(seconds) < 1e11 {
+	if seconds, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(seconds) < maxSeconds {
 		return time.UnixMilli(int64(seconds * 1000)), nil
 	}
 	if ago, err := model.ParseDuration(strings.TrimPrefix(s, "-")); err == nil {
 		return now.Add(-time.Duration(ago)), nil
 	}
-	return time.Time{}, fmt.Errorf("%q is neither a time, such as 2026-03-02T00:00:00Z or 1772409600, nor a duration before now, such as -7d", s)
+	return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-03-02T00:00:00Z or 1772409600, "+
+		"nor a duration before now such as -7d", s)
 }
 
-// progressBar shows on a terminal how far a replay has come; elsewhere nothing.
+// progressBar shows the progress of a replay on a terminal. It shows nothing if the output is not a terminal.
 type progressBar struct {
-	w     io.Writer // nil if it is no terminal
-	begun time.Time // of the task that is under way
-	shown time.Time
+	w     io.Writer // nil if it is not a terminal
+	begun time.Time // start of the current task
+	shown time.Time // of the last update
 }
 
 func newProgressBar(w io.Writer) *progressBar {
@@ -118,7 +134,7 @@ func newProgressBar(w io.Writer) *progressBar {
 	return &progressBar{}
 }
 
-// show renews the bar, ten times a second at most.
+// show updates the bar, at most ten times a second.
 func (b *progressBar) show(title string, done, total int) {
 	const width = 30
 	now := time.Now()
@@ -127,13 +143,14 @@ func (b *progressBar) show(title string, done, total int) {
 	}
 	b.shown = now
 	if done <= 1 {
-		b.begun = now // reading what lies before takes long, and says nothing about the steps
+		b.begun = now // the time spent on reading says nothing about the time per step
 		fmt.Fprintf(b.w, "\r\x1b[K%s: reading history", title)
 		return
 	}
 	full := width * done / total
 	left := time.Duration(float64(now.Sub(b.begun)) / float64(done-1) * float64(total-done)).Round(time.Second)
-	fmt.Fprintf(b.w, "\r\x1b[K%s [%s%s] %d/%d steps, %s left", title, strings.Repeat("=", full), strings.Repeat(" ", width-full), done, total, left)
+	bar := strings.Repeat("=", full) + strings.Repeat(" ", width-full)
+	fmt.Fprintf(b.w, "\r\x1b[K%s [%s] %d/%d steps, %s left", title, bar, done, total, left)
 }
 
 // clear removes the bar.

@@ -15,7 +15,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-func TestTimes(t *testing.T) {
+func TestParseTime_AcceptsTimesAndDurations(t *testing.T) {
 	now := time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Time{
 		"2026-03-02T00:00:00Z":      time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
@@ -31,23 +31,35 @@ func TestTimes(t *testing.T) {
 	}
 	for _, text := range []string{"", "yesterday", "2026-03-02", "NaN", "+Inf", "1e300"} {
 		_, err := parseTime(text, now)
-		require.EqualError(t, err, fmt.Sprintf("%q is neither a time, such as 2026-03-02T00:00:00Z or 1772409600, nor a duration before now, such as -7d", text))
+		require.EqualError(t, err, fmt.Sprintf("%q is neither a time such as 2026-03-02T00:00:00Z or 1772409600, "+
+			"nor a duration before now such as -7d", text))
 	}
 }
 
-func TestBacktest(t *testing.T) {
+func TestBacktest_ReportsOnStderrAndWritesResults(t *testing.T) {
 	end := time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC)
 	dir := t.TempDir()
-	sawtooth := servers.Series{Labels: labels.FromStrings("__name__", "load", "pod", "web-1"), Samples: func(yield func(int64, float64) bool) {
-		for at := end.Add(-3 * 24 * time.Hour); !at.After(end) && yield(at.UnixMilli(), float64(at.Unix()/300%7)); at = at.Add(5 * time.Minute) {
-		}
-	}}
+	sawtooth := servers.Series{
+		Labels: labels.FromStrings("__name__", "load", "pod", "web-1"),
+		Samples: func(yield func(int64, float64) bool) {
+			for at := end.Add(-3 * 24 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
+				if !yield(at.UnixMilli(), float64(at.Unix()/300%7)) {
+					return
+				}
+			}
+		},
+	}
 	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) { yield(sawtooth) }))
 	prometheus, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{Dir: dir})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, prometheus.Stop()) })
 	file := filepath.Join(t.TempDir(), "config.yml")
-	text := fmt.Sprintf("remote_read: [{url: %s/api/v1/read}]\ndetectors:\n  - {name: web, expr: load, step: 5m}\n  - {name: none, expr: nothing}\n", prometheus.URL())
+	text := fmt.Sprintf(`
+remote_read: [{url: %s/api/v1/read}]
+detectors:
+  - {name: web, expr: load, step: 5m}
+  - {name: none, expr: nothing}
+`, prometheus.URL())
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 
 	const table = `from 2026-03-08T00:00:00Z to 2026-03-09T00:00:00Z\n\ndetector .*\nweb +1 +289 (?s:.*)`
@@ -55,12 +67,13 @@ func TestBacktest(t *testing.T) {
 		name   string
 		args   []string
 		code   int
-		stderr string // regular expression for the whole
+		stderr string // regular expression for the whole output
 	}{
 		{"a day", []string{"--start=2026-03-08T00:00:00Z", "--end=2026-03-09T00:00:00Z", "--detector=web"}, 0, table},
 		{
-			"all, compared and written",
-			[]string{"--start=1772928000", "--end=1773014400", "--truth=load > 100", "--truth.on=pod", "--output=all.om"}, 0,
+			"all detectors, compared with a truth and written to a file",
+			[]string{"--start=1772928000", "--end=1773014400", "--truth=load > 100", "--truth.on=pod", "--output=all.om"},
+			0,
 			table + `\nnone +0 +0 +- .* no series\n(?s:.*)against the truth .*\nweb +0 +0 +- (?s:.*)`,
 		},
 		{"no such detector", []string{"--detector=wbe"}, 1, `the configuration has no detector or scaler "wbe"\n`},
@@ -75,11 +88,11 @@ func TestBacktest(t *testing.T) {
 			cmd := command(t, t.TempDir(), append([]string{"backtest"}, tc.args...)...)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			_ = cmd.Run() // the exit code says it
+			_ = cmd.Run() // the exit code is checked below
 			require.Equal(t, tc.code, cmd.ProcessState.ExitCode(), stderr.String())
 			require.Regexp(t, "^"+tc.stderr+"$", stderr.String())
 			require.Empty(t, stdout.String())
-			if tc.name == "all, compared and written" {
+			if tc.name == "all detectors, compared with a truth and written to a file" {
 				written, err := os.ReadFile(filepath.Join(cmd.Dir, "all.om"))
 				require.NoError(t, err)
 				require.Contains(t, string(written), `anomaly_score{detector="web",metric_name="load",pod="web-1"} `)

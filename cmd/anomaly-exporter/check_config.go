@@ -15,56 +15,63 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
-// patience is how long check-config waits for the servers that a file names.
-const patience = 10 * time.Second
+// checkTimeout is how long check-config waits for the servers of a file (chosen, not tuned).
+const checkTimeout = 10 * time.Second
 
-// checkOptions are what the check-config command works with.
+// checkOptions are the options of the check-config command.
 type checkOptions struct {
 	query          queryOptions
-	patience       time.Duration
+	timeout        time.Duration // to wait for the servers of a file
 	stdout, stderr io.Writer
 }
 
-// checkConfig is the check-config command. It writes each mistake to stderr as file:line: what is wrong, and what a good file will cost to stdout; it
-// reports whether all files are good. A server that does not answer is no mistake.
+// checkConfig is the check-config command. For an invalid file it writes each problem to stderr, as file:line: what
+// is wrong. For a valid file it writes the estimated cost to stdout; a server that does not answer is not a problem
+// of the file. It returns whether all files are valid.
 func checkConfig(ctx context.Context, files []string, o checkOptions) bool {
-	good := true
+	valid := true
 	for _, file := range files {
 		cfg, err := config.LoadFile(file)
 		var src *source
 		if err == nil {
-			src, err = newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: o.query.maxConcurrency, maxRetries: -1, logger: log.NewNopLogger()})
+			src, err = newSource(cfg.RemoteRead, sourceOptions{
+				maxConcurrency: o.query.maxConcurrency, maxRetries: -1, logger: log.NewNopLogger(),
+			})
 			if err != nil {
 				err = fmt.Errorf("%s: %w", file, err)
 			}
 		}
 		if err != nil {
-			good = false
+			valid = false
 			fmt.Fprintln(o.stderr, err)
 			continue
 		}
-		fmt.Fprintf(o.stdout, "%s: good: %s, %s\n", file, count(len(cfg.Detectors), "detector"), count(len(cfg.Scalers), "scaler"))
-		ctx, cancel := context.WithTimeoutCause(ctx, o.patience, fmt.Errorf("no answer within %s", o.patience))
+		fmt.Fprintf(o.stdout, "%s: valid, %s, %s\n",
+			file, count(len(cfg.Detectors), "detector"), count(len(cfg.Scalers), "scaler"))
+		ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
 		printCost(ctx, cfg, src, o.query.engine(log.NewNopLogger()), o.stdout)
 		cancel()
 		src.close()
 	}
-	return good
+	return valid
 }
 
-// printCost writes a line for each detector and scaler, and one for all: how many series there are now, and the memory that they will take.
+// printCost writes how many series there are now, and how much memory they will take: a line for each detector and
+// scaler, and one for the total.
 func printCost(ctx context.Context, cfg *config.Config, src *source, engine *promql.Engine, w io.Writer) {
 	var series int
-	var bytes, most int64
+	var bytes, bytesAtLimit int64
 	for _, c := range costs(cfg) {
 		limit := detector.EstimateBytes(c.shape, c.shape.SeriesLimit)
-		most += limit
+		bytesAtLimit += limit
 		n, err := countSeries(ctx, c.shape, src, engine)
 		switch {
 		case err != nil:
-			fmt.Fprintf(w, "  %s %q: series unknown (%v), at most %d: %s\n", c.kind, c.shape.Name, err, c.shape.SeriesLimit, size(limit))
+			fmt.Fprintf(w, "  %s %q: unknown number of series (%v), at most %d: %s\n",
+				c.kind, c.shape.Name, err, c.shape.SeriesLimit, size(limit))
 		case n > c.shape.SeriesLimit:
-			fmt.Fprintf(w, "  %s %q: %s, %d of them over series_limit: %s\n", c.kind, c.shape.Name, count(n, "series"), n-c.shape.SeriesLimit, size(limit))
+			fmt.Fprintf(w, "  %s %q: %s, %d of them over series_limit: %s\n",
+				c.kind, c.shape.Name, count(n, "series"), n-c.shape.SeriesLimit, size(limit))
 			series, bytes = series+c.shape.SeriesLimit, bytes+limit
 		default:
 			estimate := detector.EstimateBytes(c.shape, n)
@@ -72,13 +79,14 @@ func printCost(ctx context.Context, cfg *config.Config, src *source, engine *pro
 			series, bytes = series+n, bytes+estimate
 		}
 	}
-	fmt.Fprintf(w, "  in all %s now: %s; with every series_limit reached %s\n", count(series, "series"), size(bytes), size(most))
+	fmt.Fprintf(w, "  total: %s now: %s; if every series_limit is reached: %s\n",
+		count(series, "series"), size(bytes), size(bytesAtLimit))
 }
 
-// cost is what a detector or scaler is for check-config.
+// cost is an expression that is read, with the settings on which its memory depends.
 type cost struct {
 	kind  string
-	shape config.Detector
+	shape config.Detector // only what a scaler has too
 }
 
 func costs(cfg *config.Config) []cost {
@@ -87,7 +95,7 @@ func costs(cfg *config.Config) []cost {
 		all = append(all, cost{"detector", d})
 	}
 	for _, s := range cfg.Scalers {
-		// A scaler keeps its load, and what containers use, as a detector keeps a series.
+		// A scaler keeps the series of load and usage in the same way as a detector keeps its series.
 		add := func(name string, expr config.Expr) {
 			if expr.IsZero() {
 				return
@@ -106,7 +114,8 @@ func costs(cfg *config.Config) []cost {
 	return all
 }
 
-// countSeries evaluates the expression at the newest step that a cycle would see; of several inputs that with the most series counts.
+// countSeries returns the number of series at the newest step that a cycle would evaluate, for several inputs the
+// largest of their numbers.
 func countSeries(ctx context.Context, d config.Detector, src *source, engine *promql.Engine) (most int, err error) {
 	at := time.Now().Add(-time.Duration(d.QueryOffset)).Truncate(time.Duration(d.Step))
 	for _, expr := range d.Exprs() {
@@ -119,7 +128,10 @@ func countSeries(ctx context.Context, d config.Detector, src *source, engine *pr
 	return most, nil
 }
 
-func countResult(ctx context.Context, expr config.Expr, at time.Time, src *source, engine *promql.Engine) (int, error) {
+// countResult returns the number of series in the result of expr.
+func countResult(
+	ctx context.Context, expr config.Expr, at time.Time, src *source, engine *promql.Engine,
+) (int, error) {
 	query, err := engine.NewInstantQuery(ctx, src, nil, expr.String(), at)
 	if err != nil {
 		return 0, err
@@ -129,12 +141,13 @@ func countResult(ctx context.Context, expr config.Expr, at time.Time, src *sourc
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	if reading, ok := errors.AsType[*remoteread.Error](err); ok {
-		return 0, reading // without the engine's words around it
+	if readErr, ok := errors.AsType[*remoteread.Error](err); ok {
+		return 0, readErr // without what the engine adds
 	}
 	return len(vector), err
 }
 
+// count returns a number with its unit, such as "2 detectors".
 func count(n int, what string) string {
 	if n != 1 && what != "series" {
 		what += "s"
@@ -142,7 +155,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// size is a number of bytes for people.
+// size returns a number of bytes in a form that people can read.
 func size(bytes int64) string {
 	const kib = 1 << 10
 	switch {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command is the program as a process of its own, in dir.
+// command returns a command that runs the program as a process of its own in dir.
 func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -29,10 +29,23 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestCommandLine(t *testing.T) {
-	const good = "remote_read: [{url: 'http://u:open-sesame@127.0.0.1:1/api/v1/read'}]\ndetectors:\n  - {name: up, expr: up}\nscalers:\n" +
-		"  - {name: web, load: 'sum(rate(http_requests_total[5m]))', capacity_per_replica: 100, max_replicas: 10}\n"
-	const bad = "remote_read: [{url: 'http://localhost'}]\ndetectors:\n  - name: up\n    exp: up\n  - name: load\n    expr: rate(x[5m] offset -1h)\n  - name: cpu\n    expr: y\n    step: 7m\n"
+func TestCommandLine_ExitCodesAndOutput(t *testing.T) {
+	const good = `remote_read: [{url: 'http://u:open-sesame@127.0.0.1:1/api/v1/read'}]
+detectors:
+  - {name: up, expr: up}
+scalers:
+  - {name: web, load: 'sum(rate(http_requests_total[5m]))', capacity_per_replica: 100, max_replicas: 10}
+`
+	const bad = `remote_read: [{url: 'http://localhost'}]
+detectors:
+  - name: up
+    exp: up
+  - name: load
+    expr: rate(x[5m] offset -1h)
+  - name: cpu
+    expr: y
+    step: 7m
+`
 	dir := t.TempDir()
 	for name, text := range map[string]string{"good.yml": good, "bad.yml": bad} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
@@ -46,30 +59,61 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"version", []string{"--version"}, 0, `anomaly-exporter, version (?s:.*)`, ``},
 		{"help", []string{"--help"}, 0, `usage: anomaly-exporter (?s:.*)--config.file(?s:.*)check-config <file>(?s:.*)`, ``},
-		{"unknown flag", []string{"--config.fil=x"}, 2, ``, `anomaly-exporter: error: unknown long flag '--config.fil', try --help\n`},
-		{"no file to check", []string{"check-config"}, 2, ``, `anomaly-exporter: error: required argument 'file' not provided, try --help\n`},
+		{
+			"unknown flag",
+			[]string{"--config.fil=x"},
+			2, ``,
+			`anomaly-exporter: error: unknown long flag '--config.fil', try --help\n`,
+		},
+		{
+			"no file to check",
+			[]string{"check-config"},
+			2, ``,
+			`anomaly-exporter: error: required argument 'file' not provided, try --help\n`,
+		},
 		{
 			"check a bad file",
-			[]string{"check-config", "bad.yml"}, 1, ``,
-			`bad\.yml:4: detector "up": exp: unknown key\nbad\.yml:6: detector "load": expr: offset -1h looks ahead\nbad\.yml:9: detector "cpu": step: a day is not a multiple of 7m\n`,
+			[]string{"check-config", "bad.yml"},
+			1, ``,
+			`bad\.yml:4: detector "up": exp: unknown key\n` +
+				`bad\.yml:6: detector "load": expr: offset -1h looks ahead\n` +
+				`bad\.yml:9: detector "cpu": step: a day is not a multiple of 7m\n`,
 		},
 		{
 			"check a good file whose server does not answer",
-			[]string{"check-config", "good.yml"}, 0,
-			`good\.yml: good: 1 detector, 1 scaler\n` +
-				`  detector "up": series unknown \(remote read http://127\.0\.0\.1:1/api/v1/read: [^\n]*connection refused\), at most 2000: about [0-9.]+ MiB\n` +
-				`  scaler "web": series unknown \(.*\), at most 2000: about [0-9.]+ MiB\n` +
-				`  in all 0 series now: about 0 KiB; with every series_limit reached about [0-9.]+ MiB\n`,
+			[]string{"check-config", "good.yml"},
+			0,
+			`good\.yml: valid, 1 detector, 1 scaler\n` +
+				`  detector "up": unknown number of series ` +
+				`\(remote read http://127\.0\.0\.1:1/api/v1/read: [^\n]*connection refused\), ` +
+				`at most 2000: about [0-9.]+ MiB\n` +
+				`  scaler "web": unknown number of series \(.*\), at most 2000: about [0-9.]+ MiB\n` +
+				`  total: 0 series now: about 0 KiB; if every series_limit is reached: about [0-9.]+ MiB\n`,
 			``,
 		},
-		{"check several files", []string{"check-config", "good.yml", "none.yml"}, 1, `good\.yml: good(?s:.*)`, `open none\.yml: no such file or directory\n`},
+		{
+			"check several files",
+			[]string{"check-config", "good.yml", "none.yml"},
+			1, `good\.yml: valid(?s:.*)`,
+			`open none\.yml: no such file or directory\n`,
+		},
 		{
 			"run with a bad file",
-			[]string{"--config.file=bad.yml", "--web.listen-address=127.0.0.1:0"}, 1, ``,
+			[]string{"--config.file=bad.yml", "--web.listen-address=127.0.0.1:0"},
+			1, ``,
 			`(?s:.*)level=error ts=\S+ msg="Cannot run" err="bad\.yml:4: detector \\"up\\": exp: unknown key[^\n]*"\n(?s:.*)`,
 		},
-		{"run without a file", []string{"run"}, 1, ``, `(?s:.*)err="open anomaly-exporter\.yml: no such file or directory"\n`},
-		{"run, logging JSON", []string{"--log.format=json", "--log.level=error", "run", "--config.file=none.yml"}, 1, ``, `\{"err":"open none\.yml: [^}]*"level":"error"[^}]*\}\n`},
+		{
+			"run without a file",
+			[]string{"run"},
+			1, ``,
+			`(?s:.*)err="open anomaly-exporter\.yml: no such file or directory"\n`,
+		},
+		{
+			"run, logging JSON",
+			[]string{"--log.format=json", "--log.level=error", "run", "--config.file=none.yml"},
+			1, ``, `\{"err":"open none\.yml: [^}]*"level":"error"[^}]*\}\n`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cmd := command(t, dir, tc.args...)
@@ -87,8 +131,8 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// TestSignals runs the program as a process: SIGHUP reloads, SIGTERM ends it in order.
-func TestSignals(t *testing.T) {
+// It runs the program as a process. SIGHUP reloads, SIGTERM stops it.
+func TestRun_ReloadsOnHangupAndStopsOnTerm(t *testing.T) {
 	file := writeConfig(t, deaf(t), "up")
 	cmd := command(t, t.TempDir(), "--config.file="+file, "--web.listen-address=127.0.0.1:0")
 	var logged syncBuffer
@@ -97,21 +141,23 @@ func TestSignals(t *testing.T) {
 	defer cmd.Process.Kill()
 	says := func(what string, times int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Count(logged.String(), what) == times }, 10*time.Second, 10*time.Millisecond, logged.String())
+		require.Eventually(t, func() bool {
+			return strings.Count(logged.String(), what) == times
+		}, 10*time.Second, 10*time.Millisecond, logged.String())
 	}
 	says(`msg="Listening on"`, 1)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
 	says(`msg="Configuration loaded"`, 2)
 	require.NoError(t, os.WriteFile(file, []byte("detectors: 1\n"), 0o600))
 	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
-	says(`msg="Configuration not reloaded, the last one stays in force" err="`+file+`:1: `, 2)
+	says(`msg="Reload failed, the previous configuration stays in force" err="`+file+`:1: `, 2)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
 	says(`msg="Stopped anomaly-exporter"`, 1)
 }
 
-// TestCheckConfigWaitsNotForEver has a server that accepts queries and says nothing.
-func TestCheckConfigWaitsNotForEver(t *testing.T) {
+// The server accepts queries and never answers.
+func TestCheckConfig_GivesUpOnASilentServer(t *testing.T) {
 	release := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -124,8 +170,10 @@ func TestCheckConfigWaitsNotForEver(t *testing.T) {
 	defer close(release)
 	var stdout, stderr bytes.Buffer
 	began := time.Now()
-	require.True(t, checkConfig(t.Context(), []string{writeConfig(t, srv.URL, "up")}, checkOptions{testQueries(), 200 * time.Millisecond, &stdout, &stderr}))
+	options := checkOptions{testQueries(), 200 * time.Millisecond, &stdout, &stderr}
+	require.True(t, checkConfig(t.Context(), []string{writeConfig(t, srv.URL, "up")}, options))
 	require.Less(t, time.Since(began), 5*time.Second)
-	require.Contains(t, stdout.String(), `detector "shop": series unknown (no answer within 200ms), at most 2000`)
+	require.Contains(t, stdout.String(),
+		`detector "shop": unknown number of series (no answer within 200ms), at most 2000`)
 	require.Empty(t, stderr.String())
 }

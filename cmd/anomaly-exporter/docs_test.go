@@ -14,14 +14,16 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 )
 
-// description matches what prometheus.Desc prints, for it has no other way to tell.
-var description = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "(.+?)", .*constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
+// description matches the text of a prometheus.Desc, which has no accessors.
+var description = regexp.MustCompile(
+	`^Desc\{fqName: "([^"]+)", help: "(.+?)", .*constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`,
+)
 
-// tableRow matches a row of docs/metrics.md that begins with a metric.
+// tableRow matches a row of docs/metrics.md that begins with the name of a metric.
 var tableRow = regexp.MustCompile("(?m)^\\| `([a-z_:]+)` \\|(.*)\\|$")
 
-// TestMetricsAreDocumented compares docs/metrics.md with what is registered and rendered: names, types and labels, both ways.
-func TestMetricsAreDocumented(t *testing.T) {
+// It compares names, types and labels in docs/metrics.md with what is registered and rendered, both ways.
+func TestDocs_ListEveryMetric(t *testing.T) {
 	source, err := os.ReadFile("../../docs/metrics.md")
 	require.NoError(t, err)
 	documented := map[string][]string{}
@@ -66,7 +68,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		require.NotEmpty(t, help, name)
 		delete(documented, name)
 	}
-	require.Empty(t, documented, "documented, but not there")
+	require.Empty(t, documented, "documented, but not registered")
 }
 
 func descriptions(reg *prometheus.Registry) [][]string {

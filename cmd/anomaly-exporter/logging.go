@@ -13,16 +13,19 @@ import (
 	sloggokit "github.com/tjhop/slog-gokit"
 )
 
-// logOptions are --log.level and --log.format.
+// logOptions are the flags --log.level and --log.format.
 type logOptions struct{ level, format string }
 
 func addLogFlags(app *kingpin.Application) *logOptions {
 	var o logOptions
-	app.Flag("log.level", "Only log what is at least that severe: debug, info, warn or error.").Default("info").EnumVar(&o.level, "debug", "info", "warn", "error")
-	app.Flag("log.format", "Format of log lines: logfmt or json.").Default("logfmt").EnumVar(&o.format, "logfmt", "json")
+	app.Flag("log.level", "Lowest level of messages that are logged: debug, info, warn or error.").
+		Default("info").EnumVar(&o.level, "debug", "info", "warn", "error")
+	app.Flag("log.format", "Format of log messages: logfmt or json.").
+		Default("logfmt").EnumVar(&o.format, "logfmt", "json")
 	return &o
 }
 
+// logger returns a logger that writes to w. It may be used by several goroutines.
 func (o *logOptions) logger(w io.Writer) log.Logger {
 	w = log.NewSyncWriter(w)
 	var logger log.Logger
@@ -36,29 +39,29 @@ func (o *logOptions) logger(w io.Writer) log.Logger {
 	return log.With(logger, "ts", now)
 }
 
-// logErrors logs an event for each line of err: a configuration may have several mistakes.
+// logErrors logs a message for each line of err, because a configuration may have several problems.
 func logErrors(logger log.Logger, msg string, err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		level.Error(logger).Log("msg", msg, "err", line)
 	}
 }
 
-// slogger is logger for the libraries that want log/slog. The levels are filtered by logger.
+// slogger adapts logger to libraries that use log/slog. It passes on all levels; logger filters them.
 func slogger(logger log.Logger) *slog.Logger {
-	return slog.New(untimed{sloggokit.NewGoKitHandler(logger, slog.LevelDebug)})
+	return slog.New(dropTime{sloggokit.NewGoKitHandler(logger, slog.LevelDebug)})
 }
 
-// untimed takes the time from records, for the logger has its own.
-type untimed struct{ slog.Handler }
+// dropTime removes the time from records, because the logger adds it.
+type dropTime struct{ slog.Handler }
 
-func (h untimed) Handle(ctx context.Context, r slog.Record) error {
+func (h dropTime) Handle(ctx context.Context, r slog.Record) error {
 	r.Time = time.Time{}
-	r.PC = 0 // nor do we name source lines
+	r.PC = 0 // and the source line
 	return h.Handler.Handle(ctx, r)
 }
 
-func (h untimed) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return untimed{h.Handler.WithAttrs(attrs)}
+func (h dropTime) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return dropTime{h.Handler.WithAttrs(attrs)}
 }
 
-func (h untimed) WithGroup(name string) slog.Handler { return untimed{h.Handler.WithGroup(name)} }
+func (h dropTime) WithGroup(name string) slog.Handler { return dropTime{h.Handler.WithGroup(name)} }

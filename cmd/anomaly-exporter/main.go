@@ -1,4 +1,5 @@
-// Command anomaly-exporter scores and forecasts the series of a Prometheus from its own history, and publishes the results as metrics.
+// Command anomaly-exporter scores and forecasts the series of a Prometheus from its history, and publishes the
+// results as metrics.
 package main
 
 import (
@@ -9,7 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // detectors name time zones, and containers have none
+	_ "time/tzdata" // for the time zones of detectors; containers often have none
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kingpin/v2"
@@ -27,11 +28,12 @@ const (
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// execute runs the command that args name and returns its exit code.
+// execute runs the command given by args and returns its exit code.
 func execute(args []string, stdout, stderr io.Writer) int {
-	app := kingpin.New("anomaly-exporter", "Anomaly scores, forecasts and replica recommendations from the history that Prometheus holds.").
+	app := kingpin.New("anomaly-exporter",
+		"Anomaly scores, forecasts and replica recommendations from the history that Prometheus holds.").
 		Version(version.Print("anomaly-exporter")).
-		UsageTemplate(kingpin.LongHelpTemplate). // with the flags of run, which need no command
+		UsageTemplate(kingpin.LongHelpTemplate). // it shows the flags of run, which is the default command
 		UsageWriter(stdout).ErrorWriter(stderr)
 	app.HelpFlag.Short('h')
 	logging := addLogFlags(app)
@@ -47,11 +49,11 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program the hard way
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 
 	switch command {
 	case checkCommand.FullCommand():
-		if !checkConfig(ctx, *files, checkOptions{*query, patience, stdout, stderr}) {
+		if !checkConfig(ctx, *files, checkOptions{*query, checkTimeout, stdout, stderr}) {
 			return exitFailure
 		}
 	case backtestCommand.FullCommand():
@@ -77,28 +79,30 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	var o runOptions
-	cmd := app.Command("run", "Run the exporter (the default command).").Default()
+	cmd := app.Command("run", "Run the exporter. This is the default command.").Default()
 	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
 	o.listen = kingpinflag.AddFlags(cmd, ":9942")
-	cmd.Flag("web.enable-lifecycle", "Enable reload by HTTP: POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
+	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
 	return cmd, &o
 }
 
 func addCheckConfigCommand(app *kingpin.Application) (*kingpin.CmdClause, *[]string) {
-	cmd := app.Command("check-config", "Check configuration files, and say what they will cost: series, if the server answers, and memory.")
-	return cmd, cmd.Arg("file", "Configuration files.").Required().Strings()
+	cmd := app.Command("check-config",
+		"Check configuration files. Estimate their memory and, if their servers answer, count their series.")
+	return cmd, cmd.Arg("file", "Path of a configuration file.").Required().Strings()
 }
 
-// limitMemory tells the Go runtime to stay below the memory that the cgroup allows, unless GOMEMLIMIT or AUTOMEMLIMIT=off says otherwise.
+// limitMemory sets the memory limit of the Go runtime to 90 % of that of the cgroup, which is the default of
+// automemlimit. GOMEMLIMIT and AUTOMEMLIMIT=off take precedence.
 func limitMemory(logger log.Logger) {
 	limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
 	switch {
 	case errors.Is(err, memlimit.ErrCgroupsNotSupported), errors.Is(err, memlimit.ErrNoCgroup), err == nil && limit == 0:
-		level.Debug(logger).Log("msg", "No memory limit taken from the cgroup", "err", err)
+		level.Debug(logger).Log("msg", "No memory limit found in the cgroup", "err", err)
 	case err != nil:
-		level.Warn(logger).Log("msg", "No memory limit taken from the cgroup", "err", err)
+		level.Warn(logger).Log("msg", "No memory limit found in the cgroup", "err", err)
 	default:
-		level.Info(logger).Log("msg", "Memory limit taken from the cgroup", "bytes", limit)
+		level.Info(logger).Log("msg", "Memory limit set from the cgroup", "bytes", limit)
 	}
 }

@@ -21,10 +21,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// odd is a label value with all that must be escaped.
+// odd is a label value with all characters that must be escaped.
 const odd = `b "quoted" \ ` + "\n"
 
-// shopBlocks writes three days of a daily wave, up to now, for three pods whose labels are not the simplest.
+// shopBlocks writes three days of a daily wave, up to now, for three pods with labels that need escaping or renaming.
 func shopBlocks(t *testing.T, dir string) {
 	t.Helper()
 	end := time.Now().Truncate(time.Minute)
@@ -40,7 +40,10 @@ func shopBlocks(t *testing.T, dir string) {
 	}
 	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
 		for i, pod := range []string{"a", odd, "ü"} {
-			ls := labels.FromStrings("__name__", "shop_requests", "job", "shop", "instance", "10.0.0.1:80", "pod", pod, "k8s.cluster", "eu1", "detector", "theirs")
+			ls := labels.FromStrings(
+				"__name__", "shop_requests", "job", "shop", "instance", "10.0.0.1:80", "pod", pod,
+				"k8s.cluster", "eu1", "detector", "theirs",
+			)
 			if !yield(servers.Series{Labels: ls, Samples: wave(100 * float64(i+1))}) {
 				return
 			}
@@ -48,8 +51,10 @@ func shopBlocks(t *testing.T, dir string) {
 	}))
 }
 
-// TestAgainstPrometheus reads from a real Prometheus and is scraped by it.
-func TestAgainstPrometheus(t *testing.T) {
+func TestRun_ReadsFromPrometheusAndIsScrapedByIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for scrapes of a real Prometheus")
+	}
 	dir := t.TempDir()
 	shopBlocks(t, dir)
 	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{Dir: dir})
@@ -57,10 +62,15 @@ func TestAgainstPrometheus(t *testing.T) {
 	defer p.Stop()
 
 	file := filepath.Join(t.TempDir(), "config.yml")
-	require.NoError(t, os.WriteFile(file, []byte("remote_read: [{url: "+p.URL()+"/api/v1/read}]\ndetectors:\n  - {name: requests, expr: shop_requests, step: 5m, labels: {team: shop}}\n"), 0o600))
+	text := fmt.Sprintf(`
+remote_read: [{url: %s/api/v1/read}]
+detectors:
+  - {name: requests, expr: shop_requests, step: 5m, labels: {team: shop}}
+`, p.URL())
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 
 	var stdout, stderr bytes.Buffer
-	require.True(t, checkConfig(t.Context(), []string{file}, checkOptions{testQueries(), patience, &stdout, &stderr}))
+	require.True(t, checkConfig(t.Context(), []string{file}, checkOptions{testQueries(), checkTimeout, &stdout, &stderr}))
 	require.Contains(t, stdout.String(), "  detector \"requests\": 3 series: about ")
 	require.Empty(t, stderr.String())
 
@@ -83,7 +93,9 @@ scrape_configs:
 		scores, err = p.Query(t.Context(), "anomaly_score", time.Now())
 		return err == nil && len(scores) == 3
 	}, 30*time.Second, 100*time.Millisecond)
-	slices.SortFunc(scores, func(a, b *model.Sample) int { return strings.Compare(string(a.Metric["pod"]), string(b.Metric["pod"])) })
+	slices.SortFunc(scores, func(a, b *model.Sample) int {
+		return strings.Compare(string(a.Metric["pod"]), string(b.Metric["pod"]))
+	})
 	require.Equal(t, model.Metric{
 		"__name__": "anomaly_score", "detector": "requests", "metric_name": "shop_requests", "team": "shop",
 		"job": "shop", "instance": "10.0.0.1:80", "pod": odd, "k8s.cluster": "eu1", "exported_detector": "theirs",

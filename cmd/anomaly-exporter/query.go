@@ -19,7 +19,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
-// queryOptions bound what reading and evaluating an expression may cost: the --query.* flags.
+// queryOptions are the --query.* flags. They bound the cost of reading and evaluating expressions.
 type queryOptions struct {
 	maxSamples     int
 	timeout        model.Duration
@@ -29,43 +29,47 @@ type queryOptions struct {
 
 func addQueryFlags(app *kingpin.Application) *queryOptions {
 	var q queryOptions
-	app.Flag("query.max-samples", "Samples that one query may hold in memory.").Default("50000000").IntVar(&q.maxSamples)
-	app.Flag("query.timeout", "How long one query may take.").Default("2m").SetValue(&q.timeout)
-	app.Flag("query.lookback-delta", "How long a sample stands for its series, as in Prometheus.").Default("5m").SetValue(&q.lookbackDelta)
-	app.Flag("query.max-concurrency", "Detectors that read history at a time, and series that are fitted at a time.").
+	app.Flag("query.max-samples", "Maximum number of samples that one query may hold in memory.").
+		Default("50000000").IntVar(&q.maxSamples)
+	app.Flag("query.timeout", "Maximum duration of one query.").Default("2m").SetValue(&q.timeout)
+	app.Flag("query.lookback-delta", "Maximum age of a sample that counts as the current value, as in Prometheus.").
+		Default("5m").SetValue(&q.lookbackDelta)
+	app.Flag("query.max-concurrency",
+		"Detectors that read history at the same time, and series that are fitted at the same time.").
 		Default(strconv.Itoa(runtime.GOMAXPROCS(0))).IntVar(&q.maxConcurrency)
 	return &q
 }
 
-// engine returns the PromQL engine that evaluates all expressions. Its own metrics would be taken for those of a Prometheus, so it has none.
+// engine returns the PromQL engine that evaluates all expressions. It has no self-metrics, because they would look
+// like those of a Prometheus.
 func (q queryOptions) engine(logger log.Logger) *promql.Engine {
 	return promql.NewEngine(promql.EngineOpts{
 		Logger:                   slogger(log.With(logger, "component", "promql")),
 		MaxSamples:               q.maxSamples,
 		Timeout:                  time.Duration(q.timeout),
 		LookbackDelta:            time.Duration(q.lookbackDelta),
-		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() }, // Prometheus' default evaluation_interval
+		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() }, // default evaluation_interval
 		EnableAtModifier:         true,
-		EnableNegativeOffset:     false, // what looks ahead is refused when the configuration is loaded, and here
+		EnableNegativeOffset:     false, // config rejects expressions that look ahead, too
 		Parser:                   parser.NewParser(parser.Options{}),
 	})
 }
 
-// source is the history that a configuration's remote_read entries give access to.
+// source reads from all remote_read entries of a configuration.
 type source struct {
 	storage.Queryable
 	clients []*http.Client
 }
 
-// sourceOptions are what all clients of a source share.
+// sourceOptions are the options that all clients of a source share.
 type sourceOptions struct {
 	metrics        *remoteread.Metrics
 	maxConcurrency int
-	maxRetries     int // 0 is remoteread's default, negative none
+	maxRetries     int // 0 means the default of remoteread, negative means none
 	logger         log.Logger
 }
 
-// newSource makes a client of each entry. It does not connect.
+// newSource returns a source with a client for each entry. It does not connect.
 func newSource(entries []config.RemoteRead, o sourceOptions) (*source, error) {
 	s := &source{}
 	var all []storage.Queryable
@@ -94,14 +98,15 @@ func newSource(entries []config.RemoteRead, o sourceOptions) (*source, error) {
 	return s, nil
 }
 
-// close gives idle connections back. What is still being read goes on.
+// close closes idle connections. Reads in flight continue.
 func (s *source) close() {
 	for _, c := range s.clients {
 		c.CloseIdleConnections()
 	}
 }
 
-// merged reads from all of several servers. An error of one is an error of the whole: half the data would be learned as if it were all.
+// merged returns a Queryable that reads from several servers. If one of them fails, the whole read fails: otherwise
+// models would learn from incomplete data.
 func merged(all []storage.Queryable) storage.Queryable {
 	if len(all) == 1 {
 		return all[0]

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// store is a storage with one sample of each series at 1000 s.
+// store returns a storage with one sample of each series, at 1000 s.
 func store(t *testing.T, values map[string]float64) storage.Queryable {
 	t.Helper()
 	s := teststorage.New(t)
@@ -29,7 +29,8 @@ func store(t *testing.T, values map[string]float64) storage.Queryable {
 }
 
 func sum(q storage.Queryable) (promql.Vector, error) {
-	query, err := testQueries().engine(log.NewNopLogger()).NewInstantQuery(context.Background(), q, nil, `sum({__name__=~".+"})`, time.Unix(1000, 0))
+	query, err := testQueries().engine(log.NewNopLogger()).
+		NewInstantQuery(context.Background(), q, nil, `sum({__name__=~".+"})`, time.Unix(1000, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -37,19 +38,21 @@ func sum(q storage.Queryable) (promql.Vector, error) {
 	return query.Exec(context.Background()).Vector()
 }
 
-func TestMerged(t *testing.T) {
+func TestMerged_FailsIfOneServerFails(t *testing.T) {
 	one, two := store(t, map[string]float64{"a": 1, "b": 2}), store(t, map[string]float64{"b": 2, "c": 4})
 	v, err := sum(merged([]storage.Queryable{one, two}))
 	require.NoError(t, err)
-	require.Equal(t, 7.0, v[0].F, "a series that both have counts once")
+	require.Equal(t, 7.0, v[0].F, "a series of both servers counts once")
 
 	broken := errors.New("broken")
 	failing := storage.QueryableFunc(func(int64, int64) (storage.Querier, error) { return nil, broken })
 	_, err = sum(merged([]storage.Queryable{one, failing}))
 	require.ErrorIs(t, err, broken)
-	silent := storage.QueryableFunc(func(int64, int64) (storage.Querier, error) { return failingQuerier{err: broken}, nil })
+	silent := storage.QueryableFunc(func(int64, int64) (storage.Querier, error) {
+		return failingQuerier{err: broken}, nil
+	})
 	_, err = sum(merged([]storage.Queryable{one, silent}))
-	require.ErrorIs(t, err, broken, "half the data is no data")
+	require.ErrorIs(t, err, broken, "incomplete data is an error")
 }
 
 // failingQuerier fails when it is read.

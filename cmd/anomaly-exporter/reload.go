@@ -15,7 +15,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
-// reloader owns the configuration in force and the clients made for it. A file that cannot be used changes neither.
+// reloader owns the current configuration and the clients made for it. An invalid file changes neither.
 type reloader struct {
 	file    string
 	apply   func(*config.Config, storage.Queryable) error
@@ -25,12 +25,16 @@ type reloader struct {
 	successful prometheus.Gauge
 	succeeded  prometheus.Gauge
 
-	mu      sync.Mutex // one reload at a time; guards what follows
+	mu      sync.Mutex // held during a reload; guards what follows
 	current *config.Config
 	source  *source
 }
 
-func newReloader(file string, apply func(*config.Config, storage.Queryable) error, reg prometheus.Registerer, sources sourceOptions) *reloader {
+// newReloader returns a reloader of file. apply puts a configuration in force; if it fails, it must have changed
+// nothing.
+func newReloader(
+	file string, apply func(*config.Config, storage.Queryable) error, reg prometheus.Registerer, sources sourceOptions,
+) *reloader {
 	return &reloader{
 		file:    file,
 		apply:   apply,
@@ -47,28 +51,28 @@ func newReloader(file string, apply func(*config.Config, storage.Queryable) erro
 	}
 }
 
-// run reloads at each signal, until ctx ends.
+// run reloads at each signal until ctx ends.
 func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hup:
-			_ = r.reload() // logged there
+			_ = r.reload() // it logs the error
 		}
 	}
 }
 
-// reload loads the file again, and logs if it could not.
+// reload loads the file again. It logs the error, if any.
 func (r *reloader) reload() error {
 	err := r.load()
 	if err != nil {
-		logErrors(r.logger, "Configuration not reloaded, the last one stays in force", err)
+		logErrors(r.logger, "Reload failed, the previous configuration stays in force", err)
 	}
 	return err
 }
 
-// load reads the file and puts it in force. All that can fail happens before anything that runs is touched.
+// load reads the file and puts it in force. Everything that can fail is done before anything that runs is changed.
 func (r *reloader) load() (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,7 +104,7 @@ func (r *reloader) load() (err error) {
 	return nil
 }
 
-// text is the configuration in force, its secrets hidden.
+// text returns the current configuration with its secrets hidden.
 func (r *reloader) text() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,7 +114,7 @@ func (r *reloader) text() string {
 	return r.current.String()
 }
 
-// close gives back what the configuration in force holds.
+// close closes the idle connections of the current configuration.
 func (r *reloader) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

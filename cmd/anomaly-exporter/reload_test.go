@@ -15,7 +15,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
-func TestReloadErrorLeavesPreviousState(t *testing.T) {
+func TestReload_ErrorLeavesPreviousState(t *testing.T) {
 	file := writeConfig(t, "http://one", "up")
 	var applied []*config.Config
 	var refusal error
@@ -47,7 +47,8 @@ func TestReloadErrorLeavesPreviousState(t *testing.T) {
 	unchanged(file + `:6: detector "shop": expr: `)
 	rewriteConfig(t, file, "ftp://two", "up")
 	unchanged(file + ":2: ")
-	require.NoError(t, os.WriteFile(file, []byte("remote_read: [{url: 'http://two', tls_config: {ca_file: none.pem}}]"), 0o600))
+	const missingCA = "remote_read: [{url: 'http://two', tls_config: {ca_file: none.pem}}]"
+	require.NoError(t, os.WriteFile(file, []byte(missingCA), 0o600))
 	unchanged(file + ": remote_read[0]: unable to read CA cert")
 	rewriteConfig(t, file, "http://two", "up")
 	refusal = errors.New(`detector "shop": no`)

@@ -29,8 +29,8 @@ type runOptions struct {
 	enablePprof     bool
 }
 
-// run is the run command. It returns when ctx ends and everything has stopped, or with the error that kept it from running. A signal on hup reloads the
-// configuration.
+// run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
+// it. A signal on hup reloads the configuration.
 func run(ctx context.Context, o runOptions, q queryOptions, hup <-chan os.Signal, logger log.Logger) error {
 	e, err := newExporter(o, q, logger)
 	if err != nil {
@@ -39,7 +39,7 @@ func run(ctx context.Context, o runOptions, q queryOptions, hup <-chan os.Signal
 	return e.run(ctx, hup)
 }
 
-// exporter is the whole program, wired.
+// exporter holds the parts of the program.
 type exporter struct {
 	logger    log.Logger
 	registry  *prometheus.Registry
@@ -49,12 +49,11 @@ type exporter struct {
 	server    *web.Server
 }
 
-// newExporter wires the program. Nothing runs, listens or reads a file yet.
+// newExporter creates the parts and connects them. Nothing runs, listens or reads a file yet.
 func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, error) {
 	e := &exporter{logger: logger, registry: prometheus.NewRegistry()}
 	e.registry.MustRegister(
-		versioncollector.NewCollector("anomaly_exporter"),
-		collectors.NewGoCollector(),
+		versioncollector.NewCollector("anomaly_exporter"), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	var err error
@@ -102,18 +101,20 @@ func (e *exporter) handler(o runOptions) (http.Handler, error) {
 	})
 }
 
-// run loads the configuration, then runs all parts until ctx ends or one of them fails.
+// run loads the configuration, then runs all parts until ctx ends or one of them returns.
 func (e *exporter) run(ctx context.Context, hup <-chan os.Signal) error {
-	level.Info(e.logger).Log("msg", "Starting anomaly-exporter", "version", version.Info(), "build_context", version.BuildContext())
+	level.Info(e.logger).Log("msg", "Starting anomaly-exporter",
+		"version", version.Info(), "build_context", version.BuildContext())
 	defer e.reloader.close()
 	if err := e.reloader.load(); err != nil {
 		return err
 	}
-	// The first part that returns ends the others; the one that only waits returns when ctx ends.
+	// The first part that returns stops the others. waiting returns when ctx ends.
 	waiting := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	reloading := func(ctx context.Context) error { return e.reloader.run(ctx, hup) }
 	var g group.Group
-	for _, part := range []func(context.Context) error{waiting, reloading, e.manager.Run, e.collector.Run, e.server.Run} {
+	parts := []func(context.Context) error{waiting, reloading, e.manager.Run, e.collector.Run, e.server.Run}
+	for _, part := range parts {
 		ctx, cancel := context.WithCancel(ctx)
 		g.Add(func() error { return part(ctx) }, func(error) { cancel() })
 	}

@@ -24,7 +24,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// runMain makes the test binary be the program: see command.
+// runMain is the environment variable that makes the test binary run the program: see command.
 const runMain = "ANOMALY_EXPORTER_RUN_MAIN"
 
 func TestMain(m *testing.M) {
@@ -39,8 +39,12 @@ func TestMain(m *testing.M) {
 
 func testOptions(file string) runOptions {
 	return runOptions{
-		configFile:      file,
-		listen:          &toolkit.FlagConfig{WebListenAddresses: &[]string{"127.0.0.1:0"}, WebSystemdSocket: new(bool), WebConfigFile: new(string)},
+		configFile: file,
+		listen: &toolkit.FlagConfig{
+			WebListenAddresses: &[]string{"127.0.0.1:0"},
+			WebSystemdSocket:   new(bool),
+			WebConfigFile:      new(string),
+		},
 		enableLifecycle: true,
 	}
 }
@@ -64,18 +68,26 @@ func writeConfig(t *testing.T, url, expr string) string {
 
 func rewriteConfig(t *testing.T, file, url, expr string) {
 	t.Helper()
-	text := fmt.Sprintf("remote_read:\n  - url: %s/api/v1/read\n    basic_auth: {username: alice, password: open-sesame}\ndetectors:\n  - name: shop\n    expr: %s\n", url, expr)
+	text := fmt.Sprintf(`remote_read:
+  - url: %s/api/v1/read
+    basic_auth: {username: alice, password: open-sesame}
+detectors:
+  - name: shop
+    expr: %s
+`, url, expr)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 }
 
-// deaf is a server that answers no query.
+// deaf returns the URL of a server that answers no query.
 func deaf(t *testing.T) string {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", http.StatusTeapot) }))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "out of order", http.StatusTeapot)
+	}))
 	t.Cleanup(srv.Close)
 	return srv.URL
 }
 
-// running is a program that runs within the test.
+// running is the program, running within the test.
 type running struct {
 	*exporter
 	t    *testing.T
@@ -105,7 +117,7 @@ func start(t *testing.T, o runOptions) *running {
 	return r
 }
 
-// request returns the status and the body of an answer.
+// request returns the status and the body of the response.
 func (r *running) request(method, path string) (int, string) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, nil)
@@ -125,7 +137,7 @@ func (r *running) get(path string) string {
 	return body
 }
 
-func TestLifecycle(t *testing.T) {
+func TestRun_TwoInstancesStartAndStop(t *testing.T) {
 	url := deaf(t)
 	one, two := start(t, testOptions(writeConfig(t, url, "up"))), start(t, testOptions(writeConfig(t, url, "down")))
 	for _, r := range []*running{one, two} {
@@ -147,13 +159,15 @@ func TestLifecycle(t *testing.T) {
 	require.Error(t, err)
 	two.get("/-/healthy")
 	require.NoError(t, two.stop())
-	for _, event := range []string{`msg="Starting anomaly-exporter"`, `msg="Configuration loaded"`, `msg="Listening on"`, `msg="Stopped anomaly-exporter"`} {
-		require.Equal(t, 1, strings.Count(one.log.String(), event), event)
+	for _, event := range []string{
+		"Starting anomaly-exporter", "Configuration loaded", "Listening on", "Stopped anomaly-exporter",
+	} {
+		require.Equal(t, 1, strings.Count(one.log.String(), `msg="`+event+`"`), event)
 	}
 	require.NotContains(t, one.log.String(), "open-sesame")
 }
 
-func TestReload(t *testing.T) {
+func TestReload_OverHTTPAndBySignal(t *testing.T) {
 	url := deaf(t)
 	file := writeConfig(t, url, "up")
 	r := start(t, testOptions(file))
@@ -174,10 +188,12 @@ func TestReload(t *testing.T) {
 
 	rewriteConfig(t, file, url, "sideways")
 	r.hup <- syscall.SIGHUP
-	require.Eventually(t, func() bool { return strings.Contains(r.get("/config"), "expr: sideways") }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Contains(r.get("/config"), "expr: sideways")
+	}, 5*time.Second, 10*time.Millisecond)
 }
 
-func TestReloadWhileStopping(t *testing.T) {
+func TestReload_WhileStoppingDoesNotBlock(t *testing.T) {
 	file := writeConfig(t, deaf(t), "up")
 	r := start(t, testOptions(file))
 	var wg sync.WaitGroup
@@ -189,7 +205,7 @@ func TestReloadWhileStopping(t *testing.T) {
 	r.reloader.close()
 }
 
-func TestCannotRun(t *testing.T) {
+func TestRun_FailsWithTheReason(t *testing.T) {
 	url := deaf(t)
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -204,7 +220,10 @@ func TestCannotRun(t *testing.T) {
 		{"no file", func(o *runOptions) { o.configFile = "none.yml" }, "open none.yml: no such file or directory"},
 		{"bad expression", func(o *runOptions) { o.configFile = writeConfig(t, url, "sum(") }, `detector "shop": expr: `},
 		{"busy port", func(o *runOptions) { o.listen.WebListenAddresses = &[]string{address} }, "address already in use"},
-		{"no web configuration", func(o *runOptions) { o.listen.WebConfigFile = &[]string{"none.yml"}[0] }, "open none.yml: no such file or directory"},
+		{
+			"no web configuration", func(o *runOptions) { o.listen.WebConfigFile = &[]string{"none.yml"}[0] },
+			"open none.yml: no such file or directory",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := testOptions(writeConfig(t, url, "up"))
@@ -214,7 +233,7 @@ func TestCannotRun(t *testing.T) {
 	}
 }
 
-// syncBuffer is a bytes.Buffer for several goroutines.
+// syncBuffer is a bytes.Buffer that several goroutines may use.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
