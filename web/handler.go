@@ -1,5 +1,6 @@
-// Package web serves the program's HTTP endpoints: /metrics, health, reload, the running configuration and, if asked for, profiles. It has a mux of its
-// own, so that nothing a library registers by the way is served.
+// Package web serves the HTTP endpoints of the program: /metrics, health, reload, the current configuration and, if
+// enabled, profiles. It has a mux of its own, so that it serves nothing that a library registers with the default
+// mux.
 package web
 
 import (
@@ -16,12 +17,12 @@ import (
 
 // Options of a Handler. Metrics, Ready, Config and Reload are required.
 type Options struct {
-	Metrics http.Handler  // answers /metrics
-	Ready   func() bool   // whether a first cycle has been published
-	Config  func() string // the running configuration as YAML, its secrets hidden
-	Reload  func() error  // reads the configuration again; on an error nothing has changed
+	Metrics http.Handler  // serves /metrics
+	Ready   func() bool   // tells whether a first cycle has been published
+	Config  func() string // returns the current configuration as YAML, with its secrets hidden
+	Reload  func() error  // reads the configuration again; if it fails, nothing has changed
 
-	EnableLifecycle bool   // allow POST /-/reload
+	EnableLifecycle bool   // allow POST and PUT of /-/reload
 	EnablePprof     bool   // serve /debug/pprof/
 	Version         string // shown on the landing page
 	Logger          log.Logger
@@ -37,7 +38,7 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// NewHandler returns the handler of all endpoints. A panic in one of them is logged and answered with 500.
+// NewHandler returns the handler of all endpoints. A panic in one of them is logged and answered with status 500.
 func NewHandler(o Options) (http.Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -54,7 +55,8 @@ func NewHandler(o Options) (http.Handler, error) {
 	})
 	mux.HandleFunc("/-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if !o.Ready() {
-			http.Error(w, "anomaly-exporter is not ready: no first cycle has been published yet.", http.StatusServiceUnavailable)
+			const message = "anomaly-exporter is not ready: no first cycle has been published yet."
+			http.Error(w, message, http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = fmt.Fprintln(w, "anomaly-exporter is ready.")
@@ -72,10 +74,11 @@ func NewHandler(o Options) (http.Handler, error) {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	return recoverer(mux, o.Logger), nil
+	return recoverPanics(mux, o.Logger), nil
 }
 
-// serveReload answers as Prometheus does: 405 to anything but POST and PUT, 403 where it is not enabled, 500 with the reason on failure.
+// serveReload responds as Prometheus does: 405 to methods other than POST and PUT, 403 if it is not enabled, 500 with
+// the reason if the reload fails.
 func serveReload(o Options, w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		w.Header().Set("Allow", "POST, PUT")
@@ -93,6 +96,7 @@ func serveReload(o Options, w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintln(w, "Configuration reloaded.")
 }
 
+// landingPage returns the handler of /.
 func landingPage(o Options) (http.Handler, error) {
 	c := toolkit.LandingConfig{
 		Name:        "anomaly-exporter",
@@ -112,8 +116,8 @@ func landingPage(o Options) (http.Handler, error) {
 	return toolkit.NewLandingPage(c)
 }
 
-// recoverer keeps a panic from reaching the server, which would only drop the connection.
-func recoverer(next http.Handler, logger log.Logger) http.Handler {
+// recoverPanics logs a panic and responds with 500. Without it, net/http would only close the connection.
+func recoverPanics(next http.Handler, logger log.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
@@ -121,9 +125,10 @@ func recoverer(next http.Handler, logger log.Logger) http.Handler {
 				return
 			}
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p) // net/http's own way to end a response, which it handles silently
+				panic(p) // net/http expects it and logs nothing
 			}
-			level.Error(logger).Log("msg", "panic in handler", "path", r.URL.Path, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+			level.Error(logger).Log("msg", "Panic in HTTP handler",
+				"path", r.URL.Path, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 			http.Error(w, "internal error", http.StatusInternalServerError)
 		}()
 		next.ServeHTTP(w, r)

