@@ -6,13 +6,14 @@ import (
 	"io"
 )
 
-// AlertmanagerOptions say how an Alertmanager is started. The zero value is a server with one silent receiver on a free port.
+// AlertmanagerOptions are the options of StartAlertmanager. The zero value is a server on a free port, with one
+// receiver that notifies nobody.
 type AlertmanagerOptions struct {
-	Dir    string    // data directory; "" is a temporary one, removed by Stop
+	Dir    string    // data directory; by default a temporary one, which Stop removes
 	Config string    // YAML text of the configuration, written to a file
-	Flags  []string  // more command line flags
+	Flags  []string  // additional command line flags
 	Addr   string    // listen address, by default 127.0.0.1:0
-	Log    io.Writer // takes the log; its end is kept and shown in errors in any case
+	Log    io.Writer // receives the log; errors show the end of the log in any case
 	Binary string    // by default Tool("alertmanager")
 }
 
@@ -21,7 +22,7 @@ type Alertmanager struct {
 	*server
 }
 
-// StartAlertmanager starts an Alertmanager and returns when it answers that it is ready. The context bounds the start only.
+// StartAlertmanager starts an Alertmanager and returns when it is ready. The context only bounds the start.
 func StartAlertmanager(ctx context.Context, o AlertmanagerOptions) (*Alertmanager, error) {
 	config := o.Config
 	if config == "" {

@@ -25,25 +25,25 @@ import (
 )
 
 const (
-	// blockRange is the time that a block spans, aligned to the epoch.
+	// blockRange is the length of a block; blocks are aligned to the epoch.
 	blockRange = int64(24 * time.Hour / time.Millisecond)
-	// chunkSamples is the size at which Prometheus itself cuts chunks.
+	// chunkSamples is the number of samples at which Prometheus itself cuts chunks.
 	chunkSamples = 120
-	// segmentSize is far below the 512 MiB that a chunk writer takes from the disk by default.
+	// segmentSize is far below the 512 MiB of disk space that a chunk writer allocates by default.
 	segmentSize = 32 << 20
 )
 
-// Series is a series to write into blocks: samples in order of time, in milliseconds since the epoch.
+// Series is a series to write into blocks. Its samples are in order of time, in milliseconds since the epoch.
 type Series struct {
 	Labels  labels.Labels
 	Samples iter.Seq2[int64, float64]
 }
 
-// WriteBlocks writes the series, in any order, as TSDB blocks of a day each into dir, which can then be
-// the data directory of a Prometheus. A block ends with its last sample, so that live samples can follow at once.
+// WriteBlocks writes the series, in any order, into dir as TSDB blocks of a day each. dir can then be the data
+// directory of a Prometheus. A block ends with its last sample, so that live samples can follow immediately.
 //
-// Chunks are first spooled to a file and then put in the order of the labels, as the format wants them:
-// memory grows with the number of chunks (some 32 bytes per 120 samples), not with the samples.
+// Chunks are first spooled to a file, then sorted by labels, as the format requires. So memory grows with the number
+// of chunks (some 32 bytes per 120 samples), not with that of samples.
 func WriteBlocks(dir string, series iter.Seq[Series]) (err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -78,7 +78,7 @@ type spool struct {
 	blocks map[int64][]spooledSeries // by start of the block
 }
 
-// spooledSeries is what a series has in one block.
+// spooledSeries is the part of a series in one block.
 type spooledSeries struct {
 	labels labels.Labels
 	chunks []spooledChunk

@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 )
 
-// ExporterOptions say how the anomaly-exporter itself is started, as the binary that `make build` leaves.
+// ExporterOptions are the options of StartExporter. It runs the binary that `make build` builds.
 type ExporterOptions struct {
-	Dir    string    // working directory of the configuration file; "" is a temporary one, removed by Stop
+	Dir    string    // directory of the configuration file; by default a temporary one, which Stop removes
 	Config string    // YAML text of the configuration, written to a file
-	Flags  []string  // more command line flags
+	Flags  []string  // additional command line flags
 	Addr   string    // listen address, by default 127.0.0.1:0
-	Log    io.Writer // takes the log; its end is kept and shown in errors in any case
+	Log    io.Writer // receives the log; errors show the end of the log in any case
 	Binary string    // by default .build/anomaly-exporter
 }
 
@@ -24,8 +24,8 @@ type Exporter struct {
 	*server
 }
 
-// StartExporter starts an anomaly-exporter and returns when it is up; see Ready for its first results.
-// The context bounds the start only.
+// StartExporter starts an anomaly-exporter and returns when it serves; see Ready for its first results. The context
+// only bounds the start.
 func StartExporter(ctx context.Context, o ExporterOptions) (*Exporter, error) {
 	binary := o.Binary
 	if binary == "" {
@@ -50,5 +50,5 @@ func StartExporter(ctx context.Context, o ExporterOptions) (*Exporter, error) {
 	return &Exporter{server: s}, nil
 }
 
-// Ready returns nil when every detector has published its first results, else why not.
+// Ready returns nil if every detector has published its first results, else the reason.
 func (e *Exporter) Ready(ctx context.Context) error { return e.get(ctx, e.URL()+"/-/ready") }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// stopTimeout is how long a server may take to end after SIGTERM before it is killed.
+// stopTimeout is how long a server may take to end after SIGTERM before it is killed (chosen, not tuned).
 const stopTimeout = 20 * time.Second
 
 // process is one run of a server.
@@ -41,7 +41,7 @@ func startProcess(name, binary string, args []string, log io.Writer) (*process, 
 	return p, nil
 }
 
-// address waits for the line in which the server tells where it listens.
+// address waits for the log message with the listen address.
 func (p *process) address(ctx context.Context) (string, error) {
 	select {
 	case addr := <-p.log.address:
@@ -60,7 +60,8 @@ func (p *process) ended() error {
 	return fmt.Errorf("%s ended: %w\n%s", p.name, p.err, p.log)
 }
 
-// stop ends the process by SIGTERM, and by SIGKILL if that takes too long. It is an error if the server had ended before.
+// stop ends the process with SIGTERM, and with SIGKILL if that takes too long. It is an error if the process has
+// ended before.
 func (p *process) stop() error {
 	select {
 	case <-p.done:
@@ -87,13 +88,13 @@ func (p *process) kill() error {
 	return nil
 }
 
-// listening matches the line of the exporter-toolkit, which all these servers use, in logfmt and in JSON.
+// listening matches the log message of exporter-toolkit, which all these servers use, in logfmt and in JSON.
 var listening = regexp.MustCompile(`(?:msg="Listening on"|"msg":"Listening on").*?"?address"?[=:]"?([^" \n]+)`)
 
-// keptLog bounds what is kept of a server's log for error messages.
+// keptLog is how many bytes of the end of a log are kept for error messages.
 const keptLog = 16 << 10
 
-// logWatch passes a log on, keeps its end, and picks the listen address out of it.
+// logWatch forwards a log, keeps its end, and finds the listen address in it.
 type logWatch struct {
 	address chan string // receives one address
 
@@ -121,7 +122,7 @@ func (w *logWatch) Write(b []byte) (int, error) {
 		w.tail = append(w.tail[:0], w.tail[over:]...)
 	}
 	if w.next != nil {
-		// A log nobody takes must not end the server.
+		// An error of the writer must not end the server.
 		_, _ = w.next.Write(b)
 	}
 	return len(b), nil

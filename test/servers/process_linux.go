@@ -9,13 +9,13 @@ import (
 	"syscall"
 )
 
-// childAttributes keeps the terminal's Ctrl-C from the server, which its owner stops in order,
-// and lets it die with its owner, however that ends.
+// childAttributes puts the server into a process group of its own, so that Ctrl-C does not reach it: its parent stops
+// it. The server is killed when its parent ends, however that ends.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// clockTicks is USER_HZ, which Linux fixes at 100 for user space on all that Go runs on.
+// clockTicks is USER_HZ, which is 100 on all Linux architectures that Go supports.
 const clockTicks = 100
 
 func cpuSeconds(pid int) (float64, error) {
@@ -24,7 +24,8 @@ func cpuSeconds(pid int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// The second field is the command in parentheses and may hold spaces; utime and stime are the 14th and 15th (proc(5)).
+	// The second field is the command in parentheses, which may contain spaces. utime and stime are fields 14 and 15,
+	// see proc(5).
 	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("%s: %d fields", path, len(fields))

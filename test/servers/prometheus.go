@@ -14,13 +14,13 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// PrometheusOptions say how a Prometheus is started. The zero value is a server without targets on a free port.
+// PrometheusOptions are the options of StartPrometheus. The zero value is a server on a free port, without targets.
 type PrometheusOptions struct {
-	Dir    string    // data directory; "" is a temporary one, removed by Stop
+	Dir    string    // data directory; by default a temporary one, which Stop removes
 	Config string    // YAML text of the configuration, written to a file
-	Flags  []string  // more command line flags; they win over the defaults of this package
+	Flags  []string  // additional command line flags; they override the defaults of this package
 	Addr   string    // listen address, by default 127.0.0.1:0
-	Log    io.Writer // takes the log; its end is kept and shown in errors in any case
+	Log    io.Writer // receives the log; errors show the end of the log in any case
 	Binary string    // by default Tool("prometheus")
 }
 
@@ -29,8 +29,8 @@ type Prometheus struct {
 	*server
 }
 
-// prometheusFlags are overridden by the caller's. Blocks of any age are kept, and never compacted:
-// compaction would show up in what tests measure.
+// prometheusFlags are the defaults of PrometheusOptions.Flags. Blocks of any age are kept, and never compacted:
+// compaction would add to what tests measure.
 var prometheusFlags = []string{
 	"--web.enable-lifecycle",
 	"--storage.tsdb.retention.time=100y",
@@ -38,7 +38,7 @@ var prometheusFlags = []string{
 	"--storage.tsdb.max-block-duration=2h",
 }
 
-// StartPrometheus starts a Prometheus and returns when it answers that it is ready. The context bounds the start only.
+// StartPrometheus starts a Prometheus and returns when it is ready. The context only bounds the start.
 func StartPrometheus(ctx context.Context, o PrometheusOptions) (*Prometheus, error) {
 	config := o.Config
 	if config == "" {
@@ -62,7 +62,8 @@ func StartPrometheus(ctx context.Context, o PrometheusOptions) (*Prometheus, err
 	return &Prometheus{server: s}, nil
 }
 
-// Query evaluates an expression at one time through the HTTP API. A scalar comes as a vector of one sample without labels.
+// Query evaluates an expression at a time with the HTTP API. A scalar is returned as a vector of one sample without
+// labels.
 func (p *Prometheus) Query(ctx context.Context, expr string, at time.Time) (model.Vector, error) {
 	client, err := api.NewClient(api.Config{Address: p.URL(), Client: p.client})
 	if err != nil {

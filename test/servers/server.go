@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// readyPoll is how often a starting server is asked whether it is ready.
+// readyPoll is the time between two checks of whether a server is ready.
 const readyPoll = 50 * time.Millisecond
 
-// server is what Prometheus and Alertmanager have in common.
+// server is the common part of all servers.
 type server struct {
 	name   string
 	binary string
 	args   []string // all but the listen address
 	dir    string
-	ownDir bool // made here, removed by Stop
+	ownDir bool // dir is temporary: Stop removes it
 	addr   string
-	up     string // path that answers 200 once the server is up
+	up     string // path that responds with 200 once the server is up
 	log    io.Writer
 	client *http.Client
 
@@ -62,7 +62,7 @@ func newServer(name, binary, dir, addr, config string, log io.Writer) (*server, 
 
 func (s *server) configFile() string { return filepath.Join(s.dir, s.name+".yml") }
 
-// start runs the server and waits until it is up; when it does not become so, nothing is left behind.
+// start runs the server and waits until it is up. If that fails, it kills the process.
 func (s *server) start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, proc.kill())
 	}
-	// A later start takes the same port.
+	// Restart uses the same port.
 	s.addr, s.proc = addr, proc
 	return nil
 }
@@ -133,12 +133,12 @@ func (s *server) URL() string { return "http://" + s.addr }
 // Dir returns the data directory.
 func (s *server) Dir() string { return s.dir }
 
-// Reload has the server read its configuration file again, and returns its objection, if any.
+// Reload makes the server read its configuration file again. It fails if the server rejects the file.
 func (s *server) Reload() error {
 	return s.request(context.Background(), http.MethodPost, s.URL()+"/-/reload")
 }
 
-// Configure replaces the configuration file by the YAML text and has the server read it.
+// Configure replaces the configuration file with the YAML text and reloads it.
 func (s *server) Configure(config string) error {
 	if err := os.WriteFile(s.configFile(), []byte(config), 0o600); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (s *server) Configure(config string) error {
 	return s.Reload()
 }
 
-// Stop ends the server in order and removes a temporary data directory. Stopping twice does nothing.
+// Stop ends the server gracefully and removes a temporary data directory. A second call does nothing.
 func (s *server) Stop() error {
 	err := s.end((*process).stop)
 	return errors.Join(err, s.removeDir())
@@ -155,8 +155,8 @@ func (s *server) Stop() error {
 // Kill ends the server at once, as a crash would, and keeps its data for Restart.
 func (s *server) Kill() error { return s.end((*process).kill) }
 
-// Restart starts the server again, after Kill or in place of a running one, on the same port and data.
-// After Stop only a data directory given by the caller is still there.
+// Restart starts the server again with the same port and data. It stops the server first if it is running. After
+// Stop, a temporary data directory is gone.
 func (s *server) Restart(ctx context.Context) error {
 	if err := s.end((*process).stop); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (s *server) CPUSeconds() (float64, error) {
 	return cpuSeconds(pid)
 }
 
-// RSS returns the bytes of memory resident now and at their peak (Linux only).
+// RSS returns the resident memory in bytes, now and at its peak (Linux only).
 func (s *server) RSS() (now, peak int64, err error) {
 	pid, err := s.pid()
 	if err != nil {

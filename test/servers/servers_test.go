@@ -25,7 +25,7 @@ func startContext(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestToolNamesTheMissingOne(t *testing.T) {
+func TestTool_NamesTheMissingTool(t *testing.T) {
 	_, err := servers.Tool("no-such-tool")
 	require.ErrorContains(t, err, `tool no-such-tool`)
 	require.ErrorContains(t, err, `run "make tools"`)
@@ -35,7 +35,10 @@ func TestToolNamesTheMissingOne(t *testing.T) {
 	require.EqualError(t, err, "tool prometheus: the working directory is outside the repository")
 }
 
-func TestPrometheusLifecycle(t *testing.T) {
+func TestPrometheus_StartsReloadsRestartsAndStops(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
 	ctx := startContext(t)
 	p, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{})
 	require.NoError(t, err)
@@ -69,21 +72,23 @@ func TestPrometheusLifecycle(t *testing.T) {
 	require.EqualError(t, err, "prometheus is stopped")
 	require.NoError(t, p.Restart(ctx))
 	require.Equal(t, url, p.URL())
-	require.NoError(t, p.Restart(ctx), "of a running one")
+	require.NoError(t, p.Restart(ctx), "restart of a running server")
 
 	require.NoError(t, p.Stop())
 	require.NoError(t, p.Stop())
 	require.NoDirExists(t, dir)
 }
 
-func TestPrometheusThatCannotStart(t *testing.T) {
+func TestStartPrometheus_FailsWithTheEndOfTheLog(t *testing.T) {
 	var log bytes.Buffer
 	_, err := servers.StartPrometheus(startContext(t), servers.PrometheusOptions{Config: "nonsense: true\n", Log: &log})
 	require.ErrorContains(t, err, "prometheus ended: exit status")
-	require.ErrorContains(t, err, "nonsense", "the end of the log tells why")
+	require.ErrorContains(t, err, "nonsense", "the end of the log has the reason")
 	require.Contains(t, log.String(), "nonsense")
 
-	_, err = servers.StartPrometheus(startContext(t), servers.PrometheusOptions{Binary: filepath.Join(t.TempDir(), "none")})
+	_, err = servers.StartPrometheus(startContext(t), servers.PrometheusOptions{
+		Binary: filepath.Join(t.TempDir(), "none"),
+	})
 	require.ErrorContains(t, err, "start prometheus: ")
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -92,14 +97,17 @@ func TestPrometheusThatCannotStart(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestFlagsOfTheCallerWin(t *testing.T) {
+func TestStartPrometheus_FlagsOfTheCallerOverrideDefaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
 	ctx := startContext(t)
 	p, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{Flags: []string{"--storage.tsdb.retention.time=1d"}})
-	require.NoError(t, err, "a flag given twice would be refused")
+	require.NoError(t, err, "Prometheus rejects a flag that is given twice")
 	require.NoError(t, p.Stop())
 }
 
-func TestAlertmanager(t *testing.T) {
+func TestAlertmanager_StartsRestartsAndStops(t *testing.T) {
 	ctx := startContext(t)
 	a, err := servers.StartAlertmanager(ctx, servers.AlertmanagerOptions{})
 	require.NoError(t, err)
@@ -110,7 +118,7 @@ func TestAlertmanager(t *testing.T) {
 	require.NoDirExists(t, a.Dir())
 }
 
-// counters are n series of one sample a minute, in an order that is not that of the labels.
+// counters returns n series with a sample a minute. They are not in the order of their labels.
 func counters(n int, from, to time.Time) iter.Seq[servers.Series] {
 	return func(yield func(servers.Series) bool) {
 		for i := range n {
@@ -131,7 +139,10 @@ func counters(n int, from, to time.Time) iter.Seq[servers.Series] {
 	}
 }
 
-func TestWriteBlocks(t *testing.T) {
+func TestWriteBlocks_LiveSamplesCanFollow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
 	ctx := startContext(t)
 	dir := t.TempDir()
 	to := time.Now().Truncate(time.Minute)
@@ -145,11 +156,12 @@ func TestWriteBlocks(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(blocks), 3)
 
-	// Live samples must be able to follow the blocks at once.
-	p, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{
-		Dir:    dir,
-		Config: "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: none, static_configs: [{targets: ['127.0.0.1:1']}]}]\n",
-	})
+	// Live samples must be able to follow the blocks immediately.
+	const config = `
+global: {scrape_interval: 1s}
+scrape_configs: [{job_name: none, static_configs: [{targets: ['127.0.0.1:1']}]}]
+`
+	p, err := servers.StartPrometheus(ctx, servers.PrometheusOptions{Dir: dir, Config: config})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Stop()) }()
 
@@ -169,7 +181,7 @@ func TestWriteBlocks(t *testing.T) {
 	}, 15*time.Second, 100*time.Millisecond)
 }
 
-func TestWriteBlocksRefusesDisorder(t *testing.T) {
+func TestWriteBlocks_RejectsSamplesOutOfOrder(t *testing.T) {
 	dir := t.TempDir()
 	err := servers.WriteBlocks(dir, slices.Values([]servers.Series{{
 		Labels: labels.FromStrings(model.MetricNameLabel, "up", "job", "a"),

@@ -12,7 +12,7 @@ import (
 const rootModule = "module github.com/anomaly-exporter/anomaly-exporter"
 
 // Tool returns the path of a server or tool that `make tools` built: prometheus, promtool or alertmanager.
-// The repository is found by walking up from the working directory, past the go.mod of nested modules.
+// It finds the repository from the working directory upwards, past nested modules.
 func Tool(name string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -25,7 +25,7 @@ func Tool(name string) (string, error) {
 	return path, nil
 }
 
-// Root returns the top folder of the repository that the working directory is in.
+// Root returns the root directory of the repository that contains the working directory.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
