@@ -1,6 +1,6 @@
-// Package examples_test tries the example configurations on a real Prometheus that holds series as the exporters they are
-// for would have written them: the names of the metrics and their labels are those of kube-state-metrics, cAdvisor,
-// node_exporter, client libraries, Loki's ruler and Prometheus itself.
+// Package examples_test tries the example configurations on a real Prometheus that holds series as the exporters they
+// are for would have written them: the names of the metrics and their labels are those of kube-state-metrics,
+// cAdvisor, node_exporter, client libraries, Loki's ruler and Prometheus itself.
 package examples_test
 
 import (
@@ -31,10 +31,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// lokiRules is for Loki's ruler; all other files are configurations of the exporter.
+// lokiRules is a file for the ruler of Loki. All other files are configurations of the exporter.
 const lokiRules = "loki-rules.yml"
 
-func TestConfigsAreGood(t *testing.T) {
+func TestConfigs_AreValid(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.yml")
 	require.NoError(t, err)
@@ -47,9 +47,12 @@ func TestConfigsAreGood(t *testing.T) {
 	}
 }
 
-// Every expression of every configuration finds series, joins included, and the exporter makes of them what it should.
-// What prometheus.yml finds, any Prometheus has; it is tried where the program is.
-func TestConfigsOnSeries(t *testing.T) {
+// Every expression of every configuration finds series, including those of joins, and the exporter publishes what it
+// should. prometheus.yml is tested with the program, because any Prometheus has its series.
+func TestConfigs_FindSeriesAndPublishResults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
 	end := time.Now().Truncate(time.Second)
 	dir := t.TempDir()
 	require.NoError(t, servers.WriteBlocks(dir, slices.Values(seriesUntil(end))))
@@ -76,7 +79,7 @@ func TestConfigsOnSeries(t *testing.T) {
 	}
 }
 
-// expressions are all of a configuration, by name.
+// expressions returns all expressions of a configuration, by name.
 func expressions(cfg *config.Config) map[string]string {
 	all := map[string]string{}
 	for _, d := range cfg.Detectors {
@@ -100,14 +103,16 @@ func expressions(cfg *config.Config) map[string]string {
 	return all
 }
 
-// results runs the exporter on a configuration file, with another address to read from, and returns what it publishes.
+// results runs the exporter with a configuration file that reads from another address, and returns what it publishes.
 func results(t *testing.T, file, read string) map[string][]map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	address := regexp.MustCompile(`(?m)^(  - url: ).*$`)
 	require.Len(t, address.FindAll(text, -1), 1)
-	e, err := servers.StartExporter(t.Context(), servers.ExporterOptions{Config: address.ReplaceAllString(string(text), "${1}"+read)})
+	e, err := servers.StartExporter(t.Context(), servers.ExporterOptions{
+		Config: address.ReplaceAllString(string(text), "${1}"+read),
+	})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Stop()) }()
 	require.Eventually(t, func() bool { return e.Ready(t.Context()) == nil }, time.Minute, 100*time.Millisecond)
@@ -161,7 +166,7 @@ func checkResults(t *testing.T, cfg *config.Config, published map[string][]map[s
 			require.NotZero(t, count("anomaly_score", "detector", d.Name), d.Name)
 		}
 		if d.Mute != nil {
-			require.NotZero(t, count("anomaly_model_state", "detector", d.Name, "state", "muted"), "nothing of %s is muted", d.Name)
+			require.NotZero(t, count("anomaly_model_state", "detector", d.Name, "state", "muted"), "%s mutes nothing", d.Name)
 		}
 		if len(d.Forecaster.Horizons) == 0 {
 			continue
@@ -171,7 +176,11 @@ func checkResults(t *testing.T, cfg *config.Config, published map[string][]map[s
 		require.NotZero(t, series, d.Name)
 		for bound, b := range map[string]*config.Bound{"lower": d.Bounds.Lower, "upper": d.Bounds.Upper} {
 			if b != nil {
-				require.Equal(t, series, count("forecast_breach_probability", "detector", d.Name, "horizon", horizon, "bound", bound), "series of %s with a bound", d.Name)
+				require.Equal(
+					t, series,
+					count("forecast_breach_probability", "detector", d.Name, "horizon", horizon, "bound", bound),
+					"series of %s with a bound", d.Name,
+				)
 			}
 		}
 	}
@@ -180,7 +189,7 @@ func checkResults(t *testing.T, cfg *config.Config, published map[string][]map[s
 	}
 }
 
-// mimir answers as Mimir does, below a prefix and for one tenant only, from what a Prometheus holds.
+// mimir returns the URL of a server that serves a Prometheus as Mimir does: below a prefix, and for one tenant only.
 func mimir(t *testing.T, prometheus string) string {
 	t.Helper()
 	target, err := url.Parse(prometheus)
@@ -191,7 +200,8 @@ func mimir(t *testing.T, prometheus string) string {
 			http.Error(w, "no org id", http.StatusUnauthorized)
 			return
 		}
-		// The proxy closes the connection to Prometheus if it has not seen the end of the request when the answer comes.
+		// The proxy closes the connection to Prometheus if the response comes before the request has been read
+		// completely.
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -204,8 +214,8 @@ func mimir(t *testing.T, prometheus string) string {
 	return s.URL
 }
 
-// What loki.yml reads is what the ruler records, under names that Prometheus takes.
-func TestLokiRules(t *testing.T) {
+// loki.yml reads exactly what the ruler records, under names that are valid in Prometheus.
+func TestLokiRules_RecordWhatTheConfigReads(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(lokiRules)
 	require.NoError(t, err)
@@ -235,7 +245,7 @@ func TestLokiRules(t *testing.T) {
 	require.Equal(t, recorded, read)
 }
 
-// labelSet makes labels from "name{a=b,c=d}".
+// labelSet parses labels such as name{a=b,c=d}.
 func labelSet(text string) labels.Labels {
 	name, rest, _ := strings.Cut(strings.TrimSuffix(text, "}"), "{")
 	b := labels.NewBuilder(labels.FromStrings(model.MetricNameLabel, name))

@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// past is how long the series have been there.
+	// past is the length of the series.
 	past = 3 * 24 * time.Hour
 	// scrape is the time between two samples.
 	scrape = time.Minute
 )
 
-// world makes the series.
+// world generates the series.
 type world struct {
 	start, end time.Time
 	containers []string // in the namespace shop, each with a deployment of its own
@@ -29,7 +29,7 @@ type world struct {
 	all        []servers.Series
 }
 
-// daily is a level that swings by a third over the day, with noise of a hundredth.
+// daily returns a level that varies by a third over the day, with noise of one hundredth.
 func daily(level float64) func(at time.Time, r *rand.Rand) float64 {
 	return func(at time.Time, r *rand.Rand) float64 {
 		swing := math.Sin(2 * math.Pi * float64(at.Unix()%86400) / 86400)
@@ -37,15 +37,15 @@ func daily(level float64) func(at time.Time, r *rand.Rand) float64 {
 	}
 }
 
-// steady is a level with noise of a hundredth.
+// steady returns a level with noise of one hundredth.
 func steady(level float64) func(at time.Time, r *rand.Rand) float64 {
 	return func(_ time.Time, r *rand.Rand) float64 { return level * (1 + 0.01*r.NormFloat64()) }
 }
 
-// now and then it is a small whole number, else zero.
+// rare is mostly zero, and sometimes 1 or 2.
 func rare(_ time.Time, r *rand.Rand) float64 { return float64(max(0, r.IntN(200)-197)) }
 
-// gauge adds a series, given as name{label=value,...}. It has no sample where the value is NaN.
+// gauge adds a series, given as name{label=value,...}. NaN means that there is no sample.
 func (w *world) gauge(series string, value func(at time.Time, r *rand.Rand) float64) {
 	seed := uint64(len(w.all))
 	w.all = append(w.all, servers.Series{Labels: labelSet(series), Samples: func(yield func(int64, float64) bool) {
@@ -58,7 +58,7 @@ func (w *world) gauge(series string, value func(at time.Time, r *rand.Rand) floa
 	}})
 }
 
-// counter adds a counter that grows by a rate per second.
+// counter adds a counter that increases by a rate per second.
 func (w *world) counter(series string, rate func(at time.Time, r *rand.Rand) float64) {
 	total := 0.0
 	w.gauge(series, func(at time.Time, r *rand.Rand) float64 {
@@ -80,12 +80,12 @@ func (w *world) firing(lset string) {
 	})
 }
 
-// constant adds a series of one value.
+// constant adds a series of a constant value.
 func (w *world) constant(series string, value float64) {
 	w.gauge(series, func(time.Time, *rand.Rand) float64 { return value })
 }
 
-// seriesUntil returns all that the example configurations read, until a time.
+// seriesUntil returns all series that the example configurations read. They end at a time.
 func seriesUntil(end time.Time) []servers.Series {
 	w := &world{start: end.Add(-past), end: end, containers: []string{"checkout", "worker"}, pods: 3}
 	w.addContainers()
@@ -98,28 +98,42 @@ func seriesUntil(end time.Time) []servers.Series {
 	return w.all
 }
 
-// addContainers adds what kube-state-metrics and cAdvisor tell about containers and their pods.
+// addContainers adds the metrics of kube-state-metrics and cAdvisor about containers and their pods.
 func (w *world) addContainers() {
 	for _, container := range w.containers {
 		for i := range w.pods {
 			pod := fmt.Sprintf("namespace=shop,pod=%s-%d,container=%s", container, i, container)
 			state := "{job=kube-state-metrics,instance=10.0.0.9:8080,uid=u" + fmt.Sprint(i) + "," + pod
-			cadvisor := fmt.Sprintf("{job=kubelet,instance=node-%d:10250,node=node-%d,metrics_path=/metrics/cadvisor,image=registry/%s:1,", i, i, container) + pod
-			w.counter("kube_pod_container_status_restarts_total"+state+"}", func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 })
+			cadvisor := fmt.Sprintf(
+				"{job=kubelet,instance=node-%d:10250,node=node-%d,metrics_path=/metrics/cadvisor,image=registry/%s:1,",
+				i, i, container,
+			) + pod
+			w.counter(
+				"kube_pod_container_status_restarts_total"+state+"}",
+				func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 },
+			)
 			w.constant("kube_pod_container_resource_limits"+state+",node=node-0,resource=memory,unit=byte}", 512<<20)
 			w.constant("kube_pod_container_resource_limits"+state+",node=node-0,resource=cpu,unit=core}", 1)
 			w.gauge("container_memory_working_set_bytes"+cadvisor+"}", daily(200<<20))
 			w.counter("container_cpu_usage_seconds_total"+cadvisor+",cpu=total}", daily(0.4))
 			w.counter("container_cpu_cfs_periods_total"+cadvisor+"}", steady(10))
 			w.counter("container_cpu_cfs_throttled_periods_total"+cadvisor+"}", daily(1))
-			// The pod as a whole, which must not be counted twice.
-			w.gauge(fmt.Sprintf("container_memory_working_set_bytes{job=kubelet,instance=node-%d:10250,namespace=shop,pod=%s-%d}", i, container, i), daily(201<<20))
+			// The sum over the pod, which must not be counted in addition.
+			w.gauge(
+				fmt.Sprintf(
+					"container_memory_working_set_bytes{job=kubelet,instance=node-%d:10250,namespace=shop,pod=%s-%d}",
+					i, container, i,
+				),
+				daily(201<<20),
+			)
 		}
 	}
-	w.firing("alertname=KubePodCrashLooping,severity=warning,namespace=shop,pod=worker-0,container=worker,job=kube-state-metrics")
+	w.firing(
+		"alertname=KubePodCrashLooping,severity=warning,namespace=shop,pod=worker-0,container=worker,job=kube-state-metrics",
+	)
 }
 
-// addVolume adds what a kubelet tells about a volume.
+// addVolume adds the metrics of a kubelet about a volume.
 func (w *world) addVolume() {
 	volume := "{job=kubelet,instance=node-0:10250,namespace=shop,persistentvolumeclaim=data-db-0}"
 	w.constant("kubelet_volume_stats_capacity_bytes"+volume, 100<<30)
@@ -128,7 +142,8 @@ func (w *world) addVolume() {
 	})
 }
 
-// addDeployments adds what kube-state-metrics tells about deployments, of which the first was rolled out a few minutes ago.
+// addDeployments adds the metrics of kube-state-metrics about deployments. The first was rolled out a few minutes
+// ago.
 func (w *world) addDeployments() {
 	for i, deployment := range w.containers {
 		lset := "{job=kube-state-metrics,instance=10.0.0.9:8080,namespace=shop,deployment=" + deployment + "}"
@@ -142,7 +157,7 @@ func (w *world) addDeployments() {
 	}
 }
 
-// addMachines adds what node_exporter tells about two machines, of which one has just been rebooted.
+// addMachines adds the metrics of node_exporter about two machines. One of them has just been rebooted.
 func (w *world) addMachines() {
 	for i := range 2 {
 		node := fmt.Sprintf("{job=node,instance=10.0.0.%d:9100", i+1)
@@ -171,14 +186,21 @@ func (w *world) addMachines() {
 			card := node + ",device=" + device + "}"
 			w.counter("node_network_receive_bytes_total"+card, daily(2e7))
 			w.counter("node_network_transmit_bytes_total"+card, daily(1e7))
-			w.counter("node_network_receive_errs_total"+card, func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 })
-			w.counter("node_network_transmit_errs_total"+card, func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 })
+			w.counter(
+				"node_network_receive_errs_total"+card,
+				func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 },
+			)
+			w.counter(
+				"node_network_transmit_errs_total"+card,
+				func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 },
+			)
 		}
 		w.counter("node_vmstat_oom_kill"+node+"}", func(at time.Time, r *rand.Rand) float64 { return rare(at, r) / 60 })
 	}
 }
 
-// addService adds what client libraries tell about one service of two pods. Its native histogram is written by writeHistogram.
+// addService adds the metrics of client libraries about a service of two pods. writeHistogram writes its native
+// histogram.
 func (w *world) addService() {
 	for i := range 2 {
 		pod := fmt.Sprintf("{job=checkout,instance=10.0.1.%d:8080,namespace=shop,pod=checkout-%d,service=checkout", i, i)
@@ -192,11 +214,14 @@ func (w *world) addService() {
 		}
 	}
 	// Another service has never had an error.
-	w.counter("http_requests_total{job=front,instance=10.0.1.9:8080,namespace=shop,pod=front-0,code=200,method=get}", daily(80))
+	w.counter(
+		"http_requests_total{job=front,instance=10.0.1.9:8080,namespace=shop,pod=front-0,code=200,method=get}",
+		daily(80),
+	)
 	w.firing("alertname=ErrorBudgetBurn,severity=critical,namespace=shop,job=checkout")
 }
 
-// addLogs adds what Loki's ruler records.
+// addLogs adds what the ruler of Loki records.
 func (w *world) addLogs() {
 	for _, container := range []string{"checkout", "worker"} {
 		lset := "{namespace=shop,container=" + container + "}"
@@ -207,7 +232,7 @@ func (w *world) addLogs() {
 	}
 }
 
-// addClusters adds what two clusters write into one Mimir.
+// addClusters adds the metrics that two clusters write into one Mimir.
 func (w *world) addClusters() {
 	for _, cluster := range []string{"eu1", "us1"} {
 		for i := range 3 {
@@ -219,9 +244,12 @@ func (w *world) addClusters() {
 	}
 }
 
-// writeHistogram adds blocks with the native histogram of a service, which a Series cannot hold: latencies between 50 and 200 ms.
+// writeHistogram writes blocks with the native histogram of a service, because a servers.Series has only floats.
+// Latencies are between 50 and 200 ms.
 func writeHistogram(dir string, end time.Time) error {
-	lset := labelSet("http_request_duration_seconds{job=checkout,instance=10.0.1.1:8080,namespace=shop,pod=checkout-1,service=checkout}")
+	lset := labelSet(
+		"http_request_duration_seconds{job=checkout,instance=10.0.1.1:8080,namespace=shop,pod=checkout-1,service=checkout}",
+	)
 	r := rand.New(rand.NewPCG(1, 1))
 	h := &histogram.Histogram{
 		Schema:        0, // buckets double

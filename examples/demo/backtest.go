@@ -12,13 +12,14 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// What is replayed for the dashboards that look back. It ends before the exporter begins: what is seen of the story is what is scraped.
+// The range that is replayed for the dashboards. It ends before the exporter starts, so that all results during the
+// story have been scraped.
 const (
 	backtestStart = "--start=-2d"
 	backtestEnd   = "--end=-10m"
 )
 
-// backtest replays the last days and loads the results into Prometheus, with the commands that anybody would give.
+// backtest replays the last days and loads the results into Prometheus. It runs the commands that a user would run.
 func (d *demo) backtest(ctx context.Context) error {
 	root, err := servers.Root()
 	if err != nil {
@@ -33,7 +34,10 @@ func (d *demo) backtest(ctx context.Context) error {
 		return err
 	}
 	for _, command := range [][]string{
-		{filepath.Join(root, ".build", "anomaly-exporter"), "backtest", "--config.file=" + config, backtestStart, backtestEnd, "--output=" + results},
+		{
+			filepath.Join(root, ".build", "anomaly-exporter"), "backtest", "--config.file=" + config, backtestStart,
+			backtestEnd, "--output=" + results,
+		},
 		{promtool, "tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", results, d.prometheusDir()},
 	} {
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
@@ -41,11 +45,11 @@ func (d *demo) backtest(ctx context.Context) error {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
 		}
 	}
-	// It looks for blocks when it starts, and else once a minute.
+	// Prometheus looks for new blocks when it starts, and then only once a minute.
 	return errors.Join(os.Remove(results), d.prometheus.Restart(ctx))
 }
 
-// exporterConfig is the configuration with the address that Prometheus has.
+// exporterConfig returns the configuration with the address of Prometheus.
 func (d *demo) exporterConfig() string {
 	return strings.ReplaceAll(exporterConfig, "http://localhost:9090", d.prometheus.URL())
 }

@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// history is how much of the shop's past is on disk.
+	// history is the length of the shop's history on disk.
 	history = 14 * 24 * time.Hour
-	// historyStep is coarser than the live scrape interval, so that the past is written within seconds.
+	// historyStep is longer than the live scrape interval, so that the history is written within seconds.
 	historyStep = 30 * time.Second
-	// startTimeout bounds the start of each server.
+	// startTimeout is the longest time that each server may take to start.
 	startTimeout = time.Minute
 )
 
@@ -33,7 +33,7 @@ var prometheusConfig string
 //go:embed anomaly-exporter.yml
 var exporterConfig string
 
-// demo is what runs. Whatever of it has been started is ended by stop.
+// demo holds the servers that run. stop ends those that have been started.
 type demo struct {
 	log io.Writer
 	out io.Writer
@@ -57,7 +57,7 @@ func (d *demo) start(ctx context.Context, now time.Time) error {
 	d.shop = shop.New(now)
 
 	for _, step := range []struct {
-		tells string
+		title string
 		run   func(context.Context) error
 	}{
 		{"14 days of a shop's history, written as TSDB blocks", d.writeHistory},
@@ -66,20 +66,20 @@ func (d *demo) start(ctx context.Context, now time.Time) error {
 		{"a backtest of the last two days, loaded into Prometheus", d.backtest},
 		{"anomaly-exporter, reading the history from Prometheus", d.startExporter},
 	} {
-		if err := d.progress(ctx, step.tells, step.run); err != nil {
+		if err := d.progress(ctx, step.title, step.run); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// progress runs one step and tells how long it took.
-func (d *demo) progress(ctx context.Context, tells string, run func(context.Context) error) error {
+// progress runs one step and prints how long it took.
+func (d *demo) progress(ctx context.Context, title string, run func(context.Context) error) error {
 	began := time.Now()
-	fmt.Fprintf(d.out, "%-60s", tells)
+	fmt.Fprintf(d.out, "%-60s", title)
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(d.out)
-		return fmt.Errorf("%s: %w", tells, err)
+		return fmt.Errorf("%s: %w", title, err)
 	}
 	fmt.Fprintf(d.out, " %5.1fs\n", time.Since(began).Seconds())
 	return ctx.Err()
@@ -92,7 +92,7 @@ func (d *demo) writeHistory(ctx context.Context) error {
 	return servers.WriteBlocks(d.prometheusDir(), seriesOf(ctx, d.shop, now.Add(-history), now, historyStep))
 }
 
-// seriesOf returns what the shop has had in a span of time; it ends early with the context.
+// seriesOf returns the series of the shop in a range of time. It ends early if the context ends.
 func seriesOf(ctx context.Context, s *shop.Shop, from, to time.Time, step time.Duration) iter.Seq[servers.Series] {
 	return func(yield func(servers.Series) bool) {
 		for _, one := range s.Series() {
@@ -131,11 +131,12 @@ func (d *demo) startServers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	var err error
-	if d.alertmanager, err = servers.StartAlertmanager(ctx, servers.AlertmanagerOptions{Dir: d.dir, Log: d.log}); err != nil {
+	d.alertmanager, err = servers.StartAlertmanager(ctx, servers.AlertmanagerOptions{Dir: d.dir, Log: d.log})
+	if err != nil {
 		return err
 	}
 	d.stops = append(d.stops, d.alertmanager.Stop)
-	// It is told what to scrape once there is an exporter.
+	// startExporter configures what it scrapes, once there is an exporter.
 	d.prometheus, err = servers.StartPrometheus(ctx, servers.PrometheusOptions{Dir: d.prometheusDir(), Log: d.log})
 	if err != nil {
 		return err
@@ -144,7 +145,8 @@ func (d *demo) startServers(ctx context.Context) error {
 	return nil
 }
 
-// copyRules copies the project's rules, but not their tests, to where the configuration of Prometheus expects them.
+// copyRules copies the rules of the project, without their tests, to where the configuration of Prometheus expects
+// them.
 func copyRules(dir string) error {
 	root, err := servers.Root()
 	if err != nil {
@@ -187,13 +189,12 @@ func (d *demo) startExporter(ctx context.Context) error {
 	d.stops = append(d.stops, d.exporter.Stop)
 	host := func(url string) string { return strings.TrimPrefix(url, "http://") }
 	return d.prometheus.Configure(strings.NewReplacer(
-		"localhost:8080", d.shopAddr,
-		"localhost:9093", host(d.alertmanager.URL()),
+		"localhost:8080", d.shopAddr, "localhost:9093", host(d.alertmanager.URL()),
 		"localhost:9942", host(d.exporter.URL()),
 	).Replace(prometheusConfig))
 }
 
-// stop ends everything, the last first.
+// stop ends everything, in the opposite order of the start.
 func (d *demo) stop() error {
 	var errs []error
 	for i := len(d.stops) - 1; i >= 0; i-- {

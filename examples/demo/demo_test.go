@@ -26,13 +26,13 @@ func startContext(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestConfigIsValid(t *testing.T) {
+func TestConfig_IsValidAndReadsTheWholeHistory(t *testing.T) {
 	cfg, err := config.Load([]byte(exporterConfig), "anomaly-exporter.yml")
 	require.NoError(t, err)
-	require.Equal(t, model.Duration(history), cfg.Global.History, "the shop has the history that is read")
+	require.Equal(t, model.Duration(history), cfg.Global.History, "the shop has as much history as the exporter reads")
 }
 
-func TestEveryTroubleOfTheStoryIsAsked(t *testing.T) {
+func TestTroubles_AreThoseOfTheStoryAndTheReadme(t *testing.T) {
 	var planted []string
 	for _, p := range shop.Story() {
 		planted = append(planted, p.Name)
@@ -50,8 +50,11 @@ func TestEveryTroubleOfTheStoryIsAsked(t *testing.T) {
 	}
 }
 
-// The troubles are in the raw data, and nowhere else, as the detectors' own expressions read them.
-func TestTroublesInTheRawData(t *testing.T) {
+// The expressions of the detectors show the troubles where they should be, and nowhere else.
+func TestTroubles_ShowInTheRawData(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates two weeks of data")
+	}
 	ctx := startContext(t)
 	s := shop.New(time.Now())
 	dir := t.TempDir()
@@ -67,7 +70,7 @@ func TestTroublesInTheRawData(t *testing.T) {
 	for _, d := range cfg.Detectors {
 		exprs[d.Name] = d.Expr.String()
 	}
-	// value returns what a detector reads of the series with that label, so long after the anchor.
+	// value returns the value of the series with a label in the expression of a detector, at a time after the anchor.
 	value := func(detector, label, is string, after time.Duration) float64 {
 		got, err := p.Query(ctx, exprs[detector], s.Anchor().Add(after))
 		require.NoError(t, err)
@@ -91,7 +94,10 @@ func TestTroublesInTheRawData(t *testing.T) {
 				require.Less(t, float64(one.Value), at.atMost)
 			}
 		}
-		got, err := p.Query(ctx, "max(predict_linear(container_memory_working_set_bytes{container='payments'}[2h], 3 * 3600))", s.Anchor())
+		got, err := p.Query(
+			ctx, "max(predict_linear(container_memory_working_set_bytes{container='payments'}[2h], 3 * 3600))",
+			s.Anchor(),
+		)
 		require.NoError(t, err)
 		require.Greater(t, float64(got[0].Value), float64(1<<30), "over the limit within three hours")
 	})
@@ -112,7 +118,9 @@ func TestTroublesInTheRawData(t *testing.T) {
 		require.InDelta(t, 0.93, value("cache_hit_ratio", "namespace", "shop", -45*time.Minute), 0.03)
 		require.InDelta(t, 0.70, value("cache_hit_ratio", "namespace", "shop", 0), 0.03)
 		require.InDelta(t, 1.7, value("requests", "job", "api", 0)/value("requests", "job", "api", -24*time.Hour), 0.15)
-		require.InDelta(t, 1, value("requests", "job", "frontend", 0)/value("requests", "job", "frontend", -24*time.Hour), 0.12)
+		require.InDelta(
+			t, 1, value("requests", "job", "frontend", 0)/value("requests", "job", "frontend", -24*time.Hour), 0.12,
+		)
 	})
 	t.Run("evening peak", func(t *testing.T) {
 		capacity := cfg.Scalers[0].CapacityPerReplica.Value
@@ -141,13 +149,18 @@ func TestTroublesInTheRawData(t *testing.T) {
 	})
 }
 
-// What is scraped continues what is on disk: the same series, the same values, and no jump between them.
-func TestLiveContinuesTheHistory(t *testing.T) {
+// Scraped series continue those on disk: with the same labels and values, and without a jump.
+func TestShop_LiveMetricsContinueTheHistory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
 	ctx := startContext(t)
 	now := time.Now()
 	d := &demo{dir: t.TempDir(), shop: shop.New(now), out: io.Discard}
 	defer func() { require.NoError(t, d.stop()) }()
-	require.NoError(t, servers.WriteBlocks(d.prometheusDir(), seriesOf(ctx, d.shop, now.Add(-time.Hour), now, historyStep)))
+	require.NoError(
+		t, servers.WriteBlocks(d.prometheusDir(), seriesOf(ctx, d.shop, now.Add(-time.Hour), now, historyStep)),
+	)
 	require.NoError(t, d.startShop(ctx))
 	require.NoError(t, d.startServers(ctx))
 	scrape := strings.ReplaceAll(prometheusConfig, "localhost:8080", d.shopAddr)
@@ -161,7 +174,7 @@ func TestLiveContinuesTheHistory(t *testing.T) {
 		}
 	}
 	for name, want := range live {
-		// Since the history ended: each series has a newer sample, and none stands twice.
+		// Each series has a sample after the end of the history, and none exists twice.
 		scraped := fmt.Sprintf("count(timestamp(%s) > %d.5)", name, now.Unix())
 		require.Eventually(t, func() bool {
 			got, err := d.query(ctx, scraped)
@@ -185,7 +198,7 @@ func TestLiveContinuesTheHistory(t *testing.T) {
 	require.Equal(t, model.SampleValue(0), resets[0].Value)
 }
 
-func TestRulesAreCopiedWithoutTheirTests(t *testing.T) {
+func TestCopyRules_LeavesOutTheirTests(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rules")
 	require.NoError(t, copyRules(dir))
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -196,7 +209,7 @@ func TestRulesAreCopiedWithoutTheirTests(t *testing.T) {
 	}
 }
 
-func TestStopLeavesNothing(t *testing.T) {
+func TestStop_LeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out strings.Builder
@@ -212,8 +225,10 @@ func TestStopLeavesNothing(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0.0312: "0.0312", 5: "5", 876.4: "876", 12345: "12.3k", 847.5e6: "848M", 1.07e9: "1.07G"} {
+func TestNumber_HasThreeDigitsAndASuffix(t *testing.T) {
+	for v, want := range map[float64]string{
+		0.0312: "0.0312", 5: "5", 876.4: "876", 12345: "12.3k", 847.5e6: "848M", 1.07e9: "1.07G",
+	} {
 		require.Equal(t, want, number(v))
 	}
 }

@@ -1,5 +1,5 @@
-// Demo runs a small shop that is getting into trouble, a Prometheus that knows its last 14 days, and an anomaly-exporter
-// that reads them: all real, all on loopback, and gone when it ends. See README.md for the story.
+// Demo runs a small shop that is getting into trouble, a Prometheus with its last 14 days, and an anomaly-exporter
+// that reads them. All servers are real, listen on loopback and are removed at the end. See README.md for the story.
 package main
 
 import (
@@ -17,13 +17,16 @@ import (
 type options struct {
 	once    bool
 	timeout time.Duration
-	log     io.Writer // of the servers; nil unless asked for
+	log     io.Writer // receives the logs of the servers; nil by default
 }
 
 func main() {
 	o := options{}
-	flag.BoolVar(&o.once, "once", false, "end when every trouble of the story has been seen in Prometheus; exit 1 if one is missing at the timeout")
-	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait for the troubles to be seen")
+	flag.BoolVar(
+		&o.once, "once", false,
+		"exit when Prometheus shows every trouble of the story, with status 1 if it does not within the timeout",
+	)
+	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long to wait for the troubles")
 	verbose := flag.Bool("verbose", false, "show the logs of the servers")
 	flag.Parse()
 	if *verbose {
@@ -33,7 +36,7 @@ func main() {
 	defer stop()
 	err := run(ctx, o, os.Stdout)
 	if ctx.Err() != nil && !o.once {
-		err = nil // Ctrl-C is how it ends
+		err = nil // it was ended with Ctrl-C, as it should be
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -41,12 +44,12 @@ func main() {
 	}
 }
 
-// run starts everything, tells what it sees, and leaves nothing behind.
+// run starts everything, prints what it sees, and leaves nothing behind.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	d := &demo{log: o.log, out: out}
 	defer func() {
 		if ctx.Err() != nil {
-			fmt.Fprintln(out, "\nEnding the servers and removing their data.")
+			fmt.Fprintln(out, "\nStopping the servers and removing their data.")
 		}
 		err = errors.Join(err, d.stop())
 	}()
@@ -66,7 +69,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.once {
 		return nil
 	}
-	fmt.Fprintln(out, "\nThe story goes on. Ctrl-C ends it.")
+	fmt.Fprintln(out, "\nThe story goes on. Press Ctrl-C to end it.")
 	<-ctx.Done()
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
-// report prints what an on-call engineer would want to know first, all of it asked from Prometheus.
+// report prints what an on-call engineer would want to know first. All of it comes from Prometheus.
 func (d *demo) report(ctx context.Context) error {
 	w := tabwriter.NewWriter(d.out, 0, 8, 2, ' ', 0)
 	for _, part := range []func(context.Context, io.Writer) error{d.reportScores, d.reportBreaches, d.reportReplicas} {
@@ -72,12 +72,13 @@ func (d *demo) reportScores(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// valueOf returns the value of the sample whose labels, but for its name and one more, are all among those of the metric.
-func valueOf(samples model.Vector, metric model.Metric, but model.LabelName) float64 {
+// valueOf returns the value of the sample whose labels, except the name and one more, are all among those of the
+// metric.
+func valueOf(samples model.Vector, metric model.Metric, except model.LabelName) float64 {
 	for _, s := range samples {
 		matches := true
 		for name, value := range s.Metric {
-			if name != model.MetricNameLabel && name != but && metric[name] != value {
+			if name != model.MetricNameLabel && name != except && metric[name] != value {
 				matches = false
 			}
 		}
@@ -101,7 +102,10 @@ func (d *demo) reportBreaches(ctx context.Context, w io.Writer) error {
 	fmt.Fprintln(w, "\nNEXT BREACH\tIN\tPROBABILITY")
 	for _, s := range breaches {
 		in := time.Duration(float64(s.Value) * float64(time.Second)).Round(time.Minute)
-		fmt.Fprintf(w, "%s\t%s\t%.0f%%\n", title(s.Metric), strings.TrimSuffix(in.String(), "0s"), 100*valueOf(probabilities, s.Metric, ""))
+		fmt.Fprintf(
+			w, "%s\t%s\t%.0f%%\n", title(s.Metric), strings.TrimSuffix(in.String(), "0s"),
+			100*valueOf(probabilities, s.Metric, ""),
+		)
 	}
 	return nil
 }
@@ -127,18 +131,26 @@ func (d *demo) reportReplicas(ctx context.Context, w io.Writer) error {
 				because = string(source.Metric["source"])
 			}
 		}
-		fmt.Fprintf(w, "%s\t%.0f\t%s\t%s\n", s.Metric["scaler"], float64(s.Value), number(valueOf(running, s.Metric, "")), because)
+		fmt.Fprintf(
+			w, "%s\t%.0f\t%s\t%s\n", s.Metric["scaler"], float64(s.Value), number(valueOf(running, s.Metric, "")),
+			because,
+		)
 	}
 	return nil
 }
 
 func (d *demo) reportAddresses() {
 	query := d.prometheus.URL() + "/api/v1/query?query=" + url.QueryEscape("topk(8, anomaly_score > 0.4)")
-	fmt.Fprintf(d.out, "\nanomaly-exporter  %s\nits metrics       %s/metrics\nPrometheus        %s\nAlertmanager      %s\nthe shop          http://%s/metrics\n",
-		d.exporter.URL(), d.exporter.URL(), query, d.alertmanager.URL(), d.shopAddr)
+	fmt.Fprintf(d.out, `
+anomaly-exporter  %s
+its metrics       %s/metrics
+Prometheus        %s
+Alertmanager      %s
+the shop          http://%s/metrics
+`, d.exporter.URL(), d.exporter.URL(), query, d.alertmanager.URL(), d.shopAddr)
 }
 
-// title names a series by its detector and what is its own.
+// title names a series by its detector and the labels that tell it apart.
 func title(m model.Metric) string {
 	var parts []string
 	for _, name := range []model.LabelName{"container", "pod", "job", "pool"} {
@@ -149,7 +161,7 @@ func title(m model.Metric) string {
 	return fmt.Sprintf("%s %s", m["detector"], strings.Join(parts, " "))
 }
 
-// number writes a value with three digits, and a suffix if it is large.
+// number formats a value with three digits, and a suffix if it is large.
 func number(v float64) string {
 	switch abs := math.Abs(v); {
 	case math.IsNaN(v):

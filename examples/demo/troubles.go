@@ -10,16 +10,16 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/examples/demo/shop"
 )
 
-// pollEvery is how often Prometheus is asked for what is still missing.
+// pollEvery is the time between two queries for the troubles that have not been seen yet.
 const pollEvery = 2 * time.Second
 
-// trouble is one of the story's troubles and the query that shows it: a non-empty result means that it is seen.
+// trouble is a trouble of the story with the query that shows it: it has been seen if the result is not empty.
 type trouble struct {
 	name  string
 	query string
 }
 
-// troubles are those of shop.Story, by name. What the queries find has been scraped back from the exporter.
+// troubles are those of shop.Story, by name. The queries read what Prometheus has scraped from the exporter.
 var troubles = []trouble{
 	{
 		"memory leak",
@@ -51,7 +51,7 @@ and on (scaler)
 	},
 }
 
-// watch asks Prometheus until it has seen every trouble, and returns those it has not when the time is over.
+// watch queries Prometheus until it shows every trouble. It returns those that it does not show within the timeout.
 func (d *demo) watch(ctx context.Context, timeout time.Duration) (missing []trouble, err error) {
 	began := time.Now()
 	deadline := time.After(timeout)
@@ -97,7 +97,7 @@ func (d *demo) waitReady(deadline <-chan time.Time) func(context.Context) error 
 	}
 }
 
-// unseen returns those of the troubles that Prometheus does not show yet, and tells of the others.
+// unseen returns the troubles that Prometheus does not show yet, and prints the others.
 func (d *demo) unseen(ctx context.Context, all []trouble, began time.Time) ([]trouble, error) {
 	var missing []trouble
 	for _, t := range all {
@@ -109,13 +109,13 @@ func (d *demo) unseen(ctx context.Context, all []trouble, began time.Time) ([]tr
 			missing = append(missing, t)
 			continue
 		}
-		fmt.Fprintf(d.out, "seen in Prometheus after %.0fs: %s\n", time.Since(began).Seconds(), tells(t.name))
+		fmt.Fprintf(d.out, "seen in Prometheus after %.0fs: %s\n", time.Since(began).Seconds(), describe(t.name))
 	}
 	return missing, nil
 }
 
-// tells is what the story says of a trouble.
-func tells(name string) string {
+// describe returns what the story says about a trouble.
+func describe(name string) string {
 	for _, t := range shop.Story() {
 		if t.Name == name {
 			return t.Tells

@@ -1,4 +1,4 @@
-// Package keda_test checks that the ScaledObject and the configuration that it goes with belong together.
+// Package keda_test checks that the ScaledObject matches the configuration of the exporter.
 package keda_test
 
 import (
@@ -31,7 +31,7 @@ type scaledObject struct {
 	} `yaml:"spec"`
 }
 
-func TestScaledObjectFitsTheScaler(t *testing.T) {
+func TestScaledObject_MatchesTheScaler(t *testing.T) {
 	cfg, err := config.LoadFile("anomaly-exporter.yml")
 	require.NoError(t, err)
 	scaler := cfg.Scalers[0]
@@ -52,11 +52,18 @@ func TestScaledObjectFitsTheScaler(t *testing.T) {
 		require.Equal(t, "AverageValue", trigger.MetricType)
 		require.Equal(t, "1", trigger.Metadata["threshold"])
 		require.Equal(t, "false", trigger.Metadata["ignoreNullValues"], "an empty result is not zero")
-		require.Equal(t, strings.TrimSuffix(cfg.RemoteRead[0].URL.String(), "/api/v1/read"), trigger.Metadata["serverAddress"])
+		require.Equal(
+			t, strings.TrimSuffix(cfg.RemoteRead[0].URL.String(), "/api/v1/read"), trigger.Metadata["serverAddress"],
+		)
 		_, err := promql.ParseExpr(trigger.Metadata["query"])
 		require.NoError(t, err)
 	}
-	require.Equal(t, fmt.Sprintf(`max(last_over_time(recommended_replicas{scaler=%q}[2m]))`, scaler.Name), o.Spec.Triggers[0].Metadata["query"])
-	require.Equal(t, fmt.Sprintf("%s / %v", scaler.Load, scaler.CapacityPerReplica.Value), o.Spec.Triggers[1].Metadata["query"])
+	require.Equal(
+		t, fmt.Sprintf(`max(last_over_time(recommended_replicas{scaler=%q}[2m]))`, scaler.Name),
+		o.Spec.Triggers[0].Metadata["query"],
+	)
+	require.Equal(
+		t, fmt.Sprintf("%s / %v", scaler.Load, scaler.CapacityPerReplica.Value), o.Spec.Triggers[1].Metadata["query"],
+	)
 	require.Equal(t, "cpu", o.Spec.Triggers[2].Type)
 }

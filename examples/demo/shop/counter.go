@@ -6,7 +6,7 @@ import (
 )
 
 // integral is the integral over time of a rate per second that is constant within each minute.
-// It remembers the sums up to each full minute, as far as it was asked.
+// It remembers the sums up to each full minute that has been asked for.
 type integral struct {
 	from int64 // a full minute
 	rate func(ms int64) float64
@@ -32,7 +32,7 @@ func (i *integral) at(ms int64) float64 {
 	return i.sums[n] + within*(i.sums[n+1]-i.sums[n])
 }
 
-// counter returns a counter of the pod, which starts from zero whenever the container does.
+// counter returns a counter of the pod. It starts from zero at each start of the container.
 func (p *pod) counter(rate func(ms int64) float64) func(ms int64) float64 {
 	total := newIntegral(p.from, rate)
 	return func(ms int64) float64 {

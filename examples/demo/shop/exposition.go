@@ -29,7 +29,7 @@ func (s *Shop) Expose(w io.Writer, t time.Time) error {
 	return b.Flush()
 }
 
-// writeSample needs no escapes but Go's: the shop's label values are plain words.
+// writeSample writes a sample. It quotes values as Go does, which is enough for the plain words that the shop uses.
 func writeSample(b *bufio.Writer, lset labels.Labels, v float64) {
 	b.WriteString(lset.Get(labels.MetricName))
 	sep := byte('{')
@@ -50,8 +50,8 @@ func writeSample(b *bufio.Writer, lset labels.Labels, v float64) {
 	b.WriteByte('\n')
 }
 
-// ServeHTTP serves the metrics of this moment.
+// ServeHTTP serves the current metrics.
 func (s *Shop) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_ = s.Expose(w, time.Now()) // an error is the reader's going away
+	_ = s.Expose(w, time.Now()) // it only fails if the client has gone
 }

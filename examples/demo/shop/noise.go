@@ -10,7 +10,7 @@ func hash64(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// seedOf turns names into a seed.
+// seedOf returns a seed made of names.
 func seedOf(names ...string) uint64 {
 	var h uint64
 	for _, name := range names {
@@ -22,12 +22,13 @@ func seedOf(names ...string) uint64 {
 	return h
 }
 
-// uniform is the n-th number of the seed in [0, 1).
+// uniform returns the n-th random number of the seed, in [0, 1).
 func uniform(seed uint64, n int64) float64 {
 	return float64(hash64(seed^hash64(uint64(n)))>>11) / (1 << 53)
 }
 
-// normal is the n-th number of the seed with mean 0 and variance 1, nearly normal: the sum of four uniform ones.
+// normal returns the n-th random number of the seed with mean 0 and variance 1. It is nearly normal: a sum of four
+// uniform numbers.
 func normal(seed uint64, n int64) float64 {
 	h := hash64(seed ^ hash64(uint64(n)))
 	var sum float64
@@ -46,18 +47,18 @@ func drift(seed uint64, ms, period int64) float64 {
 	return a + (b-a)*smoothstep(x)
 }
 
-// noise wanders as traffic does: over minutes, a quarter of an hour, and hours. Its deviation is about 1.
+// noise varies as traffic does: over minutes, a quarter of an hour, and hours. Its standard deviation is about 1.
 func noise(seed uint64, ms int64) float64 {
 	return 0.6*normal(seed, floorDiv(ms, minute)) + 0.6*drift(seed+1, ms, 15*minute) + 0.6*drift(seed+2, ms, 3*hour)
 }
 
-// smoothstep rises from 0 to 1 as x does, with level ends.
+// smoothstep rises from 0 to 1 as x does, with a slope of 0 at both ends.
 func smoothstep(x float64) float64 {
 	x = min(max(x, 0), 1)
 	return x * x * (3 - 2*x)
 }
 
-// ramp rises evenly from 0 at from to 1 at to.
+// ramp rises linearly from 0 at from to 1 at to.
 func ramp(ms, from, to int64) float64 {
 	return min(max(float64(ms-from)/float64(to-from), 0), 1)
 }

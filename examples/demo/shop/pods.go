@@ -11,7 +11,7 @@ import (
 // frontendCapacity is the number of requests per second that a frontend pod serves well.
 const frontendCapacity = 100
 
-// workload is a deployment, or a stateful set.
+// workload is a Deployment or a StatefulSet.
 type workload struct {
 	name     string
 	replicas int
@@ -49,10 +49,10 @@ var (
 	redis = workload{name: "redis", replicas: 2, stateful: true, memory: 1200 * mebibyte, limit: 2048 * mebibyte}
 )
 
-// pod is one pod from its first to its last moment; its container may restart in between.
+// pod is a pod from its start to its end. Its container may restart in between.
 type pod struct {
 	of       *workload
-	slot     int // the place it takes among the replicas
+	slot     int // its index among the replicas
 	name     string
 	node     string
 	instance string
@@ -108,7 +108,7 @@ func (w *workload) pod(slot, life int, from, to int64) *pod {
 	return p
 }
 
-// letters makes a name as Kubernetes does, from letters that spell no words.
+// letters returns a random suffix as Kubernetes does, from letters that do not form words.
 func letters(seed uint64, n int) string {
 	const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 	name := make([]byte, n)
@@ -118,7 +118,7 @@ func letters(seed uint64, n int) string {
 	return string(name)
 }
 
-// crashes returns when the container of the pod restarts: now and then by itself, and as the story wants it.
+// crashes returns when the container of the pod restarts: sometimes at random, and where the story requires it.
 func (p *pod) crashes() []int64 {
 	var at []int64
 	for d := opened / day; d < 0; d++ {
@@ -153,7 +153,7 @@ func (p *pod) crashes() []int64 {
 	return at
 }
 
-// restarted returns how often the container has restarted until then, and when it started last.
+// restarted returns how often the container has restarted by then, and when it last started.
 func (p *pod) restarted(ms int64) (times int, last int64) {
 	n := sort.Search(len(p.restarts), func(i int) bool { return p.restarts[i] > ms })
 	if n == 0 {
@@ -162,7 +162,7 @@ func (p *pod) restarted(ms int64) (times int, last int64) {
 	return n, p.restarts[n-1]
 }
 
-// workingSet is the memory in use, in bytes.
+// workingSet returns the memory in use, in bytes.
 func (p *pod) workingSet(ms int64) float64 {
 	_, started := p.restarted(ms)
 	if started == opened {

@@ -1,8 +1,9 @@
-// Package shop is a small online shop on Kubernetes as its metrics show it: a frontend, an api, payments, workers and redis.
+// Package shop is a small online shop on Kubernetes as its metrics show it: a frontend, an api, payments, workers and
+// redis.
 //
-// Every metric is a pure function of the time since an anchor, so that a history written to disk and a live /metrics are
-// one and the same, and the story is the same at whatever hour it is told. At the anchor the shop's clocks show a
-// Wednesday, 18:20, and the shop is getting into trouble: see Story.
+// Every metric is a pure function of the time since an anchor. So a history that is written to disk and the live
+// /metrics are consistent, and the story is the same at any time of the day. At the anchor the clocks of the shop
+// show a Wednesday, 18:20, and the shop is getting into trouble: see Story.
 package shop
 
 import (
@@ -16,20 +17,20 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 )
 
-// Shop is the shop of one anchor.
+// Shop is the shop for one anchor.
 type Shop struct {
 	anchor int64
 	series []*Series
 }
 
-// Series is one series from the first to the last moment of what it speaks of.
+// Series is a series. It exists as long as the pod or workload that it describes.
 type Series struct {
 	Labels labels.Labels
 
 	family *family
 	anchor int64
-	from   int64 // since the anchor, as to, which is exclusive
-	to     int64
+	from   int64 // since the anchor
+	to     int64 // since the anchor, exclusive
 	value  func(ms int64) float64
 }
 
@@ -50,7 +51,7 @@ var (
 	cacheMisses     = &family{"redis_keyspace_misses_total", "counter", "Look-ups that did not find their key."}
 )
 
-// New returns the shop whose story is anchored at a moment, taken at its full minute.
+// New returns the shop whose story is anchored at a time, rounded down to a full minute.
 func New(anchor time.Time) *Shop {
 	s := &Shop{anchor: anchor.Truncate(time.Minute).UnixMilli()}
 	for _, w := range []*workload{&frontend, &api, &payments, &worker, &redis} {
@@ -70,7 +71,7 @@ func New(anchor time.Time) *Shop {
 	return s
 }
 
-// Anchor returns the moment at which the story is anchored, a full minute.
+// Anchor returns the time at which the story is anchored, a full minute.
 func (s *Shop) Anchor() time.Time { return time.UnixMilli(s.anchor) }
 
 // Series returns all series that the shop ever has, ordered by metric and labels.
@@ -85,7 +86,8 @@ func (s *Series) At(t time.Time) (float64, bool) {
 	return s.value(ms), true
 }
 
-// Samples returns the values on the multiples of step in [from, to), as timestamps in milliseconds since the epoch and values.
+// Samples returns the values on the multiples of step in [from, to), as timestamps in milliseconds since the epoch
+// and values.
 func (s *Series) Samples(from, to time.Time, step time.Duration) iter.Seq2[int64, float64] {
 	start := max(from.UnixMilli(), s.anchor+s.from)
 	end := to.UnixMilli()
@@ -109,20 +111,25 @@ func (s *Shop) add(f *family, suffix string, from, to int64, value func(ms int64
 	})
 }
 
-// addKubernetes adds what kube-state-metrics and the kubelet tell about a pod.
+// addKubernetes adds the metrics of kube-state-metrics and the kubelet about a pod.
 func (s *Shop) addKubernetes(p *pod) {
 	lset := []string{
 		"job", "kube-state-metrics", "instance", "kube-state-metrics:8080",
 		"namespace", "shop", "pod", p.name, "container", p.of.name,
 	}
-	s.add(restartsTotal, "", p.from, p.to, func(ms int64) float64 { times, _ := p.restarted(ms); return float64(times) }, lset...)
+	s.add(
+		restartsTotal, "", p.from, p.to,
+		func(ms int64) float64 { times, _ := p.restarted(ms); return float64(times) }, lset...,
+	)
 	s.add(resourceLimits, "", p.from, p.to, func(int64) float64 { return p.of.limit },
 		append(slices.Clone(lset), "node", p.node, "resource", "memory", "unit", "byte")...)
-	s.add(workingSet, "", p.from, p.to, p.workingSet,
-		"job", "kubelet", "instance", p.node+":10250", "namespace", "shop", "pod", p.name, "container", p.of.name, "node", p.node)
+	s.add(
+		workingSet, "", p.from, p.to, p.workingSet, "job", "kubelet", "instance", p.node+":10250", "namespace",
+		"shop", "pod", p.name, "container", p.of.name, "node", p.node,
+	)
 }
 
-// addApplication adds what a pod tells about itself.
+// addApplication adds the metrics of the pod itself.
 func (s *Shop) addApplication(p *pod) {
 	switch p.of {
 	case &frontend:
@@ -132,24 +139,36 @@ func (s *Shop) addApplication(p *pod) {
 		orders := p.share(func(ms int64) float64 { return 0.02 * apiRequests(ms) })
 		lset := append(p.identity(), "pool", "orders")
 		s.add(poolWaitSeconds, "_count", p.from, p.to, p.events(orders), lset...)
-		s.add(poolWaitSeconds, "_sum", p.from, p.to, p.counter(func(ms int64) float64 { return orders(ms) * poolWait(ms) }), lset...)
+		s.add(
+			poolWaitSeconds, "_sum", p.from, p.to,
+			p.counter(func(ms int64) float64 { return orders(ms) * poolWait(ms) }), lset...,
+		)
 	case &payments:
 		s.addHTTP(p, paymentsRequests, paymentsLatency)
 	case &redis:
 		lookups := p.share(func(ms int64) float64 { return 3 * apiRequests(ms) })
-		s.add(cacheHits, "", p.from, p.to, p.events(func(ms int64) float64 { return lookups(ms) * hitRatio(ms) }), p.identity()...)
-		s.add(cacheMisses, "", p.from, p.to, p.events(func(ms int64) float64 { return lookups(ms) * (1 - hitRatio(ms)) }), p.identity()...)
+		s.add(
+			cacheHits, "", p.from, p.to, p.events(func(ms int64) float64 { return lookups(ms) * hitRatio(ms) }),
+			p.identity()...,
+		)
+		s.add(
+			cacheMisses, "", p.from, p.to,
+			p.events(func(ms int64) float64 { return lookups(ms) * (1 - hitRatio(ms)) }), p.identity()...,
+		)
 	}
 }
 
-// bounds are those of the histogram of latencies, in seconds, as Prometheus writes them: what it scrapes as 1 becomes 1.0,
-// and would be another series than the one on disk.
+// bounds are the bucket bounds of the latency histogram, in seconds. They are written as Prometheus writes them: it
+// turns a scraped le="1" into 1.0, which would be another series than that on disk.
 var bounds = []string{"0.025", "0.05", "0.1", "0.25", "0.5", "1.0"}
 
 func (s *Shop) addHTTP(p *pod, requests, latency func(ms int64) float64) {
 	rate := p.share(requests)
 	errors := func(ms int64) float64 { return rate(ms) * errorRatio(p.seed+5, ms) }
-	s.add(requestsTotal, "", p.from, p.to, p.events(func(ms int64) float64 { return rate(ms) - errors(ms) }), append(p.identity(), "code", "200")...)
+	s.add(
+		requestsTotal, "", p.from, p.to, p.events(func(ms int64) float64 { return rate(ms) - errors(ms) }),
+		append(p.identity(), "code", "200")...,
+	)
 	s.add(requestsTotal, "", p.from, p.to, p.events(errors), append(p.identity(), "code", "500")...)
 
 	for _, le := range bounds {
@@ -159,14 +178,17 @@ func (s *Shop) addHTTP(p *pod, requests, latency func(ms int64) float64) {
 	}
 	s.add(requestDuration, "_bucket", p.from, p.to, p.events(rate), append(p.identity(), "le", "+Inf")...)
 	s.add(requestDuration, "_count", p.from, p.to, p.events(rate), p.identity()...)
-	s.add(requestDuration, "_sum", p.from, p.to, p.counter(func(ms int64) float64 { return rate(ms) * meanOverMedian * latency(ms) }), p.identity()...)
+	s.add(
+		requestDuration, "_sum", p.from, p.to,
+		p.counter(func(ms int64) float64 { return rate(ms) * meanOverMedian * latency(ms) }), p.identity()...,
+	)
 }
 
 func (p *pod) identity() []string {
 	return []string{"job", p.of.name, "instance", p.instance, "namespace", "shop", "pod", p.name}
 }
 
-// share returns what of a load over all pods falls to this one.
+// share returns the part of a load over all pods that this pod gets.
 func (p *pod) share(load func(ms int64) float64) func(ms int64) float64 {
 	return func(ms int64) float64 {
 		return load(ms) / float64(p.of.replicas) * (1 + 0.02*noise(p.seed+6, ms))

@@ -26,16 +26,21 @@ const fortnight = 14 * 24 * time.Hour
 
 func name(s *shop.Series) string { return s.Labels.Get(labels.MetricName) }
 
-func TestShopIsAFunctionOfTheAnchor(t *testing.T) {
+func TestShop_DependsOnlyOnTheAnchor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates two weeks of data")
+	}
 	one, same, later := shop.New(anchor), shop.New(anchor), shop.New(anchor.Add(1234*time.Hour))
 	require.Equal(t, anchor.Truncate(time.Minute).Unix(), one.Anchor().Unix())
 	require.Len(t, same.Series(), len(one.Series()))
 	for i, s := range one.Series() {
 		require.Equal(t, s.Labels, same.Series()[i].Labels)
 		require.Equal(t, s.Labels, later.Series()[i].Labels)
-		for _, since := range []time.Duration{30 * time.Hour, -fortnight, -time.Hour, 0, 17 * time.Second, -5 * 24 * time.Hour} {
+		for _, since := range []time.Duration{
+			30 * time.Hour, -fortnight, -time.Hour, 0, 17 * time.Second, -5 * 24 * time.Hour,
+		} {
 			want, ok := s.At(one.Anchor().Add(since))
-			// Asked in another order, and elsewhen.
+			// Another shop, and one with another anchor, have the same values.
 			for _, other := range []*shop.Shop{same, later} {
 				got, alive := other.Series()[i].At(other.Anchor().Add(since))
 				require.Equal(t, ok, alive)
@@ -45,7 +50,7 @@ func TestShopIsAFunctionOfTheAnchor(t *testing.T) {
 	}
 }
 
-func TestSeriesAreUniqueAndFew(t *testing.T) {
+func TestSeries_AreUniqueAndFew(t *testing.T) {
 	s := shop.New(anchor)
 	seen := map[string]bool{}
 	live := 0
@@ -60,7 +65,10 @@ func TestSeriesAreUniqueAndFew(t *testing.T) {
 	require.Less(t, len(s.Series()), 1000)
 }
 
-func TestSamplesAreWhatAtSays(t *testing.T) {
+func TestSeries_SamplesEqualAt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates two weeks of data")
+	}
 	s := shop.New(anchor)
 	from, to := s.Anchor().Add(-fortnight), s.Anchor().Add(time.Minute)
 	for _, one := range s.Series() {
@@ -76,8 +84,11 @@ func TestSamplesAreWhatAtSays(t *testing.T) {
 	}
 }
 
-// A counter falls only when its container restarts, and then starts from zero.
-func TestCountersFallOnlyAtRestarts(t *testing.T) {
+// A counter falls only when its container restarts.
+func TestSeries_CountersResetOnlyAtRestarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates two weeks of data")
+	}
 	s := shop.New(anchor)
 	from, to := s.Anchor().Add(-fortnight), s.Anchor().Add(6*time.Hour)
 	restarts := map[string]*shop.Series{}
@@ -107,7 +118,7 @@ func TestCountersFallOnlyAtRestarts(t *testing.T) {
 	require.ElementsMatch(t, []string{"frontend", "api", "payments", "redis"}, slices.Collect(maps.Keys(fell)))
 }
 
-func TestHistogramsAreCumulative(t *testing.T) {
+func TestSeries_HistogramsAreCumulative(t *testing.T) {
 	s := shop.New(anchor)
 	for _, since := range []time.Duration{-fortnight + time.Hour, -time.Hour, 0, time.Hour} {
 		at := s.Anchor().Add(since)
@@ -143,8 +154,8 @@ func TestHistogramsAreCumulative(t *testing.T) {
 	}
 }
 
-// What is served is what Prometheus reads, with the types of the metrics.
-func TestExposition(t *testing.T) {
+// The parser of Prometheus reads all series, with the types of their metrics.
+func TestExpose_IsWhatPrometheusParses(t *testing.T) {
 	s := shop.New(anchor)
 	var b bytes.Buffer
 	require.NoError(t, s.Expose(&b, s.Anchor()))
@@ -190,7 +201,7 @@ func TestExposition(t *testing.T) {
 	require.Equal(t, "text/plain; version=0.0.4; charset=utf-8", rec.Header().Get("Content-Type"))
 }
 
-func TestStoryIsInOrder(t *testing.T) {
+func TestStory_IsInOrder(t *testing.T) {
 	story := shop.Story()
 	require.Len(t, story, 5)
 	require.True(t, slices.IsSortedFunc(story, func(a, b shop.Trouble) int { return int(a.Starts - b.Starts) }))

@@ -12,43 +12,68 @@ const (
 	hour   = 60 * minute
 	day    = 24 * hour
 
-	// opened is when the shop has its first samples.
+	// opened is the time of the first samples.
 	opened = -15 * day
-	// weekdayAtAnchor and its time are what the shop's clocks show at the anchor, whatever the time is elsewhere:
-	// a Wednesday, 18:20.
+	// weekdayAtAnchor is what the clocks of the shop show at the anchor, at any time of the real day: Wednesday,
+	// 18:20.
 	weekdayAtAnchor = 2*day + 18*hour + 20*minute
 )
 
 const mebibyte = 1 << 20
 
-// The troubles. All else is normal life.
+// The troubles.
 const (
-	// Payments was rolled out yesterday. Since then one of its pods, the one that got the odd work, keeps what it should free,
-	// and reaches its limit some two and a half hours after the anchor.
+	// Payments was rolled out yesterday. Since then one of its pods leaks memory. It reaches its limit some two and a
+	// half hours after the anchor.
 	leakRollout = -29 * hour
 	leakPerHour = 22 * mebibyte
 	leakingSlot = 1
 
-	// The workers begin to crash three hours before the anchor, and ever more often.
+	// The workers begin to crash three hours before the anchor, then more and more often.
 	crashEvery = minute // in the end, over all worker pods
 	crashUntil = 48 * hour
 
-	// Orders wait ever longer for a database connection: 200 ms more within three hours.
+	// Orders wait longer and longer for a database connection: 200 ms more within three hours.
 	waitStarts = -150 * minute
 	waitEnds   = waitStarts + 3*hour
 	waitMore   = 0.2
 
-	// A new version of the mobile app asks the api for more than the others do, and for things that nobody has cached.
+	// A new version of the mobile app sends more requests to the api than older ones, many for data that is not
+	// cached.
 	appStarts    = -35 * minute
 	appRolledOut = -5 * minute
 	appRequests  = 0.7  // more requests
-	appMisses    = 0.24 // of the hit ratio
+	appMisses    = 0.24 // decrease of the hit ratio
 )
 
-// crashes are the worker's, before the anchor; from then on there is one every crashEvery.
-var crashes = []int64{-180, -140, -108, -82, -62, -48, -38, -31, -26, -22, -19, -16, -14, -12, -10, -8, -7, -6, -5, -4, -3, -2, -1}
+// crashes are the crashes of the workers before the anchor, in minutes. From then on there is one every crashEvery.
+var crashes = []int64{
+	-180,
+	-140,
+	-108,
+	-82,
+	-62,
+	-48,
+	-38,
+	-31,
+	-26,
+	-22,
+	-19,
+	-16,
+	-14,
+	-12,
+	-10,
+	-8,
+	-7,
+	-6,
+	-5,
+	-4,
+	-3,
+	-2,
+	-1,
+}
 
-// Trouble is one planted trouble.
+// Trouble is a trouble of the story.
 type Trouble struct {
 	Name   string
 	Starts time.Duration // from the anchor
@@ -59,26 +84,35 @@ type Trouble struct {
 func Story() []Trouble {
 	from := func(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 	return []Trouble{
-		{"memory leak", from(leakRollout), "a payments pod gains 22 MiB an hour since its roll-out; its limit is two and a half hours away"},
+		{
+			"memory leak", from(leakRollout),
+			"a payments pod gains 22 MiB an hour since its roll-out; its limit is two and a half hours away",
+		},
 		{"restarts", from(crashes[0] * minute), "the workers crash, ever more often"},
-		{"pool wait", from(waitStarts), "orders wait up to 200 ms longer for a connection, far below the threshold of 500 ms"},
+		{
+			"pool wait", from(waitStarts),
+			"orders wait up to 200 ms longer for a connection, far below the threshold of 500 ms",
+		},
 		{"cache", from(appStarts), "the api gets more requests than is usual now, while the cache hit ratio falls"},
-		{"evening peak", from(untilNewsletter), "the newsletter goes out as every evening: the frontend will need more replicas than it has"},
+		{
+			"evening peak", from(untilNewsletter),
+			"the newsletter goes out as every evening: the frontend will need more replicas than it has",
+		},
 	}
 }
 
 // Traffic.
 const (
-	// newsletterAt is when the readers of the daily newsletter begin to come, on the shop's clock: a quarter of an hour after the
-	// anchor. The crowd is at its largest half an hour later.
+	// newsletterAt is when the readers of the daily newsletter begin to arrive, on the clock of the shop: a quarter
+	// of an hour after the anchor. Traffic peaks half an hour later.
 	newsletterAt    = 18*hour + 35*minute
 	readersCome     = 30 * minute
 	readersStay     = 60 * minute
 	untilNewsletter = newsletterAt - weekdayAtAnchor%day
 )
 
-// visitors is the number of requests per second that customers make of the frontend, but for the noise: no two days are quite
-// the same, and weekends are quieter.
+// visitors returns the requests per second of customers to the frontend, without noise. No two days are the same, and
+// weekends are quieter.
 func visitors(ms int64) float64 {
 	clock := ms + weekdayAtAnchor
 	days := floorDiv(clock, day)
@@ -86,7 +120,8 @@ func visitors(ms int64) float64 {
 	turn := 2 * math.Pi * float64(time) / float64(day)
 	daytime := 280 + 170*math.Cos(turn-2*math.Pi*14.5/24) - 30*math.Cos(2*turn)
 	since := time - newsletterAt
-	readers := 480 * smoothstep(float64(since)/float64(readersCome)) * math.Exp(-float64(max(since-readersCome, 0))/float64(readersStay))
+	arrived := smoothstep(float64(since) / float64(readersCome))
+	readers := 480 * arrived * math.Exp(-float64(max(since-readersCome, 0))/float64(readersStay))
 	level := 1 + 0.04*drift(seedDays, ms, 30*hour)
 	if weekday := days - 7*floorDiv(days, 7); weekday >= 5 {
 		level *= 0.85
@@ -94,7 +129,7 @@ func visitors(ms int64) float64 {
 	return level * (daytime + readers)
 }
 
-// frontendRequests, apiRequests and paymentsRequests are per second, over all pods.
+// frontendRequests, apiRequests and paymentsRequests return requests per second over all pods.
 func frontendRequests(ms int64) float64 {
 	return visitors(ms) * (1 + 0.02*noise(seedFrontend, ms))
 }
@@ -116,22 +151,23 @@ var (
 	seedPool     = seedOf("pool")
 )
 
-// hitRatio is the share of look-ups that the cache answers.
+// hitRatio returns the share of look-ups that the cache can answer.
 func hitRatio(ms int64) float64 {
 	return 0.93 + 0.01*(visitors(ms)-280)/200 + 0.004*noise(seedCache, ms) - appMisses*ramp(ms, appStarts, appRolledOut)
 }
 
-// poolWait is the mean time in seconds that an order waits for a database connection.
+// poolWait returns the mean time in seconds that an order waits for a database connection.
 func poolWait(ms int64) float64 {
 	return 0.04 + 0.025*visitors(ms)/450 + 0.004*noise(seedPool, ms) + waitMore*ramp(ms, waitStarts, waitEnds)
 }
 
-// errorRatio is the share of requests answered with 500.
+// errorRatio returns the share of requests that are answered with 500.
 func errorRatio(seed uint64, ms int64) float64 {
 	return 0.002 * max(1+0.3*noise(seed, ms), 0)
 }
 
-// Median latencies, in seconds. The frontend feels every evening that it has too few replicas.
+// frontendLatency, apiLatency and paymentsLatency return median latencies in seconds. That of the frontend rises
+// every evening, because it has too few replicas.
 func frontendLatency(ms int64) float64 {
 	load := visitors(ms) / (float64(frontend.replicas) * frontendCapacity)
 	return 0.08 * (1 + 0.5*load*load) * (1 + 0.02*noise(seedFrontend+7, ms))

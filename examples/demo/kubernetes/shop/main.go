@@ -1,12 +1,13 @@
-// Shop is what stands in a cluster for the workloads of the demo's shop. It answers scrapes with the metrics of a workload, and writes their
-// history for Prometheus:
+// Shop stands in for the workloads of the demo's shop in a cluster. It serves the metrics of a workload, and writes
+// their history for Prometheus:
 //
 //	shop serve --of=redis --anchor-file=/data/anchor
 //	shop serve --of=frontend --anchor-url=http://redis:8080/anchor
 //	shop history --anchor-url=http://redis:8080/anchor --dir=/prometheus
 //
-// The metrics are a function of the time since the anchor, which is when the first one started: all others ask it. Every pod of a workload tells of the
-// whole workload, so that a scrape may reach any of them, however many there are.
+// The metrics are a function of the time since the anchor. This is when the first pod started; all others ask it.
+// Every pod of a workload serves the metrics of the whole workload, so that a scrape may reach any of them, however
+// many there are.
 package main
 
 import (
@@ -45,11 +46,11 @@ func run(ctx context.Context, args []string) error {
 		return errors.New("want a command: serve or history")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	of := flags.String("of", "", "serve: the workloads to tell of, separated by commas")
+	of := flags.String("of", "", "serve: the workloads to serve, separated by commas")
 	listen := flags.String("listen", ":8080", "serve: the address to listen on")
-	dir := flags.String("dir", "/prometheus", "history: the data directory of the Prometheus")
-	file := flags.String("anchor-file", "", "keeps the anchor, and is written if it is not there")
-	url := flags.String("anchor-url", "", "answers with the anchor")
+	dir := flags.String("dir", "/prometheus", "history: the data directory of Prometheus")
+	file := flags.String("anchor-file", "", "file that keeps the anchor; it is created if it does not exist")
+	url := flags.String("anchor-url", "", "URL that returns the anchor")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -67,7 +68,8 @@ func run(ctx context.Context, args []string) error {
 	}
 }
 
-// findAnchor returns the anchor that a file keeps, which is now if there is no such file, or the one that another of these answers with.
+// findAnchor returns the anchor from a file, which it creates with the current time if there is none, or from another
+// pod.
 func findAnchor(ctx context.Context, file, url string) (time.Time, error) {
 	if file == "" {
 		return askAnchor(ctx, url)
@@ -83,7 +85,7 @@ func findAnchor(ctx context.Context, file, url string) (time.Time, error) {
 	return parseAnchor(text)
 }
 
-// askAnchor asks until there is an answer: all pods start at once.
+// askAnchor asks until there is an answer, because all pods start at the same time.
 func askAnchor(ctx context.Context, url string) (time.Time, error) {
 	for {
 		text, err := get(ctx, url)
@@ -122,8 +124,8 @@ func parseAnchor(text []byte) (time.Time, error) {
 	return time.Unix(seconds, 0), err
 }
 
-// tells says whether a series is about one of the workloads. How many replicas there are, the cluster itself knows better.
-func tells(s *shop.Series, of []string) bool {
+// describes tells whether a series is about one of the workloads. The number of replicas is left to the real cluster.
+func describes(s *shop.Series, of []string) bool {
 	if s.Labels.Get(model.MetricNameLabel) == "kube_deployment_status_replicas" {
 		return false
 	}
@@ -141,7 +143,7 @@ func handler(s *shop.Shop, of []string) http.Handler {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		now := time.Now()
 		for _, one := range s.Series() {
-			if v, ok := one.At(now); ok && tells(one, of) {
+			if v, ok := one.At(now); ok && describes(one, of) {
 				fmt.Fprintf(w, "%s %s\n", exposed(one), strconv.FormatFloat(v, 'g', -1, 64))
 			}
 		}
@@ -149,7 +151,7 @@ func handler(s *shop.Shop, of []string) http.Handler {
 	return mux
 }
 
-// exposed is the name and the labels of a series, as in the exposition format.
+// exposed returns the name and the labels of a series in the exposition format.
 func exposed(s *shop.Series) string {
 	return s.Labels.Get(model.MetricNameLabel) + s.Labels.DropMetricName().String()
 }
@@ -164,7 +166,7 @@ func serve(ctx context.Context, listen string, h http.Handler) error {
 	return nil
 }
 
-// writeHistory writes the last 14 days as TSDB blocks, unless there are some already.
+// writeHistory writes the last 14 days as TSDB blocks, unless there are blocks already.
 func writeHistory(ctx context.Context, s *shop.Shop, dir string, now time.Time) error {
 	if blocks, err := os.ReadDir(dir); err == nil && len(blocks) > 0 {
 		return nil
@@ -175,7 +177,7 @@ func writeHistory(ctx context.Context, s *shop.Shop, dir string, now time.Time) 
 func series(ctx context.Context, s *shop.Shop, now time.Time) iter.Seq[servers.Series] {
 	return func(yield func(servers.Series) bool) {
 		for _, one := range s.Series() {
-			if !tells(one, workloads) {
+			if !describes(one, workloads) {
 				continue
 			}
 			samples := one.Samples(now.Add(-14*24*time.Hour), now, 30*time.Second)

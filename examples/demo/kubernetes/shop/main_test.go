@@ -17,8 +17,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// What the workloads tell, taken together, is all of the shop, each series once.
-func TestWorkloadsTellAll(t *testing.T) {
+// All workloads together serve each series of the shop once.
+func TestServe_WorkloadsTogetherServeEachSeriesOnce(t *testing.T) {
 	s := shop.New(time.Now())
 	want := 0
 	for _, one := range s.Series() {
@@ -43,8 +43,8 @@ func TestWorkloadsTellAll(t *testing.T) {
 	require.Len(t, seen, want)
 }
 
-// Whoever asks for the anchor gets the one that the first has kept, over a restart too.
-func TestAnchorIsKept(t *testing.T) {
+// All pods get the anchor of the first one, even after a restart.
+func TestFindAnchor_SurvivesRestartsAndIsShared(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "anchor")
 	first, err := findAnchor(t.Context(), file, "")
 	require.NoError(t, err)
@@ -60,7 +60,10 @@ func TestAnchorIsKept(t *testing.T) {
 	require.True(t, first.Equal(again))
 }
 
-func TestHistory(t *testing.T) {
+func TestWriteHistory_WritesBlocksOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates two weeks of data")
+	}
 	dir := filepath.Join(t.TempDir(), "prometheus")
 	s := shop.New(time.Now())
 	require.NoError(t, writeHistory(t.Context(), s, dir, time.Now()))
@@ -75,7 +78,10 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func TestCommands(t *testing.T) {
+func TestRun_RejectsBadCommands(t *testing.T) {
 	require.EqualError(t, run(t.Context(), nil), "want a command: serve or history")
-	require.EqualError(t, run(t.Context(), []string{"sell", "--anchor-file=" + filepath.Join(t.TempDir(), "anchor")}), `unknown command "sell"`)
+	require.EqualError(
+		t, run(t.Context(), []string{"sell", "--anchor-file=" + filepath.Join(t.TempDir(), "anchor")}),
+		`unknown command "sell"`,
+	)
 }
