@@ -19,10 +19,10 @@ type Capacity struct {
 	Replicas    Expr    `yaml:"replicas"`    // number of replicas that share the load
 }
 
-// Learned tells whether the capacity is to be learned.
+// Learned reports whether the capacity is to be learned.
 func (c Capacity) Learned() bool { return c.Target != 0 }
 
-// IsZero tells whether there is no capacity, as in a scaler without a load.
+// IsZero reports whether there is no capacity, as in a scaler without a load.
 func (c Capacity) IsZero() bool { return c == Capacity{} }
 
 func (c Capacity) check(s *document.Section) {
@@ -77,7 +77,7 @@ type Horizon struct {
 	Startup  Expr           `yaml:"startup"` // seconds that replicas took until they served
 }
 
-// IsZero tells whether there is no horizon, as in a scaler without a load.
+// IsZero reports whether there is no horizon, as in a scaler without a load.
 func (h Horizon) IsZero() bool { return h == Horizon{} }
 
 // check fills in the default, rounded up to a multiple of the step.

@@ -34,7 +34,7 @@ func ParseExpr(text string) (Expr, error) {
 // String returns the expression as it was written.
 func (e Expr) String() string { return e.text }
 
-// IsZero tells whether there is no expression.
+// IsZero reports whether there is no expression.
 func (e Expr) IsZero() bool { return e == Expr{} }
 
 // Parsed returns a new syntax tree, which the caller may change. It is nil for the zero Expr.

@@ -13,8 +13,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
-// Load never panics; an error has a line for each mistake, with file and line; and but for secrets, what is loaded is
-// what String writes.
+// Load never panics. Each line of its error begins with file and line. Except for secrets, String writes what was
+// loaded.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yml")
 	require.NoError(f, err)

@@ -49,7 +49,7 @@ func (h Holiday) MarshalYAML() (any, error) {
 // Holidays are the days that models treat apart from ordinary days.
 type Holidays []Holiday
 
-// Include returns a function that tells whether a local date is one of them. It returns nil if there are none.
+// Include returns a function that reports whether a local date is one of them. It returns nil if there are none.
 func (h Holidays) Include() func(year int, month time.Month, day int) bool {
 	if len(h) == 0 {
 		return nil

@@ -12,7 +12,7 @@ import (
 // maxInputs is the largest number of inputs of a detector (chosen, not tuned).
 const maxInputs = 8
 
-// Multivariate tells whether the detector scores several signals, its Inputs, as one vector.
+// Multivariate reports whether the detector scores several signals, its Inputs, as one vector.
 func (d *Detector) Multivariate() bool { return len(d.Inputs) > 0 }
 
 // Exprs returns the expressions that are read: Expr, or the Inputs in the order of InputNames.

@@ -29,7 +29,7 @@ type Options struct {
 	// Timeout is the longest time from a request to the end of its answer. It includes what the reader of the series
 	// does meanwhile. The default is 1m, Prometheus' default of remote_timeout.
 	Timeout time.Duration
-	// MaxConcurrency is the number of reads in flight; further ones wait. The default is 4 (chosen, not tuned).
+	// MaxConcurrency is the number of reads in flight; further ones wait. The default is 4.
 	MaxConcurrency int
 	// MaxRetries counts the attempts after the first one. The default is 3, negative means none.
 	MaxRetries int
@@ -70,6 +70,7 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
 	}
+	// Timeout and MaxFrameBytes are the defaults of Prometheus; the others were chosen, not tuned.
 	setDefault(&o.Timeout, time.Minute)
 	setDefault(&o.MaxConcurrency, 4)
 	setDefault(&o.MaxRetries, 3)

@@ -59,7 +59,7 @@ func (e *Error) Error() string {
 // Unwrap returns what went wrong, without URL and frame.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary tells whether the same read may succeed later: there was no connection or it broke, the answer took too
+// Temporary reports whether the same read may succeed later: there was no connection or it broke, the answer took too
 // long, or the server answered 429 or 5xx. A certificate that is not trusted is not temporary.
 func (e *Error) Temporary() bool {
 	switch e.Reason {

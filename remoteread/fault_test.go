@@ -404,7 +404,7 @@ func TestClient_TimesOutOnSlowStreams(t *testing.T) {
 			"frame 1: no complete answer within 200ms: context deadline exceeded",
 		},
 		{
-			"one series for ever", func(w http.ResponseWriter) { w.Write(good) },
+			"one series forever", func(w http.ResponseWriter) { w.Write(good) },
 			"no complete answer within 200ms: context deadline exceeded",
 		},
 	} {

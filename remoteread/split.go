@@ -101,7 +101,7 @@ func withRange(query *prompb.Query, start, end int64) *prompb.Query {
 	return &q
 }
 
-// tooLarge tells whether a shorter range may help: the answer is over our limit, or over that of the server
+// tooLarge reports whether a shorter range may help: the answer is over our limit, or over that of the server
 // (--storage.remote.read-sample-limit, for which Prometheus answers 400 and "exceeded sample limit").
 func tooLarge(err error) bool {
 	e, ok := errors.AsType[*Error](err)

@@ -33,7 +33,7 @@ type stream struct {
 	scratch []chunk.Chunk
 }
 
-// next returns the next series, or nil at the end; then err tells whether the answer was complete.
+// next returns the next series, or nil at the end; then err reports whether the answer was complete.
 func (s *stream) next() *series {
 	for len(s.buffered) == 0 && s.frames != nil {
 		s.readFrame()

@@ -18,7 +18,7 @@ import (
 // Options of a Handler. Metrics, Ready, Config and Reload are required.
 type Options struct {
 	Metrics http.Handler  // serves /metrics
-	Ready   func() bool   // tells whether a first cycle has been published
+	Ready   func() bool   // reports whether a first cycle has been published
 	Config  func() string // returns the current configuration as YAML, with its secrets hidden
 	Reload  func() error  // reads the configuration again; if it fails, nothing has changed
 

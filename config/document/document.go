@@ -66,7 +66,7 @@ func Parse(source []byte, filename string, types map[reflect.Type]string) *Docum
 		d.errorf(docs[1].Line, "a second YAML document begins here; a file must have only one")
 	}
 	d.node = docs[0]
-	// Decoding finds cycles and excessive aliases, which would keep the later checks busy for ever. It also finds
+	// Decoding finds cycles and excessive aliases, which would keep the later checks busy forever. It also finds
 	// keys that are set twice, but those checks report them better, because they know the section.
 	if undecodable(d.node) {
 		n := innermostUndecodable(d.node)
@@ -89,7 +89,7 @@ func documents(source []byte) ([]*yaml.Node, error) {
 	}
 }
 
-// undecodable tells whether n cannot be decoded into any type.
+// undecodable reports whether n cannot be decoded into any type.
 func undecodable(n *yaml.Node) bool {
 	var mismatch *yaml.TypeError
 	err := n.Decode(new(any))

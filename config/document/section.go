@@ -47,16 +47,17 @@ func (s *Section) List(key, kind string) []*Section {
 	return entries
 }
 
-// Empty tells whether the section is missing or has no value.
+// Empty reports whether the section is missing or has no value.
 func (s *Section) Empty() bool { return s.node == nil || resolve(s.node).ShortTag() == nullTag }
 
-// Mapping tells whether the section is a mapping.
+// Mapping reports whether the section is a mapping.
 func (s *Section) Mapping() bool { return s.node != nil && resolve(s.node).Kind == yaml.MappingNode }
 
-// MappingAt tells whether the value of key is a mapping.
+// MappingAt reports whether the value of key is a mapping.
 func (s *Section) MappingAt(key string) bool { return s.Section(key).Mapping() }
 
-// Has tells whether a key is set, given by its path such as horizon.startup. It knows the keys after Decode or Check.
+// Has reports whether a key is set, given by its path such as horizon.startup. It knows the keys after Decode or
+// Check.
 func (s *Section) Has(path string) bool {
 	_, ok := s.lines[path]
 	return ok
@@ -65,7 +66,7 @@ func (s *Section) Has(path string) bool {
 // Paths returns the paths of all keys that are set, sorted. It knows them after Decode or Check.
 func (s *Section) Paths() []string { return slices.Sorted(maps.Keys(s.lines)) }
 
-// Failed tells whether a problem of the section has been reported.
+// Failed reports whether a problem of the section has been reported.
 func (s *Section) Failed() bool { return s.failed }
 
 // value returns the value of key, nil if it is not set.

@@ -118,7 +118,7 @@ func (d *demo) unseen(ctx context.Context, all []trouble, began time.Time) ([]tr
 func describe(name string) string {
 	for _, t := range shop.Story() {
 		if t.Name == name {
-			return t.Tells
+			return t.Description
 		}
 	}
 	return name

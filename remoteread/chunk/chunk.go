@@ -19,7 +19,8 @@ type Chunk struct {
 	Data             []byte // not validated before it is iterated over
 }
 
-// Known tells whether chunks of an encoding can be decoded here. The number comes from the network, so it may be any.
+// Known reports whether chunks of an encoding can be decoded here. The number comes from the network, so it may be
+// any.
 func Known(encoding uint64) bool {
 	return encoding <= 255 && chunkenc.IsValidEncoding(chunkenc.Encoding(encoding))
 }

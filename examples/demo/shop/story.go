@@ -75,9 +75,9 @@ var crashes = []int64{
 
 // Trouble is a trouble of the story.
 type Trouble struct {
-	Name   string
-	Starts time.Duration // from the anchor
-	Tells  string
+	Name        string
+	Starts      time.Duration // from the anchor
+	Description string
 }
 
 // Story returns the troubles in the order in which they start.

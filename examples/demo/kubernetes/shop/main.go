@@ -124,7 +124,8 @@ func parseAnchor(text []byte) (time.Time, error) {
 	return time.Unix(seconds, 0), err
 }
 
-// describes tells whether a series is about one of the workloads. The number of replicas is left to the real cluster.
+// describes reports whether a series is about one of the workloads. The number of replicas is left to the real
+// cluster.
 func describes(s *shop.Series, of []string) bool {
 	if s.Labels.Get(model.MetricNameLabel) == "kube_deployment_status_replicas" {
 		return false
