@@ -1,4 +1,4 @@
-package house_test
+package layout_test
 
 import (
 	"os"
@@ -39,11 +39,12 @@ func anchors(page string) map[string]bool {
 	return found
 }
 
-// TestLinks checks that what pages link to within the repository is there.
-func TestLinks(t *testing.T) {
+// TestPages_LinkToWhatIsThere checks what pages link to within the repository: files, folders and headings.
+func TestPages_LinkToWhatIsThere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	all := pages(t)
+	files, headings := 0, 0
 	for file, page := range all {
 		for _, m := range link.FindAllStringSubmatch(page, -1) {
 			path, fragment, _ := strings.Cut(m[1], "#")
@@ -55,21 +56,28 @@ func TestLinks(t *testing.T) {
 				target = filepath.Join(filepath.Dir(file), path)
 				_, err := os.Stat(target)
 				require.NoError(t, err, "%s links to %s", file, m[1])
+				files++
 			}
 			if fragment != "" {
 				require.True(t, anchors(all[target])[fragment], "%s links to %s: no such heading", file, m[1])
+				headings++
 			}
 		}
 	}
+	require.Greater(t, files, 50, "links to files were found")
+	require.Greater(t, headings, 20, "links to headings were found")
 }
 
-// TestReadmeConfig checks that the config that the README shows is a good one, and stands so in the example it names.
-func TestReadmeConfig(t *testing.T) {
+// TestReadme_ShowsAGoodConfig checks that the config in the README loads, and that its detectors are those of the
+// example that it names.
+func TestReadme_ShowsAGoodConfig(t *testing.T) {
 	t.Parallel()
-	block := regexp.MustCompile("(?s)```yaml\n(remote_read:.+?)```").FindStringSubmatch(pages(t)[filepath.Join(root(t), "README.md")])
+	readme := pages(t)[filepath.Join(root(t), "README.md")]
+	block := regexp.MustCompile("(?s)```yaml\n(remote_read:.+?)```").FindStringSubmatch(readme)
 	require.NotNil(t, block)
 	cfg, err := config.Load([]byte(block[1]), "README.md")
 	require.NoError(t, err)
+	require.NotEmpty(t, cfg.Detectors)
 	example, err := config.LoadFile(filepath.Join(root(t), "examples", "prometheus.yml"))
 	require.NoError(t, err)
 	byName := map[string]config.Detector{}
@@ -77,21 +85,23 @@ func TestReadmeConfig(t *testing.T) {
 		byName[d.Name] = d
 	}
 	for _, d := range cfg.Detectors {
+		require.Contains(t, byName, d.Name)
 		require.Equal(t, byName[d.Name].Expr.String(), d.Expr.String(), d.Name)
 	}
 }
 
-// TestReadmeMap checks that the README's table has the packages of the house, from the roof down.
-func TestReadmeMap(t *testing.T) {
+// TestReadme_MapsThePackages checks that the README's table has the packages of the layout, from the top down.
+func TestReadme_MapsThePackages(t *testing.T) {
 	t.Parallel()
-	readme := pages(t)[filepath.Join(root(t), "README.md")]
-	last := 0
-	for _, f := range floors {
-		if _, err := os.Stat(filepath.Join(root(t), f.folder)); err != nil {
-			continue
-		}
-		at := strings.Index(readme, "| [`"+f.folder+"/`]")
-		require.Greater(t, at, last, "%s in the README's table", f.folder)
-		last = at
+	var want, got []string
+	for _, r := range layers {
+		want = append(want, r.folder)
 	}
+	readme := pages(t)[filepath.Join(root(t), "README.md")]
+	for _, m := range regexp.MustCompile("(?m)^\\| \\[`(.+?)/`\\]").FindAllStringSubmatch(readme, -1) {
+		if m[1] != "docs" && !under(m[1], outside...) {
+			got = append(got, m[1])
+		}
+	}
+	require.Equal(t, want, got, "folders in the README's table")
 }
