@@ -5,6 +5,7 @@ GOFMT      ?= $(dir $(shell command -v $(GO)))gofmt
 BUILD_DIR  := .build
 TOOLS_DIR  := $(BUILD_DIR)/tools
 PROMTOOL   := $(TOOLS_DIR)/promtool
+GOLANGCI_LINT := $(TOOLS_DIR)/golangci-lint
 
 VERSION    := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
 REVISION   := $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
@@ -17,11 +18,11 @@ LDFLAGS    := -s -w \
 	-X $(VERSION_PKG).BuildUser=$(BUILD_USER) -X $(VERSION_PKG).BuildDate=$(BUILD_DATE)
 
 pkgs        := ./...
-# Packages with goroutines of their own: tested with the race detector.
-race_pkgs   := ./remoteread/... ./detector/... ./collector/... ./web/... ./cmd/...
-# Modules of our own beside the main one, so that their dependencies stay out of it.
-# test/kubernetes and test/keda are not among them: their first builds take four CPU minutes and a quarter of an hour, see test-kubernetes, test-keda.
-nested      := $(sort $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' -not -path './test/kubernetes/*' -not -path './test/keda/*' -not -path './$(BUILD_DIR)/*')))
+# All modules of ours. Those beside the main one keep their dependencies out of it.
+modules     := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path './$(BUILD_DIR)/*')))
+# The modules that vet and bench include. The first builds of test/kubernetes and test/keda take four CPU minutes and a
+# quarter of an hour: they have targets of their own.
+nested      := $(filter-out . ./tools/% ./test/kubernetes ./test/keda,$(modules))
 
 .PHONY: all
 all: style vet build test
@@ -30,13 +31,13 @@ all: style vet build test
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD_DIR)/anomaly-exporter ./cmd/anomaly-exporter
 
-## Tools: the real servers for tests and the demo, each built again only when its go.mod changes.
+## Tools: the real servers for tests and the demo, and the linter. Each is built again only when its go.mod changes.
 
 # The version is set because the module's own build says none. Without service discovery there is far less to compile.
 PROMETHEUS_BUILD := $(GO) build -tags remove_all_sd -ldflags '-X github.com/prometheus/common/version.Version=3.15.0'
 
 .PHONY: tools
-tools: $(TOOLS_DIR)/prometheus $(TOOLS_DIR)/promtool $(TOOLS_DIR)/alertmanager
+tools: $(TOOLS_DIR)/prometheus $(PROMTOOL) $(TOOLS_DIR)/alertmanager
 
 $(TOOLS_DIR)/prometheus $(TOOLS_DIR)/promtool: $(TOOLS_DIR)/%: tools/prometheus/go.mod tools/prometheus/go.sum
 	@echo ">> building $* (some minutes the first time)"
@@ -44,7 +45,12 @@ $(TOOLS_DIR)/prometheus $(TOOLS_DIR)/promtool: $(TOOLS_DIR)/%: tools/prometheus/
 
 $(TOOLS_DIR)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
 	@echo ">> building alertmanager (a minute or two the first time)"
-	cd tools/alertmanager && $(GO) build -ldflags '-X github.com/prometheus/common/version.Version=0.31.1' -o $(abspath $@) github.com/prometheus/alertmanager/cmd/alertmanager
+	cd tools/alertmanager && $(GO) build -ldflags '-X github.com/prometheus/common/version.Version=0.31.1' \
+		-o $(abspath $@) github.com/prometheus/alertmanager/cmd/alertmanager
+
+$(GOLANGCI_LINT): tools/golangci-lint/go.mod tools/golangci-lint/go.sum
+	@echo ">> building golangci-lint (some minutes the first time)"
+	cd tools/golangci-lint && $(GO) build -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 ## Checks
 
@@ -54,8 +60,8 @@ style:
 	if [ -n "$$unformatted" ]; then echo ">> not formatted, run \"make fmt\":"; echo "$$unformatted"; exit 1; fi
 
 .PHONY: fmt format
-fmt format:
-	$(GOFMT) -w $$(find . -name '*.go' -not -path './$(BUILD_DIR)/*')
+fmt format: $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) fmt
 
 .PHONY: vet
 vet:
@@ -63,9 +69,18 @@ vet:
 	@set -e; for dir in $(nested); do echo ">> vet $$dir"; (cd $$dir && $(GO) vet ./...); done
 
 .PHONY: lint
-lint:
-	@command -v golangci-lint >/dev/null || { echo ">> golangci-lint is not installed: https://golangci-lint.run/docs/welcome/install"; exit 1; }
-	golangci-lint run
+lint: $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) run
+
+.PHONY: tidy
+tidy:
+	@set -e; for dir in $(modules); do echo ">> tidy $$dir"; (cd $$dir && $(GO) mod tidy); done
+
+# Reads the modules of all dependencies, their tests included: the first time it downloads for a minute or two.
+.PHONY: check-tidy
+check-tidy:
+	@set -e; for dir in $(modules); do echo ">> check-tidy $$dir"; \
+		(cd $$dir && $(GO) mod tidy -diff) || { echo ">> not tidy, run \"make tidy\""; exit 1; }; done
 
 .PHONY: check-rules
 check-rules: $(PROMTOOL)
@@ -74,20 +89,26 @@ check-rules: $(PROMTOOL)
 
 ## Tests
 
+# What every change has to pass, and what CI runs.
 .PHONY: test
-test: style vet test-unit test-race check-rules
+test: style vet lint check-tidy test-unit test-race check-rules
 
+# The inner loop: without real servers, statistics and whatever else takes more than two seconds.
+.PHONY: test-short
+test-short:
+	$(GO) test -short $(pkgs)
+
+# All tests, the end-to-end ones included: they wait for minutes until results have aged, and a busy machine is slower.
 .PHONY: test-unit
-# The end-to-end tests wait for minutes until results have aged, and a busy machine is slower than that.
 test-unit: build tools
 	$(GO) test -timeout 20m $(pkgs)
 
+# Packages with goroutines of their own. What -short leaves out of the detector are long runs that compare numbers to the
+# bit: they say nothing about goroutines and take minutes with the race detector.
 .PHONY: test-race
-# The tests that compare long runs to the bit are about numbers, not about goroutines, and take minutes with the race detector.
-race_skip   := Reproducible|TheNumbersAreTheSame|RecommendTheSame|StrategiesAreCompared
-
 test-race: build tools
-	$(GO) test -race -skip '$(race_skip)' $(race_pkgs)
+	$(GO) test -race ./remoteread/... ./collector/... ./web/... ./cmd/...
+	$(GO) test -race -short ./detector/...
 
 # The oldest Prometheus to stay compatible with is the one of Debian 12.
 COMPAT_PROMETHEUS ?= /usr/bin/prometheus
@@ -109,8 +130,8 @@ test-e2e: build tools
 test-kubernetes:
 	cd test/kubernetes && $(GO) vet ./... && $(GO) test -p 1 ./...
 
-# KEDA's own scaler and fallback follow a real exporter through a real Prometheus, with the ScaledObject of examples/keda: over two minutes, and
-# the first time a quarter of an hour more to build KEDA.
+# KEDA's own scaler and fallback follow a real exporter through a real Prometheus, with the ScaledObject of examples/keda:
+# over two minutes, and the first time a quarter of an hour more to build KEDA.
 .PHONY: test-keda
 test-keda: build tools
 	cd test/keda && $(GO) test -p 1 -count=1 -v ./...
@@ -137,7 +158,8 @@ TARBALL      := anomaly-exporter-$(VERSION).$(GOOS)-$(GOARCH)
 .PHONY: tarball
 tarball:
 	@rm -rf $(BUILD_DIR)/$(TARBALL) && mkdir -p $(BUILD_DIR)/$(TARBALL)
-	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD_DIR)/$(TARBALL)/ ./cmd/anomaly-exporter
+	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' \
+		-o $(BUILD_DIR)/$(TARBALL)/ ./cmd/anomaly-exporter
 	cp -r LICENSE README.md CHANGELOG.md rules examples $(BUILD_DIR)/$(TARBALL)/
 	tar -C $(BUILD_DIR) -czf $(BUILD_DIR)/$(TARBALL).tar.gz $(TARBALL)
 	@echo ">> $(BUILD_DIR)/$(TARBALL).tar.gz"
