@@ -35,8 +35,11 @@ const (
 // inputs are metrics of others that the rules read.
 var inputs = []string{"up", "kube_deployment_status_replicas"}
 
-func TestPromtool(t *testing.T) {
+func TestRules_PassPromtool(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("promtool takes seconds; make check-rules runs the same")
+	}
 	promtool, err := servers.Tool("promtool")
 	require.NoError(t, err)
 	files := ruleFiles(t)
@@ -56,7 +59,7 @@ func TestPromtool(t *testing.T) {
 	}
 }
 
-func TestAlerts(t *testing.T) {
+func TestAlerts_HaveLabelsRunbookAndTests(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile(runbooks)
 	require.NoError(t, err)
@@ -86,25 +89,25 @@ func TestAlerts(t *testing.T) {
 	}
 	for section := range sections {
 		isAlert := func(r rulefmt.Rule) bool { return r.Alert == section }
-		require.True(t, slices.ContainsFunc(allRules(t), isAlert), "%s has a section about %s, which is no alert", runbooks, section)
+		require.True(t, slices.ContainsFunc(allRules(t), isAlert), "%s has a section on %s, no alert", runbooks, section)
 	}
 }
 
-// TestScoreAnnotations holds what an alert on a prediction tells: the score or the time, and the range that was expected.
-func TestScoreAnnotations(t *testing.T) {
+// An alert on a prediction tells its score or probability, and the range that was expected.
+func TestAlerts_OnPredictionsTellScoreAndExpectedRange(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"anomalies.yml", "drift.yml", "breaches.yml"} {
-		for _, alert := range parse(t, file) {
-			if alert.Alert != "" {
-				require.NotEmpty(t, alert.Annotations["score"], alert.Alert)
-				require.NotEmpty(t, alert.Annotations["expected_range"], alert.Alert)
-			}
+		alerts := slices.DeleteFunc(parse(t, file), func(r rulefmt.Rule) bool { return r.Alert == "" })
+		require.NotEmpty(t, alerts, file)
+		for _, alert := range alerts {
+			require.NotEmpty(t, alert.Annotations["score"], alert.Alert)
+			require.NotEmpty(t, alert.Annotations["expected_range"], alert.Alert)
 		}
 	}
 }
 
-// TestMetrics checks that rules, and the queries in their annotations, read only what somebody writes.
-func TestMetrics(t *testing.T) {
+// Rules, and the queries in their annotations, read only what somebody writes.
+func TestRules_ReadOnlyWhatIsPublishedOrRecorded(t *testing.T) {
 	t.Parallel()
 	known, err := published.All()
 	require.NoError(t, err)
@@ -117,20 +120,25 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	queried := regexp.MustCompile(`([a-zA-Z_:][a-zA-Z0-9_:]*)\{[a-z_%]`)
+	inExprs, inAnnotations := 0, 0
 	for _, rule := range allRules(t) {
 		for _, name := range selected(t, rule.Expr) {
+			inExprs++
 			require.True(t, known.Has(name), "%s%s reads %s", rule.Record, rule.Alert, name)
 		}
 		for _, text := range rule.Annotations {
 			for _, m := range queried.FindAllStringSubmatch(text, -1) {
+				inAnnotations++
 				require.True(t, known.Has(m[1]), "%s looks up %s", rule.Alert, m[1])
 			}
 		}
 	}
+	require.Greater(t, inExprs, 30)
+	require.Greater(t, inAnnotations, 15)
 }
 
-// TestPrometheusRule holds the same rules, as the Prometheus operator takes them, in step.
-func TestPrometheusRule(t *testing.T) {
+// The copy of the rules for the Prometheus operator; -update writes it.
+func TestPrometheusRule_HoldsTheSameRules(t *testing.T) {
 	t.Parallel()
 	type metadata struct {
 		Name   string            `yaml:"name"`
@@ -144,13 +152,16 @@ func TestPrometheusRule(t *testing.T) {
 	}{
 		APIVersion: "monitoring.coreos.com/v1",
 		Kind:       "PrometheusRule",
-		Metadata:   metadata{Name: "anomaly-exporter", Labels: map[string]string{"app.kubernetes.io/name": "anomaly-exporter"}},
+		Metadata: metadata{
+			Name:   "anomaly-exporter",
+			Labels: map[string]string{"app.kubernetes.io/name": "anomaly-exporter"},
+		},
 	}
 	for _, file := range ruleFiles(t) {
 		object.Spec.Groups = append(object.Spec.Groups, groups(t, file)...)
 	}
 	var want bytes.Buffer
-	want.WriteString("# Generated from the files above by: go test ./rules -run TestPrometheusRule -update\n")
+	want.WriteString("# Generated from the files above by: go test ./rules -run PrometheusRule -update\n")
 	encoder := yaml.NewEncoder(&want)
 	encoder.SetIndent(2)
 	require.NoError(t, encoder.Encode(object))
@@ -179,7 +190,8 @@ func ruleFiles(t *testing.T) []string {
 
 func groups(t *testing.T, file string) []rulefmt.RuleGroup {
 	t.Helper()
-	parsed, errs := rulefmt.ParseFile(file, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	promql, log := parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler)
+	parsed, errs := rulefmt.ParseFile(file, false, model.UTF8Validation, promql, log)
 	require.Empty(t, errs)
 	return parsed.Groups
 }
