@@ -101,7 +101,7 @@ func load(t *testing.T) map[string]dashboard {
 	return all
 }
 
-func TestImportable(t *testing.T) {
+func TestDashboards_AreImportable(t *testing.T) {
 	t.Parallel()
 	uids, titles := map[string]string{}, map[string]string{}
 	for file, d := range load(t) {
@@ -121,7 +121,7 @@ func TestImportable(t *testing.T) {
 	}
 }
 
-func TestPanels(t *testing.T) {
+func TestPanels_AreCompleteAndDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	for file, d := range load(t) {
 		for i, p := range d.Panels {
@@ -156,7 +156,7 @@ func overlap(a, b panel) bool {
 		a.GridPos.Y < b.GridPos.Y+b.GridPos.H && b.GridPos.Y < a.GridPos.Y+a.GridPos.H
 }
 
-func TestQueries(t *testing.T) {
+func TestQueries_ReadOnlyWhatIsPublishedOrRecorded(t *testing.T) {
 	t.Parallel()
 	known, err := published.All()
 	require.NoError(t, err)
@@ -164,9 +164,11 @@ func TestQueries(t *testing.T) {
 		known[name] = true
 	}
 	builtin := map[string]string{"__rate_interval": "5m", "__range": "6h", "__range_s": "21600"}
-	standIns := map[string]string{"horizon": "1h", "observed": "absent(vector(1))", "load": "absent(vector(1))"} // what is used as more than text
+	// Variables that stand for more than text within quotes.
+	standIns := map[string]string{"horizon": "1h", "observed": "absent(vector(1))", "load": "absent(vector(1))"}
 	variable := regexp.MustCompile(`\$(\w+)`)
 	promql := parser.NewParser(parser.Options{})
+	selectors := 0
 	for file, d := range load(t) {
 		defined := map[string]bool{}
 		for _, v := range d.Templating.List {
@@ -187,16 +189,33 @@ func TestQueries(t *testing.T) {
 			require.NoError(t, err, "%s: %s", file, query)
 			parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
 				if selector, ok := node.(*parser.VectorSelector); ok {
+					selectors++
 					require.True(t, known.Has(selector.Name), "%s: %s in %s", file, selector.Name, query)
 				}
 				return nil
 			})
 		}
 	}
+	require.Greater(t, selectors, 100)
 }
 
-// TestVariables checks that every variable is used.
-func TestVariables(t *testing.T) {
+// Metrics of cycles, series and models have the label detector or scaler: the page about the exporter shows both.
+func TestExporter_ShowsDetectorsAndScalers(t *testing.T) {
+	t.Parallel()
+	queries := 0
+	for _, query := range load(t)["exporter.json"].queries() {
+		if strings.Contains(query, `detector=~"$detector"`) {
+			queries++
+			require.Contains(t, query, `scaler=~"$scaler"`)
+		}
+		if strings.Contains(query, "by (detector") {
+			require.Contains(t, query, "by (detector, scaler")
+		}
+	}
+	require.Greater(t, queries, 8)
+}
+
+func TestVariables_AreUsed(t *testing.T) {
 	t.Parallel()
 	for file, d := range load(t) {
 		queries := strings.Join(d.queries(), "\n")

@@ -80,7 +80,8 @@ func newPanel(kind, title, description string, width int, unit string, targets [
 		targets[i].Datasource = source()
 	}
 	return panel{
-		Type: kind, Title: title, Description: description, GridPos: gridPos{W: width}, Datasource: new(source()), Targets: targets,
+		Type: kind, Title: title, Description: description, GridPos: gridPos{W: width}, Datasource: new(source()),
+		Targets:     targets,
 		FieldConfig: &fieldConfig{Defaults: field{Unit: unit}, Overrides: []override{}},
 	}
 }
@@ -120,7 +121,8 @@ func (p panel) columns(rename map[string]string, hide ...string) panel {
 		hidden[name] = true
 	}
 	p.Transformations = append(p.Transformations, transformation{
-		ID: "organize", Options: map[string]any{"excludeByName": hidden, "renameByName": rename, "indexByName": map[string]int{}},
+		ID:      "organize",
+		Options: map[string]any{"excludeByName": hidden, "renameByName": rename, "indexByName": map[string]int{}},
 	})
 	return p
 }
@@ -167,7 +169,8 @@ func (p panel) severities() panel {
 
 // override changes the field of a name.
 func (p panel) override(name string, properties ...property) panel {
-	p.FieldConfig.Overrides = append(p.FieldConfig.Overrides, override{Matcher: matcher{ID: "byName", Options: name}, Properties: properties})
+	o := override{Matcher: matcher{ID: "byName", Options: name}, Properties: properties}
+	p.FieldConfig.Overrides = append(p.FieldConfig.Overrides, o)
 	return p
 }
 
@@ -178,9 +181,10 @@ func fixed(color string) property {
 // band draws the series "lower" and "upper" as an area with "expected" in it.
 func (p panel) band() panel {
 	width := property{ID: "custom.lineWidth", Value: 0}
+	below := property{ID: "custom.fillBelowTo", Value: "lower"}
 	return p.
-		override("upper", width, fixed("blue"), property{ID: "custom.fillBelowTo", Value: "lower"}, property{ID: "custom.fillOpacity", Value: 20}).
+		override("upper", width, fixed("blue"), below, property{ID: "custom.fillOpacity", Value: 20}).
 		override("lower", width, fixed("blue")).
 		override("expected", fixed("blue")).
-		override("seen", fixed("text"), property{ID: "custom.lineWidth", Value: 2})
+		override("observed", fixed("text"), property{ID: "custom.lineWidth", Value: 2})
 }

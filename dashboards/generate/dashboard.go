@@ -1,6 +1,7 @@
 package main
 
-// The parts of Grafana's dashboard model that we use, at schema version 42 (Grafana 12). No ids: Grafana numbers dashboards and panels itself.
+// The parts of Grafana's dashboard model that we use, at schema version 42 (Grafana 12). There are no ids: Grafana
+// numbers dashboards and panels itself.
 
 const schemaVersion = 42
 

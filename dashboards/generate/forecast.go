@@ -9,106 +9,169 @@ const (
 
 func forecastAndScaling() *dashboard {
 	d := newDashboard("anomaly-exporter-forecast", "Forecast and scaling",
-		"What will cross its bound and when, how many replicas are recommended and run, and what that costs. How good forecasts have been shows Is it right?",
+		"What will cross its bound and when, how many replicas are recommended and running, and what they cost. For how "+
+			"good forecasts have been, see Detection and forecast quality.",
 		labelValues("detector", "Detector", `forecast_yhat{horizon!="0s"}`),
 		labelValues("namespace", "Namespace", `forecast_yhat{horizon!="0s",detector=~"$detector"}`),
 		labelValues("pod", "Pod", `forecast_yhat{horizon!="0s",detector=~"$detector",namespace=~"$namespace"}`),
 		oneOf("horizon", "Horizon", `forecast_yhat{horizon!="0s",detector=~"$detector"}`),
 		labelValues("scaler", "Scaler", `recommended_replicas`),
-		variable{Name: "load", Label: "Load", Type: "textbox", Query: nothing, Current: choice{Text: nothing, Value: nothing}},
+		variable{
+			Name: "load", Label: "Load", Type: "textbox", Query: nothing,
+			Current: choice{Text: nothing, Value: nothing},
+		},
 		filters(),
 	)
+	addBreaches(d)
+	addForecast(d)
+	addReplicas(d)
+	addSavings(d)
+	return d
+}
+
+func addBreaches(d *dashboard) {
 	d.row("Bounds", 5,
-		stat("Next breach", "Time until the first of the picked series crosses its bound, by the middle of its forecast.", 6, "s",
-			series("", `min(`+breach+`)`)).steps("red", from(3600, "orange"), from(4*3600, "yellow"), from(24*3600, "green")).noValue("none in sight"),
-		stat("Series that will cross", "Series whose forecast crosses a bound within the longest horizon.", 6, "short",
+		stat("Next breach", "Time until the first of the picked series crosses its bound, by its median forecast.", 6, "s",
+			series("", `min(`+breach+`)`)).
+			steps("red", from(3600, "orange"), from(4*3600, "yellow"), from(24*3600, "green")).noValue("none in sight"),
+		stat("Series that will cross", "Series whose median forecast crosses a bound within the longest horizon.", 6, "short",
 			series("", `count(min without (anomaly_replica) (`+breach+`)) or vector(0)`)).steps("green", from(1, "orange")),
 		stat("Most likely breach", "The highest probability of a breach within the shortest horizon.", 6, "percentunit",
-			series("", `max(min without (horizon) (forecast_breach_probability{`+picked+`}))`)).steps("green", from(0.5, "orange"), from(0.8, "red")).noValue("no bounds"),
-		stat("Series with forecasts", "Series that have a forecast for some horizon.", 6, "short",
+			series("", `max(min without (horizon) (forecast_breach_probability{`+picked+`}))`)).
+			steps("green", from(0.5, "orange"), from(0.8, "red")).noValue("no bounds"),
+		stat("Series with forecasts", "Series that have a forecast for any horizon.", 6, "short",
 			series("", `count(count without (anomaly_replica, horizon) (forecast_yhat{horizon!="0s",`+picked+`}))`)),
 	)
-	d.row("What crosses its bound", 8,
+	first := `min without (anomaly_replica) (` + breach + `)` +
+		` and bottomk(10, min without (anomaly_replica) (` + breach + ` @ end()))`
+	d.row("Time until a bound is crossed", 8,
 		table("Next to cross", "The 25 series that cross a bound first.", 12, "s",
 			instant(`bottomk(25, min without (anomaly_replica) (`+breach+`))`)).
 			columns(map[string]string{"Value": "in"}).sorted("in", false),
-		graph("Time left", "Until the middle of the forecast crosses the bound, for the ten series that are first at the end of the range. A straight line down is a forecast that holds.", 12, "s",
-			series(who, `min without (anomaly_replica) (`+breach+`) and bottomk(10, min without (anomaly_replica) (`+breach+` @ end()))`)).fromZero(),
+		graph("Time left",
+			"Time until the median forecast crosses the bound, for the ten series that are first at the end of the range. "+
+				"A straight line down means that the forecast does not change.",
+			12, "s",
+			series(who, first)).fromZero(),
 	)
-	d.row("How likely", 7,
-		graph("Probability of a breach", "Within each horizon, of the picked series that is most likely to cross.", 24, "percentunit",
-			series("{{bound}} within {{horizon}}", `max by (bound, horizon) (forecast_breach_probability{`+picked+`})`)).between(0, 1),
+	d.row("Probability that a bound is crossed", 7,
+		graph("Probability of a breach",
+			"Within each horizon, for the picked series that is most likely to cross.",
+			24, "percentunit",
+			series("{{bound}} within {{horizon}}", `max by (bound, horizon) (forecast_breach_probability{`+picked+`})`)).
+			between(0, 1),
 	)
+}
 
-	// One series: with several left, the one whose forecast is largest.
+// addForecast shows one series: with several picked, the one with the largest value that is expected now.
+func addForecast(d *dashboard) {
 	largest := `topk(1, max without (anomaly_replica) (forecast_yhat{horizon="0s",` + picked + `} @ end()))`
 	past := func(family string) string {
-		return `max without (anomaly_replica, horizon) (` + family + `{horizon="$horizon",` + picked + `} offset $horizon) and ignoring (horizon) ` + largest
+		return `max without (anomaly_replica, horizon) (` + family + `{horizon="$horizon",` + picked + `} offset $horizon)` +
+			` and ignoring (horizon) ` + largest
 	}
 	ahead := func(family string) string {
-		return `max by (horizon) (max without (anomaly_replica) (` + family + `{` + picked + `}) and ignoring (horizon, probability) ` + largest + `)`
+		return `max by (horizon) (max without (anomaly_replica) (` + family + `{` + picked + `})` +
+			` and ignoring (horizon, probability) ` + largest + `)`
 	}
 	d.row("Forecast of one series: the largest of those picked", 9,
-		graph("What was forecast $horizon before, and what was expected at the time",
-			"The band is the interval that was forecast for this moment, $horizon earlier. The line is what the newest values made likely by then. Four steps of five should lie in an 80 % band.",
+		graph("Forecast of $horizon before, and expected value",
+			"The band is the interval that was forecast for this moment, $horizon earlier. The line is the value that was "+
+				"expected at the time. An 80 % band should hold four steps of five.",
 			16, "short",
 			series("upper", past("forecast_yhat_upper")),
 			series("lower", past("forecast_yhat_lower")),
 			series("forecast", past("forecast_yhat")),
 			series("expected", `max without (anomaly_replica) (forecast_yhat{horizon="0s",`+picked+`}) and `+largest)).band(),
-		table("From now on", "The forecast for each horizon, and what the maximum until then stays under with the detector's max_probability.", 8, "short",
-			instant(ahead("forecast_yhat_lower")), instant(ahead("forecast_yhat")), instant(ahead("forecast_yhat_upper")), instant(ahead("forecast_max"))).
-			joined("horizon").columns(map[string]string{"Value #A": "lower", "Value #B": "middle", "Value #C": "upper", "Value #D": "maximum"}, "Time 1", "Time 2", "Time 3", "Time 4"),
+		table("Forecast from now",
+			"The forecast for each horizon. maximum: what the highest value until then stays below, with max_probability.",
+			8, "short",
+			instant(ahead("forecast_yhat_lower")), instant(ahead("forecast_yhat")),
+			instant(ahead("forecast_yhat_upper")), instant(ahead("forecast_max"))).
+			joined("horizon").columns(map[string]string{
+			"Value #A": "lower", "Value #B": "median", "Value #C": "upper", "Value #D": "maximum",
+		}, "Time 1", "Time 2", "Time 3", "Time 4"),
 	)
+}
 
-	d.row("Scaling", 9,
-		graph("Replicas", "Recommended, and running according to kube-state-metrics where the scaler's labels name the deployment.", 16, "short",
+func addReplicas(d *dashboard) {
+	d.row("Replicas", 9,
+		graph("Recommended and running replicas",
+			"Running replicas come from kube-state-metrics, if the labels of the scaler name the deployment.", 16, "short",
 			series("{{scaler}} recommended", wanted),
 			series("{{deployment}} running", running+` and on (namespace, deployment) `+wanted)).fromZero().steppedLine(),
 		stat("Recommended now", "Replicas, by scaler.", 4, "short", series("{{scaler}}", wanted)),
-		stat("Missing now", "Replicas recommended and not running. Below zero, there are more than recommended.", 4, "short",
-			series("{{scaler}}", wanted+` - on (namespace, deployment) group_left () `+running)).steps("green", from(1, "orange"), from(3, "red")).noValue("no deployment"),
+		stat("Missing now",
+			"Recommended replicas less running ones. Below zero, more are running than recommended.",
+			4, "short",
+			series("{{scaler}}", wanted+` - on (namespace, deployment) group_left () `+running)).
+			steps("green", from(1, "orange"), from(3, "red")).noValue("no deployment"),
 	)
-	carried := func(replicas string) string {
-		return replicas + ` * on (scaler) group_left () max by (scaler) (anomaly_exporter_scaler_capacity_per_replica` + scaled + `)`
+	capacity := func(replicas string) string {
+		return replicas + ` * on (scaler) group_left () ` +
+			`max by (scaler) (anomaly_exporter_scaler_capacity_per_replica` + scaled + `)`
 	}
 	d.row("Load and capacity", 8,
-		graph("What the fleet carries", "Replicas times what one carries, and the load. The load is not published: paste the scaler's load into the variable Load to draw it. Room above it is what the forecast asks for.", 24, "short",
-			series("{{scaler}} recommended", carried(wanted)),
-			series("{{scaler}} running", carried(`(`+wanted+` * 0 + on (namespace, deployment) group_left () `+running+`)`)),
+		graph("Load and capacity of the replicas",
+			"Replicas times the capacity of one, and the load. The load is not published. To draw it, paste the load of the "+
+				"scaler into the variable Load. Capacity above the load is for what the forecast expects.",
+			24, "short",
+			series("{{scaler}} recommended", capacity(wanted)),
+			series("{{scaler}} running", capacity(`(`+wanted+` * 0 + on (namespace, deployment) group_left () `+running+`)`)),
 			series("load", `$load`)).fromZero().override("load", fixed("text"), property{ID: "custom.lineWidth", Value: 2}),
 	)
-	d.row("Why this number", 7,
-		timeline("What decided", "forecast: the load to come. current: the load now, because it is more, or because forecasts cannot be trusted. stabilization: waiting before going down. min and max: the bounds.", 24,
+	d.row("Reason for the recommendation", 7,
+		timeline("Source of the recommendation",
+			"forecast: the expected load. current: the load now, because it is higher, or because forecasts were not good "+
+				"enough. stabilization: waiting before scaling down. min and max: the bounds.",
+			24,
 			series("{{scaler}} {{source}}", `max by (scaler, source) (recommended_replicas_source`+scaled+`)`)),
 	)
+}
+
+func addSavings(d *dashboard) {
 	strategies := func(metric, span string) string {
 		return `max by (scaler, strategy) (increase(anomaly_exporter_scaler_` + metric + scaled + `[` + span + `]))`
 	}
 	saved := func(against string) string {
 		of := func(strategy string) string {
-			return `sum(max by (scaler) (increase(anomaly_exporter_scaler_cost_total{scaler=~"$scaler",strategy="` + strategy + `"}[$__range])))`
+			return `sum(max by (scaler) (increase(` +
+				`anomaly_exporter_scaler_cost_total{scaler=~"$scaler",strategy="` + strategy + `"}[$__range])))`
 		}
 		return of(against) + ` - ` + of("recommended")
 	}
-	const needsCost = " Needs cost_per_replica_hour."
-	d.row("What it costs", 8,
-		graph("Cost per hour", "In the currency of cost_per_replica_hour: of the recommendation, of an HPA that sees the load now, and of a fleet for the largest load of the history."+needsCost, 8, "short",
-			series("{{scaler}} {{strategy}}", strategies("cost_total", "1h"))).fromZero(),
-		graph("Time with too few replicas", "Share of the last hour in which the load was over what the replicas carried that were there.", 8, "percentunit",
-			series("{{scaler}} {{strategy}}", strategies("underprovisioned_seconds_total", "1h")+` / 3600`)).fromZero(),
-		stat("Saved against a static fleet", "In this time range."+needsCost, 4, "short", series("", saved("static"))).noValue("no cost known"),
-		stat("Saved against an HPA", "In this time range. Below zero, being ready costs that much more."+needsCost, 4, "short", series("", saved("reactive"))).noValue("no cost known"),
+	const (
+		needsCost = " Needs cost_per_replica_hour."
+		each      = "{{scaler}} {{strategy}}"
 	)
-	d.row("What it is made from", 7,
+	d.row("Cost", 8,
+		graph("Cost per hour",
+			"In the currency of cost_per_replica_hour. recommended: following the recommendation. reactive: an HPA on the load "+
+				"now. static: replicas for the highest load of the history."+needsCost,
+			8, "short",
+			series(each, strategies("cost_total", "1h"))).fromZero(),
+		graph("Time with too few replicas",
+			"Share of the last hour during which the load exceeded the capacity of the replicas of each strategy.",
+			8, "percentunit",
+			series(each, strategies("underprovisioned_seconds_total", "1h")+` / 3600`)).fromZero(),
+		stat("Savings against static replicas", "In this time range."+needsCost, 4, "short",
+			series("", saved("static"))).noValue("no cost known"),
+		stat("Savings against an HPA",
+			"In this time range. Below zero, replicas that are ready in time cost that much more."+needsCost,
+			4, "short",
+			series("", saved("reactive"))).noValue("no cost known"),
+	)
+	d.row("Inputs of the recommendation", 7,
 		graph("Replicas by strategy", "Mean of the last hour.", 8, "short",
-			series("{{scaler}} {{strategy}}", strategies("replica_seconds_total", "1h")+` / 3600`)).fromZero(),
+			series(each, strategies("replica_seconds_total", "1h")+` / 3600`)).fromZero(),
 		graph("Changes of the recommendation", "Per hour.", 8, "short",
-			series("{{scaler}} {{direction}}", `max by (scaler, direction) (increase(anomaly_exporter_scaling_decisions_total`+scaled+`[1h]))`)).fromZero(),
-		stat("A replica carries", "Load, as configured or learned.", 4, "short", series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_capacity_per_replica`+scaled+`)`)),
-		stat("Horizon", "How far ahead the scaler looks, as configured or learned.", 4, "s", series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_horizon_seconds`+scaled+`)`)),
+			series("{{scaler}} {{direction}}",
+				`max by (scaler, direction) (increase(anomaly_exporter_scaling_decisions_total`+scaled+`[1h]))`)).fromZero(),
+		stat("Capacity per replica", "Load that one replica carries, as configured or learned.", 4, "short",
+			series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_capacity_per_replica`+scaled+`)`)),
+		stat("Horizon", "How far ahead the scaler looks, as configured or learned.", 4, "s",
+			series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_horizon_seconds`+scaled+`)`)),
 	)
-	return d
 }
 
 // noValue is shown where there is no result.
@@ -117,7 +180,7 @@ func (p panel) noValue(text string) panel {
 	return p
 }
 
-// steppedLine holds each value until the next, as whole numbers do.
+// steppedLine draws each value until the next one, for whole numbers.
 func (p panel) steppedLine() panel {
 	p.FieldConfig.Defaults.Custom["lineInterpolation"] = "stepAfter"
 	return p
@@ -125,11 +188,13 @@ func (p panel) steppedLine() panel {
 
 // joined makes one row of all targets' rows that agree in a column.
 func (p panel) joined(column string) panel {
-	p.Transformations = append(p.Transformations, transformation{ID: "joinByField", Options: map[string]any{"byField": column, "mode": "outer"}})
+	p.Transformations = append(p.Transformations, transformation{
+		ID: "joinByField", Options: map[string]any{"byField": column, "mode": "outer"},
+	})
 	return p
 }
 
-// timeline shows from when to when something was the case.
+// timeline shows during which times something was true.
 func timeline(title, description string, width int, t target) panel {
 	p := newPanel("state-timeline", title, description, width, "short", []target{t})
 	p.FieldConfig.Defaults.Custom = map[string]any{"fillOpacity": 70, "lineWidth": 0}

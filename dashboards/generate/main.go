@@ -27,7 +27,7 @@ func dashboards() map[string]*dashboard {
 	return map[string]*dashboard{
 		"anomalies.json":            anomalies(),
 		"forecast-and-scaling.json": forecastAndScaling(),
-		"is-it-right.json":          isItRight(),
+		"quality.json":              quality(),
 		"exporter.json":             exporter(),
 	}
 }
