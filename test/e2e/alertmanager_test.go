@@ -26,13 +26,14 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// hurry is how much faster everything goes in the test of alerts: a minute of the rules, of Alertmanager's clocks and of the
-// exporter's steps takes a second.
-const hurry = 60
+// speedup is how much faster everything goes in the test of alerts: a minute of the rules, of Alertmanager's timers and
+// of the exporter's steps takes a second.
+const speedup = 60
 
-// Exactly the planted troubles arrive, once each, with all that a reader needs, and are resolved when they are over: from series in a real
-// Prometheus, through the exporter, the rules of this repository, a real Alertmanager with the example's routes, to webhooks.
-func TestTroublesArrive(t *testing.T) {
+// From series in a real Prometheus, through the exporter, the rules of this repository and a real Alertmanager with the
+// example's routes, to webhooks: exactly the planted troubles arrive, once each, with all that a reader needs, and are
+// resolved when they are over.
+func TestAlerts_ReachWebhooksOnceAndAreResolved(t *testing.T) {
 	shop := newTroubledShop(time.Now())
 	dir := blocks(t, shop.history()...)
 	scrape := fmt.Sprintf(`
@@ -45,13 +46,13 @@ scrape_configs:
 	received := &inbox{notes: map[string][]note{}}
 	webhooks := httptest.NewServer(received)
 	t.Cleanup(webhooks.Close)
-	am, err := servers.StartAlertmanager(t.Context(), servers.AlertmanagerOptions{Config: hurriedRoutes(t, webhooks.URL)})
+	am, err := servers.StartAlertmanager(t.Context(), servers.AlertmanagerOptions{Config: fastRoutes(t, webhooks.URL)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, am.Stop()) })
 
 	e := startExporter(t, fmt.Sprintf(troubledConfig, p.URL()))
 	ready(t, e)
-	require.NoError(t, os.WriteFile(filepath.Join(p.Dir(), "rules.yml"), hurriedRules(t), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(p.Dir(), "rules.yml"), fastRules(t), 0o600))
 	require.NoError(t, p.Configure(scrape+fmt.Sprintf(`
   - {job_name: anomaly-exporter, honor_labels: true, static_configs: [{targets: [%s]}]}
 rule_files: [rules.yml]
@@ -64,7 +65,7 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%s]}]}]}
 		"/predictions {job: gateway, namespace: shop}":        {"firing CorrelatedDrift", "resolved"},
 		"/predictions {job: checkout, namespace: shop}":       {"firing AnomalyDetectedHighScore", "resolved"},
 		"/tickets {job: checkout, namespace: shop}":           {"firing AnomalyDetectedHighScore", "resolved"},
-		// Its errors are strange as well, but the real alert speaks.
+		// The errors of api have a high score, too, but the real alert inhibits the prediction.
 		"/people {alertname: ErrorBudgetBurn, namespace: shop}": {"firing ErrorBudgetBurn", "resolved"},
 	}
 	eventually(t, 30*time.Second, func() error {
@@ -83,13 +84,16 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%s]}]}]}
 	require.Empty(t, received.malformed())
 }
 
-// troubledConfig has steps of a second. In trouble the values leave their data_range, which scores 1 at once and leaves no trace in a model: this
-// test is about what becomes of scores, not how they come about. The pod that leaks has never done anything else: a drift.
+// troubledConfig has steps of a second. In trouble the values leave their data_range, which scores 1 at once and leaves
+// no trace in a model: this test is about what becomes of scores, not how they are computed. The leaking pod has leaked
+// since its start, so a drift forecasts it.
 const troubledConfig = `
 global: {step: 1s, query_offset: 2s, history: 2d, min_history: 6h}
 remote_read: [{url: %s/api/v1/read}]
 detectors:
-  - {name: pod_restarts, expr: 'sum by (namespace, container) (increase(kube_pod_container_status_restarts_total[30s]))', data_range: [0, 5]}
+  - name: pod_restarts
+    expr: sum by (namespace, container) (increase(kube_pod_container_status_restarts_total[30s]))
+    data_range: [0, 5]
   - {name: latency, expr: 'job:http_latency_seconds:p99', data_range: [0, 0.3]}
   - {name: requests, expr: 'job:http_requests:rate5m', data_range: [0, 150]}
   - {name: cache_hit_ratio, expr: 'job:cache_hits:ratio', data_range: [0.6, 1]}
@@ -101,7 +105,7 @@ detectors:
     publish: [forecast, state]
 `
 
-// realAlert is one that an SRE has: it has happened, and needs no prediction. It is kept firing for longer than predictions are.
+// realAlert is an alert on what has happened, as every SRE has some. It is kept firing for longer than predictions are.
 const realAlert = `
 - name: real
   rules:
@@ -111,8 +115,8 @@ const realAlert = `
       labels: {severity: critical}
 `
 
-// hurriedRules are the rules of this repository, and a real alert, with all their durations shortened.
-func hurriedRules(t *testing.T) []byte {
+// fastRules are the rules of this repository, and a real alert, with all their durations shortened.
+func fastRules(t *testing.T) []byte {
 	t.Helper()
 	var all rulefmt.RuleGroups
 	require.NoError(t, yaml.Unmarshal([]byte("groups:"+realAlert), &all))
@@ -123,16 +127,17 @@ func hurriedRules(t *testing.T) []byte {
 		if strings.HasSuffix(file, "_test.yml") || filepath.Base(file) == "exporter.yml" {
 			continue
 		}
-		groups, errs := rulefmt.ParseFile(file, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+		promql, log := parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler)
+		groups, errs := rulefmt.ParseFile(file, false, model.UTF8Validation, promql, log)
 		require.Empty(t, errs)
 		all.Groups = append(all.Groups, groups.Groups...)
 	}
 	for i := range all.Groups {
 		for j := range all.Groups[i].Rules {
 			r := &all.Groups[i].Rules[j]
-			r.For /= hurry
-			r.KeepFiringFor /= hurry
-			r.Expr = hurried(t, r.Expr)
+			r.For /= speedup
+			r.KeepFiringFor /= speedup
+			r.Expr = shortened(t, r.Expr)
 			for name, text := range r.Annotations {
 				r.Annotations[name] = strings.ReplaceAll(text, "offset 1h", "offset 1m")
 			}
@@ -143,25 +148,25 @@ func hurriedRules(t *testing.T) []byte {
 	return text
 }
 
-// hurried shortens the ranges and offsets of an expression.
-func hurried(t *testing.T, expr string) string {
+// shortened shortens the ranges and offsets of an expression.
+func shortened(t *testing.T, expr string) string {
 	t.Helper()
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
 	require.NoError(t, err)
 	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
 		switch n := n.(type) {
 		case *parser.MatrixSelector:
-			n.Range /= hurry
+			n.Range /= speedup
 		case *parser.VectorSelector:
-			n.OriginalOffset /= hurry
+			n.OriginalOffset /= speedup
 		}
 		return nil
 	})
 	return parsed.String()
 }
 
-// hurriedRoutes is the example for Alertmanager, with its clocks shortened and its receivers here.
-func hurriedRoutes(t *testing.T, receiver string) string {
+// fastRoutes is the example for Alertmanager, with its timers shortened and its receivers here.
+func fastRoutes(t *testing.T, receiver string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../examples/alertmanager/alertmanager.yml")
 	require.NoError(t, err)
@@ -170,7 +175,7 @@ func hurriedRoutes(t *testing.T, receiver string) string {
 		m := clock.FindSubmatch(found)
 		d, err := model.ParseDuration(string(m[2]))
 		require.NoError(t, err)
-		return fmt.Appendf(nil, "%s: %s", m[1], d/hurry)
+		return fmt.Appendf(nil, "%s: %s", m[1], d/speedup)
 	})
 	urls := strings.NewReplacer(
 		"http://pager.example:8080/", receiver+"/people",

@@ -35,7 +35,8 @@ func counters(end time.Time) func(yield func(servers.Series) bool) {
 	return func(yield func(servers.Series) bool) {
 		for i := range coldSeries {
 			s := servers.Series{
-				Labels: labels.FromStrings("__name__", "requests_total", "job", "api", "instance", fmt.Sprintf("10.0.%d.%d:80", i/250, i%250), "pod", fmt.Sprintf("api-%d", i)),
+				Labels: labels.FromStrings("__name__", "requests_total", "job", "api",
+					"instance", fmt.Sprintf("10.0.%d.%d:80", i/250, i%250), "pod", fmt.Sprintf("api-%d", i)),
 				Samples: func(yield func(int64, float64) bool) {
 					r, total := rand.New(rand.NewPCG(1, uint64(i))), 0.0
 					for ts := end.Add(-coldHistory).UnixMilli(); ts <= end.UnixMilli(); ts += 30_000 {
@@ -53,9 +54,9 @@ func counters(end time.Time) func(yield func(servers.Series) bool) {
 	}
 }
 
-// BenchmarkColdStart measures a start over 1,000 series of 7 days: how long until all are scored, on the cores that the Prometheus uses too, what
-// that costs the Prometheus compared with the same expression by query_range, and how much a cycle reads afterwards. Client and server
-// share the machine; the ratios are from one run.
+// BenchmarkColdStart measures a start over 1,000 series of 7 days: how long it takes until all are scored, on the cores
+// that the Prometheus uses, too; what that costs the Prometheus compared with the same expression by query_range; and
+// how much a cycle reads afterwards. Client and server share the machine; the ratios are from one run.
 func BenchmarkColdStart(b *testing.B) {
 	step := 5 * time.Minute
 	end := time.Now().Truncate(step)
@@ -132,7 +133,8 @@ func queryRange(b *testing.B, server, expr string, start, end time.Time, step ti
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
-	u := fmt.Sprintf("%s/api/v1/query_range?query=%s&start=%d&end=%d&step=%d", server, url.QueryEscape(expr), start.Unix(), end.Unix(), int(step.Seconds()))
+	u := fmt.Sprintf("%s/api/v1/query_range?query=%s&start=%d&end=%d&step=%d",
+		server, url.QueryEscape(expr), start.Unix(), end.Unix(), int(step.Seconds()))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
 	require.NoError(b, err)
 	response, err := http.DefaultClient.Do(request)

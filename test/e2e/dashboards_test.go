@@ -44,9 +44,9 @@ type dashboardQuery struct {
 	instant    bool
 }
 
-// Every query of every panel, annotation and variable finds something in the demo's Prometheus, which has loaded a backtest of the last days. The
-// alerts of the story need five minutes until they fire: that they are pending will do.
-func TestDashboardsShowTheDemo(t *testing.T) {
+// Every query of every panel, annotation and variable finds something in the demo's Prometheus, which has loaded a
+// backtest of the last days. The alerts of the story take five minutes to fire: it is enough that they are pending.
+func TestDashboards_HaveNoEmptyQueryInTheDemo(t *testing.T) {
 	t.Parallel()
 	client, err := api.NewClient(api.Config{Address: demoPrometheus(t)})
 	require.NoError(t, err)
@@ -118,7 +118,8 @@ func queriesOf(t *testing.T, file string) []dashboardQuery {
 		}
 	}
 	for _, a := range d.Annotations.List {
-		all = append(all, dashboardQuery{name + a.Name, strings.ReplaceAll(a.Expr, `alertstate="firing"`, `alertstate=~"pending|firing"`), span, false})
+		expr := strings.ReplaceAll(a.Expr, `alertstate="firing"`, `alertstate=~"pending|firing"`)
+		all = append(all, dashboardQuery{name + a.Name, expr, span, false})
 	}
 	for _, v := range d.Templating.List {
 		if selector, ok := strings.CutPrefix(v.Definition, "label_values("); ok {
@@ -130,7 +131,8 @@ func queriesOf(t *testing.T, file string) []dashboardQuery {
 
 var variable = regexp.MustCompile(`\$(\w+)`)
 
-// finds returns an error if the query finds nothing, over the time range with which the dashboard opens and with all series picked.
+// finds returns an error if the query finds nothing, over the time range with which the dashboard opens and with all
+// series picked.
 func (q dashboardQuery) finds(ctx context.Context, prometheus v1.API) error {
 	now := time.Now()
 	expr := variable.ReplaceAllStringFunc(q.expr, func(v string) string {

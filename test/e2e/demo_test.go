@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The demo sees every trouble of its story, through a real Prometheus, and ends by itself.
-func TestDemo(t *testing.T) {
+// With --once, the demo ends when it has seen every trouble of its story through a real Prometheus.
+func TestDemo_SeesEveryTroubleAndEnds(t *testing.T) {
 	t.Parallel()
 	demo := buildDemo(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)

@@ -12,9 +12,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// Results join their input on all labels, and nothing of the exporter's own identity is on them: as seen in a Prometheus with external labels
-// whose targets look like those of Kubernetes, the exporter's own included.
-func TestLabelsComeBack(t *testing.T) {
+// Results join their input on all labels, and carry nothing of the exporter's own identity: in a Prometheus with
+// external labels whose targets look like those of Kubernetes, the exporter's own included.
+func TestResults_JoinTheirInputOnAllLabels(t *testing.T) {
 	t.Parallel()
 	end := time.Now()
 	series := func(name string, more ...string) servers.Series {
@@ -26,7 +26,9 @@ func TestLabelsComeBack(t *testing.T) {
 		series("memory_bytes", "namespace", "shop", "pod", "api-1", "container", "api", "source", "cgroup"),
 		series("memory_bytes", "namespace", "shop", "pod", "api-2", "container", "api", "team/owner", "shop"),
 	)
-	p := startPrometheus(t, servers.PrometheusOptions{Dir: dir, Config: "global: {external_labels: {cluster: eu1, prometheus_replica: a}}"})
+	p := startPrometheus(t, servers.PrometheusOptions{
+		Dir: dir, Config: "global: {external_labels: {cluster: eu1, prometheus_replica: a}}",
+	})
 	e := startExporter(t, fmt.Sprintf(`
 global: {query_offset: 0s, history: 2d}
 remote_read: [{url: %s/api/v1/read, external_labels: {cluster: eu1, prometheus_replica: a}}]
@@ -34,7 +36,11 @@ detectors:
   - {name: memory, expr: memory_bytes, forecaster: {horizons: [1h]}}
   - {name: by_namespace, expr: sum by (namespace) (memory_bytes), labels: {team: platform}}
 scalers:
-  - {name: api, load: sum(memory_bytes), capacity_per_replica: 50, max_replicas: 40, labels: {namespace: shop, deployment: api}}
+  - name: api
+    load: sum(memory_bytes)
+    capacity_per_replica: 50
+    max_replicas: 40
+    labels: {namespace: shop, deployment: api}
 `, p.URL()))
 	ready(t, e)
 	// The exporter is a pod as any other, so its target has all the labels that must not be on results.
@@ -45,7 +51,9 @@ scrape_configs:
     honor_labels: true
     static_configs:
       - targets: [%s]
-        labels: {namespace: monitoring, pod: exporter-0, container: exporter, service: exporter, endpoint: http, node: worker-9, anomaly_replica: "0"}
+        labels:
+          {namespace: monitoring, pod: exporter-0, container: exporter, service: exporter, endpoint: http,
+           node: worker-9, anomaly_replica: "0"}
 `, address(e.URL()))))
 	eventually(t, 30*time.Second, func() error {
 		if n := len(query(t, p, "anomaly_score")); n < 4 {
@@ -62,20 +70,29 @@ scrape_configs:
 		return lines
 	}
 	require.ElementsMatch(t, []string{
-		`anomaly_score{anomaly_replica="0", container="api", detector="memory", instance="10.0.0.7:8080", job="cadvisor", metric_name="memory_bytes", namespace="shop", node="worker-1", pod="api-0"}`,
-		`anomaly_score{anomaly_replica="0", container="api", detector="memory", exported_source="cgroup", instance="10.0.0.7:8080", job="cadvisor", metric_name="memory_bytes", namespace="shop", node="worker-1", pod="api-1"}`,
-		`anomaly_score{anomaly_replica="0", container="api", detector="memory", instance="10.0.0.7:8080", job="cadvisor", metric_name="memory_bytes", namespace="shop", node="worker-1", pod="api-2", team/owner="shop"}`,
-		`anomaly_score{anomaly_replica="0", detector="by_namespace", metric_name="memory_bytes", namespace="shop", team="platform"}`,
+		`anomaly_score{anomaly_replica="0", container="api", detector="memory", instance="10.0.0.7:8080", ` +
+			`job="cadvisor", metric_name="memory_bytes", namespace="shop", node="worker-1", pod="api-0"}`,
+		`anomaly_score{anomaly_replica="0", container="api", detector="memory", exported_source="cgroup", ` +
+			`instance="10.0.0.7:8080", job="cadvisor", metric_name="memory_bytes", namespace="shop", ` +
+			`node="worker-1", pod="api-1"}`,
+		`anomaly_score{anomaly_replica="0", container="api", detector="memory", instance="10.0.0.7:8080", ` +
+			`job="cadvisor", metric_name="memory_bytes", namespace="shop", node="worker-1", pod="api-2", team/owner="shop"}`,
+		`anomaly_score{anomaly_replica="0", detector="by_namespace", metric_name="memory_bytes", ` +
+			`namespace="shop", team="platform"}`,
 	}, text("anomaly_score"))
 	require.ElementsMatch(t, []string{
 		`recommended_replicas{anomaly_replica="0", deployment="api", namespace="shop", scaler="api"}`,
 	}, text("recommended_replicas"))
-	require.Len(t, query(t, p, `anomaly_score{detector="memory"} and on (namespace, pod, container, job, instance, node) memory_bytes`), 3)
-	require.Len(t, query(t, p, `memory_bytes and ignoring (detector, metric_name, anomaly_replica) anomaly_score{detector="memory"}`), 2,
+	found := func(expr string) int { return len(query(t, p, expr)) }
+	const scores = `anomaly_score{detector="memory"}`
+	require.Equal(t, 3, found(scores+` and on (namespace, pod, container, job, instance, node) memory_bytes`))
+	require.Equal(t, 2, found(`memory_bytes and ignoring (detector, metric_name, anomaly_replica) `+scores),
 		"all labels, but for the input label that had to be renamed")
-	require.Len(t, query(t, p, `forecast_yhat{horizon="1h"} - ignoring (horizon) forecast_yhat_lower{horizon="1h"} >= 0`), 3)
-	require.Empty(t, query(t, p, `{__name__=~"anomaly_score|forecast_.*|recommended_.*|anomaly_model_.*", namespace="monitoring"}`))
-	require.Empty(t, query(t, p, `{__name__=~"anomaly_score|forecast_.*|recommended_.*|anomaly_model_.*", job="anomaly-exporter"}`))
-	require.Len(t, query(t, p, `anomaly_exporter_build_info{job="anomaly-exporter",pod="exporter-0"}`), 1, "what is about the exporter itself has its identity")
+	require.Equal(t, 3, found(`forecast_yhat{horizon="1h"} - ignoring (horizon) forecast_yhat_lower{horizon="1h"} >= 0`))
+	const results = `__name__=~"anomaly_score|forecast_.*|recommended_.*|anomaly_model_.*"`
+	require.Zero(t, found(`{`+results+`,namespace="monitoring"}`))
+	require.Zero(t, found(`{`+results+`,job="anomaly-exporter"}`))
+	require.Equal(t, 1, found(`anomaly_exporter_build_info{job="anomaly-exporter",pod="exporter-0"}`),
+		"metrics about the exporter itself have its identity")
 	require.NotContains(t, strings.Join(text(`{detector!=""}`), "\n"), "cluster")
 }

@@ -1,13 +1,15 @@
-// Package e2e_test runs the program against real servers: a Prometheus that holds history, the exporter that reads it, and the scrape that
-// brings the results back.
+// Package e2e_test runs the program against real servers: a Prometheus that holds history, the exporter that reads it,
+// and the scrape that brings the results back.
 package e2e_test
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,16 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
+
+// With -short nothing runs here: each of these tests starts real servers and waits for them.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("skipped: end-to-end tests need real servers")
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // value is a metric with a daily season and noise, a function of the series and the time alone.
 func value(seed uint64, ts int64) float64 {

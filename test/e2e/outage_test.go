@@ -15,9 +15,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// An exporter whose Prometheus is not there yet is not ready and goes on trying; one whose Prometheus is killed goes on answering, withdraws
-// what has become old, counts the errors, and has scores again within two cycles of its return.
-func TestPrometheusComesAndGoes(t *testing.T) {
+// An exporter that starts before its Prometheus is not ready, and goes on trying. If its Prometheus is killed later, it
+// goes on answering, withdraws results that have become old, counts the errors, and has scores again within two cycles
+// after Prometheus is back.
+func TestExporter_SurvivesAnOutageOfPrometheus(t *testing.T) {
 	t.Parallel()
 	end := time.Now()
 	l := labels.FromStrings("__name__", "load", "job", "app", "instance", "app")

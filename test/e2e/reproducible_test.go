@@ -17,7 +17,7 @@ import (
 )
 
 // Started at T or three days before T, the numbers at T plus an hour are the same, to the bit.
-func TestStartedEarlierOrLater(t *testing.T) {
+func TestResults_DoNotDependOnTheStart(t *testing.T) {
 	t.Parallel()
 	end := time.Now().Truncate(time.Hour)
 	begin := end.Add(-13 * 24 * time.Hour)

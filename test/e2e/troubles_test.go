@@ -13,8 +13,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// troubledShop has series in which troubles are planted: a worker that crashes, a pod that leaks, a service that is slow, one whose cache
-// fails while it is asked for more, and one that answers with errors. What its other workloads do is normal life.
+// troubledShop has series in which troubles are planted: a worker that crashes, a pod that leaks, a service that is
+// slow, one whose cache fails while it is asked for more, and one that answers with errors. What its other workloads do
+// is normal life.
 type troubledShop struct {
 	start  time.Time // of what is live; history is before
 	series []shopSeries
@@ -109,7 +110,8 @@ func (s *troubledShop) restarts(seed uint64, troubles bool) func(time.Time) (flo
 	}
 }
 
-// addLeak adds a pod whose memory has grown since it started, and will reach its limit. When the trouble is over, the pod has been replaced.
+// addLeak adds a pod whose memory has grown since its start and will reach its limit. When the trouble is over, the pod
+// has been replaced.
 func (s *troubledShop) addLeak(pod []string) {
 	const (
 		limit  = 1024 * mebibyte
@@ -127,7 +129,8 @@ func (s *troubledShop) addLeak(pod []string) {
 		v, _ := noise(at)
 		return min(limit, v+growth*float64(at.Sub(s.start.Add(-leakingSince))))
 	}))
-	s.add("kube_pod_container_resource_limits", append(pod, "resource", "memory"), there(func(time.Time) float64 { return limit }))
+	s.add("kube_pod_container_resource_limits", append(pod, "resource", "memory"),
+		there(func(time.Time) float64 { return limit }))
 }
 
 // history are the series until the live ones begin.
@@ -146,7 +149,8 @@ func (s *troubledShop) history() []servers.Series {
 	return all
 }
 
-// expose writes the series as they are now. Those that are not of an instance say so, as the target's own labels would be put in.
+// expose writes the series as they are now. Those without an instance say so, or the target's own labels would be put
+// in.
 func (s *troubledShop) expose(now time.Time) string {
 	var b strings.Builder
 	for _, one := range s.series {

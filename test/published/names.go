@@ -1,5 +1,5 @@
-// Package published knows the name of every metric that the program publishes, from the code that registers them. Rules and dashboards are
-// tested against it.
+// Package published knows the name of every metric that the program publishes, from the code that registers them. Rules
+// and dashboards are tested against it.
 package published
 
 import (
