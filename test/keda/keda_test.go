@@ -1,5 +1,6 @@
-// Package keda_test lets KEDA's own code follow the exporter: its Prometheus scaler and its fallback, with the ScaledObject of examples/keda,
-// against a real Prometheus that scrapes a real exporter. A module of its own, for all that KEDA brings along.
+// Package keda_test lets KEDA's own code follow the exporter: its Prometheus scaler and its fallback, with the
+// ScaledObject of examples/keda, against a real Prometheus that scrapes a real exporter. A module of its own, for all
+// that KEDA brings along.
 package keda_test
 
 import (
@@ -48,7 +49,9 @@ func scaledObject(t *testing.T) *kedav1alpha1.ScaledObject {
 	require.NoError(t, yaml.UnmarshalStrict(text, o))
 	require.NoError(t, kedav1alpha1.CheckReplicaCountBoundsAreValid(o))
 	require.NoError(t, kedav1alpha1.CheckFallbackValid(o))
-	o.Status.ScaleTargetGVKR = &kedav1alpha1.GroupVersionKindResource{Group: "apps", Version: "v1", Kind: "Deployment", Resource: "deployments"}
+	o.Status.ScaleTargetGVKR = &kedav1alpha1.GroupVersionKindResource{
+		Group: "apps", Version: "v1", Kind: "Deployment", Resource: "deployments",
+	}
 	return o
 }
 
@@ -63,7 +66,8 @@ func newScaler(t *testing.T, o *kedav1alpha1.ScaledObject, trigger int, address 
 	metadata["serverAddress"] = address
 	s, err := scalers.NewPrometheusScaler(&scalersconfig.ScalerConfig{
 		ScalableObjectName: o.Name, ScalableObjectNamespace: o.Namespace, ScalableObjectType: "ScaledObject", ScaledObject: o,
-		TriggerName: from.Name, TriggerType: from.Type, TriggerIndex: trigger, TriggerMetadata: metadata, MetricType: from.MetricType,
+		TriggerName: from.Name, TriggerType: from.Type, TriggerIndex: trigger, TriggerMetadata: metadata,
+		MetricType:        from.MetricType,
 		GlobalHTTPTimeout: 3 * time.Second, // KEDA_HTTP_DEFAULT_TIMEOUT
 	})
 	require.NoError(t, err)
@@ -91,7 +95,8 @@ func published(t *testing.T, e *server, scaler string) (replicas float64, ok boo
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	found := regexp.MustCompile(`(?m)^recommended_replicas\{[^}]*scaler="` + scaler + `"[^}]*\} (\d+)$`).FindStringSubmatch(string(text))
+	line := regexp.MustCompile(`(?m)^recommended_replicas\{[^}]*scaler="` + scaler + `"[^}]*\} (\d+)$`)
+	found := line.FindStringSubmatch(string(text))
 	if found == nil {
 		return 0, false
 	}
@@ -128,18 +133,21 @@ func deployed(t *testing.T, o *kedav1alpha1.ScaledObject, replicas int32) fallba
 }
 
 // pollWithFallback is what KEDA answers the HPA.
-func pollWithFallback(t *testing.T, h fallback.ScaledObjectHandler, s scalers.Scaler) (replicas float64, fellBack bool, err error) {
+func pollWithFallback(t *testing.T, h fallback.ScaledObjectHandler, s scalers.Scaler) (
+	replicas float64, fellBack bool, err error,
+) {
 	t.Helper()
 	spec := s.GetMetricSpecForScaling(t.Context())[0]
-	values, _, err := s.GetMetricsAndActivity(t.Context(), spec.External.Metric.Name)
+	name := spec.External.Metric.Name
+	values, _, err := s.GetMetricsAndActivity(t.Context(), name)
 	var answer []external_metrics.ExternalMetricValue
-	if answer, fellBack, err = fallback.GetMetricsWithFallback(h, values, err, spec.External.Metric.Name, spec); err != nil {
+	if answer, fellBack, err = fallback.GetMetricsWithFallback(h, values, err, name, spec); err != nil {
 		return 0, fellBack, err
 	}
 	return answer[0].Value.AsApproximateFloat64() / spec.External.Target.AverageValue.AsApproximateFloat64(), fellBack, nil
 }
 
-func TestKEDAFollowsTheRecommendation(t *testing.T) {
+func TestKEDA_FollowsTheRecommendationAndFallsBack(t *testing.T) {
 	log.SetLogger(logr.Discard())
 	begin := time.Now()
 	shop := newShop(t, begin)
@@ -162,7 +170,8 @@ func TestKEDAFollowsTheRecommendation(t *testing.T) {
 
 	// While there is no load, and none is forecast, KEDA may scale to zero.
 	night := object.DeepCopy()
-	night.Spec.Triggers[recommended].Metadata["query"] = strings.ReplaceAll(night.Spec.Triggers[recommended].Metadata["query"], `"checkout"`, `"night"`)
+	metadata := night.Spec.Triggers[recommended].Metadata
+	metadata["query"] = strings.ReplaceAll(metadata["query"], `"checkout"`, `"night"`)
 	zero := newScaler(t, night, recommended, p.url)
 	eventually(t, time.Minute, func() error { return follows(t, zero, e, "night") })
 	asked, active, err := poll(t, zero)
@@ -225,7 +234,8 @@ func TestKEDAFollowsTheRecommendation(t *testing.T) {
 	number, fellBack, err = pollWithFallback(t, small, ahead)
 	require.NoError(t, err)
 	require.False(t, fellBack)
-	require.Zero(t, *small.ScaledObject.Status.Health[ahead.GetMetricSpecForScaling(t.Context())[0].External.Metric.Name].NumberOfFailures)
+	name := ahead.GetMetricSpecForScaling(t.Context())[0].External.Metric.Name
+	require.Zero(t, *small.ScaledObject.Status.Health[name].NumberOfFailures)
 	t.Logf("the exporter is back: %v", number)
 
 	p.kill()

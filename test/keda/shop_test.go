@@ -22,7 +22,8 @@ const (
 	ramp  = 40 * time.Minute
 )
 
-// shop counts requests: 300 a second, and from some minutes before the test on, on this day and on those before, up to 1500 within the ramp.
+// shop counts requests: 300 a second. Starting some minutes before the test, on this day and on all days before, they
+// rise to 1500 within the ramp.
 type shop struct {
 	start   time.Time // of history
 	end     time.Time // of history
@@ -57,7 +58,8 @@ func (s *shop) at(now time.Time) float64 {
 	return s.counted[i] + part*(s.counted[i+1]-s.counted[i])
 }
 
-// startPrometheus starts a Prometheus that has scraped the shop for days, and returns how to have it scrape an exporter, too.
+// startPrometheus starts a Prometheus that has scraped the shop for days, and returns how to have it scrape an
+// exporter, too.
 func (s *shop) startPrometheus(t *testing.T) (p *server, scrape func(exporter string)) {
 	t.Helper()
 	dir := t.TempDir()
@@ -69,13 +71,15 @@ func (s *shop) startPrometheus(t *testing.T) (p *server, scrape func(exporter st
 			if name == "http_requests" {
 				count = s.counted[i]
 			}
-			fmt.Fprintf(&text, "%s_total{namespace=\"shop\",job=\"checkout\",instance=\"checkout\"} %f %d.%03d\n", name, count, at.Unix(), at.Nanosecond()/1e6)
+			fmt.Fprintf(&text, "%s_total{namespace=\"shop\",job=\"checkout\",instance=\"checkout\"} %f %d.%03d\n",
+				name, count, at.Unix(), at.Nanosecond()/1e6)
 		}
 	}
 	text.WriteString("# EOF\n")
 	history := filepath.Join(dir, "history.om")
 	require.NoError(t, os.WriteFile(history, text.Bytes(), 0o600))
-	promtool := exec.Command(filepath.Join(root, ".build/tools/promtool"), "tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", history, dir)
+	promtool := exec.Command(filepath.Join(root, ".build/tools/promtool"),
+		"tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", history, dir)
 	out, err := promtool.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 

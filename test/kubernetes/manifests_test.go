@@ -1,5 +1,6 @@
-// Package kubernetes_test decodes the Kubernetes manifests of the examples, strictly, into the types that Kubernetes, the Prometheus operator and
-// KEDA publish, and renders their kustomizations. A module of its own, for all that these bring along.
+// Package kubernetes_test decodes the Kubernetes manifests of the examples, strictly, into the types that Kubernetes,
+// the Prometheus operator and KEDA publish, and renders their kustomizations. A module of its own, for all that these
+// bring along.
 package kubernetes_test
 
 import (
@@ -71,7 +72,7 @@ func decodeAs[T any](t *testing.T, file string) T {
 
 var separator = regexp.MustCompile(`(?m)^---$`)
 
-func TestManifestsDecode(t *testing.T) {
+func TestManifests_DecodeIntoThePublishedTypes(t *testing.T) {
 	files := 0
 	for _, dir := range []string{"examples", "rules/operator", "dashboards"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
@@ -112,15 +113,19 @@ func kinds(rendered resmap.ResMap) []string {
 	return all
 }
 
-func TestKustomizationsRender(t *testing.T) {
+func TestKustomizations_RenderAllResources(t *testing.T) {
 	disk := filesys.MakeFsOnDisk()
 	plain := render(t, disk, filepath.Join(root, "examples/kubernetes/plain"))
 	require.ElementsMatch(t, []string{"ConfigMap", "Service", "Deployment", "NetworkPolicy"}, kinds(plain))
 	operator := render(t, disk, filepath.Join(root, "examples/kubernetes/operator"))
-	require.ElementsMatch(t, []string{"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "ServiceMonitor", "PrometheusRule"}, kinds(operator))
+	require.ElementsMatch(t, []string{
+		"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "ServiceMonitor", "PrometheusRule",
+	}, kinds(operator))
 
 	demo := render(t, disk, filepath.Join(root, "examples/demo/kubernetes"))
-	require.Equal(t, map[string]int{"Namespace": 1, "Deployment": 6, "Service": 6, "ConfigMap": 3, "NetworkPolicy": 1, "ScaledObject": 1}, count(kinds(demo)))
+	require.Equal(t, map[string]int{
+		"Namespace": 1, "Deployment": 6, "Service": 6, "ConfigMap": 3, "NetworkPolicy": 1, "ScaledObject": 1,
+	}, count(kinds(demo)))
 	for _, r := range demo.Resources() {
 		if r.GetKind() != "Namespace" {
 			require.Equal(t, "shop", r.GetNamespace(), r.GetName())
@@ -132,8 +137,10 @@ func TestKustomizationsRender(t *testing.T) {
 		if d, ok := decode(t, r.MustYaml(), "").(*appsv1.Deployment); ok {
 			version, err := os.ReadFile(filepath.Join(root, "VERSION"))
 			require.NoError(t, err)
-			require.Equal(t, "anomaly-exporter:"+strings.TrimSpace(string(version)), d.Spec.Template.Spec.Containers[0].Image)
-			require.Regexp(t, `^anomaly-exporter-[a-z0-9]{10}$`, d.Spec.Template.Spec.Volumes[0].ConfigMap.Name, "a changed configuration is a roll-out")
+			pod := d.Spec.Template.Spec
+			require.Equal(t, "anomaly-exporter:"+strings.TrimSpace(string(version)), pod.Containers[0].Image)
+			require.Regexp(t, `^anomaly-exporter-[a-z0-9]{10}$`, pod.Volumes[0].ConfigMap.Name,
+				"a changed configuration is a rollout")
 		}
 	}
 }
@@ -146,8 +153,7 @@ func count(all []string) map[string]int {
 	return n
 }
 
-// Kustomizations have all rules and all dashboards that there are.
-func TestNothingIsLeftOut(t *testing.T) {
+func TestKustomizations_HaveAllRulesAndDashboards(t *testing.T) {
 	for dir, pattern := range map[string]string{"rules": "*.yml", "dashboards": "*.json"} {
 		files, err := filepath.Glob(filepath.Join(root, dir, pattern))
 		require.NoError(t, err)
@@ -166,8 +172,7 @@ func TestNothingIsLeftOut(t *testing.T) {
 	}
 }
 
-// The component adds the exporter to somebody's Prometheus.
-func TestSidecarRenders(t *testing.T) {
+func TestSidecar_AddsTheExporterToAPrometheus(t *testing.T) {
 	memory := filesys.MakeFsInMemory()
 	component := filepath.Join(root, "examples/kubernetes/sidecar")
 	files, err := os.ReadDir(component)
@@ -177,7 +182,8 @@ func TestSidecarRenders(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, memory.WriteFile("/sidecar/"+file.Name(), text))
 	}
-	require.NoError(t, memory.WriteFile("/mine/kustomization.yaml", []byte("resources: [prometheus.yaml]\ncomponents: [../sidecar]\n")))
+	mine := "resources: [prometheus.yaml]\ncomponents: [../sidecar]\n"
+	require.NoError(t, memory.WriteFile("/mine/kustomization.yaml", []byte(mine)))
 	require.NoError(t, memory.WriteFile("/mine/prometheus.yaml", []byte(`
 apiVersion: monitoring.coreos.com/v1
 kind: Prometheus
@@ -203,7 +209,7 @@ spec:
 	}
 }
 
-func TestLeastPrivilege(t *testing.T) {
+func TestDeployment_RunsWithLeastPrivilege(t *testing.T) {
 	d := decodeAs[*appsv1.Deployment](t, "examples/kubernetes/plain/deployment.yaml")
 	leastPrivilege(t, &d.Spec.Template.Spec)
 	c := d.Spec.Template.Spec.Containers[0]
@@ -236,8 +242,9 @@ func leastPrivilege(t *testing.T, pod *corev1.PodSpec) {
 }
 
 // Results keep their own labels: the scrape honours them, and adds none of the exporter's.
-func TestScrapesHonorLabels(t *testing.T) {
-	endpoint := decodeAs[*monitoringv1.ServiceMonitor](t, "examples/kubernetes/operator/servicemonitor.yaml").Spec.Endpoints[0]
+func TestScrapes_KeepTheLabelsOfResults(t *testing.T) {
+	monitor := decodeAs[*monitoringv1.ServiceMonitor](t, "examples/kubernetes/operator/servicemonitor.yaml")
+	endpoint := monitor.Spec.Endpoints[0]
 	require.True(t, endpoint.HonorLabels)
 	require.Equal(t, "labeldrop", endpoint.RelabelConfigs[0].Action)
 	dropped := regexp.MustCompile("^(?:" + endpoint.RelabelConfigs[0].Regex + ")$")
@@ -250,8 +257,9 @@ func TestScrapesHonorLabels(t *testing.T) {
 	require.True(t, *scrape.Spec.HonorLabels)
 }
 
-// The configurations beside the manifests are the example's, but for the address: kustomize takes no file from above.
-func TestConfigsInStep(t *testing.T) {
+// The configurations beside the manifests are copies of the examples, except for the address: kustomize reads no file
+// of a parent folder.
+func TestConfigs_AreCopiesOfTheExamples(t *testing.T) {
 	read := func(file string) string {
 		text, err := os.ReadFile(filepath.Join(root, "examples", file))
 		require.NoError(t, err)
@@ -264,5 +272,6 @@ func TestConfigsInStep(t *testing.T) {
 	require.Equal(t, strings.Replace(want, operated, local, 1), read("kubernetes/sidecar/anomaly-exporter.yml"))
 	demo := read("demo/anomaly-exporter.yml")
 	require.Contains(t, demo, local)
-	require.Equal(t, strings.Replace(demo, local, "http://prometheus:9090", 1), read("demo/kubernetes/exporter/anomaly-exporter.yml"))
+	inCluster := strings.Replace(demo, local, "http://prometheus:9090", 1)
+	require.Equal(t, inCluster, read("demo/kubernetes/exporter/anomaly-exporter.yml"))
 }
