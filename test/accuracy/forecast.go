@@ -6,11 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,11 +63,13 @@ func runForecast(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeAnswers(*out, "series_id,origin,step,yhat,lo80,hi80,lo95,hi95\n", answers, func(a forecastAnswer) []byte { return a.rows }); err != nil {
+	rows := func(a forecastAnswer) []byte { return a.rows }
+	if err := writeAnswers(*out, "series_id,origin,step,yhat,lo80,hi80,lo95,hi95\n", answers, rows); err != nil {
 		return err
 	}
 	if *capacity != "" {
-		if err := writeAnswers(*capacity, "series_id,origin,q50,q90,q95\n", answers, func(a forecastAnswer) []byte { return a.capacity }); err != nil {
+		capacities := func(a forecastAnswer) []byte { return a.capacity }
+		if err := writeAnswers(*capacity, "series_id,origin,q50,q90,q95\n", answers, capacities); err != nil {
 			return err
 		}
 	}
@@ -89,7 +92,8 @@ func readForecastTasks(path, corpus string) ([]forecastTask, error) {
 			continue
 		}
 		t := forecastTask{series: row[column["series_id"]]}
-		for name, field := range map[string]*int64{"origin": &t.origin, "train_start": &t.trainStart, "step_seconds": &t.step} {
+		fields := map[string]*int64{"origin": &t.origin, "train_start": &t.trainStart, "step_seconds": &t.step}
+		for name, field := range fields {
 			if *field, err = strconv.ParseInt(row[column[name]], 10, 64); err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", path, name, err)
 			}
@@ -97,7 +101,7 @@ func readForecastTasks(path, corpus string) ([]forecastTask, error) {
 		if t.steps, err = strconv.Atoi(row[column["steps"]]); err != nil {
 			return nil, fmt.Errorf("%s: steps: %w", path, err)
 		}
-		for _, x := range strings.Split(row[column["horizons"]], ";") {
+		for x := range strings.SplitSeq(row[column["horizons"]], ";") {
 			_, text, _ := strings.Cut(x, ":")
 			h, err := strconv.Atoi(text)
 			if err != nil {
@@ -183,7 +187,10 @@ func answerForecast(model string, full bool, t forecastTask, series map[int64]fl
 	if model == predictLinear {
 		return answerLinear(t, y), nil
 	}
-	o := forecaster.Options{Model: model, Step: time.Duration(t.step) * time.Second, Horizons: t.horizons, Refit: max(1, int(refitSeconds/t.step))}
+	o := forecaster.Options{
+		Model: model, Step: time.Duration(t.step) * time.Second, Horizons: t.horizons,
+		Refit: max(1, int(refitSeconds/t.step)),
+	}
 	began := time.Now()
 	m, err := forecaster.Fit(o, t.trainStart*1000, y, learn)
 	if err != nil {
@@ -205,8 +212,8 @@ func answerForecast(model string, full bool, t forecastTask, series map[int64]fl
 	return a, nil
 }
 
-// predictLinear is what people write in PromQL, predict_linear(x[1h], ...): the least-squares line through the values of
-// the last hour, at least four. It knows no interval.
+// predictLinear is what people write in PromQL, predict_linear(x[1h], ...): the least-squares line through the values
+// of the last hour, at least four. It knows no interval.
 const predictLinear = "predict_linear"
 
 func answerLinear(t forecastTask, y []float64) (a forecastAnswer) {
@@ -298,14 +305,10 @@ func reportFits(w io.Writer, answers []forecastAnswer) {
 		byPoints[size] = append(byPoints[size], a.took)
 	}
 	fmt.Fprintf(w, "%d fits, %.6f s per fit\n", len(answers), total.Seconds()/float64(max(1, len(answers))))
-	var sizes []int
-	for size := range byPoints {
-		sizes = append(sizes, size)
-	}
-	sort.Ints(sizes)
-	for _, size := range sizes {
+	for _, size := range slices.Sorted(maps.Keys(byPoints)) {
 		took := byPoints[size]
-		sort.Slice(took, func(i, j int) bool { return took[i] < took[j] })
-		fmt.Fprintf(w, "  up to %6d points: %4d fits, median %.6f s, longest %.6f s\n", size, len(took), took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
+		slices.Sort(took)
+		fmt.Fprintf(w, "  up to %6d points: %4d fits, median %.6f s, longest %.6f s\n",
+			size, len(took), took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
 	}
 }
