@@ -29,7 +29,7 @@ and on (namespace, pod, container)
 	},
 	{
 		"restarts",
-		`predicted_anomaly_score{detector="pod_restarts",container="worker",cause="score"} > 0.6`,
+		`predicted_anomaly_score{detector="pod_restarts",container="worker"} > 0.6`,
 	},
 	{
 		"pool wait",
