@@ -142,11 +142,18 @@ func (r *resolution) each(mint, maxt int64, f func(ts int64, v float32, masked b
 
 // before returns time and value of the newest value at or before ts.
 func (r *resolution) before(ts int64) (int64, float64, bool) {
-	for i := len(r.blocks) - 1; i >= 0; i-- {
+	if len(r.blocks) == 0 {
+		return 0, 0, false
+	}
+	i, found := r.search(ts - mod(ts, r.step*blockLen))
+	if !found {
+		i--
+	}
+	for ; i >= 0; i-- {
 		b := r.blocks[i]
-		for j := blockLen - 1; j >= 0; j-- {
-			if at := b.start + int64(j)*r.step; at <= ts && b.values[j] == b.values[j] {
-				return at, float64(b.values[j]), true
+		for j := min(blockLen-1, (ts-b.start)/r.step); j >= 0; j-- {
+			if v := b.values[j]; v == v {
+				return b.start + j*r.step, float64(v), true
 			}
 		}
 	}

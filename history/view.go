@@ -13,6 +13,22 @@ type View struct {
 	contents
 }
 
+// Until returns the view without the values after ts: as the series was when that was its newest step.
+func (v View) Until(ts int64) View {
+	if !v.nonEmpty || v.last <= ts {
+		return v
+	}
+	last, value, found := v.fine.before(ts)
+	if !found {
+		last, value, found = v.coarse.before(ts)
+	}
+	if !found {
+		v.fine.blocks, v.coarse.blocks = nil, nil
+	}
+	v.last, v.lastValue, v.nonEmpty = last, float32(value), found
+	return v
+}
+
 // Point is a value that was appended.
 type Point struct {
 	Time   int64 // ms
@@ -29,6 +45,9 @@ type contents struct {
 	lastValue    float32
 	nonEmpty     bool // there has been a value
 }
+
+// Layout is that of the series.
+func (c *contents) Layout() Layout { return c.layout }
 
 // Empty says whether nothing is left that a window could show.
 func (c *contents) Empty() bool { return len(c.fine.blocks) == 0 && len(c.coarse.blocks) == 0 }

@@ -3,6 +3,7 @@ package history_test
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -252,5 +253,35 @@ func TestSeries_LateValueReplacesItsStepAlone(t *testing.T) {
 		v, masked = s.At(i * l.Step)
 		require.Equal(t, map[int64]float64{3: 30, 4: 40}[i]+map[bool]float64{true: float64(i)}[i != 3 && i != 4], v)
 		require.Equal(t, i == 4, masked)
+	}
+}
+
+func TestView_UntilShowsTheSeriesAsItWas(t *testing.T) {
+	for _, missing := range []history.Missing{history.Drop, history.Zero, history.Last} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+			r := rand.New(rand.NewPCG(4, uint64(step)))
+			l := layout(t, step, 4*24*time.Hour, 12*time.Hour, missing)
+			s := history.New(l)
+			begin := ms(1000*24*time.Hour) / l.Step * l.Step
+			var views []history.View
+			for i := range int64(2000) {
+				if r.IntN(5) > 0 {
+					s.Append(begin+i*l.Step, r.NormFloat64(), r.IntN(20) == 0)
+				}
+				views = append(views, s.View())
+			}
+			newest := s.View()
+			for i := 0; i < len(views); i += 37 {
+				at := begin + int64(i)*l.Step
+				want, got := views[i], newest.Until(at)
+				require.True(t, reflect.DeepEqual(
+					show(l, &want, slices.Collect(want.Points(0, at)), at),
+					show(l, &got, slices.Collect(got.Points(0, at)), at),
+				), "step %d", i)
+			}
+			before := newest.Until(begin - 1)
+			_, known := before.Last()
+			require.False(t, known)
+		}
 	}
 }
