@@ -51,8 +51,7 @@ func (b *Bound) UnmarshalYAML(unmarshal func(any) error) error {
 		b.Expr, b.On = &sel.Expr, sel.On
 		return nil
 	}
-	var mismatch *yaml.TypeError
-	if !errors.As(err, &mismatch) {
+	if _, ok := errors.AsType[*yaml.TypeError](err); !ok {
 		return err
 	}
 	return unmarshal(&b.Value)

@@ -46,8 +46,7 @@ func (c *Capacity) UnmarshalYAML(unmarshal func(any) error) error {
 	learned := plain{Target: defaultTarget}
 	err := unmarshal(&learned)
 	*c = Capacity(learned)
-	var mismatch *yaml.TypeError
-	if errors.As(err, &mismatch) {
+	if _, ok := errors.AsType[*yaml.TypeError](err); ok {
 		*c = Capacity{}
 		return unmarshal(&c.Value)
 	}
@@ -96,8 +95,7 @@ func (h *Horizon) UnmarshalYAML(unmarshal func(any) error) error {
 	var learned plain
 	err := unmarshal(&learned)
 	*h = Horizon(learned)
-	var mismatch *yaml.TypeError
-	if errors.As(err, &mismatch) {
+	if _, ok := errors.AsType[*yaml.TypeError](err); ok {
 		return unmarshal(&h.Duration)
 	}
 	return err

@@ -41,7 +41,8 @@ func TestParseExpr_FindsLookBackAndMetric(t *testing.T) {
 			require.Equal(t, tc.lookBack, e.LookBack())
 			require.Equal(t, tc.metric, e.MetricName())
 			require.NotNil(t, e.Parsed())
-			require.NotSame(t, e.Parsed(), e.Parsed(), "the caller may change it")
+			first, second := e.Parsed(), e.Parsed()
+			require.NotSame(t, first, second, "the caller may change it")
 		})
 	}
 }

@@ -16,7 +16,7 @@ import (
 func reservedLabels() []string {
 	return []string{
 		"detector", "metric_name", "horizon", "probability", "bound", "feature",
-		"state", "reason", "model", "scaler", "source", "cause",
+		"state", "reason", "model", "scaler", "source",
 	}
 }
 

@@ -29,8 +29,8 @@ func (sc Scorer) check(s *document.Section) {
 	s.Require(sc.Contamination >= 0 && sc.Contamination < 0.5, "scorer.contamination",
 		"%v is not at least 0 and below 0.5", sc.Contamination)
 	s.Require(sc.Trees >= 1 && sc.Trees <= 10_000, "scorer.trees", "%d is not in the range 1 to 10000", sc.Trees)
-	s.Require(sc.Subsample >= 2 && sc.Subsample <= 65_536, "scorer.subsample",
-		"%d is not in the range 2 to 65536", sc.Subsample)
+	s.Require(sc.Subsample >= 2 && sc.Subsample <= 32_768, "scorer.subsample",
+		"%d is not in the range 2 to 32768", sc.Subsample)
 	checkDeviation(s, "scorer.min_deviation", sc.MinDeviation)
 	checkDeviation(s, "scorer.min_relative_deviation", sc.MinRelativeDeviation)
 }

@@ -152,8 +152,7 @@ func keys(t reflect.Type) (known map[string]reflect.Type, others reflect.Type) {
 
 // explain returns in one line why n does not fit t.
 func (d *Document) explain(err error, n *yaml.Node, t reflect.Type) string {
-	var mismatch *yaml.TypeError
-	if errors.As(err, &mismatch) {
+	if _, ok := errors.AsType[*yaml.TypeError](err); ok {
 		got := "a plain value" // which may be a secret
 		switch {
 		case n.Kind == yaml.MappingNode:
@@ -168,8 +167,7 @@ func (d *Document) explain(err error, n *yaml.Node, t reflect.Type) string {
 	if t.Kind() == reflect.Array && n.Kind == yaml.SequenceNode {
 		return fmt.Sprintf("want %s, got a list of %d", d.describe(t), len(n.Content))
 	}
-	var badURL *url.Error
-	if errors.As(err, &badURL) {
+	if badURL, ok := errors.AsType[*url.Error](err); ok {
 		if strings.Contains(badURL.URL, "@") {
 			return "not a valid URL" // the reason may contain a part of the password
 		}
