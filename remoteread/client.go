@@ -52,7 +52,7 @@ func (o Options) validate() error {
 		return errors.New("URL cannot be parsed") // the error of net/url contains the URL with its credentials
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("URL %q is not http://... or https://...", redact(u))
+		return fmt.Errorf("URL %q does not begin with http:// or https:// and a host", redact(u))
 	}
 	if o.Timeout < 0 || o.MaxConcurrency < 0 || o.MinBackoff < 0 || o.MaxBackoff < 0 || o.MaxFrameBytes < 0 {
 		return errors.New("negative limit")

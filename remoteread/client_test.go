@@ -366,11 +366,11 @@ func TestNew_RejectsBadOptions(t *testing.T) {
 		options remoteread.Options
 		want    string
 	}{
-		{"no URL", remoteread.Options{}, `remote read: URL "" is not http://... or https://...`},
+		{"no URL", remoteread.Options{}, `remote read: URL "" does not begin with http:// or https:// and a host`},
 		{
 			"another scheme",
 			remoteread.Options{URL: "ftp://u:p@h/x?token=s"},
-			`remote read: URL "ftp://h/x" is not http://... or https://...`,
+			`remote read: URL "ftp://h/x" does not begin with http:// or https:// and a host`,
 		},
 		{"no URL at all", remoteread.Options{URL: "http://u:p@h:port/"}, "remote read: URL cannot be parsed"},
 		{"negative", remoteread.Options{URL: "http://h/", Timeout: -time.Second}, "remote read: negative limit"},

@@ -145,7 +145,7 @@ func writeHead(dir string) error {
 		math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, math.SmallestNonzeroFloat64,
 		math.NaN(), math.Float64frombits(0x7ff8_0000_dead_beef), math.Float64frombits(value.StaleNaN),
 	}
-	for i := int64(0); i < 240; i++ {
+	for i := range int64(240) {
 		t := dataTime + i*15_000 + 1
 		float(t+rnd.Int64N(9), rnd.NormFloat64(), "gauge", "kind", "jittered")
 		float(t, 42, "gauge", "kind", "constant")
@@ -156,8 +156,8 @@ func writeHead(dir string) error {
 			float(t, math.Float64frombits(value.StaleNaN), "gauge", "kind", "gaps")
 		}
 		n := i % 100 // a counter reset at 100 and 200
-		switch {
-		case i == 150:
+		switch i {
+		case 150:
 			histograms(t, &histogram.Histogram{Sum: math.Float64frombits(value.StaleNaN)}, nil, "latency")
 		default:
 			histograms(t, tsdbutil.GenerateTestHistogram(n), nil, "latency")

@@ -27,19 +27,21 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	return &Metrics{
 		requests: counter("requests_total",
-			"Requests sent, including retries, by HTTP status of the answer; error if there was no answer.", "code"),
-		samples: counter("samples_total", "Samples received."),
-		bytes:   counter("bytes_total", "Bytes of answers received, before decompression."),
-		errors:  counter("errors_total", "Failed requests, corrupt chunks and skipped series, by reason.", "reason"),
+			"Remote-read requests sent, retries included, by HTTP status of the response, or error without a response.",
+			"code"),
+		samples: counter("samples_total", "Samples received by remote-read."),
+		bytes:   counter("bytes_total", "Response bytes received by remote-read, on the wire."),
+		errors: counter("errors_total",
+			"Failed remote-read requests, corrupt chunks and skipped series, by reason.", "reason"),
 		duration: promauto.With(reg).NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "request_duration_seconds",
-			Help: "Time from sending a request until its answer was read completely or given up.",
+			Help: "Time from sending a remote-read request to the end of its response.",
 			// The default buckets of client_golang, continued to twice the default of Options.Timeout.
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 60, 120},
 		}, []string{"url"}),
 		inFlight: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "in_flight",
-			Help: "Requests whose answers are not complete yet.",
+			Help: "Remote-read requests in flight.",
 		}),
 	}
 }

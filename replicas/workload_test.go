@@ -96,7 +96,7 @@ func TestObserve_LowersAfterTheStabilizationWindow(t *testing.T) {
 		"9 for the ten minutes after the spike, and then at once 3")
 }
 
-// A number that the load keeps coming close to is kept; without, this load would make it flap between 4 and 3 all day.
+// A number that the load keeps coming close to is kept. Otherwise this load would make it flap between 4 and 3 all day.
 func TestObserve_KeepsNumberThatTheLoadComesCloseTo(t *testing.T) {
 	f := follow(t, options())
 	f.next.DayBefore = 295
@@ -292,8 +292,8 @@ func TestError_ForgetsAfterADay(t *testing.T) {
 	require.Zero(t, f.Error())
 }
 
-// A number counts for a day, whatever the gaps. Which forecasts it went by depends on their errors in the day before, in
-// hours that may have begun earlier, and so on forecasts made a horizon before that.
+// A recommendation counts for a day, whatever the gaps. Whether it used forecasts depends on their errors in the day
+// before it, rounded to whole hours, and so on forecasts made a horizon earlier.
 func TestLookBack_CoversNumbersOfADayAndTheErrorsBefore(t *testing.T) {
 	for _, tc := range []struct{ gap, replicas int }{{1439, 2}, {1438, 9}} {
 		f := follow(t, options())

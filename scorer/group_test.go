@@ -59,7 +59,8 @@ type group struct {
 }
 
 func newGroup(
-	shape func(own *rand.Rand, step time.Duration) func(t float64) float64, seed uint64, members int, length, step time.Duration,
+	shape func(own *rand.Rand, step time.Duration) func(t float64) float64,
+	seed uint64, members int, length, step time.Duration,
 ) *group {
 	p := &group{step: step, values: make([][]float64, members)}
 	for i := range p.values {
@@ -138,7 +139,7 @@ func TestGroup_IsCalibrated(t *testing.T) {
 		for _, shape := range groupShapes {
 			for _, members := range []int{3, 10} {
 				if step == time.Minute && members == 3 {
-					continue // they take long, and tell nothing new
+					continue // slow, and they add nothing
 				}
 				t.Run(fmt.Sprintf("%s/%d/%s", shape.name, members, step), func(t *testing.T) {
 					t.Parallel()
@@ -250,7 +251,7 @@ func TestGroup_ScoresTheMemberThatDiffers(t *testing.T) {
 			sum += c.Share
 		}
 		require.InDelta(t, 1, sum, 1e-9)
-		require.InDelta(t, p.values[2][noon-1], s.Score.Expected, 0.15*s.Score.Expected, "its own share of the load")
+		require.InDelta(t, s.Score.Expected, p.values[2][noon-1], 0.15*s.Score.Expected, "its own share of the load")
 		require.Less(t, s.Value, s.Score.Lower)
 		require.Greater(t, s.Score.Upper, s.Score.Expected)
 	}
@@ -319,7 +320,7 @@ func TestGroup_MeasuresANewMemberFromItsOwnOffset(t *testing.T) {
 	p.values[6][week5m] *= 1.5
 	s := p.score(week5m)[6].Score
 	require.Greater(t, s.Value, 0.8)
-	require.InDelta(t, p.values[6][week5m]/1.5, s.Expected, 0.1*s.Expected)
+	require.InDelta(t, s.Expected, p.values[6][week5m]/1.5, 0.1*s.Expected)
 }
 
 func TestGroup_ScoresDoNotDependOnTheOrder(t *testing.T) {
@@ -339,7 +340,7 @@ func TestGroup_ScoresDoNotDependOnTheOrder(t *testing.T) {
 	}
 }
 
-// Members whose windows are empty, or that ended long before, are as good as none.
+// Members with an empty window count as absent.
 func TestFitGroup_IgnoresEmptyWindows(t *testing.T) {
 	p, q := servingGroup(t, 5, scorer.Options{}), newGroup(serving, 1, 5, 3*week/2, 5*time.Minute)
 	empty := make([]float64, len(q.values[0]))
@@ -388,7 +389,7 @@ func TestGroup_HonoursOptions(t *testing.T) {
 	}
 }
 
-// What is masked is scored, but does not say where the others are.
+// A masked member is scored, but does not count toward the median of the pool.
 func TestGroup_MaskedMembersDoNotMoveTheMedian(t *testing.T) {
 	p := servingGroup(t, 5, scorer.Options{})
 	for j := range p.members {
@@ -420,7 +421,7 @@ func TestGroup_HasNoScoreForFewerThanThreeValues(t *testing.T) {
 	}
 }
 
-// Where members are all alike, the first that is not is as rare as the window is long, times the members.
+// If all members have always been alike, the first difference counts as once in the window's length times the members.
 func TestGroup_ScoresTheFirstDifferenceByTheLengthOfTheWindow(t *testing.T) {
 	same := func(*rand.Rand, time.Duration) func(float64) float64 {
 		return func(t float64) float64 { return math.Floor(2*t) + 1 }

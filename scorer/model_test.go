@@ -329,7 +329,7 @@ func TestFit_RejectsBadOptions(t *testing.T) {
 	require.EqualError(t, err, "scorer: 10 values, 3 learn marks")
 }
 
-// An anomalous step lowers the next scores but one by 0.6 times the logarithm of one more than their number.
+// After n anomalous steps, the onset is lower by 0.6*log10(1+max(0, n-1)): the first one costs nothing.
 func TestOnset_FallsByTheLogarithmOfTheCount(t *testing.T) {
 	o := scorer.NewOnset(5 * time.Minute)
 	for before := range 20 {

@@ -65,7 +65,7 @@ func fitMultivariate(t testing.TB, o scorer.Options, inputs []scorer.Input) *sco
 	return j
 }
 
-// What no signal shows alone is found within a quarter of an hour, and the contributions name the signals.
+// An anomaly that no signal shows alone is found within a quarter of an hour, and the contributions name the signals.
 func TestMultivariate_FindsWhatNoSignalShowsAlone(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -73,7 +73,8 @@ func TestMultivariate_FindsWhatNoSignalShowsAlone(t *testing.T) {
 		named  []string
 	}{
 		{
-			"requests up, hit ratio down, latency up", [3]float64{7, -0.023, 0.029},
+			"requests up, hit ratio down, latency up",
+			[3]float64{7, -0.023, 0.029},
 			[]string{"requests", "hit_ratio", "latency"},
 		},
 		{"requests up, hit ratio down", [3]float64{7, -0.024, 0}, []string{"requests", "hit_ratio"}},
@@ -137,7 +138,7 @@ func TestMultivariate_FindsTheSecondIncidentOfAKind(t *testing.T) {
 	}
 }
 
-// What is too small to be found in a step is found as it lasts.
+// A shift that is too small to be found in one step is found if it lasts.
 func TestMultivariate_FindsSmallShiftsThatLast(t *testing.T) {
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
 		hour, day := int(time.Hour/step), int(24*time.Hour/step)
@@ -172,8 +173,12 @@ func TestMultivariate_IsCalibrated(t *testing.T) {
 		step   time.Duration
 		series int
 	}{
-		{"shop, 1m", shop, time.Minute, 3}, {"shop, 5m", shop, 5 * time.Minute, 8}, {"shop, 1h", shop, time.Hour, 40},
-		{"noise, 1m", noise, time.Minute, 3}, {"noise, 5m", noise, 5 * time.Minute, 8}, {"noise, 1h", noise, time.Hour, 40},
+		{"shop, 1m", shop, time.Minute, 3},
+		{"shop, 5m", shop, 5 * time.Minute, 8},
+		{"shop, 1h", shop, time.Hour, 40},
+		{"noise, 1m", noise, time.Minute, 3},
+		{"noise, 5m", noise, 5 * time.Minute, 8},
+		{"noise, 1h", noise, time.Hour, 40},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -256,7 +261,7 @@ func TestFitMultivariate_SaysWhyItCannotBeFitted(t *testing.T) {
 	require.ErrorIs(t, err, scorer.ErrConstant)
 }
 
-// A signal that has been constant counts, once it moves, as much as a value that is as rare as the window is long.
+// The first change of a constant signal counts as a value that occurs once in the window's length.
 func TestMultivariate_CountsAConstantInputOnceItMoves(t *testing.T) {
 	y := shop(5, fitted+20, 5*time.Minute)
 	for i := range y[1] {

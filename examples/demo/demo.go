@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -197,8 +198,8 @@ func (d *demo) startExporter(ctx context.Context) error {
 // stop ends everything, in the opposite order of the start.
 func (d *demo) stop() error {
 	var errs []error
-	for i := len(d.stops) - 1; i >= 0; i-- {
-		errs = append(errs, d.stops[i]())
+	for _, v := range slices.Backward(d.stops) {
+		errs = append(errs, v())
 	}
 	d.stops = nil
 	return errors.Join(errs...)

@@ -17,10 +17,9 @@ type season struct {
 
 // The candidates, from the plainest on. The periods are chosen, not tuned: the median of up to seven days passes over
 // three odd ones. A week is tried twice, as last week alone and as the median of a month, which follows more slowly.
-var (
-	daily   = season{days: 1, periods: 7, min: 2}
-	seasons = [...]season{{}, daily, {days: 7, periods: 1, min: 1}, {days: 7, periods: 4, min: 2}}
-)
+var seasons = [...]season{{}, daily(), {days: 7, periods: 1, min: 1}, {days: 7, periods: 4, min: 2}}
+
+func daily() season { return season{days: 1, periods: 7, min: 2} }
 
 // medianVariance is the variance of the median of n values in units of theirs, for a normal distribution (David and
 // Nagaraja, "Order Statistics", 3rd edition, 2003).
@@ -45,7 +44,7 @@ func (v *slotValues) at(slot int64) float32 {
 // week of which too few are known falls back on the days; where these are not known either, the value is 0, the
 // centre of all values. days is the period that the value comes from: 0, 1 or 7.
 func (v *slotValues) expected(s season, slot int64) (value float32, days, known int) {
-	for ; s.days > 0; s = daily {
+	for ; s.days > 0; s = daily() {
 		values := v.scratch[:0]
 		for k := 1; k <= s.periods; k++ {
 			if x := v.at(slot - int64(k*s.days*v.perDay)); x == x {
@@ -55,7 +54,7 @@ func (v *slotValues) expected(s season, slot int64) (value float32, days, known 
 		if len(values) >= s.min {
 			return orderstat.Median(values), s.days, len(values)
 		}
-		if s.days == daily.days {
+		if s.days == daily().days {
 			break
 		}
 	}

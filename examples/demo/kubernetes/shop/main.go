@@ -154,7 +154,8 @@ func handler(s *shop.Shop, of []string) http.Handler {
 
 // exposed returns the name and the labels of a series in the exposition format.
 func exposed(s *shop.Series) string {
-	return s.Labels.Get(model.MetricNameLabel) + s.Labels.DropMetricName().String()
+	isName := func(label string) bool { return label == model.MetricNameLabel }
+	return s.Labels.Get(model.MetricNameLabel) + s.Labels.DropReserved(isName).String()
 }
 
 func serve(ctx context.Context, listen string, h http.Handler) error {
