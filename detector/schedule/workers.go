@@ -1,0 +1,42 @@
+package schedule
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Workers bounds how many series are processed at the same time, over all detectors that share it.
+type Workers struct{ slots chan struct{} }
+
+// NewWorkers returns Workers that run n tasks at a time, at least one.
+func NewWorkers(n int) *Workers { return &Workers{make(chan struct{}, max(n, 1))} }
+
+// Each calls do for all items, as many at a time as w allows. It calls scratch once for each goroutine, and passes the
+// result to the calls of that goroutine.
+func Each[T, S any](w *Workers, items []T, scratch func() S, do func(T, S)) {
+	var next atomic.Int64
+	var goroutines sync.WaitGroup
+	for range min(cap(w.slots), len(items)) {
+		goroutines.Go(func() {
+			own := scratch()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(items) {
+					return
+				}
+				w.slots <- struct{}{}
+				func() {
+					defer func() { <-w.slots }()
+					do(items[i], own)
+				}()
+			}
+		})
+	}
+	goroutines.Wait()
+}
+
+// Fitting is how models are fitted: on shared workers, and measured.
+type Fitting struct {
+	Workers *Workers
+	Observe func(model string, fit func()) // runs fit and measures its duration
+}
