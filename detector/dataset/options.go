@@ -1,0 +1,66 @@
+package dataset
+
+import (
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/anomaly-exporter/anomaly-exporter/history"
+)
+
+// An Input is an expression whose values are stored with each series.
+type Input struct {
+	Name     string // empty if there is only one input
+	Expr     string
+	LookBack time.Duration // how far before a step the expression reads
+}
+
+// A Selector is an expression whose series are joined to those of the inputs.
+type Selector struct {
+	Key  string // in the configuration, for errors
+	Expr string
+	On   []string // labels to match on; empty: those that both sides have, except job and instance
+}
+
+// An Auxiliary is another expression whose values are stored with each series, for example to learn a capacity from.
+type Auxiliary struct {
+	Selector
+	All    bool                           // all its series belong to every series, without matching
+	Length time.Duration                  // of the windows of the values
+	Reduce func(values []float64) float64 // reduces the values of several series at a step, in ascending order, to one
+}
+
+// coarse reports whether the expression is also needed in the part of the history that is kept at a coarse step.
+func (a Auxiliary) coarse() bool { return a.Length > history.FineFor }
+
+// Options say what a Dataset reads and keeps.
+type Options struct {
+	Inputs                   []Input
+	By                       []string // with several inputs: series with the same values of these labels become one
+	Mask, Mute, Lower, Upper *Selector
+	Auxiliaries              []Auxiliary
+	Layout                   history.Layout
+	Limit                    int                      // maximum number of series with a value at the same time
+	Owns                     func(labels.Labels) bool // reports whether a series belongs to this process; nil: all do
+	Logger                   log.Logger               // nil: nothing is logged
+}
+
+// joined reports whether there are several inputs, whose series are joined.
+func (o *Options) joined() bool { return len(o.Inputs) > 1 }
+
+// longestLookBack returns the longest look-back of the inputs.
+func (o *Options) longestLookBack() (d time.Duration) {
+	for _, in := range o.Inputs {
+		d = max(d, in.LookBack)
+	}
+	return d
+}
+
+func (o *Options) auxiliaryExprs() []string {
+	var exprs []string
+	for _, a := range o.Auxiliaries {
+		exprs = append(exprs, a.Expr)
+	}
+	return exprs
+}
