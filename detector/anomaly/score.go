@@ -1,0 +1,63 @@
+package anomaly
+
+import (
+	"errors"
+	"math"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+)
+
+var errFewSiblings = errors.New(result.ReasonFewSiblings)
+
+// newestScore is the score of a series at the last step observed, or the reason why there is none.
+type newestScore struct {
+	score   scorer.Score
+	onset   *scorer.Onset // nil: not published
+	lowered float64       // the score as lowered by the onset; NaN: none
+	err     error         // why there is no scorer; nil: there is one
+}
+
+func newNewestScore(o *options) newestScore {
+	n := newestScore{score: result.NoScore(), lowered: math.NaN(), err: scorer.ErrShortHistory}
+	if o.onset {
+		n.onset = scorer.NewOnset(o.scorer.Step)
+	}
+	return n
+}
+
+// set records the score of the next step.
+func (n *newestScore) set(score scorer.Score) {
+	n.score = score
+	if n.onset != nil {
+		n.lowered = n.onset.Next(score.Value)
+	}
+}
+
+// state returns why there is no score; it is zero if there is one. missing reports whether one of several inputs has no
+// value.
+func (n *newestScore) state(missing bool) result.State {
+	switch short := errors.Is(n.err, scorer.ErrShortHistory); {
+	case !math.IsNaN(n.score.Value):
+		return result.State{}
+	case missing && short:
+		return result.State{State: result.Learning, Reason: result.ReasonMissing}
+	case short || errors.Is(n.err, errFewSiblings):
+		return result.State{State: result.Learning, Reason: reason(n.err)}
+	case n.err != nil:
+		return result.State{State: result.Failed, Reason: reason(n.err)}
+	case missing:
+		return result.State{State: result.Failed, Reason: result.ReasonMissing}
+	}
+	return result.State{State: result.Failed, Reason: scorer.ErrGaps.Error()}
+}
+
+// reason returns the label value for an error.
+func reason(err error) string {
+	for _, known := range []error{scorer.ErrShortHistory, scorer.ErrGaps, scorer.ErrConstant, errFewSiblings} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return result.ReasonFitError
+}

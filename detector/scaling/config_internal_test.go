@@ -1,0 +1,235 @@
+package scaling
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+func loadConfig(t testing.TB, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load([]byte("remote_read: [{url: http://localhost:9090/api/v1/read}]\n"+text), "test.yml")
+	require.NoError(t, err)
+	return cfg
+}
+
+func newTestPlans(t testing.TB, text string) []*Plan {
+	t.Helper()
+	cfg := loadConfig(t, text)
+	plans, err := NewPlans(cfg, &cfg.Scalers[0])
+	require.NoError(t, err)
+	return plans
+}
+
+// eachChange changes the fields that v consists of one after the other, calls changed with the path of each, and puts
+// it back. What others share with v is not touched.
+func eachChange(t *testing.T, v reflect.Value, path string, changed func(path string)) {
+	t.Helper()
+	before := reflect.New(v.Type()).Elem()
+	before.Set(v)
+	change := func(to reflect.Value) {
+		v.Set(to.Convert(v.Type()))
+		changed(path)
+		v.Set(before)
+	}
+	if _, ok := reflect.TypeAssert[config.Expr](v); ok {
+		expr, err := config.ParseExpr("changed")
+		require.NoError(t, err)
+		change(reflect.ValueOf(expr))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			eachChange(t, v.Field(i), strings.TrimPrefix(path+"."+v.Type().Field(i).Name, "."), changed)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			eachChange(t, v.Index(i), fmt.Sprintf("%s[%d]", path, i), changed)
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			change(reflect.New(v.Type().Elem()))
+			return
+		}
+		other := reflect.New(v.Type().Elem())
+		other.Elem().Set(v.Elem())
+		v.Set(other)
+		eachChange(t, other.Elem(), path, changed)
+		v.Set(before)
+		change(reflect.Zero(v.Type()))
+	case reflect.Slice:
+		change(reflect.Append(v.Slice3(0, v.Len(), v.Len()), reflect.Zero(v.Type().Elem())))
+	case reflect.Map:
+		other := reflect.MakeMap(v.Type())
+		other.SetMapIndex(reflect.New(v.Type().Key()).Elem(), reflect.Zero(v.Type().Elem()))
+		change(other)
+	case reflect.String:
+		change(reflect.ValueOf(v.String() + "x"))
+	case reflect.Int, reflect.Int64:
+		change(reflect.ValueOf(v.Int() + 1))
+	case reflect.Float64:
+		change(reflect.ValueOf(v.Float() + 0.25))
+	case reflect.Bool:
+		change(reflect.ValueOf(!v.Bool()))
+	default:
+		require.FailNow(t, "eachChange does not know this kind", "%s is a %s", path, v.Type())
+	}
+}
+
+// under says whether a field, or one that it is part of, is in a list.
+func under(path string, fields []string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool {
+		rest, ok := strings.CutPrefix(path, f)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+const everyKey = `
+scalers:
+  - name: shop
+    load: sum by (service) (load)
+    by: [service]
+    capacity_per_replica: {utilization: utilization, replicas: running}
+    horizon: {startup: startup}
+    max_replicas: 50
+    resources: {cpu: cpu, memory: memory, oom: oom}
+    holidays: [01-01]
+    labels: {team: a}
+    step: 5m
+    history: 7d
+`
+
+// A key that only results depend on, or only other recommendations, has to be named here. Of all others a change
+// drops the models.
+func TestSpec_DependsOnEveryKeyButThoseThatOnlyConcernResults(t *testing.T) {
+	ofResults := []string{"Labels", "SeriesLimit", "CostPerReplicaHour"}
+	ofLoads := []string{
+		"Load", "By", "CapacityPerReplica", "Horizon", "MinReplicas", "MaxReplicas", "MaxError", "ScaleDownStabilization",
+	}
+	cfg := loadConfig(t, everyKey)
+	base := cfg.Scalers[0]
+	for resource, others := range map[string][]string{
+		"":             {"Resources"},
+		cpuResource:    append(slices.Clone(ofLoads), "Resources.Memory", "Resources.OOM"),
+		memoryResource: append(slices.Clone(ofLoads), "Resources.CPU"),
+	} {
+		t.Run(resource, func(t *testing.T) {
+			ignored := append(slices.Clone(ofResults), others...)
+			want := newSpec(&base, resource)
+			changed, found := base, map[string]bool{}
+			eachChange(t, reflect.ValueOf(&changed).Elem(), "", func(path string) {
+				if changed.Resources == nil {
+					return // then there are none to recommend
+				}
+				found[path] = true
+				same := reflect.DeepEqual(want, newSpec(&changed, resource))
+				require.Equal(t, under(path, ignored), same, path)
+			})
+			require.Greater(t, len(found), 25)
+			for _, field := range ignored {
+				require.True(
+					t,
+					slices.ContainsFunc(keys(found), func(path string) bool { return under(path, []string{field}) }),
+					field,
+				)
+			}
+			require.Equal(t, base, changed)
+		})
+	}
+}
+
+func keys(m map[string]bool) (all []string) {
+	for key := range m {
+		all = append(all, key)
+	}
+	return all
+}
+
+func TestSpec_IsAnotherForEachRecommendation(t *testing.T) {
+	plans := newTestPlans(t, everyKey)
+	require.Len(t, plans, 3)
+	for i, p := range plans {
+		for j, other := range plans {
+			require.Equal(t, i == j, reflect.DeepEqual(p.Spec, other.Spec))
+		}
+	}
+}
+
+func TestNewPlans_AreOfTheLoadAndOfEachResource(t *testing.T) {
+	sources := func(text string) (ids []string) {
+		for _, p := range newTestPlans(t, text) {
+			require.True(t, p.Source.Scaler)
+			require.True(t, p.Format.Publish.Has(result.States))
+			ids = append(ids, p.Source.ID())
+		}
+		return ids
+	}
+	require.Equal(t, []string{"shop", "shop/cpu", "shop/memory"}, sources(everyKey))
+	require.Equal(t, []string{"x/cpu"}, sources("scalers: [{name: x, resources: {cpu: cpu}}]"))
+	require.Equal(t, []string{"x/memory"}, sources("scalers: [{name: x, resources: {memory: memory, oom: oom}}]"))
+	require.Equal(
+		t, []string{"x"}, sources("scalers: [{name: x, load: sum(load), capacity_per_replica: 1, max_replicas: 2}]"),
+	)
+}
+
+func TestNewPlans_ReadWhatTheRecommendationsDependOn(t *testing.T) {
+	plans := newTestPlans(t, everyKey)
+	var exprs []string
+	for _, a := range plans[0].Data.Auxiliaries {
+		require.Equal(t, []string{"service"}, a.On)
+		require.False(t, a.All)
+		require.Equal(t, 48*time.Hour, a.Length)
+		exprs = append(exprs, a.Key+" "+a.Expr)
+	}
+	require.Equal(t, []string{
+		"capacity_per_replica.utilization utilization", "capacity_per_replica.replicas running", "horizon.startup startup",
+	}, exprs)
+	require.Equal(t, 2.0, plans[0].Data.Auxiliaries[utilization].Reduce([]float64{1, 3}), "the mean")
+	require.Equal(t, 4.0, plans[0].Data.Auxiliaries[running].Reduce([]float64{1, 3}), "the sum")
+	require.Equal(
+		t, 9.0, plans[0].Data.Auxiliaries[startup].Reduce([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}), "nearly the longest",
+	)
+	require.Equal(t, []string{"service"}, plans[0].Labeler.Keep)
+
+	require.Empty(t, plans[1].Data.Auxiliaries)
+	require.Nil(t, plans[1].Labeler.Keep, "a request is of a container: all labels stay")
+	memory := plans[2].Data.Auxiliaries
+	require.Len(t, memory, 1)
+	require.Equal(t, dataset.Selector{Key: "resources.oom", Expr: "oom"}, memory[0].Selector)
+	require.Equal(t, 8*24*time.Hour, memory[0].Length)
+	require.Equal(t, 3.0, memory[0].Reduce([]float64{1, 2, 3}), "the largest")
+	for _, p := range plans {
+		require.True(t, p.Labeler.NoName)
+		require.Equal(t, map[string]string{"scaler": "shop", "team": "a"}, p.Labeler.Add)
+	}
+}
+
+// Without `by` there is one load, and all series of the other expressions belong to it.
+func TestNewPlans_WithoutByTakeAllSeries(t *testing.T) {
+	plans := newTestPlans(t, `
+scalers: [{name: x, load: sum(load), capacity_per_replica: {utilization: u, replicas: r}, max_replicas: 2}]`)
+	for _, a := range plans[0].Data.Auxiliaries {
+		require.True(t, a.All)
+	}
+	require.Equal(t, []string{}, plans[0].Labeler.Keep, "not one label of the load")
+}
+
+// The load of a day before is compared with forecasts. A short history does not hold it: it must be read again at a
+// start.
+func TestNewPlans_LookBackADayFartherIfTheHistoryIsShort(t *testing.T) {
+	const text = `
+scalers: [{name: x, load: sum(load), capacity_per_replica: 1, max_replicas: 2, history: %s, min_history: 6h}]`
+	short, long := newTestPlans(t, fmt.Sprintf(text, "12h"))[0], newTestPlans(t, fmt.Sprintf(text, "24h"))[0]
+	require.Equal(t, long.Schedule.LookBack+(24*time.Hour).Milliseconds(), short.Schedule.LookBack)
+	require.Greater(t, long.Schedule.LookBack, (24 * time.Hour).Milliseconds())
+}
