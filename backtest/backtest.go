@@ -1,5 +1,6 @@
-// Package backtest replays history through the code that runs live. It says what the program would have published and which alerts that would
-// have raised, and how its forecasts, its alerts and its recommendations compare with what then happened.
+// Package backtest replays history through the code that runs live. It reports what the program would have published,
+// which alerts that would have raised, and how its forecasts, alerts and recommendations compare with what happened
+// afterwards.
 package backtest
 
 import (
@@ -11,39 +12,44 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
-	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// Options of Run.
-type Options struct {
-	Config      *config.Config
-	Source      storage.Queryable // the history
-	Engine      *promql.Engine    // evaluates expressions, here
-	Logger      log.Logger        // nil: nothing is logged
-	Concurrency int               // series fitted at the same time; 0: 1
+// A Replayer moves the detectors and scalers of a configuration through history.
+type Replayer interface {
+	// Replay calls emit with the results of each step from start to end, which are those that the program would have
+	// published. It returns early if ctx ends.
+	Replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error
+}
 
-	// Start and End bound the steps that are replayed, both rounded down to multiples of each detector's step and both included. Steps that are not
-	// due yet at Now are left out: those after Now less the query offset.
+// Options configure Run.
+type Options struct {
+	Config *config.Config
+	// NewReplayer makes a Replayer for a configuration. Each detector and each scaler gets its own.
+	NewReplayer func(*config.Config) (Replayer, error)
+	Logger      log.Logger // nil: nothing is logged
+
+	// Start and End bound the steps that are replayed. Both are included, and rounded down to multiples of each
+	// detector's step. Steps that are not due at Now, that is, later than Now minus the query offset, are left out.
 	Start, End, Now time.Time
-	// Names are the detectors and scalers to replay; none: all. The others are not read.
+	// Names are the detectors and scalers to replay; none: all. Others are not read.
 	Names []string
-	// Output is a file for the results, and what the program says of them, as OpenMetrics text, or an existing directory (or a path with a slash at its end) for a file per detector and
-	// scaler. Empty: none. Beside it lies, while Run runs, a temporary file with the compressed results.
+	// Output is the file for the results and the metrics about their quality, as OpenMetrics text; empty: none. In an
+	// existing directory, or a path that ends with a slash, each detector and scaler gets a file. While Run is running,
+	// a temporary file with the compressed results is next to it.
 	Output string
-	// Truth is compared with instead of what the configuration says; nil: that.
+	// Truth is what alerts are compared with; nil: the truth in the configuration.
 	Truth *config.Selector
-	// Progress is called when a detector or scaler begins, and after each of its steps; nil: nobody looks.
+	// Progress is called when a detector or scaler starts, and after each of its steps; nil: no callback.
 	Progress func(title string, done, total int)
 }
 
 func (o *Options) validate() error {
 	switch {
-	case o.Config == nil || o.Source == nil || o.Engine == nil:
-		return errors.New("configuration, source and engine are needed")
+	case o.Config == nil || o.NewReplayer == nil:
+		return errors.New("a configuration and a replayer are needed")
 	case o.End.Before(o.Start):
 		return fmt.Errorf("end %s is before start %s", stamp(o.End), stamp(o.Start))
 	}
@@ -56,13 +62,13 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// Run replays history. Each detector goes through it step by step in a detector.Manager of its own, with the configuration as it is but for what is
-// published: that is everything, and scorers and forecasters are those that run live. ctx ends it early.
+// Run replays history, each detector and scaler by itself, step by step. The configuration stays as it is, except that
+// all kinds of results are published. Run returns early if ctx ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	tasks, err := o.tasks()
+	plans, err := o.plans()
 	if err != nil {
 		return nil, err
 	}
@@ -73,138 +79,142 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	defer out.close()
 
 	report := &Report{Start: o.Start, End: o.End}
-	for _, t := range tasks {
-		spool, err := out.begin()
+	for _, p := range plans {
+		store, err := out.begin()
 		if err != nil {
 			return nil, err
 		}
-		r, err := t.replay(ctx, o, spool)
+		r, err := p.replay(ctx, &o, store)
 		if err != nil {
 			return nil, err
 		}
-		if err := out.end(t); err != nil {
+		if err := out.end(p.source); err != nil {
 			return nil, err
 		}
 		r.report(report)
 		if r.dropped > 0 {
-			level.Warn(o.Logger).Log("msg", "Results were left out that had the labels of another, or such as no server takes", "task", t.title(), "results", r.dropped)
+			level.Warn(o.Logger).Log("msg", "Dropped results with duplicate or invalid labels",
+				p.source.Kind(), p.source.Name, "results", r.dropped)
 		}
 	}
 	return report, out.finish()
 }
 
-// task is a detector or a scaler.
-type task struct {
-	config     *config.Config // with nothing else in it
-	name       string
+// plan says what to replay of one detector or scaler.
+type plan struct {
+	source     result.Source
+	config     *config.Config // with only this detector or scaler
 	scaler     *config.Scaler // nil for a detector
 	step       int64          // ms
-	offset     int64          // ms, how long after a step its results are published
+	offset     int64          // ms from a step to the publication of its results
 	horizons   []int64        // ms
-	start, end int64          // steps, both included
+	start, end int64          // steps (ms), both included
 }
 
-func (t *task) kind() string {
-	if t.scaler != nil {
-		return "scaler"
+// plans returns the plans in the order of the configuration.
+func (o *Options) plans() ([]*plan, error) {
+	var plans []*plan
+	for i := range o.Config.Detectors {
+		plans = append(plans, o.planDetector(o.Config.Detectors[i]))
 	}
-	return "detector"
-}
-
-func (t *task) title() string { return fmt.Sprintf("%s %q", t.kind(), t.name) }
-
-// tasks returns what is to be replayed, in the order of the configuration.
-func (o *Options) tasks() ([]*task, error) {
-	var tasks []*task
-	outcomes := o.outcomes()
-	for _, d := range o.Config.Detectors {
-		d.Publish = []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"}
-		t := &task{
-			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Detectors: []config.Detector{d}, Outcomes: outcomes},
-			name:   d.Name,
-			step:   time.Duration(d.Step).Milliseconds(), offset: time.Duration(d.QueryOffset).Milliseconds(),
+	for i := range o.Config.Scalers {
+		if s := o.Config.Scalers[i]; !s.Load.IsZero() {
+			plans = append(plans, o.planScaler(s))
 		}
-		for _, h := range d.Forecaster.Horizons {
-			t.horizons = append(t.horizons, time.Duration(h).Milliseconds())
-		}
-		tasks = append(tasks, t)
-	}
-	for _, s := range o.Config.Scalers {
-		if s.Load.IsZero() {
-			continue
-		}
-		s.Resources = nil // requests are not replayed
-		tasks = append(tasks, &task{
-			config: &config.Config{Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Scalers: []config.Scaler{s}},
-			name:   s.Name, scaler: &s,
-			step: time.Duration(s.Step).Milliseconds(), offset: time.Duration(s.QueryOffset).Milliseconds(),
-		})
 	}
 	for _, name := range o.Names {
-		if !slices.ContainsFunc(tasks, func(t *task) bool { return t.name == name }) {
+		if !slices.ContainsFunc(plans, func(p *plan) bool { return p.source.Name == name }) {
 			return nil, fmt.Errorf("the configuration has no detector or scaler %q", name)
 		}
 	}
 	if len(o.Names) > 0 {
-		tasks = slices.DeleteFunc(tasks, func(t *task) bool { return !slices.Contains(o.Names, t.name) })
+		plans = slices.DeleteFunc(plans, func(p *plan) bool { return !slices.Contains(o.Names, p.source.Name) })
 	}
-	if len(tasks) == 0 {
+	if len(plans) == 0 {
 		return nil, errors.New("the configuration has no detector or scaler")
 	}
-	for _, t := range tasks {
-		t.start = floor(o.Start.UnixMilli(), t.step)
-		t.end = floor(min(o.End.UnixMilli(), o.Now.UnixMilli()-t.offset), t.step)
-		if t.end < t.start {
-			return nil, fmt.Errorf("%s: no step from %s to %s is due yet", t.title(), stamp(o.Start), stamp(o.End))
+	for _, p := range plans {
+		p.start = floor(o.Start.UnixMilli(), p.step)
+		p.end = floor(min(o.End.UnixMilli(), o.Now.UnixMilli()-p.offset), p.step)
+		if p.end < p.start {
+			return nil, fmt.Errorf("%s: no step from %s to %s is due yet", p.source, stamp(o.Start), stamp(o.End))
 		}
 	}
-	return tasks, nil
+	return plans, nil
 }
 
-// outcomes says what to compare alerts with; nil: with nothing.
+func (o *Options) planDetector(d config.Detector) *plan {
+	d.Publish = []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"}
+	p := &plan{
+		source: result.Source{Name: d.Name},
+		config: &config.Config{
+			Global: o.Config.Global, RemoteRead: o.Config.RemoteRead,
+			Detectors: []config.Detector{d}, Outcomes: o.outcomes(),
+		},
+		step:   time.Duration(d.Step).Milliseconds(),
+		offset: time.Duration(d.QueryOffset).Milliseconds(),
+	}
+	for _, h := range d.Forecaster.Horizons {
+		p.horizons = append(p.horizons, time.Duration(h).Milliseconds())
+	}
+	return p
+}
+
+func (o *Options) planScaler(s config.Scaler) *plan {
+	s.Resources = nil // requests are not replayed
+	return &plan{
+		source: result.Source{Scaler: true, Name: s.Name},
+		config: &config.Config{
+			Global: o.Config.Global, RemoteRead: o.Config.RemoteRead, Scalers: []config.Scaler{s},
+		},
+		scaler: &s,
+		step:   time.Duration(s.Step).Milliseconds(),
+		offset: time.Duration(s.QueryOffset).Milliseconds(),
+	}
+}
+
+// outcomes returns what to compare alerts with; nil: nothing.
 func (o *Options) outcomes() *config.Outcomes {
 	if o.Truth == nil {
 		return o.Config.Outcomes
 	}
-	compare := config.Outcomes{LeadWindow: config.DefaultLeadWindow}
+	outcomes := config.Outcomes{LeadWindow: config.DefaultLeadWindow}
 	if o.Config.Outcomes != nil {
-		compare = *o.Config.Outcomes
+		outcomes = *o.Config.Outcomes
 	}
-	compare.Truth = o.Truth
-	return &compare
+	outcomes.Truth = o.Truth
+	return &outcomes
 }
 
-// replay moves a task through history.
-func (t *task) replay(ctx context.Context, o Options, spool *spool) (*replay, error) {
+// replay moves a detector or scaler through history.
+func (p *plan) replay(ctx context.Context, o *Options, store *resultStore) (*replay, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := newReplay(t, spool)
-	m, err := detector.New(detector.Options{Engine: o.Engine, Logger: o.Logger, Registerer: r.feedback.metrics, Concurrency: o.Concurrency})
+	replayer, err := o.NewReplayer(p.config)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.ApplyConfig(t.config, o.Source); err != nil {
-		return nil, err
-	}
-	done, total := 0, int((t.end-t.start)/t.step)+1
-	o.Progress(t.title(), 0, total)
-	err = m.Replay(ctx, time.UnixMilli(t.start), time.UnixMilli(t.end), func(p *detector.Part) {
-		if r.err != nil {
+	r := newReplay(p, store)
+	done, total := 0, int((p.end-p.start)/p.step)+1
+	o.Progress(p.source.String(), 0, total)
+	var failed error
+	err = replayer.Replay(ctx, time.UnixMilli(p.start), time.UnixMilli(p.end), func(b *result.Batch) {
+		if failed != nil {
 			return
 		}
-		if r.err = r.observe(p); r.err != nil {
+		if failed = r.observe(b); failed != nil {
 			cancel()
 		}
 		done++
-		o.Progress(t.title(), done, total)
+		o.Progress(p.source.String(), done, total)
 	})
-	if r.err != nil {
-		err = fmt.Errorf("%s: %w", t.title(), r.err)
+	if failed != nil {
+		return nil, fmt.Errorf("%s: %w", p.source, failed)
 	}
 	return r, err
 }
 
-// floor is the largest multiple of step at or below ts.
+// floor returns the largest multiple of step at or below ts.
 func floor(ts, step int64) int64 { return ts - ((ts%step)+step)%step }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +18,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
@@ -54,9 +55,12 @@ func startPrometheus(t *testing.T, dir string) *servers.Prometheus {
 	return p
 }
 
-// TestAgainstPrometheus replays what a real Prometheus holds, compares that with what a program that runs published, and loads it into the Prometheus
-// beside the original series.
-func TestAgainstPrometheus(t *testing.T) {
+// It replays what a real Prometheus holds, compares that with what a program that runs published, and loads it into the
+// Prometheus beside the original series.
+func TestRun_PublishesWhatALiveProgramDoes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Prometheus twice")
+	}
 	end := epoch.Add(5 * day)
 	dir := writeBlocks(t, epoch, end, pods(3, end.Add(-2*hour))...)
 	prometheus := startPrometheus(t, dir)
@@ -65,7 +69,11 @@ func TestAgainstPrometheus(t *testing.T) {
 	cfg := load(t, `
 global: {history: 4d, step: 1m, refit_interval: 3h, query_offset: 0s}
 detectors:
-  - {name: load, expr: load, forecaster: {horizons: [15m]}, publish: [score, contribution, expected, forecast, state], holidays: [2026-03-04, 2026-03-06]}
+  - name: load
+    expr: load
+    forecaster: {horizons: [15m]}
+    publish: [score, contribution, expected, forecast, state]
+    holidays: [2026-03-04, 2026-03-06]
   - {name: smooth, expr: 'avg_over_time(load[10m])', step: 10m}
   - {name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job]}
   - {name: siblings, expr: load, pool_by: [job]}
@@ -82,28 +90,34 @@ scalers:
 	for key, samples := range live {
 		require.Equal(t, samples, replayed[key], key)
 	}
-	require.Len(t, live[`{__name__="anomaly_score", detector="load", job="shop", metric_name="load", pod="pod-00"}`], 4*60+1)
+	const first = `{__name__="anomaly_score", detector="load", job="shop", metric_name="load", pod="pod-00"}`
+	require.Len(t, live[first], 4*60+1)
 	require.Len(t, live[`{__name__="anomaly_score", detector="joint", job="shop"}`], 4*60+1)
 	for key := range replayed {
 		if live[key] == nil {
-			require.Regexp(t, `__name__="(anomaly_score_onset|anomaly_model_info|anomaly_score_contribution|anomaly_exporter_.*)"`, key, "no result that is published live")
+			const added = `__name__="(anomaly_score_onset|anomaly_model_info|anomaly_score_contribution|anomaly_exporter_.*)"`
+			require.Regexp(t, added, key, "no result that is published live")
 		}
 	}
 
 	promtool, err := servers.Tool("promtool")
 	require.NoError(t, err)
 	require.NoError(t, prometheus.Stop())
-	out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", output, dir).CombinedOutput()
+	load := []string{"tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", output, dir}
+	out, err := exec.Command(promtool, load...).CombinedOutput()
 	require.NoError(t, err, string(out))
 	prometheus = startPrometheus(t, dir)
-	joined, err := prometheus.Query(t.Context(), `anomaly_score{detector="load"} * on (pod, job) group_left () load`, begin.Add(hour))
+	const join = `anomaly_score{detector="load"} * on (pod, job) group_left () load`
+	joined, err := prometheus.Query(t.Context(), join, begin.Add(hour))
 	require.NoError(t, err)
 	require.Len(t, joined, 3)
-	counted, err := prometheus.Query(t.Context(), `increase(anomaly_exporter_scaler_replica_seconds_total{strategy="recommended"}[3h])`, end)
+	const replicaSeconds = `increase(anomaly_exporter_scaler_replica_seconds_total{strategy="recommended"}[3h])`
+	counted, err := prometheus.Query(t.Context(), replicaSeconds, end)
 	require.NoError(t, err)
 	require.Len(t, counted, 1)
-	require.InEpsilon(t, 3*3600*float64(report.Scalers[0].Strategies[detector.Recommended].Replicas), float64(counted[0].Value), 0.2)
-	for f := range detector.NumFamilies {
+	mean := report.Scalers[0].Strategies[replicas.Recommended].Replicas
+	require.InEpsilon(t, 3*3600*mean, float64(counted[0].Value), 0.2)
+	for f := range result.NumFamilies {
 		stored, err := prometheus.Query(t.Context(), fmt.Sprintf("sum(count_over_time(%s[5h]))", f.Name()), end)
 		require.NoError(t, err)
 		if n := replayed.samplesOf(f.Name()); n > 0 {
@@ -128,36 +142,38 @@ func (p published) samplesOf(name string) int {
 func runLive(t *testing.T, client *remoteread.Client, cfg *config.Config, begin, end time.Time) published {
 	t.Helper()
 	found := published{}
-	taken := map[string]int64{}
-	m, err := detector.New(detector.Options{Engine: newEngine(), Concurrency: 2})
+	taken := map[result.Source]int64{}
+	m, err := detector.New(detector.Options{Engine: newEngine(), Limits: detector.NewLimits(2)})
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, client))
 	for at := begin; !at.After(end); at = at.Add(time.Minute) {
 		require.NoError(t, m.Cycle(context.Background(), at))
-		for _, p := range m.Snapshot().Parts {
-			if key := fmt.Sprint(p.Detector, p.Scaler); taken[key] != p.Time {
-				taken[key] = p.Time
-				found.add(p)
+		for _, b := range m.Snapshot().Batches {
+			if taken[b.Source] != b.Step {
+				taken[b.Source] = b.Step
+				found.add(b)
 			}
 		}
 	}
 	return found
 }
 
-func (p published) add(part *detector.Part) {
-	for f, results := range part.Results {
-		for _, r := range results {
-			b := labels.NewBuilder(labels.New(slices.DeleteFunc(slices.Clone(r.Labels), func(l labels.Label) bool { return l.Value == "" })...))
-			key := b.Set(labels.MetricName, detector.Family(f).Name()).Labels().String()
+func (p published) add(b *result.Batch) {
+	for f := range result.NumFamilies {
+		b.Flatten(f, 0, func(s result.Sample) bool {
+			l := labels.NewBuilder(s.Labels.With(nil, s.Extra).Without())
+			key := l.Set(labels.MetricName, f.Name()).Labels().String()
 			if p[key] == nil {
 				p[key] = map[int64]float64{}
 			}
-			p[key][part.Time] = r.Value
-		}
+			p[key][b.Step] = s.Value
+			return true
+		})
 	}
 }
 
-// BenchmarkRun replays a week of a hundred series at 5m, scraped every 30 seconds for three weeks, out of a real Prometheus.
+// BenchmarkRun replays a week of a hundred series at 5m, scraped every 30 seconds for three weeks, out of a real
+// Prometheus.
 func BenchmarkRun(b *testing.B) {
 	end := epoch.Add(21 * day)
 	dir := b.TempDir()
@@ -180,17 +196,18 @@ func BenchmarkRun(b *testing.B) {
 	defer func() { require.NoError(b, prometheus.Stop()) }()
 	client, err := remoteread.New(remoteread.Options{URL: prometheus.URL() + "/api/v1/read"})
 	require.NoError(b, err)
+	const forecasts = "{name: load, expr: load, step: 5m, forecaster: {horizons: [15m, 1h, 6h]}, bounds: {upper: 2000}}"
 	for _, bc := range []struct{ name, detector, output string }{
 		{"scores", "{name: load, expr: load, step: 5m}", ""},
-		{"forecasts", "{name: load, expr: load, step: 5m, forecaster: {horizons: [15m, 1h, 6h]}, bounds: {upper: 2000}}", ""},
-		{"forecasts, written", "{name: load, expr: load, step: 5m, forecaster: {horizons: [15m, 1h, 6h]}, bounds: {upper: 2000}}", filepath.Join(dir, "results.om")},
+		{"forecasts", forecasts, ""},
+		{"forecasts, written", forecasts, filepath.Join(dir, "results.om")},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			cfg, err := config.Load([]byte("remote_read: [{url: http://unused}]\ndetectors: ["+bc.detector+"]\n"), "")
 			require.NoError(b, err)
 			for b.Loop() {
 				_, err := backtest.Run(b.Context(), backtest.Options{
-					Config: cfg, Source: client, Engine: newEngine(), Concurrency: runtime.GOMAXPROCS(0),
+					Config: cfg, NewReplayer: over(client, detector.NewLimits(runtime.GOMAXPROCS(0))),
 					Start: end.Add(-7 * day), End: end, Now: end, Output: bc.output,
 				})
 				require.NoError(b, err)

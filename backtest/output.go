@@ -12,14 +12,14 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// output writes the results as OpenMetrics text: a file, or a directory with a file for each task.
+// output writes the results as OpenMetrics text, to a file or to a directory with a file for each detector and scaler.
 type output struct {
 	path      string // empty: nothing is written
 	directory bool
-	spool     *spool // of the file that is being filled
+	store     *resultStore // of the current file
 }
 
 func newOutput(path string) (*output, error) {
@@ -35,55 +35,56 @@ func newOutput(path string) (*output, error) {
 	info, err := os.Stat(path)
 	o.directory = err == nil && info.IsDir()
 	if !o.directory {
-		o.spool, err = newSpool(spoolDirectory(path, info))
+		o.store, err = newResultStore(storeDirectory(path, info))
 		return o, err
 	}
 	return o, nil
 }
 
-// spoolDirectory is where the temporary file lies: beside the file, where there must be room for more, unless that is a pipe.
-func spoolDirectory(path string, info os.FileInfo) string {
+// storeDirectory returns the directory of the temporary file: that of the output file, which needs space for more, or
+// the system's temporary directory if the output is a pipe.
+func storeDirectory(path string, info os.FileInfo) string {
 	if info != nil && !info.Mode().IsRegular() {
 		return os.TempDir()
 	}
 	return filepath.Dir(path)
 }
 
-// begin returns where the results of the next task go, nil for nowhere.
-func (o *output) begin() (*spool, error) {
+// begin returns the store for the results of the next detector or scaler; nil: they are not stored.
+func (o *output) begin() (*resultStore, error) {
 	if !o.directory {
-		return o.spool, nil
+		return o.store, nil
 	}
 	var err error
-	o.spool, err = newSpool(o.path)
-	return o.spool, err
+	o.store, err = newResultStore(o.path)
+	return o.store, err
 }
 
-// end writes the file of a task, if it has one of its own.
-func (o *output) end(t *task) error {
+// end writes the file of a detector or scaler, if it has its own.
+func (o *output) end(of result.Source) error {
 	if !o.directory {
 		return nil
 	}
 	defer o.close()
-	return o.spool.writeFile(filepath.Join(o.path, t.kind()+"-"+t.name+".om"))
+	return o.store.writeFile(filepath.Join(o.path, of.Kind()+"-"+of.Name+".om"))
 }
 
-// finish writes the file of all tasks, if there is one.
+// finish writes the common file, if there is one.
 func (o *output) finish() error {
 	if o.path == "" || o.directory {
 		return nil
 	}
-	return o.spool.writeFile(o.path)
+	return o.store.writeFile(o.path)
 }
 
 func (o *output) close() {
-	if o.spool != nil {
-		o.spool.close()
-		o.spool = nil
+	if o.store != nil {
+		o.store.close()
+		o.store = nil
 	}
 }
 
-func (s *spool) writeFile(path string) (err error) {
+func (s *resultStore) writeFile(path string) (err error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
@@ -93,14 +94,15 @@ func (s *spool) writeFile(path string) (err error) {
 }
 
 // write writes everything, family by family and series by series.
-func (s *spool) write(w *bufio.Writer) error {
+func (s *resultStore) write(w *bufio.Writer) error {
 	var line []byte
 	for _, f := range s.families {
-		if len(f.columns) == 0 {
+		if len(f.buffers) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, detector.AppendEscaped(nil, f.help), f.name, f.kind)
-		for _, c := range f.columns {
+		help := result.AppendEscaped(nil, f.help)
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, help, f.name, f.kind)
+		for _, c := range f.buffers {
 			err := s.each(c, func(at int64, v float64) error {
 				line = append(append(line[:0], c.series...), ' ')
 				line = append(strconv.AppendFloat(line, v, 'g', -1, 64), ' ')
@@ -117,7 +119,7 @@ func (s *spool) write(w *bufio.Writer) error {
 	return err
 }
 
-// appendSeconds writes milliseconds as seconds.
+// appendSeconds appends a time in milliseconds as seconds.
 func appendSeconds(dst []byte, ms int64) []byte {
 	if ms%1000 == 0 {
 		return strconv.AppendInt(dst, ms/1000, 10)
@@ -125,13 +127,14 @@ func appendSeconds(dst []byte, ms int64) []byte {
 	return strconv.AppendFloat(dst, float64(ms)/1000, 'f', 3, 64)
 }
 
-// render writes name{labels}; ok is false for labels that no server takes. A label with an empty value, which on /metrics keeps the scrape from putting
-// the exporter's own there, is left out: the server stores none.
-func render(name string, ls detector.Labels) (_ string, ok bool) {
+// render returns name{labels}; ok is false for labels that no server accepts. It omits labels with an empty value: on
+// /metrics they keep the scrape from adding the exporter's own, but a server stores none.
+func render(name string, ls result.Labels) (_ string, ok bool) {
 	b := []byte(name)
 	separator := byte('{')
 	for i, l := range ls {
-		if !model.UTF8Validation.IsValidLabelName(l.Name) || l.Name == model.MetricNameLabel || i > 0 && l.Name == ls[i-1].Name {
+		valid := model.UTF8Validation.IsValidLabelName(l.Name) && l.Name != model.MetricNameLabel
+		if !valid || i > 0 && l.Name == ls[i-1].Name {
 			return "", false
 		}
 		if l.Value == "" {
@@ -142,9 +145,9 @@ func render(name string, ls detector.Labels) (_ string, ok bool) {
 		if model.LegacyValidation.IsValidLabelName(l.Name) {
 			b = append(b, l.Name...)
 		} else {
-			b = append(detector.AppendEscaped(append(b, '"'), l.Name), '"')
+			b = append(result.AppendEscaped(append(b, '"'), l.Name), '"')
 		}
-		b = append(detector.AppendEscaped(append(b, '=', '"'), l.Value), '"')
+		b = append(result.AppendEscaped(append(b, '=', '"'), l.Value), '"')
 	}
 	if separator == ',' {
 		b = append(b, '}')

@@ -4,60 +4,65 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 )
 
-// Report is what a replay has shown.
+// Report is the result of a replay.
 type Report struct {
 	Start, End time.Time
 	Detectors  []Detector // in the order of the configuration
 	Scalers    []Scaler
-	Findings   []Finding // the strongest of all, ten at most, strongest first
+	Findings   []Finding // the strongest ten at most, strongest first
 }
 
-// Detector is what the replay of a detector has shown.
+// Detector summarizes the replay of a detector.
 type Detector struct {
 	Name     string
-	Series   int     // that had a value
-	Steps    int     // with a score, of all series
-	Over     float64 // share of them with a score of at least 0.8; NaN without any
-	Alerts   int     // that fired: 0.8 for 5m
-	PerWeek  float64 // alerts per week of a series with scores
-	Unscored int     // steps without a score
-	Reason   string  // the most frequent state and reason of those
+	Series   int     // with a value
+	Steps    int     // with a score, over all series
+	Over     float64 // share of Steps with a score of at least 0.8; NaN without any
+	Alerts   int     // fired: 0.8 for 5m
+	PerWeek  float64 // alerts per series and week with scores
+	Unscored int     // steps with a state: no score, or an expression not joined
+	Reason   string  // the most frequent of these states with its reason
 	Horizons []Horizon
-	Truth    *Truth // nil: not known
+	Truth    *Truth // nil: unknown
 }
 
-// Horizon is what the forecasts of a detector for one horizon were worth.
+// Horizon summarizes the forecasts of a detector for one horizon.
 type Horizon struct {
 	Horizon   time.Duration
-	Forecasts int     // of which the outcome is known
-	Error     float64 // mean absolute error, relative to that of the value a day earlier (more days if the horizon is longer); the median of all series
-	Bias      float64 // mean error relative to the mean value, positive where forecasts were too high; the median of all series
-	Coverage  float64 // share of the outcomes within the interval
-	Level     float64 // what the share should be
+	Forecasts int // with a known outcome
+	// Error is the mean absolute error relative to that of the value a day earlier, or several days for longer
+	// horizons; median over the series.
+	Error float64
+	// Bias is the mean error relative to the mean value, positive if forecasts were too high; median over the series.
+	Bias     float64
+	Coverage float64 // share of the outcomes inside the interval
+	Level    float64 // nominal share
 }
 
-// report adds what the replay of a task has shown.
+// report adds the results of the replay to a report.
 func (r *replay) report(to *Report) {
 	if r.scaler != nil {
 		to.Scalers = append(to.Scalers, r.reportScaler())
 		return
 	}
-	d := Detector{Name: r.name, Series: len(r.order)}
-	over := 0
+	d := Detector{Name: r.source.Name, Series: len(r.order)}
+	high := 0
 	for _, s := range r.order {
 		d.Steps += s.scored
 		d.Alerts += s.alerts
-		over += s.over
+		high += s.high
 	}
 	week := 7 * float64(day) / float64(r.step)
-	d.Over, d.PerWeek = float64(over)/float64(d.Steps), float64(d.Alerts)/float64(d.Steps)*week
+	d.Over, d.PerWeek = float64(high)/float64(d.Steps), float64(d.Alerts)/float64(d.Steps)*week
 	d.Unscored, d.Reason = r.unscored()
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
 	}
-	if r.task.config.Outcomes != nil {
+	if r.config.Outcomes != nil {
 		d.Truth = newTruth(r.outcomes)
 	}
 	to.Detectors = append(to.Detectors, d)
@@ -71,8 +76,8 @@ func (r *replay) report(to *Report) {
 func (r *replay) unscored() (steps int, reason string) {
 	reasons := map[string]int{}
 	for _, s := range r.order {
-		for reason, n := range s.reasons {
-			reasons[reason] += n
+		for state, n := range s.unscored {
+			reasons[state.State+" ("+state.Reason+")"] += n
 			steps += n
 		}
 	}
@@ -87,19 +92,19 @@ func (r *replay) unscored() (steps int, reason string) {
 func (r *replay) reportHorizon(i int, ms int64) Horizon {
 	h := Horizon{Horizon: time.Duration(ms) * time.Millisecond, Level: r.config.Detectors[0].Forecaster.Level}
 	var errors, biases []float64
-	inside := 0
+	covered := 0.0
 	for _, s := range r.order {
-		a := &s.outlooks[i].accuracy
-		h.Forecasts += a.known
-		inside += a.inside
-		if e := a.relative(); !math.IsNaN(e) {
+		t := s.forecasts[i]
+		h.Forecasts += int(t.Weight)
+		covered += t.Covered
+		if e := t.RelativeError(); !math.IsNaN(e) {
 			errors = append(errors, e)
 		}
-		if a.size > 0 {
-			biases = append(biases, a.bias/a.size)
+		if b, ok := t.RelativeBias(); ok {
+			biases = append(biases, b)
 		}
 	}
-	h.Bias = median(biases, math.NaN())
-	h.Error, h.Coverage = median(errors, math.NaN()), float64(inside)/float64(h.Forecasts)
+	h.Bias = feedback.Median(biases)
+	h.Error, h.Coverage = feedback.Median(errors), covered/float64(h.Forecasts)
 	return h
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
 // during is a series that is 1 from one time to another.
@@ -27,16 +28,19 @@ func during(from, to time.Time, nameAndLabels ...string) series {
 	}}
 }
 
-func TestTruth(t *testing.T) {
+func TestRun_ComparesAlertsWithTruth(t *testing.T) {
 	end := epoch.Add(9 * day)
 	outage := end.Add(-9 * hour)
+	alert := func(from, to time.Time, name string, more ...string) series {
+		return during(from, to, append([]string{"__name__", "ALERTS", "alertname", name}, more...)...)
+	}
 	all := append(pods(3, outage),
-		during(outage.Add(10*time.Minute), outage.Add(hour), "__name__", "ALERTS", "alertname", "Down", "pod", "pod-00"), // found
-		during(outage.Add(5*hour), outage.Add(6*hour), "__name__", "ALERTS", "alertname", "Slow", "pod", "pod-01"),       // not to be seen in the load
-		during(epoch, end.Add(-20*hour), "__name__", "ALERTS", "alertname", "Old", "pod", "pod-01"),                      // began before the replay
-		during(outage, outage.Add(hour), "__name__", "ALERTS", "alertname", "Cluster", "cluster", "eu1"),                 // nobody's
-		during(outage, outage.Add(hour), "__name__", "ALERTS", "alertname", "Unknown", "pod", "gone"),                    // of a pod without a score
-		during(outage, outage.Add(hour), "__name__", "ALERTS", "alertname", "Ours", "pod", "pod-01", "source", "predictive_model"),
+		alert(outage.Add(10*time.Minute), outage.Add(hour), "Found", "pod", "pod-00"),
+		alert(outage.Add(5*hour), outage.Add(6*hour), "NotInTheLoad", "pod", "pod-01"),
+		alert(epoch, end.Add(-20*hour), "BeganBeforeTheReplay", "pod", "pod-01"),
+		alert(outage, outage.Add(hour), "OfNoSeries", "cluster", "eu1"),
+		alert(outage, outage.Add(hour), "OfNoScore", "pod", "gone"),
+		alert(outage, outage.Add(hour), "Ours", "pod", "pod-01", "source", "predictive_model"),
 	)
 	db := newStorage(t, epoch, end, 5*time.Minute, all...)
 	expr, err := config.ParseExpr("ALERTS")
@@ -54,7 +58,8 @@ func TestTruth(t *testing.T) {
 	require.InDelta(t, 0.5, truth.Recall(), 0)
 	require.Equal(t, report.Detectors[0].Alerts, truth.Alerts)
 	require.GreaterOrEqual(t, truth.True, 1)
-	// The load triples at the beginning of the outage. That is published 1m later, and fires after 5m: 4m before the incident.
+	// The load triples at the beginning of the outage. That is published 1m later, and fires after 5m: 4m before the
+	// incident.
 	require.Equal(t, 4*time.Minute, truth.Lead)
 
 	strongest := report.Findings[0]
@@ -66,7 +71,7 @@ func TestTruth(t *testing.T) {
 	require.LessOrEqual(t, strongest.Duration, 4*time.Hour+10*time.Minute)
 	require.WithinRange(t, strongest.Time, outage, outage.Add(hour))
 	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Seen, 1e-6)
-	require.InDelta(t, daily(0, strongest.Time), strongest.Expected, 10)
+	require.InDelta(t, strongest.Expected, daily(0, strongest.Time), 10)
 	require.Greater(t, strongest.Upper, strongest.Expected)
 	sum := 0.0
 	for _, c := range strongest.Contributions {
@@ -75,12 +80,16 @@ func TestTruth(t *testing.T) {
 	require.InDelta(t, 1, sum, 1e-9)
 }
 
-func TestFindingsOfSeveralSignals(t *testing.T) {
+func TestRun_DescribesFindingsOfSeveralSignals(t *testing.T) {
 	end := epoch.Add(9 * day)
-	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-9*hour))[:2]...) // without the one that goes, which is a finding of its own
+	// Without the pod that goes, which is a finding of its own.
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-9*hour))[:2]...)
 	report := run(t, db, backtest.Options{
-		Config: load(t, "detectors: [{name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job], step: 5m, history: 7d}]"),
-		Start:  end.Add(-day), End: end,
+		Config: load(t, `
+detectors:
+  - {name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job], step: 5m, history: 7d}
+`),
+		Start: end.Add(-day), End: end,
 	})
 	require.Equal(t, 24*12+1, report.Detectors[0].Steps)
 	require.Equal(t, 1, report.Detectors[0].Series)
@@ -91,10 +100,11 @@ func TestFindingsOfSeveralSignals(t *testing.T) {
 	require.Len(t, strongest.Inputs, 2)
 	require.Equal(t, "most", strongest.Inputs[1].Name)
 	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Inputs[1].Value, 1e-6)
-	require.Regexp(t, `\n    seen all [0-9.]+, most [0-9.]+: (all|most) [0-9.]+ %, (all|most) [0-9.]+ %\n    (all|most) increasing; learned from 2026-03-0[0-9T:]+Z to 2026-03-1[0-9T:]+Z$`, strongest.String())
+	require.Regexp(t, `\n    seen all [0-9.]+, most [0-9.]+: (all|most) [0-9.]+ %, (all|most) [0-9.]+ %`+
+		`\n    (all|most) increasing; learned from 2026-03-0[0-9T:]+Z to 2026-03-1[0-9T:]+Z$`, strongest.String())
 }
 
-func TestDirectoryHoldsAFileOfEach(t *testing.T) {
+func TestRun_WritesAFileOfEachIntoADirectory(t *testing.T) {
 	end := epoch.Add(3 * day)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(2, end.Add(-9*hour))...)
 	dir := filepath.Join(t.TempDir(), "results") + "/"
@@ -123,23 +133,31 @@ func TestDirectoryHoldsAFileOfEach(t *testing.T) {
 	require.Len(t, entries, 6, "the temporary files are gone")
 }
 
-// Labels come as Prometheus would have scraped them: unknown characters, names that clash with ours, and nothing for what is empty.
-func TestLabelsAreThoseOfAScrape(t *testing.T) {
+// Labels come as Prometheus would have scraped them: unknown characters, names that clash with ours, and nothing for
+// what is empty.
+func TestRun_WritesLabelsAsAScrapeWouldStoreThem(t *testing.T) {
 	end := epoch.Add(3 * day)
-	odd := labels.FromStrings("__name__", "load", "odd.label", "a\"b\\c\nd", "detector", "geiger", "source", "mains", "größe", "ü")
+	odd := labels.FromStrings(
+		"__name__", "load", "odd.label", "a\"b\\c\nd", "detector", "geiger", "source", "mains", "größe", "ü",
+	)
 	db := newStorage(t, epoch, end, 5*time.Minute, series{odd, func(at time.Time) float64 { return daily(1, at) }})
 	o := backtest.Options{
 		Config: load(t, "detectors: [{name: load, expr: load, step: 5m, forecaster: {horizons: [15m]}, labels: {team: a}}]"),
 		Start:  end.Add(-6 * hour), End: end, Output: filepath.Join(t.TempDir(), "results.om"),
 	}
 	report := run(t, db, o)
-	want := labels.FromStrings("__name__", "anomaly_score", "odd.label", "a\"b\\c\nd", "detector", "load", "exported_detector", "geiger",
-		"exported_source", "mains", "größe", "ü", "metric_name", "load", "team", "a")
+	want := labels.FromStrings(
+		"__name__", "anomaly_score", "odd.label", "a\"b\\c\nd", "detector", "load", "exported_detector", "geiger",
+		"exported_source", "mains", "größe", "ü", "metric_name", "load", "team", "a",
+	)
 	require.Len(t, readOpenMetrics(t, o.Output)[want.String()], 6*12+1)
-	require.Equal(t, 6*12+1-3, report.Detectors[0].Horizons[0].Forecasts, "compared with the input in spite of its labels")
+	horizon := report.Detectors[0].Horizons[0]
+	require.Equal(t, 6*12+1-3, horizon.Forecasts, "compared with the input in spite of its labels")
+	// The noise of yesterday's value comes on top of today's: the error should be 1/sqrt(2) of the naive one at best.
+	require.InDelta(t, 0.85, horizon.Error, 0.15)
 }
 
-func TestStepsThatAreNotDueAreLeftOut(t *testing.T) {
+func TestRun_LeavesOutStepsThatAreNotDue(t *testing.T) {
 	end := epoch.Add(3 * day)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(1, epoch)...)
 	o := backtest.Options{
@@ -151,20 +169,39 @@ func TestStepsThatAreNotDueAreLeftOut(t *testing.T) {
 	require.Equal(t, 13, run(t, db, o).Detectors[0].Steps)
 }
 
-func TestErrors(t *testing.T) {
+func TestRun_RefusesWhatItCannotReplay(t *testing.T) {
 	end := epoch.Add(day)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(1, epoch)...)
-	good := backtest.Options{Config: load(t, shop), Source: db, Engine: newEngine(), Start: epoch, End: end, Now: end}
+	good := backtest.Options{Config: load(t, shop), NewReplayer: over(db, nil), Start: epoch, End: end, Now: end}
 	for _, tc := range []struct {
 		name   string
 		change func(o *backtest.Options)
 		want   string
 	}{
-		{"no configuration", func(o *backtest.Options) { o.Config = nil }, "configuration, source and engine are needed"},
-		{"backwards", func(o *backtest.Options) { o.Start, o.End = end, epoch }, "end 2026-03-02T00:00:00Z is before start 2026-03-03T00:00:00Z"},
-		{"unknown detector", func(o *backtest.Options) { o.Names = []string{"total", "laod"} }, `the configuration has no detector or scaler "laod"`},
-		{"future", func(o *backtest.Options) { o.Start, o.End = end.Add(hour), end.Add(day) }, `detector "load": no step from 2026-03-03T01:00:00Z to 2026-03-04T00:00:00Z is due yet`},
-		{"no such directory", func(o *backtest.Options) { o.Output = "/none/x.om" }, `open /none/.backtest-[0-9]+: no such file or directory`},
+		{
+			"no configuration", func(o *backtest.Options) { o.Config = nil },
+			"a configuration and a replayer are needed",
+		},
+		{
+			"no replayer", func(o *backtest.Options) { o.NewReplayer = nil },
+			"a configuration and a replayer are needed",
+		},
+		{
+			"backwards", func(o *backtest.Options) { o.Start, o.End = end, epoch },
+			"end 2026-03-02T00:00:00Z is before start 2026-03-03T00:00:00Z",
+		},
+		{
+			"unknown detector", func(o *backtest.Options) { o.Names = []string{"total", "laod"} },
+			`the configuration has no detector or scaler "laod"`,
+		},
+		{
+			"future", func(o *backtest.Options) { o.Start, o.End = end.Add(hour), end.Add(day) },
+			`detector "load": no step from 2026-03-03T01:00:00Z to 2026-03-04T00:00:00Z is due yet`,
+		},
+		{
+			"no such directory", func(o *backtest.Options) { o.Output = "/none/x.om" },
+			`open /none/.backtest-[0-9]+: no such file or directory`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := good
@@ -193,10 +230,13 @@ func TestErrors(t *testing.T) {
 }
 
 // What a backtest says of the strategies is what a program that ran meanwhile has counted.
-func TestStrategiesAreThoseOfTheProgram(t *testing.T) {
+func TestRun_CountsStrategiesAsALiveProgramDoes(t *testing.T) {
 	end := epoch.Add(4 * day)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(3, end.Add(-4*hour))...)
-	cfg := load(t, `scalers: [{name: all, load: sum(load), capacity_per_replica: 50, max_replicas: 50, step: 5m, query_offset: 0s, cost_per_replica_hour: 0.05}]`)
+	cfg := load(t, `
+global: {step: 5m, query_offset: 0s}
+scalers: [{name: all, load: sum(load), capacity_per_replica: 50, max_replicas: 50, cost_per_replica_hour: 0.05}]
+`)
 	begin := end.Add(-6 * hour)
 	report := run(t, db, backtest.Options{Config: cfg, Start: begin, End: end})
 
@@ -225,57 +265,67 @@ func TestStrategiesAreThoseOfTheProgram(t *testing.T) {
 	require.EqualValues(t, counted["anomaly_exporter_scaling_decisions_total up all"], s.Up)
 	require.EqualValues(t, counted["anomaly_exporter_scaling_decisions_total down all"], s.Down)
 	for i, strategy := range s.Strategies {
-		name := detector.Strategy(i).String()
+		name := replicas.Strategy(i).String()
+		counter := func(of string) float64 { return counted["anomaly_exporter_scaler_"+of+"_total all "+name] }
 		require.Positive(t, strategy.ReplicaHours, name)
-		require.InEpsilon(t, counted["anomaly_exporter_scaler_replica_seconds_total all "+name], 3600*strategy.ReplicaHours, 1e-9, name)
-		require.InEpsilon(t, counted["anomaly_exporter_scaler_cost_total all "+name], strategy.Cost, 1e-9, name)
-		require.InDelta(t, counted["anomaly_exporter_scaler_underprovisioned_seconds_total all "+name], strategy.Under.Seconds(), 1e-9, name)
+		require.InEpsilon(t, counter("replica_seconds"), 3600*strategy.ReplicaHours, 1e-9, name)
+		require.InEpsilon(t, counter("cost"), strategy.Cost, 1e-9, name)
+		require.InDelta(t, counter("underprovisioned_seconds"), strategy.Under.Seconds(), 1e-9, name)
 		require.InDelta(t, strategy.ReplicaHours/6, strategy.Replicas, 1e-9, name)
 	}
-	require.Positive(t, s.Strategies[detector.Reactive].Under, "the load triples within a step")
-	require.Equal(t, s.Strategies[detector.Reactive].UnderShare, s.Strategies[detector.Reactive].Under.Hours()/6)
+	require.Positive(t, s.Strategies[replicas.Reactive].Under, "the load triples within a step")
+	require.Equal(t, s.Strategies[replicas.Reactive].UnderShare, s.Strategies[replicas.Reactive].Under.Hours()/6)
 }
 
-func TestReportIsReadable(t *testing.T) {
-	at := epoch.Add(10*hour + 5*time.Minute)
+func TestReport_IsATableForPeople(t *testing.T) {
+	at, nan := epoch.Add(10*hour+5*time.Minute), math.NaN()
 	report := &backtest.Report{
 		Start: epoch, End: epoch.Add(7 * day),
 		Detectors: []backtest.Detector{
 			{
-				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12, Unscored: 288, Reason: "learning (short_history)",
+				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12,
+				Unscored: 288, Reason: "learning (short_history)",
 				Horizons: []backtest.Horizon{
 					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Bias: -0.0132, Coverage: 0.7987, Level: 0.8},
-					{Horizon: 36 * hour, Forecasts: 0, Error: math.NaN(), Bias: math.NaN(), Coverage: math.NaN(), Level: 0.8},
+					{Horizon: 36 * hour, Forecasts: 0, Error: nan, Bias: nan, Coverage: nan, Level: 0.8},
 				},
 				Truth: &backtest.Truth{Incidents: 4, Found: 3, Alerts: 12, True: 3, Lead: -90 * time.Second},
 			},
-			{Name: "quiet", Over: math.NaN(), PerWeek: math.NaN(), Truth: &backtest.Truth{}},
+			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}},
 		},
 		Scalers: []backtest.Scaler{
-			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [detector.NumStrategies]backtest.Strategy{
+			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [replicas.NumStrategies]backtest.Strategy{
 				{Replicas: 6.25, ReplicaHours: 1050, Cost: 52.5, Under: 10 * time.Minute, UnderShare: 0.001},
 				{Replicas: 5.5, ReplicaHours: 924, Cost: 46.2, Under: 5*hour + 42*time.Minute, UnderShare: 0.034},
 				{Replicas: 12, ReplicaHours: 2016, Cost: 100.8},
 			}},
-			{Name: "idle", Strategies: [detector.NumStrategies]backtest.Strategy{
-				{Replicas: math.NaN(), Cost: math.NaN(), UnderShare: math.NaN()}, {Replicas: math.NaN(), Cost: math.NaN(), UnderShare: math.NaN()},
-				{Replicas: math.NaN(), Cost: math.NaN(), UnderShare: math.NaN()},
+			{Name: "idle", Strategies: [replicas.NumStrategies]backtest.Strategy{
+				{Replicas: nan, Cost: nan, UnderShare: nan},
+				{Replicas: nan, Cost: nan, UnderShare: nan},
+				{Replicas: nan, Cost: nan, UnderShare: nan},
 			}},
 		},
 		Findings: []backtest.Finding{
 			{
-				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-1"), Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
+				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-1"),
+				Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
 				Score: 0.987, Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
 				Contributions: []backtest.Contribution{{Feature: "level", Share: 0.7}, {Feature: "trend", Share: 0.3}},
 				Trend:         "accelerating", PerHour: 17.5, From: epoch.Add(-14 * day), To: epoch,
 			},
 			{
-				Detector: "joint", Labels: labels.FromStrings("service", "shop"), Duration: 5 * time.Minute, Time: at, Score: 0.71, Seen: math.NaN(),
-				Inputs: []backtest.Input{{Name: "hit_ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}}, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(),
+				Detector: "joint", Labels: labels.FromStrings("service", "shop"),
+				Duration: 5 * time.Minute, Time: at, Score: 0.71,
+				Seen: nan, Expected: nan, Lower: nan, Upper: nan,
+				Inputs:        []backtest.Input{{Name: "hit_ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}},
 				Contributions: []backtest.Contribution{{Feature: "hit_ratio", Share: 0.6}, {Feature: "requests", Share: 0.4}},
-				Trend:         "decreasing", PerHour: math.NaN(), From: epoch.Add(-7 * day), To: epoch,
+				Trend:         "decreasing", PerHour: nan, From: epoch.Add(-7 * day), To: epoch,
 			},
-			{Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"), Duration: 5 * time.Minute, Time: at, Score: 0.61, Seen: 123456.7, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), PerHour: math.NaN(), From: epoch.Add(-day), To: epoch},
+			{
+				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"),
+				Duration: 5 * time.Minute, Time: at, Score: 0.61,
+				Seen: 123456.7, Expected: nan, Lower: nan, Upper: nan, PerHour: nan, From: epoch.Add(-day), To: epoch,
+			},
 		},
 	}
 	require.Equal(t, `from 2026-03-02T00:00:00Z to 2026-03-09T00:00:00Z

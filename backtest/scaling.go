@@ -4,39 +4,40 @@ import (
 	"math"
 	"time"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
-// Scaler is what the replay of a scaler has shown.
+// Scaler summarizes the replay of a scaler.
 type Scaler struct {
 	Name          string
-	Series, Steps int // with a recommendation
+	Series, Steps int // series, and steps with a recommendation
 	Up, Down      int // changes of the recommendation
-	Strategies    [detector.NumStrategies]Strategy
+	Strategies    [replicas.NumStrategies]Strategy
 }
 
-// Strategy is what choosing the number of replicas in one way would have meant, as the program counts it while it runs.
+// Strategy describes what one way of choosing the number of replicas would have cost, counted as the live program
+// counts it.
 type Strategy struct {
-	Replicas     float64 // mean of a workload; NaN without a step with a known load
+	Replicas     float64 // mean per workload; NaN without a step with a known load
 	ReplicaHours float64
-	Cost         float64       // NaN if nobody knows what a replica costs
-	Under        time.Duration // in which the load was over what the replicas carried that were there
+	Cost         float64       // NaN: the cost of a replica is unknown
+	Under        time.Duration // time in which the load exceeded the capacity of the replicas
 	UnderShare   float64       // of the time; NaN without a step with a known load
 }
 
 func (r *replay) reportScaler() Scaler {
-	s := Scaler{Name: r.name, Series: len(r.order), Up: r.account.Raised, Down: r.account.Lowered}
-	for _, subject := range r.order {
-		s.Steps += subject.recommended
+	s := Scaler{Name: r.source.Name, Series: len(r.order), Up: r.totals.Raised, Down: r.totals.Lowered}
+	for _, series := range r.order {
+		s.Steps += series.recommended
 	}
 	for i := range s.Strategies {
-		seconds := r.account.ReplicaSeconds[i]
+		seconds := r.totals.ReplicaSeconds[i]
 		s.Strategies[i] = Strategy{
-			Replicas:     seconds / r.account.Seconds,
+			Replicas:     seconds / r.totals.Seconds,
 			ReplicaHours: seconds / 3600,
 			Cost:         seconds / 3600 * r.scaler.CostPerReplicaHour,
-			Under:        time.Duration(r.account.UnderSeconds[i]) * time.Second,
-			UnderShare:   r.account.UnderSeconds[i] / r.account.Seconds,
+			Under:        time.Duration(r.totals.UnderSeconds[i]) * time.Second,
+			UnderShare:   r.totals.UnderSeconds[i] / r.totals.Seconds,
 		}
 		if r.scaler.CostPerReplicaHour == 0 {
 			s.Strategies[i].Cost = math.NaN()

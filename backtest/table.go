@@ -10,14 +10,14 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
-// String is the report as tables for people.
+// String formats the report as tables.
 func (r *Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	// What is written to a strings.Builder is written.
+	// Writes to a strings.Builder do not fail.
 	fmt.Fprintf(w, "from %s to %s\n", stamp(r.Start), stamp(r.End))
 	for _, table := range [][][]string{r.detectors(), r.forecasts(), r.truths(), r.scalers()} {
 		if len(table) < 2 {
@@ -47,7 +47,10 @@ func (r *Report) detectors() [][]string {
 		} else if d.Unscored > 0 {
 			unscored = fmt.Sprintf("%d steps, mostly %s", d.Unscored, d.Reason)
 		}
-		table = append(table, []string{d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over), strconv.Itoa(d.Alerts), number(d.PerWeek), unscored})
+		table = append(table, []string{
+			d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over),
+			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored,
+		})
 	}
 	return table
 }
@@ -56,7 +59,10 @@ func (r *Report) forecasts() [][]string {
 	table := [][]string{{"forecasts of", "horizon", "error vs a day before", "bias", "in interval", "nominal", "outcomes"}}
 	for _, d := range r.Detectors {
 		for _, h := range d.Horizons {
-			table = append(table, []string{d.Name, span(h.Horizon), number(h.Error), percent(h.Bias), percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts)})
+			table = append(table, []string{
+				d.Name, span(h.Horizon), number(h.Error), percent(h.Bias),
+				percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts),
+			})
 		}
 	}
 	return table
@@ -82,39 +88,46 @@ func (r *Report) truths() [][]string {
 }
 
 func (r *Report) scalers() [][]string {
-	table := [][]string{{"scaler", "series", "steps", "changes", "strategy", "replicas", "replica-hours", "cost", "too few for", "of the time"}}
+	table := [][]string{{
+		"scaler", "series", "steps", "changes", "strategy", "replicas", "replica-hours", "cost", "too few for", "of the time",
+	}}
 	for _, s := range r.Scalers {
-		row := []string{s.Name, strconv.Itoa(s.Series), strconv.Itoa(s.Steps), fmt.Sprintf("%d up, %d down", s.Up, s.Down)}
+		changes := fmt.Sprintf("%d up, %d down", s.Up, s.Down)
+		row := []string{s.Name, strconv.Itoa(s.Series), strconv.Itoa(s.Steps), changes}
 		for i, c := range s.Strategies {
 			cost := number(c.Cost)
 			if !math.IsNaN(c.Cost) {
 				cost = strconv.FormatFloat(c.Cost, 'f', 2, 64)
 			}
-			table = append(table, append(row, detector.Strategy(i).String(), number(c.Replicas), number(c.ReplicaHours), cost, span(c.Under), percent(c.UnderShare)))
+			table = append(table, append(row,
+				replicas.Strategy(i).String(), number(c.Replicas), number(c.ReplicaHours), cost,
+				span(c.Under), percent(c.UnderShare),
+			))
 			row = []string{"", "", "", ""}
 		}
 	}
 	return table
 }
 
-// String is the finding in three lines.
+// String formats the finding in three lines.
 func (f Finding) String() string {
 	alerted := ""
 	if f.Alerted {
 		alerted = ", alert"
 	}
-	text := fmt.Sprintf("%s  score %.2f, for %s%s  %s %s\n    seen %s",
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s  score %.2f, for %s%s  %s %s\n    seen %s",
 		stamp(f.Time), f.Score, span(f.Duration), alerted, f.Detector, f.Labels, f.seen())
 	separator := ": "
 	for _, c := range f.Contributions {
-		text += fmt.Sprintf("%s%s %.0f %%", separator, c.Feature, 100*c.Share)
+		fmt.Fprintf(&text, "%s%s %.0f %%", separator, c.Feature, 100*c.Share)
 		separator = ", "
 	}
-	return text + "\n    " + f.course()
+	return text.String() + "\n    " + f.trendLine()
 }
 
-// course is where the value has been going, and from when on it is known what is usual.
-func (f Finding) course() string {
+// trendLine describes the trend of the value, and the steps that the model was fitted on.
+func (f Finding) trendLine() string {
 	var parts []string
 	if f.Trend != "" {
 		parts = append(parts, f.Trend)
@@ -122,17 +135,17 @@ func (f Finding) course() string {
 	if !math.IsNaN(f.PerHour) {
 		parts = append(parts, number(f.PerHour)+" per hour")
 	}
-	course := strings.Join(parts, ", ")
-	if course != "" && f.Inputs != nil && len(f.Contributions) > 0 {
-		course = f.Contributions[0].Feature + " " + course
+	trend := strings.Join(parts, ", ")
+	if trend != "" && f.Inputs != nil && len(f.Contributions) > 0 {
+		trend = f.Contributions[0].Feature + " " + trend
 	}
-	if course != "" {
-		course += "; "
+	if trend != "" {
+		trend += "; "
 	}
-	return course + "learned from " + stamp(f.From) + " to " + stamp(f.To)
+	return trend + "learned from " + stamp(f.From) + " to " + stamp(f.To)
 }
 
-// seen is what there was, and what was expected.
+// seen describes the value, and what was expected.
 func (f Finding) seen() string {
 	if f.Inputs != nil {
 		var all []string
@@ -147,7 +160,7 @@ func (f Finding) seen() string {
 	return fmt.Sprintf("%s, expected %s (%s to %s)", number(f.Seen), number(f.Expected), number(f.Lower), number(f.Upper))
 }
 
-// percent is a share; one that is not known is a dash.
+// percent formats a share as a percentage; NaN as a dash.
 func percent(share float64) string {
 	if math.IsNaN(share) {
 		return "-"
@@ -155,7 +168,7 @@ func percent(share float64) string {
 	return strconv.FormatFloat(100*share, 'g', 3, 64) + " %"
 }
 
-// number has three digits, or all before the point; one that is not known is a dash.
+// number formats v with three digits, or all before the decimal point; NaN as a dash.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):
@@ -166,7 +179,7 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-// span is a duration as configurations have it.
+// span formats a duration as in the configuration.
 func span(d time.Duration) string {
 	if d < 0 {
 		return "-" + span(-d)

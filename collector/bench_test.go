@@ -5,24 +5,27 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 const benchSeries = 100_000
 
 // benchSnapshot is benchSeries results of 50 detectors, in two families.
-func benchSnapshot() *detector.Snapshot {
-	s := &detector.Snapshot{}
+func benchSnapshot() *result.Snapshot {
+	s := &result.Snapshot{}
 	for d := range 50 {
 		name := fmt.Sprintf("detector_%02d", d)
-		p := part(name, detector.Score, many(name, benchSeries/100)...)
-		p.Results[detector.Yhat] = many(name, benchSeries/100)
-		s.Parts = append(s.Parts, p)
+		b := batch(name, many(name, benchSeries/100)...)
+		for i := range b.Series {
+			b.Series[i].Score.Expected = float64(i) / 7
+		}
+		s.Batches = append(s.Batches, b)
 	}
 	return s
 }
@@ -58,7 +61,8 @@ func benchScrape(b *testing.B, h http.Handler, encoding string) {
 	}
 }
 
-// BenchmarkScrape is a scrape of 100,000 results over loopback, by the collector and by client_golang from metrics that were built before.
+// BenchmarkScrape is a scrape of 100,000 results over loopback, by the collector and by client_golang from metrics that
+// were built before.
 func BenchmarkScrape(b *testing.B) {
 	s := benchSnapshot()
 	c, _ := newCollector(b)
@@ -91,10 +95,10 @@ func BenchmarkRender(b *testing.B) {
 		s := benchSnapshot()
 		b.ReportAllocs()
 		for b.Loop() {
-			next := &detector.Snapshot{}
-			for _, p := range s.Parts {
-				clone := *p
-				next.Parts = append(next.Parts, &clone)
+			next := &result.Snapshot{}
+			for _, b := range s.Batches {
+				clone := *b
+				next.Batches = append(next.Batches, &clone)
 			}
 			c.Publish(next)
 			c.ServeHTTP(w, req)
@@ -107,9 +111,9 @@ func BenchmarkRender(b *testing.B) {
 		c.ServeHTTP(w, req)
 		b.ReportAllocs()
 		for b.Loop() {
-			next := &detector.Snapshot{Parts: append([]*detector.Part(nil), s.Parts...)}
-			clone := *next.Parts[7]
-			next.Parts[7] = &clone
+			next := snapshot(slices.Clone(s.Batches)...)
+			clone := *next.Batches[7]
+			next.Batches[7] = &clone
 			c.Publish(next)
 			c.ServeHTTP(w, req)
 		}
@@ -122,22 +126,24 @@ type constant struct {
 	metrics []prometheus.Metric
 }
 
-func newConstant(s *detector.Snapshot) *constant {
+func newConstant(s *result.Snapshot) *constant {
 	c := &constant{}
-	for family := range detector.NumFamilies {
+	for family := range result.NumFamilies {
 		var desc *prometheus.Desc
-		for _, p := range s.Parts {
-			for _, r := range p.Results[family] {
+		for _, b := range s.Batches {
+			b.Flatten(family, s.Dropped, func(sample result.Sample) bool {
 				var names, values []string
-				for _, l := range r.Labels {
+				for _, l := range sample.Labels.With(nil, sample.Extra) {
 					names, values = append(names, l.Name), append(values, l.Value)
 				}
 				if desc == nil {
 					desc = prometheus.NewDesc(family.Name(), family.Help(), names, nil)
 					c.descs = append(c.descs, desc)
 				}
-				c.metrics = append(c.metrics, prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, r.Value, values...))
-			}
+				metric := prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, sample.Value, values...)
+				c.metrics = append(c.metrics, metric)
+				return true
+			})
 		}
 	}
 	return c

@@ -1,8 +1,8 @@
-// Package collector shows the newest snapshot of the detectors at /metrics.
+// Package collector serves the newest snapshot of the detectors at /metrics.
 //
-// Results are rendered as exposition text when they change, not when they are scraped: a scrape copies bytes that are ready, plain or compressed, and
-// appends the exporter's own metrics, which client_golang gathers. A gauge without a timestamp is written alike in the text format 0.0.4 and in
-// OpenMetrics 1.0, so one rendering serves both.
+// Results are rendered as exposition text when they change, not when they are scraped. A scrape copies prepared bytes,
+// plain or compressed, and appends the exporter's own metrics, which client_golang gathers. A gauge without a timestamp
+// is written alike in the text format 0.0.4 and in OpenMetrics 1.0, so one rendering serves both.
 package collector
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/go-kit/log"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// Options of a Collector. All but Logger are required.
+// Options configure a Collector. All fields but Logger are required.
 type Options struct {
-	Registerer prometheus.Registerer // takes the collector's own metrics
-	Gatherer   prometheus.Gatherer   // gives what follows the results at each scrape: the exporter's own metrics
+	Registerer prometheus.Registerer // for the collector's own metrics
+	Gatherer   prometheus.Gatherer   // of the exporter's own metrics, which each scrape appends to the results
 	Logger     log.Logger
 }
 
@@ -38,29 +38,29 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// Collector is the http.Handler of /metrics.
+// Collector is the http.Handler for /metrics.
 type Collector struct {
 	gatherer  prometheus.Gatherer
 	logger    log.Logger
 	metrics   *metrics
 	deflaters sync.Pool
 
-	published atomic.Pointer[detector.Snapshot]
+	published atomic.Pointer[result.Snapshot]
 	wake      chan struct{}
 
-	mu       sync.Mutex // one rendering at a time; guards what follows
-	rendered *detector.Snapshot
+	mu       sync.Mutex // serializes renderings and guards the fields below
+	rendered *result.Snapshot
 	bodies   bodies // of rendered
 	renderer *renderer
-	utf8     *sheet
-	ascii    *sheet // empty unless some label name needs underscores
+	utf8     *renderCache
+	ascii    *renderCache // empty unless a label name needs underscores
 }
 
-// bodies are the results of one snapshot, ready to be copied: with label names as they are, and with underscored ones for a scraper that does not
-// offer UTF-8. Mostly no name needs it and the two are the same.
+// bodies are the results of one snapshot, ready to be copied: with label names as they are, and with underscored ones
+// for scrapers that do not offer UTF-8. Usually no name needs underscores, and both are the same.
 type bodies struct{ utf8, ascii *body }
 
-// New returns a Collector that has nothing to show yet.
+// New returns a Collector with no results yet.
 func New(o Options) (*Collector, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -73,24 +73,25 @@ func New(o Options) (*Collector, error) {
 		deflaters: sync.Pool{New: func() any { return newDeflater() }},
 		wake:      make(chan struct{}, 1),
 		renderer:  r,
-		utf8:      newSheet(r, true),
-		ascii:     newSheet(r, false),
+		utf8:      newRenderCache(r, true),
+		ascii:     newRenderCache(r, false),
 	}
 	nothing := &body{}
 	c.bodies = bodies{utf8: nothing, ascii: nothing}
 	return c, nil
 }
 
-// Publish makes s the snapshot to show. It returns at once: the text is made by Run, or by a scrape that comes before it.
-func (c *Collector) Publish(s *detector.Snapshot) {
+// Publish makes s the snapshot to serve. It returns immediately: Run renders the text, or a scrape that comes first
+// does.
+func (c *Collector) Publish(s *result.Snapshot) {
 	c.published.Store(s)
 	select {
 	case c.wake <- struct{}{}:
-	default: // Run will wake anyway, and take the newest
+	default: // already signalled; Run takes the newest
 	}
 }
 
-// Run renders what is published, until ctx ends.
+// Run renders published snapshots until ctx ends.
 func (c *Collector) Run(ctx context.Context) error {
 	for {
 		select {
@@ -102,7 +103,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 }
 
-// newest returns the bodies of the newest published snapshot. Parts that have not changed since the last one are not rendered again.
+// newest returns the bodies of the newest published snapshot. It renders only batches that have changed since the last
+// one.
 func (c *Collector) newest() bodies {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,19 +113,19 @@ func (c *Collector) newest() bodies {
 		return c.bodies
 	}
 	start := time.Now()
-	c.utf8.turnTo(s, nil, func(_ *detector.Part, r *rendering) {
+	c.utf8.update(s, nil, func(_ cacheKey, r *rendering) {
 		c.metrics.duplicate.Add(float64(r.duplicate))
 		c.metrics.invalid.Add(float64(r.invalid))
 	})
 	next := bodies{utf8: c.utf8.assemble(s)}
 	next.ascii = next.utf8
-	if c.utf8.odd() {
-		c.ascii.turnTo(s, c.utf8, func(p *detector.Part, r *rendering) {
-			c.metrics.escaped.Add(float64(c.utf8.parts[p].results - r.results))
+	if c.utf8.needsEscaping() {
+		c.ascii.update(s, c.utf8, func(key cacheKey, r *rendering) {
+			c.metrics.escaped.Add(float64(c.utf8.renderings[key].results - r.results))
 		})
 		next.ascii = c.ascii.assemble(s)
 	} else {
-		c.ascii = newSheet(c.renderer, false)
+		c.ascii = newRenderCache(c.renderer, false)
 	}
 	c.rendered, c.bodies = s, next
 	c.metrics.results.Set(float64(next.utf8.results))

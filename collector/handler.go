@@ -14,10 +14,12 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// gzipHeader opens a gzip member without a name or a time (RFC 1952, section 2.3): deflate, no flags, fastest, unknown system.
+// gzipHeader starts a gzip member without a name or a time (RFC 1952, section 2.3): deflate, no flags, fastest, unknown
+// system.
 var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255}
 
-// ServeHTTP answers a scrape in the text format or OpenMetrics, whichever the scraper prefers, and compressed if it allows that.
+// ServeHTTP answers a scrape in the text format or OpenMetrics, as the scraper prefers, and compresses the answer if
+// the scraper accepts gzip.
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	format := negotiate(r.Header)
 	newest := c.newest()
@@ -39,7 +41,8 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	// One gzip member: the results' blocks as they are, then the exporter's own metrics as the last block, then checksum and length of the whole.
+	// The answer is one gzip member: the prepared blocks of the results, the exporter's own metrics as the last block,
+	// and then the checksum and length of the whole.
 	end := c.deflate(self)
 	end = binary.LittleEndian.AppendUint32(end, crc32.Update(results.crc, crc32.IEEETable, self))
 	end = binary.LittleEndian.AppendUint32(end, uint32(results.plain+len(self)))
@@ -56,8 +59,8 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(end)
 }
 
-// negotiate returns the format to answer in. Protobuf is never among those on offer; of the ways to escape label names there are two, as they are for
-// who takes UTF-8, and underscores.
+// negotiate returns the format of the answer. Protobuf is not offered. A scraper that accepts UTF-8 gets label names as
+// they are, any other gets underscored ones.
 func negotiate(h http.Header) expfmt.Format {
 	format := expfmt.NegotiateAccept(h, expfmt.FmtOpenMetrics_1_0_0, expfmt.FmtOpenMetrics_0_0_1, expfmt.FmtText)
 	if format.ToEscapingScheme() != model.NoEscaping {
@@ -66,7 +69,7 @@ func negotiate(h http.Header) expfmt.Format {
 	return format
 }
 
-// acceptsGzip reads the Accept-Encoding header (RFC 9110, section 12.5.3).
+// acceptsGzip reports whether the Accept-Encoding header allows gzip (RFC 9110, section 12.5.3).
 func acceptsGzip(h http.Header) bool {
 	for _, value := range h.Values("Accept-Encoding") {
 		for coding := range strings.SplitSeq(value, ",") {
@@ -82,7 +85,8 @@ func acceptsGzip(h http.Header) bool {
 	return false
 }
 
-// self returns the exporter's own metrics and what closes the exposition. Of metrics that cannot be gathered the rest is shown.
+// self returns the exporter's own metrics and the end of the exposition. If some metrics cannot be gathered, it returns
+// the rest.
 func (c *Collector) self(format expfmt.Format) []byte {
 	var buf bytes.Buffer
 	families, err := c.gatherer.Gather()
@@ -103,7 +107,7 @@ func (c *Collector) self(format expfmt.Format) []byte {
 	return buf.Bytes()
 }
 
-// deflate returns text as the last blocks of a deflate stream.
+// deflate returns text as the final blocks of a deflate stream.
 func (c *Collector) deflate(text []byte) []byte {
 	var buf bytes.Buffer
 	d := c.deflaters.Get().(*flate.Writer)

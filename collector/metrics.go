@@ -5,11 +5,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Reasons for which a result is not shown: the closed list of the label.
+// The values of the label reason: why a result is dropped.
 const (
-	reasonDuplicate = "duplicate" // another result of the family has the same labels
-	reasonEscaped   = "escaped"   // the same, once label names are underscored: missing only for scrapers that do not offer UTF-8
-	reasonInvalid   = "invalid"   // a label that no scraper takes: without a name, named twice, or named __name__
+	// Another result of the family has the same labels.
+	reasonDuplicate = "duplicate"
+	// Another result has the same labels once their names are underscored. Only scrapers without UTF-8 support miss it.
+	reasonEscaped = "escaped"
+	// A label is one that no scraper accepts: without a name, repeated, or named __name__.
+	reasonInvalid = "invalid"
 )
 
 type metrics struct {
@@ -23,7 +26,7 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) *metrics {
 	dropped := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "anomaly_exporter_results_dropped_total",
-		Help: "Results left out of the exposition, counted again each time they are rendered, by reason: duplicate, escaped, invalid.",
+		Help: "Results dropped at rendering, counted again at each rendering, by reason: duplicate, escaped or invalid.",
 	}, []string{"reason"})
 	return &metrics{
 		results: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
@@ -35,7 +38,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		invalid:   dropped.WithLabelValues(reasonInvalid),
 		rendering: promauto.With(reg).NewSummary(prometheus.SummaryOpts{
 			Name: "anomaly_exporter_render_duration_seconds",
-			Help: "Time to turn the newest results into exposition text.",
+			Help: "Time to render the newest results as exposition text.",
 		}),
 	}
 }

@@ -4,47 +4,46 @@ import (
 	"bytes"
 	"compress/flate"
 	"hash/maphash"
-	"strconv"
-	"strings"
+	"slices"
 
-	"github.com/prometheus/common/model"
-
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// rendering is one part as text, a fragment for each family.
+// rendering is a batch as text, with a fragment for each family.
 type rendering struct {
-	families [detector.NumFamilies]fragment
-	results  int
-	keys     []uint64 // hashes of its series
-	odd      bool     // some label name is not [a-zA-Z_][a-zA-Z0-9_]*
+	families      [result.NumFamilies]fragment
+	results       int
+	series        []uint64 // hashes of the series
+	needsEscaping bool     // a label name is not [a-zA-Z_][a-zA-Z0-9_]*
 
-	duplicate, invalid int // results dropped
+	duplicate, invalid int // numbers of dropped results
 }
 
-// renderer turns parts into text. Its buffers are reused from part to part.
+// renderer turns batches into text. It reuses its buffers from batch to batch.
 type renderer struct {
-	headers  [detector.NumFamilies]fragment
+	headers  [result.NumFamilies]fragment
 	seed     maphash.Seed
 	text     []byte
+	series   []uint64 // hashes
 	packed   bytes.Buffer
 	deflater *flate.Writer
 }
 
 func newRenderer() *renderer {
 	r := &renderer{seed: maphash.MakeSeed(), deflater: newDeflater()}
-	for family := range detector.NumFamilies {
+	for family := range result.NumFamilies {
 		r.text = appendHeader(r.text[:0], family.Name(), family.Help())
 		r.headers[family] = r.fragment()
 	}
 	return r
 }
 
-// newDeflater returns a compressor at the fastest level: exposition text repeats itself so much that the others hardly make it smaller.
+// newDeflater returns a compressor at the fastest level. Exposition text is so repetitive that other levels hardly make
+// it smaller.
 func newDeflater() *flate.Writer {
 	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
-		panic(err) // only for a level that does not exist
+		panic(err) // only for an invalid level
 	}
 	return w
 }
@@ -59,108 +58,39 @@ func (r *renderer) fragment() fragment {
 	return fragment{plain: bytes.Clone(r.text), deflated: bytes.Clone(r.packed.Bytes())}
 }
 
-// render writes the results of p and adds their hashes to keys. A result that keys already has, or that no scraper would take, is dropped and counted.
-func (r *renderer) render(p *detector.Part, utf8Names bool, keys map[uint64]struct{}) *rendering {
-	out := &rendering{keys: make([]uint64, 0, p.Len())}
-	for family, results := range p.Results {
-		name, before := detector.Family(family).Name(), out.results
+// render renders the results of b without the dropped kinds, and adds the hashes of their series to known. It drops and
+// counts results whose series is already known, and results with labels that no scraper accepts.
+func (r *renderer) render(
+	b *result.Batch, dropped result.Selection, utf8Names bool, known map[uint64]struct{},
+) *rendering {
+	out := &rendering{}
+	r.series = r.series[:0]
+	for family := range result.NumFamilies {
+		name, before := family.Name(), out.results
 		r.text = r.text[:0]
-		for _, result := range results {
+		b.Flatten(family, dropped, func(s result.Sample) bool {
 			start := len(r.text)
-			series, odd, ok := appendSeries(r.text, name, result.Labels, utf8Names)
-			out.odd = out.odd || odd
+			series, needsEscaping, ok := appendSeries(r.text, name, &s, utf8Names)
+			out.needsEscaping = out.needsEscaping || needsEscaping
 			if !ok {
 				out.invalid++
-				continue
+				return true
 			}
-			key := maphash.Bytes(r.seed, series[start:])
-			if _, taken := keys[key]; taken {
+			hash := maphash.Bytes(r.seed, series[start:])
+			size := len(known)
+			if known[hash] = struct{}{}; len(known) == size { // cheaper than to look it up first
 				out.duplicate++
-				continue
+				return true
 			}
-			keys[key] = struct{}{}
-			out.keys = append(out.keys, key)
-			r.text = append(appendValue(append(series, ' '), result.Value), '\n')
+			r.series = append(r.series, hash)
+			r.text = append(appendValue(append(series, ' '), s.Value), '\n')
 			out.results++
-		}
+			return true
+		})
 		if out.results > before {
 			out.families[family] = r.fragment()
 		}
 	}
+	out.series = slices.Clone(r.series)
 	return out
 }
-
-// appendHeader writes the comments that open a family, in words that text 0.0.4 and OpenMetrics both understand: they differ in how a quote is escaped,
-// so there is none.
-func appendHeader(dst []byte, name, help string) []byte {
-	help = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `'`).Replace(help)
-	dst = append(append(append(append(dst, "# HELP "...), name...), ' '), help...)
-	return append(append(append(dst, "\n# TYPE "...), name...), " gauge\n"...)
-}
-
-// appendSeries writes name{labels}. odd tells that a label name needed quotes or underscores; ok is false for labels that no scraper takes: without a
-// name, named twice, or named as the metric name is.
-func appendSeries(dst []byte, name string, ls detector.Labels, utf8Names bool) (_ []byte, odd, ok bool) {
-	dst = append(dst, name...)
-	separator := byte('{')
-	for i, l := range ls {
-		if l.Name == "" || l.Name == model.MetricNameLabel || i > 0 && l.Name == ls[i-1].Name {
-			return dst, odd, false
-		}
-		dst = append(dst, separator)
-		separator = ','
-		switch {
-		case model.LegacyValidation.IsValidLabelName(l.Name):
-			dst = append(dst, l.Name...)
-		case utf8Names:
-			odd = true
-			dst = append(detector.AppendEscaped(append(dst, '"'), cleaned(l.Name)), '"')
-		default:
-			odd = true
-			dst = append(dst, underscored(l.Name)...)
-		}
-		dst = append(detector.AppendEscaped(append(dst, '=', '"'), l.Value), '"')
-	}
-	if len(ls) > 0 {
-		dst = append(dst, '}')
-	}
-	return dst, odd, !odd || distinct(ls, utf8Names)
-}
-
-// distinct reports whether the names of ls are still different from each other, and from the metric name's, after they have been rewritten.
-func distinct(ls detector.Labels, utf8Names bool) bool {
-	rewrite := underscored
-	if utf8Names {
-		rewrite = cleaned
-	}
-	seen := map[string]bool{model.MetricNameLabel: true}
-	for _, l := range ls {
-		name := rewrite(l.Name)
-		if seen[name] {
-			return false
-		}
-		seen[name] = true
-	}
-	return true
-}
-
-// cleaned is a label name that can stand in quotes: valid UTF-8, without the byte 0, on which Prometheus' lexer stops.
-func cleaned(name string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(name, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// underscored is a label name that every scraper reads. Unlike model.EscapeName it replaces colons too, which only metric names may have.
-func underscored(name string) string {
-	first := true
-	return strings.Map(func(c rune) rune {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= '0' && c <= '9' && !first
-		first = false
-		if letter {
-			return c
-		}
-		return '_'
-	}, name)
-}
-
-// appendValue writes v as Prometheus does. OpenMetrics allows a whole number without a point.
-func appendValue(dst []byte, v float64) []byte { return strconv.AppendFloat(dst, v, 'g', -1, 64) }

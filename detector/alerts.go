@@ -1,41 +1,170 @@
 package detector
 
-import "github.com/prometheus/prometheus/model/labels"
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
 
-// The rule by which alerts are counted is the shipped AnomalyDetectedHighScore.
-const (
-	highScore  = 0.8
-	holdFor    = 5 * 60 * 1000  // ms, its for
-	keepFiring = 15 * 60 * 1000 // ms, its keep_firing_for
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// Alert is one that begins to fire.
-type Alert struct {
-	Labels Labels // of the score
-	At     int64  // when it fires, in milliseconds since the epoch: after a score has been published, and held
+// maxLogged is the maximum number of anomalies logged per cycle. Guard: a large incident must not flood the log.
+const maxLogged = 10
 
-	series labels.Labels
+// alerts tracks the alerts that the scores of a detector raise, and grades them against the truth.
+type alerts struct {
+	step     int64 // ms
+	begun    int64 // first graded step; 0: none
+	graded   int64 // newest graded step
+	logged   int64 // newest step whose anomalies were logged
+	series   map[uint64]*alertSeries
+	outcomes *config.Outcomes
+	grader   *feedback.Grader // nil: alerts are not graded
 }
 
-// alerting is the state of the rule for one series.
-type alerting struct {
-	since  int64 // step at which the score came to the threshold
-	last   int64 // step at which it was there last
-	firing bool
+// alertSeries is the alert state of a series that has had a score.
+type alertSeries struct {
+	labels labels.Labels
+	state  feedback.AlertState
+	scored int64 // newest step with a score
+	high   int64 // newest logged step with a high score
 }
 
-// over takes a step at which the score is high, and says whether the rule begins to fire. As the score of a step stands until the next is
-// published, that takes as many steps as begin within holdFor, the first included.
-func (a *alerting) over(at, step int64) bool {
-	switch gap := at - a.last; {
-	case a.firing && gap <= step+keepFiring:
-	case gap != step || a.firing:
-		a.since, a.firing = at, false
+func newAlerts(step int64) *alerts { return &alerts{step: step, series: map[uint64]*alertSeries{}} }
+
+// compareWith sets the truth that alerts are graded against. Pending alerts stay pending.
+func (a *alerts) compareWith(o *config.Outcomes) {
+	if a.outcomes, a.grader = o, nil; o != nil {
+		a.grader = feedback.NewGrader(o.Truth.On, time.Duration(o.LeadWindow), a.step, a.graded)
 	}
-	a.last = at
-	if a.firing || at-a.since+step <= holdFor {
+}
+
+// truth returns the expression of the truth, or nil if there is none. begun reports whether part of it has been read
+// before.
+func (a *alerts) truth() (s *dataset.Selector, begun bool) {
+	if a.grader == nil {
+		return nil, false
+	}
+	t := a.outcomes.Truth
+	return &dataset.Selector{Key: "outcomes.truth", Expr: t.Expr.String(), On: t.On}, a.grader.Begun()
+}
+
+// extend passes the truth of a slice to the grader, if the slice was read with the current truth expression. If the
+// expression could not be evaluated, grading starts over; nothing else is affected.
+func (a *alerts) extend(slice *dataset.Slice, truth *dataset.Selector) {
+	switch {
+	case a.grader == nil, truth == nil, truth.Expr != a.outcomes.Truth.Expr.String():
+	case slice.TruthErr != nil:
+		a.compareWith(a.outcomes)
+	case slice.Truth != nil:
+		a.grader.Extend(slice.Truth, slice.First, slice.Last)
+	}
+}
+
+func (a *alerts) evict(id uint64) { delete(a.series, id) }
+
+// grade adds to b the alerts that start to fire at its step, and the outcomes that are decided there.
+func (a *alerts) grade(b *result.Batch, queryOffset time.Duration) {
+	if b.Step <= a.graded {
+		return
+	}
+	var fired []feedback.Alert
+	for i := range b.Series {
+		s := &b.Series[i]
+		if math.IsNaN(s.Score.Value) {
+			continue
+		}
+		kept := a.series[s.ID]
+		if kept == nil {
+			kept = &alertSeries{labels: s.Input}
+			a.series[s.ID] = kept
+		}
+		kept.scored = b.Step
+		if !(s.Score.Value >= feedback.HighScore) || !kept.state.High(b.Step, a.step) {
+			continue
+		}
+		// A score that is already high at the first step has no known start, so its alert is not counted.
+		if a.begun != 0 && kept.state.Since != a.begun {
+			at := kept.state.Since + queryOffset.Milliseconds() + feedback.HoldFor.Milliseconds()
+			fired = append(fired, feedback.Alert{Series: s.Input, At: at})
+			b.Alerts = append(b.Alerts, result.Alert{Series: s, At: at})
+		}
+	}
+	if a.begun == 0 {
+		a.begun = b.Step
+	}
+	a.graded = b.Step
+	if a.grader == nil {
+		return
+	}
+	o := a.grader.Advance(b.Step, fired, func(i *feedback.Incident) bool {
+		for _, s := range a.series {
+			if a.grader.Watched(i, s.scored) && a.grader.Covers(i, s.labels) {
+				return true
+			}
+		}
 		return false
+	})
+	b.Outcomes = &o
+}
+
+// log logs the series whose score has become high since the previous cycle.
+func (a *alerts) log(logger log.Logger, b *result.Batch) {
+	n := 0
+	for i := range b.Series {
+		s := &b.Series[i]
+		if !(s.Score.Value >= feedback.HighScore) {
+			continue
+		}
+		kept := a.series[s.ID]
+		known := kept.high != 0 && kept.high == a.logged
+		if kept.high = b.Step; known {
+			continue
+		}
+		if n++; n <= maxLogged {
+			level.Info(logger).Log(append([]any{"msg", "Anomaly", "series", s.Input}, describe(b, s)...)...)
+		}
 	}
-	a.firing = true
-	return true
+	a.logged = b.Step
+	if n > maxLogged {
+		level.Info(logger).Log("msg", "More anomalies in this cycle", "series", n-maxLogged)
+	}
+}
+
+// describe returns the score of a series and its explanation as alternating keys and values.
+func describe(b *result.Batch, s *result.Series) []any {
+	e, leading := b.Explain(s)
+	said := []any{"score", fmt.Sprintf("%.2f", e.Value)}
+	if inputs := b.Format.Inputs; len(inputs) > 1 {
+		values := make([]string, 0, len(inputs))
+		for i, in := range inputs {
+			values = append(values, fmt.Sprintf("%s=%.4g", in.Name, b.Value(s, i)))
+		}
+		said = append(said, "values", strings.Join(values, " "))
+	} else {
+		said = append(said, "value", e.Seen, "expected", e.Expected, "lower", e.Lower, "upper", e.Upper)
+	}
+	why := make([]string, 0, len(e.Contributions))
+	for _, c := range e.Contributions {
+		why = append(why, fmt.Sprintf("%s %.0f%%", c.Feature, 100*c.Share))
+	}
+	said = append(said, "features", strings.Join(why, ", "))
+	if leading != "" {
+		said = append(said, "leading", leading)
+	}
+	if e.Trend != "" {
+		said = append(said, "trend", e.Trend)
+	}
+	if !math.IsNaN(e.PerHour) {
+		said = append(said, "per_hour", fmt.Sprintf("%.3g", e.PerHour))
+	}
+	return append(said, "learned_from", stamp(e.From), "learned_to", stamp(e.To))
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// TestDefinedAnswers holds a row of the table of docs/models.md each.
-func TestDefinedAnswers(t *testing.T) {
+// TestScores_AreAsDocumentedForOddSeries covers the rows of the table of edge cases in docs/models.md.
+func TestScores_AreAsDocumentedForOddSeries(t *testing.T) {
 	const step = 5 * time.Minute
 	now := epoch.Add(7 * 24 * time.Hour)
 	noise := func(at time.Time) float64 { return 100 + 5*rand.New(rand.NewPCG(1, uint64(at.Unix()))).NormFloat64() }
@@ -99,11 +100,14 @@ func TestDefinedAnswers(t *testing.T) {
 			},
 		},
 	}
-	elsewhere := []string{"one of fewer than three siblings, and younger than `min_history`", "one of siblings that are all alike, always"} // TestPool*
+	elsewhere := []string{ // TestPool_*
+		"in a pool with fewer than three members, and younger than `min_history`",
+		"in a pool whose members are always identical",
+	}
 
 	page, err := os.ReadFile("../docs/models.md")
 	require.NoError(t, err)
-	_, table, _ := strings.Cut(string(page), "### Defined answers\n")
+	_, table, _ := strings.Cut(string(page), "### Edge cases\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	tested := map[string]bool{}
 	for _, row := range rows {
@@ -136,12 +140,12 @@ global: {step: 5m, query_offset: 0s, history: 7d}
 detectors: [{name: d, expr: '`+expr+`', data_range: [0, 1000], scorer: {model: `+model+`}}]
 `), db))
 			cycle(t, m, now)
-			score, scored := found(m.Snapshot(), detector.Score, "detector")["d"]
+			score, scored := found(m.Snapshot(), result.Score, "detector")["d"]
 			state := ""
-			for s := range found(m.Snapshot(), detector.ModelState, "state") {
+			for s := range found(m.Snapshot(), result.ModelState, "state") {
 				state = s
 			}
-			for r := range found(m.Snapshot(), detector.ModelState, "reason") {
+			for r := range found(m.Snapshot(), result.ModelState, "reason") {
 				state += " " + r
 			}
 			if row.least == absent {

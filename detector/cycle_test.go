@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 // flaky is a storage that can be switched off.
@@ -38,18 +39,43 @@ func cycle(t *testing.T, m *detector.Manager, at time.Time) {
 	require.NoError(t, m.Cycle(context.Background(), at))
 }
 
+// sample is one number as it is published.
+type sample struct {
+	Labels result.Labels
+	Value  float64
+}
+
+// samples returns the samples of a family in a batch.
+func samples(b *result.Batch, f result.Family) (all []sample) {
+	b.Flatten(f, 0, func(s result.Sample) bool {
+		all = append(all, sample{s.Labels.With(nil, s.Extra), s.Value})
+		return true
+	})
+	return all
+}
+
+// published returns the samples of a family that a snapshot publishes.
+func published(s *result.Snapshot, f result.Family) (all []sample) {
+	for _, b := range s.Batches {
+		b.Flatten(f, s.Dropped, func(s result.Sample) bool {
+			all = append(all, sample{s.Labels.With(nil, s.Extra), s.Value})
+			return true
+		})
+	}
+	return all
+}
+
 // found returns the values of a family by the value of a label.
-func found(s *detector.Snapshot, f detector.Family, label string) map[string]float64 {
+func found(s *result.Snapshot, f result.Family, label string) map[string]float64 {
 	values := map[string]float64{}
-	for _, p := range s.Parts {
-		for _, r := range p.Results[f] {
-			values[r.Labels.Get(label)] = r.Value
-		}
+	for _, r := range published(s, f) {
+		values[r.Labels.Get(label)] = r.Value
 	}
 	return values
 }
 
-func TestReproducibleWithGapsChurnAndMasks(t *testing.T) {
+func TestManager_IsReproducibleWithGapsChurnAndMasks(t *testing.T) {
+	skipSlow(t)
 	for _, tc := range []struct{ step, missing string }{{"1m", "drop"}, {"2m", "zero"}, {"5m", "last"}} {
 		t.Run(tc.step+" "+tc.missing, func(t *testing.T) {
 			t.Parallel()
@@ -85,14 +111,14 @@ detectors:
     holidays: [%s, %s]
     explain_threshold: 0
 `, tc.step, tc.missing, end.AddDate(0, 0, -2).Format(time.DateOnly), end.Format(time.DateOnly)))
-			early := newManager(t, detector.Options{Concurrency: 2})
+			early := newManager(t, detector.Options{Limits: detector.NewLimits(2)})
 			require.NoError(t, early.ApplyConfig(cfg, db))
 			begin := end.Add(-13 * time.Hour)
 			for at := begin; at.Before(end); at = at.Add(10 * time.Minute) {
 				cycle(t, early, at)
 			}
 			for _, before := range []time.Duration{0, 12 * time.Minute, 5 * time.Hour} {
-				late := newManager(t, detector.Options{Concurrency: 1})
+				late := newManager(t, detector.Options{Limits: detector.NewLimits(1)})
 				require.NoError(t, late.ApplyConfig(cfg, db))
 				cycle(t, late, end.Add(-before-10*time.Minute))
 				cycle(t, late, end)
@@ -103,7 +129,7 @@ detectors:
 	}
 }
 
-func TestSeriesComeAndGo(t *testing.T) {
+func TestManager_FollowsSeriesThatComeAndGo(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	vanishes, appears := end.Add(10*time.Minute), end.Add(20*time.Minute)
 	db := newStorage(t, epoch, end.Add(2*time.Hour), time.Minute, pods(3), func(i int, at time.Time) float64 {
@@ -119,29 +145,29 @@ global: {history: 2d, query_offset: 0s}
 detectors: [{name: load, expr: 'last_over_time(load[1m])'}]
 `), db))
 	cycle(t, m, end)
-	require.Len(t, found(m.Snapshot(), detector.Score, "pod"), 2)
+	require.Len(t, found(m.Snapshot(), result.Score, "pod"), 2)
 
 	cycle(t, m, vanishes.Add(2*time.Minute))
-	require.Contains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-00")
-	require.NotContains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-01")
-	require.NotContains(t, found(m.Snapshot(), detector.ModelState, "pod"), "pod-01", "nobody asks for what is gone")
+	require.Contains(t, found(m.Snapshot(), result.Score, "pod"), "pod-00")
+	require.NotContains(t, found(m.Snapshot(), result.Score, "pod"), "pod-01")
+	require.NotContains(t, found(m.Snapshot(), result.ModelState, "pod"), "pod-01", "a series that is gone has no state")
 
 	cycle(t, m, appears.Add(time.Minute))
-	require.Contains(t, found(m.Snapshot(), detector.ModelState, "pod"), "pod-02")
-	require.Equal(t, map[string]float64{"learning": 1}, found(m.Snapshot(), detector.ModelState, "state"))
-	require.Equal(t, map[string]float64{"short_history": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
+	require.Contains(t, found(m.Snapshot(), result.ModelState, "pod"), "pod-02")
+	require.Equal(t, map[string]float64{"learning": 1}, found(m.Snapshot(), result.ModelState, "state"))
+	require.Equal(t, map[string]float64{"short_history": 1}, found(m.Snapshot(), result.ModelState, "reason"))
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP anomaly_exporter_cycles_missed_total Steps that no cycle was in time for; they were caught up from history later.
+# HELP anomaly_exporter_cycles_missed_total Steps evaluated late because the previous cycle was still running.
 # TYPE anomaly_exporter_cycles_missed_total counter
-anomaly_exporter_cycles_missed_total{detector="load"} 19
-# HELP anomaly_exporter_series Series of the expression that have values now, by state: scored, or why not.
+anomaly_exporter_cycles_missed_total{detector="load",scaler=""} 19
+# HELP anomaly_exporter_series Series with a value now, by state and reason; state "scored" for those with a result.
 # TYPE anomaly_exporter_series gauge
-anomaly_exporter_series{detector="load",reason="",state="scored"} 1
-anomaly_exporter_series{detector="load",reason="short_history",state="learning"} 1
+anomaly_exporter_series{detector="load",reason="",scaler="",state="scored"} 1
+anomaly_exporter_series{detector="load",reason="short_history",scaler="",state="learning"} 1
 `), "anomaly_exporter_cycles_missed_total", "anomaly_exporter_series"))
 }
 
-func TestOldResultsAreWithdrawnAndComeBack(t *testing.T) {
+func TestManager_WithdrawsOldResultsAndRecovers(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	source := &flaky{Queryable: newStorage(t, epoch, end.Add(time.Hour), time.Minute, pods(2), daily)}
 	m := newManager(t, detector.Options{})
@@ -160,25 +186,25 @@ scalers: [{name: all, load: sum(load), capacity_per_replica: 10, max_replicas: 5
 	cycle(t, m, end)
 	require.True(t, m.Ready())
 	want := results(m.Snapshot())
-	require.Len(t, found(m.Snapshot(), detector.Score, "pod"), 2)
-	require.Len(t, found(m.Snapshot(), detector.RecommendedReplicas, "scaler"), 1)
+	require.Len(t, found(m.Snapshot(), result.Score, "pod"), 2)
+	require.Len(t, found(m.Snapshot(), result.RecommendedReplicas, "scaler"), 1)
 
 	source.down.Store(true)
 	require.Error(t, m.Cycle(context.Background(), end.Add(4*time.Minute)))
-	require.Equal(t, want, results(m.Snapshot()), "young enough")
+	require.Equal(t, want, results(m.Snapshot()), "results are kept while they are recent")
 	require.Error(t, m.Cycle(context.Background(), end.Add(6*time.Minute)))
-	require.Empty(t, found(m.Snapshot(), detector.Score, "pod"))
-	require.Empty(t, found(m.Snapshot(), detector.RecommendedReplicas, "scaler"))
-	require.Equal(t, map[string]float64{"stale": 1}, found(m.Snapshot(), detector.ModelState, "state"))
-	require.Len(t, found(m.Snapshot(), detector.ModelState, "pod"), 2)
+	require.Empty(t, found(m.Snapshot(), result.Score, "pod"))
+	require.Empty(t, found(m.Snapshot(), result.RecommendedReplicas, "scaler"))
+	require.Equal(t, map[string]float64{"stale": 1}, found(m.Snapshot(), result.ModelState, "state"))
+	require.Len(t, found(m.Snapshot(), result.ModelState, "pod"), 2)
 
 	source.down.Store(false)
 	cycle(t, m, end.Add(8*time.Minute))
-	require.Len(t, found(m.Snapshot(), detector.Score, "pod"), 2)
-	require.Empty(t, found(m.Snapshot(), detector.ModelState, "pod"))
+	require.Len(t, found(m.Snapshot(), result.Score, "pod"), 2)
+	require.Empty(t, found(m.Snapshot(), result.ModelState, "pod"))
 }
 
-func TestSeriesLimitKeepsTheOldest(t *testing.T) {
+func TestManager_KeepsTheOldestSeriesAtTheLimit(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(4), func(i int, at time.Time) float64 {
 		if i < 2 && at.Before(end.Add(-30*time.Hour)) {
@@ -188,25 +214,29 @@ func TestSeriesLimitKeepsTheOldest(t *testing.T) {
 	})
 	reg := prometheus.NewRegistry()
 	m := newManager(t, detector.Options{Registerer: reg})
-	require.NoError(t, m.ApplyConfig(load(t, `detectors: [{name: load, expr: load, step: 5m, history: 2d, series_limit: 3}]`), db))
+	require.NoError(t, m.ApplyConfig(load(t, `
+detectors: [{name: load, expr: load, step: 5m, history: 2d, series_limit: 3}]
+`), db))
 	cycle(t, m, end)
-	scores := found(m.Snapshot(), detector.Score, "pod")
+	scores := found(m.Snapshot(), result.Score, "pod")
 	require.Len(t, scores, 3)
 	require.NotContains(t, scores, "pod-01")
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP anomaly_exporter_series_refused Series that were refused by series_limit at the last cycle.
+# HELP anomaly_exporter_series_refused Series over series_limit in the last cycle.
 # TYPE anomaly_exporter_series_refused gauge
-anomaly_exporter_series_refused{detector="load"} 1
+anomaly_exporter_series_refused{detector="load",scaler=""} 1
 `), "anomaly_exporter_series_refused"))
 }
 
-func TestBoundsAndMuteJoin(t *testing.T) {
+func TestManager_JoinsBoundsAndMute(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
 	series := []labels.Labels{
 		labels.FromStrings("__name__", "memory", "namespace", "shop", "pod", "a", "job", "cadvisor"),
 		labels.FromStrings("__name__", "memory", "namespace", "shop", "pod", "b", "job", "cadvisor"),
-		labels.FromStrings("__name__", "limit", "namespace", "shop", "pod", "a", "job", "kube-state-metrics", "resource", "memory"),
-		labels.FromStrings("__name__", "limit", "namespace", "shop", "pod", "a", "job", "kube-state-metrics", "resource", "memory", "uid", "2"),
+		labels.FromStrings("__name__", "limit", "namespace", "shop", "pod", "a",
+			"job", "kube-state-metrics", "resource", "memory"),
+		labels.FromStrings("__name__", "limit", "namespace", "shop", "pod", "a",
+			"job", "kube-state-metrics", "resource", "memory", "uid", "2"),
 		labels.FromStrings("__name__", "rollout", "namespace", "shop", "pod", "b"),
 		labels.FromStrings("__name__", "other", "job", "cadvisor"),
 	}
@@ -243,22 +273,22 @@ detectors:
 `), db))
 	cycle(t, m, end)
 	breach := map[string]float64{}
-	for _, p := range m.Snapshot().Parts {
-		for _, r := range p.Results[detector.BreachProbability] {
+	for _, p := range m.Snapshot().Batches {
+		for _, r := range samples(p, result.BreachProbability) {
 			breach[r.Labels.Get("pod")+" "+r.Labels.Get("bound")+" "+r.Labels.Get("horizon")] = r.Value
 		}
 	}
-	require.Len(t, breach, 6, "no upper bound is known of pod b")
+	require.Len(t, breach, 6, "pod b has no known upper bound")
 	require.Less(t, breach["a upper 15m"], 0.5)
 	require.Greater(t, breach["a upper 6h"], 0.5)
 	require.Less(t, breach["b lower 6h"], 0.2)
 	states := map[string]bool{}
-	for _, p := range m.Snapshot().Parts {
-		for _, r := range p.Results[detector.ModelState] {
-			states[p.Detector+" "+r.Labels.Get("pod")+" "+r.Labels.Get("state")+" "+r.Labels.Get("reason")] = true
+	for _, p := range m.Snapshot().Batches {
+		for _, r := range samples(p, result.ModelState) {
+			states[p.Source.Name+" "+r.Labels.Get("pod")+" "+r.Labels.Get("state")+" "+r.Labels.Get("reason")] = true
 		}
-		if p.Detector == "memory" {
-			require.Len(t, p.Results[detector.Score], 1)
+		if p.Source.Name == "memory" {
+			require.Len(t, samples(p, result.Score), 1)
 		}
 	}
 	require.Equal(t, map[string]bool{
@@ -266,15 +296,17 @@ detectors:
 	}, states)
 }
 
-func TestOwnAlertsAreNotSeen(t *testing.T) {
+func TestManager_IgnoresItsOwnAlerts(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
 	series := append(pods(2),
 		labels.FromStrings("__name__", "ALERTS", "pod", "pod-00", "alertstate", "firing", "source", "predictive_model"),
 		labels.FromStrings("__name__", "ALERTS", "pod", "pod-01", "alertstate", "firing"))
 	db := newStorage(t, epoch, end, 5*time.Minute, series, daily)
 	m := newManager(t, detector.Options{})
-	require.NoError(t, m.ApplyConfig(load(t, `detectors: [{name: load, expr: load, step: 5m, history: 2d, mute: {expr: ALERTS, on: [pod]}}]`), db))
+	require.NoError(t, m.ApplyConfig(load(t, `
+detectors: [{name: load, expr: load, step: 5m, history: 2d, mute: {expr: ALERTS, on: [pod]}}]
+`), db))
 	cycle(t, m, end)
-	require.Contains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-00")
-	require.NotContains(t, found(m.Snapshot(), detector.Score, "pod"), "pod-01")
+	require.Contains(t, found(m.Snapshot(), result.Score, "pod"), "pod-00")
+	require.NotContains(t, found(m.Snapshot(), result.Score, "pod"), "pod-01")
 }

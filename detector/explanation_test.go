@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,23 +14,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// crashing is a counter of restarts: none for days, then from trouble on one more every ten minutes in the first hour, and more each hour.
-func crashing(trouble time.Time, at time.Time) float64 {
+// crashing counts the restarts of a pod. There are none before trouble. In the first hour of trouble there is one
+// every ten minutes, and they become more frequent each hour.
+func crashing(trouble, at time.Time) float64 {
 	n := 0.0
-	for hour := 0; hour < 3; hour++ {
+	for hour := range 3 {
 		minutes := at.Sub(trouble.Add(time.Duration(hour) * time.Hour)).Minutes()
 		n += float64(6*(hour+1)*(hour+1)) / 60 * math.Min(math.Max(minutes, 0), 60)
 	}
 	return math.Floor(n)
 }
 
-func TestAHighScoreIsExplainedInTheLog(t *testing.T) {
+func TestManager_ExplainsAHighScoreInTheLogOnce(t *testing.T) {
 	trouble := epoch.Add(4 * 24 * time.Hour)
 	end := trouble.Add(3 * time.Hour)
-	series := []labels.Labels{labels.FromStrings("__name__", "restarts", "pod", "a"), labels.FromStrings("__name__", "restarts", "pod", "b")}
+	series := []labels.Labels{
+		labels.FromStrings("__name__", "restarts", "pod", "a"),
+		labels.FromStrings("__name__", "restarts", "pod", "b"),
+	}
 	db := newStorage(t, epoch, end, time.Minute, series, func(i int, at time.Time) float64 {
 		if i == 1 {
 			return 7
@@ -54,28 +60,27 @@ detectors: [{name: restarts, expr: 'sum by (pod) (increase(restarts[5m]))'}]
 		}
 	}
 	require.Len(t, lines, 1, "once, not at every step")
-	require.Regexp(t, `^level=info component=detector detector=restarts msg=Anomaly series="{pod=\\"a\\"}" score=0\.[89]\d value=\S+ expected=0 lower=\S+ upper=\S+ `+
-		`features="[^"]+" trend=accelerating per_hour=\S+ learned_from=2026-03-02T00:0\d:00Z learned_to=2026-03-0[56]T\d\d:\d\d:00Z\n$`, lines[0])
+	require.Regexp(t, `^level=info component=detector detector=restarts msg=Anomaly series="{pod=\\"a\\"}" `+
+		`score=0\.[89]\d value=\S+ expected=0 lower=\S+ upper=\S+ `+
+		`features="[^"]+" trend=accelerating per_hour=\S+ `+
+		`learned_from=2026-03-02T00:0\d:00Z learned_to=2026-03-0[56]T\d\d:\d\d:00Z\n$`, lines[0])
 
-	seenOf := func(part *detector.Part) (seen detector.Seen) {
-		for _, s := range part.Seen {
-			if s.Labels.Get("pod") == "a" {
-				seen = s
-			}
-		}
-		return seen
+	explain := func(b *result.Batch) (s *result.Series, e scorer.Explanation) {
+		i := slices.IndexFunc(b.Series, func(s result.Series) bool { return s.Input.Get("pod") == "a" })
+		e, _ = b.Explain(&b.Series[i])
+		return &b.Series[i], e
 	}
 	words, ends := map[time.Time]string{}, []scorer.Explanation{}
-	for _, start := range []time.Time{trouble, end} { // what is known does not depend on it
+	for _, start := range []time.Time{trouble, end} { // explanations do not depend on the start of the replay
 		replay := newManager(t, detector.Options{})
 		require.NoError(t, replay.ApplyConfig(cfg, db))
-		require.NoError(t, replay.Replay(context.Background(), start, end, func(part *detector.Part) {
-			e := seenOf(part).Explain()
-			words[time.UnixMilli(part.Time).UTC()] = e.Trend
-			if time.UnixMilli(part.Time).Equal(end) {
+		require.NoError(t, replay.Replay(context.Background(), start, end, func(part *result.Batch) {
+			s, e := explain(part)
+			words[time.UnixMilli(part.Step).UTC()] = e.Trend
+			if time.UnixMilli(part.Step).Equal(end) {
 				require.InDelta(t, 54, e.PerHour, 6, "restarts in the last hour")
-				require.Equal(t, seenOf(part).Values[0], e.Seen)
-				require.Equal(t, part.Results[detector.Score][0].Value, e.Value)
+				require.Equal(t, part.Value(s, 0), e.Seen)
+				require.Equal(t, samples(part, result.Score)[0].Value, e.Value)
 				ends = append(ends, e)
 			}
 		}))
@@ -86,8 +91,9 @@ detectors: [{name: restarts, expr: 'sum by (pod) (increase(restarts[5m]))'}]
 	require.Equal(t, "accelerating", words[end])
 }
 
-// However many series become strange at once, a cycle writes few lines; and one that came while the source was away is told of afterwards.
-func TestTroubleEverywhereDoesNotFloodTheLog(t *testing.T) {
+// However many series become anomalous at once, a cycle logs at most ten. Anomalies that began while the source was
+// down are logged afterwards.
+func TestManager_LogsAtMostTenAnomaliesInACycle(t *testing.T) {
 	trouble := epoch.Add(3 * 24 * time.Hour)
 	db := newStorage(t, epoch, trouble.Add(time.Hour), 5*time.Minute, pods(13), func(i int, at time.Time) float64 {
 		if !at.Before(trouble) {
@@ -111,14 +117,14 @@ detectors: [{name: load, expr: load}]
 	cycle(t, m, trouble.Add(10*time.Minute))
 	require.Equal(t, 10, strings.Count(out.String(), "msg=Anomaly"))
 	require.Contains(t, out.String(), `msg="More anomalies in this cycle" series=3`)
-	require.NotContains(t, out.String(), "per_hour", "nothing is counted")
+	require.NotContains(t, out.String(), "per_hour", "only counts have a rate per hour")
 	out.Reset()
 	cycle(t, m, trouble.Add(15*time.Minute))
 	require.NotContains(t, out.String(), "nomal")
 }
 
-// A sibling is explained like a series by itself; one too young for a trend has none, and nothing is made up.
-func TestSiblingsAreExplained(t *testing.T) {
+// A member of a pool is explained like a single series. A member that is too young for a trend has none.
+func TestBatch_ExplainsScoresOfPoolMembers(t *testing.T) {
 	end := epoch.Add(4 * 24 * time.Hour)
 	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 5), func(i int, at time.Time) float64 {
 		switch {
@@ -135,11 +141,12 @@ global: {history: 3d, query_offset: 0s, step: 5m}
 detectors: [{name: load, expr: load, pool_by: [namespace, container]}]
 `), db))
 	trends := map[string]string{}
-	require.NoError(t, m.Replay(context.Background(), end, end, func(part *detector.Part) {
-		for _, seen := range part.Seen {
-			e := seen.Explain()
-			trends[seen.Labels.Get("pod")] = e.Trend
-			require.Equal(t, seen.Values[0], e.Seen)
+	require.NoError(t, m.Replay(context.Background(), end, end, func(part *result.Batch) {
+		for i := range part.Series {
+			s := &part.Series[i]
+			e, _ := part.Explain(s)
+			trends[s.Labels.Get("pod")] = e.Trend
+			require.Equal(t, part.Value(s, 0), e.Seen)
 			require.Less(t, e.Lower, e.Expected)
 			require.Less(t, e.From, e.To)
 			require.WithinRange(t, time.UnixMilli(e.From), end.Add(-3*24*time.Hour-6*time.Hour), end.Add(-2*24*time.Hour))

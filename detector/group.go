@@ -2,380 +2,347 @@ package detector
 
 import (
 	"context"
-	"fmt"
 	"hash/fnv"
 	"reflect"
-	"runtime/debug"
-	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
-	"github.com/anomaly-exporter/anomaly-exporter/config"
-	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
-	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
 
 const (
-	maxJitter = 15 * time.Second // cycles of different detectors are apart by up to this
-	// vanishedPerLive bounds the series that are remembered without having values now, in case they come back.
-	vanishedPerLive = 4
-	dropModelAfter  = 15 // steps without a value
+	firstRetry = 2 * time.Second
+	lastRetry  = time.Minute
+
+	// maxJitter bounds the offset between the cycles of different detectors, so that they do not all read in the same
+	// second. Chosen: a default scrape interval; a quarter of the step if that is shorter.
+	maxJitter = 15 * time.Second
+
+	// Results are withdrawn once they are older than both maxAge and maxAgeSteps (docs/metrics.md). Chosen: as long as
+	// Prometheus' own look-back, so that a rule never sees results that Prometheus would call stale.
+	maxAge      = 5 * time.Minute
+	maxAgeSteps = 3
 )
 
-// task is what a group computes: a detector or a scaler, translated.
-type task struct {
-	name   string
-	scaler bool
-
-	inputs       []input // what is read of each series: one, but for a detector of several signals
-	joint        *by     // how the series of several inputs become one; nil: there is one input
-	mask, mute   *config.Selector
-	lower, upper bound
-	asides       []aside
-	queryOffset  time.Duration
-	limit        int
-	schedule     schedule
-	layout       history.Layout
-	pooling      *pooling // nil: every series has a model of its own
-
-	newModel func(s *series) fitted
-	// base makes the labels of a series' results; ok is false for a series that cannot be published.
-	base func(l labels.Labels) Labels
-	// results adds what is known of the live series at part.Time.
-	results func(live []*series, part *Part)
-	// prepare does the costly part of results for one series, on any core.
-	prepare func(s *series)
-	// state says why a series has no result, "" if it has; forecaster is what forecasts it, nil if nothing does.
-	state      func(s *series, at int64) (state, reason string)
-	forecaster func(s *series) *forecaster.Model
-	// score is that of a series at a step, NaN if it has none; nil for what gives no scores.
-	score func(s *series, at int64) float64
-	// outcomes says what alerts are compared with; nil: with nothing.
-	outcomes *config.Outcomes
-	// quality says how good the forecasts of the live series were of late, by horizon; nil if nobody asks for them.
-	quality func(live []*series) map[string]quality
-	// account counts what a part of a scaler has meant; nil if it has no load.
-	account func(live []*series, part *Part)
-}
-
-// group runs the cycles of one task: it reads the newest steps, brings the models of all series up to them, and hands a Part to publish.
-// Its methods are called by one goroutine at a time.
+// group runs the cycles of one source: it reads the newest steps, advances all models to them, and publishes a Batch.
+// It belongs to the goroutine that calls its methods, except for change, which is safe for concurrent use.
 type group struct {
-	task
-	evaluator   evaluator
-	logger      log.Logger
-	metrics     *metrics
-	concurrency int
-	publish     func(*Part)
+	plan     plan
+	data     *dataset.Dataset
+	pipeline Pipeline
+	alerts   *alerts // nil for a scaler, which has no scores
+	batch    *result.Batch
 
-	read    int64 // last step that was read; 0 if none
-	coarse  bool  // whether read is still in the part of the history that is kept at the coarse step
-	slicer  slicer
-	series  map[uint64][]*series
-	pools   map[string]*pool // by what the siblings agree on
-	refused map[uint64]bool  // at the newest read, by hash
-	noted   map[string]bool  // what was logged already and need not be again
-	part    *Part            // published last
-	looked  int64            // step at which findings were looked for last
-	grader  *grader
+	evaluator dataset.Evaluator
+	options   *Options
+	logger    log.Logger
+	metrics   *metrics
+	logged    map[string]bool // warnings that have been logged
+	publish   func(*result.Batch)
+	attempted func() // called after each cycle
+
+	// pending is the newest plan that is not in force yet. Only the newest counts, so plans cannot overtake each other.
+	pending atomic.Pointer[change]
+	wake    chan struct{} // signals that a plan is pending
 }
 
-// cycle brings everything to the newest step that is due at now. After a failure it may be called again and goes on where it stopped; what was
-// published before ages.
+// change is a plan that keeps the models, and the source to read from.
+type change struct {
+	plan   plan
+	source storage.Queryable
+}
+
+func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
+	logger := log.With(o.Logger, "component", "detector", p.source.Kind(), p.source.ID())
+	g := &group{
+		plan:      p,
+		data:      dataset.New(p.datasetOptions(o.Owns, logger)),
+		pipeline:  p.newPipeline(schedule.Fitting{Workers: o.Limits.workers, Observe: m.observeFit}, logger),
+		evaluator: dataset.Evaluator{Engine: o.Engine, Source: source},
+		options:   o,
+		logger:    logger,
+		metrics:   m,
+		logged:    map[string]bool{},
+		wake:      make(chan struct{}, 1),
+	}
+	if !p.source.Scaler {
+		g.alerts = newAlerts(p.schedule.Step)
+		g.alerts.compareWith(p.outcomes)
+	}
+	m.begin(p.source)
+	m.quality.Compare(p.source, p.outcomes != nil)
+	return g
+}
+
+// run calls cycle for every step as soon as the step is complete, and immediately for the first. After a failure it
+// retries soon, and backs off if that fails too.
+func (g *group) run(ctx context.Context) {
+	retry := time.Duration(0)
+	for {
+		wait := retry
+		if retry == 0 {
+			wait = g.due(g.options.Now())
+		}
+		if !g.wait(ctx, wait) {
+			return
+		}
+		err := g.cycle(ctx, g.options.Now())
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			retry = nextRetry(retry)
+			level.Error(g.logger).Log("msg", "Cycle failed, retrying", "err", err, "in", retry)
+		default:
+			retry = 0
+		}
+	}
+}
+
+// nextRetry returns how long to wait after a failure, given the wait before the failed attempt; 0 if that was no retry.
+func nextRetry(before time.Duration) time.Duration { return min(max(firstRetry, 2*before), lastRetry) }
+
+// wait waits for d and adopts pending plans meanwhile. It reports whether d has passed; false means that ctx ended.
+func (g *group) wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-g.wake:
+			g.adopt()
+		case <-timer.C:
+			return true
+		}
+	}
+}
+
+// due returns how long to wait at now until the next step can be read.
+func (g *group) due(now time.Time) time.Duration {
+	if g.data.At() == 0 || g.data.CatchingUp() {
+		return 0
+	}
+	at := time.UnixMilli(g.data.At() + g.plan.schedule.Step).Add(g.plan.queryOffset + g.jitter())
+	return max(0, at.Sub(now))
+}
+
+// jitter returns the offset of the cycles of this source, from a hash of its ID.
+func (g *group) jitter() time.Duration {
+	h := fnv.New64a()
+	h.Write([]byte(g.plan.source.ID()))
+	span := min(time.Duration(g.plan.schedule.Step)*time.Millisecond/4, maxJitter)
+	return time.Duration(h.Sum64() % uint64(max(span, 1)))
+}
+
+// change makes p the next plan to adopt. The models stay.
+func (g *group) change(p plan, source storage.Queryable) {
+	g.pending.Store(&change{p, source})
+	select {
+	case g.wake <- struct{}{}:
+	default: // already signalled; adopt takes the newest plan
+	}
+}
+
+// adopt puts the newest pending plan in force, and publishes the newest results again as that plan formats them.
+func (g *group) adopt() {
+	c := g.pending.Swap(nil)
+	if c == nil {
+		return
+	}
+	if g.alerts != nil && !reflect.DeepEqual(g.plan.outcomes, c.plan.outcomes) {
+		g.alerts.compareWith(c.plan.outcomes)
+		g.metrics.quality.Compare(c.plan.source, c.plan.outcomes != nil)
+	}
+	g.plan, g.evaluator.Source = c.plan, c.source
+	g.data.Configure(c.plan.datasetOptions(g.options.Owns, g.logger))
+	g.pipeline.Configure(c.plan.format, c.plan.labeler)
+	if g.batch == nil || g.batch.IsStale {
+		return
+	}
+	g.batch = g.batch.Relabel(c.plan.format, c.plan.labeler)
+	g.publish(g.batch)
+}
+
+// cycle reads up to the newest step that is due at now, and publishes its results. After a failure the next call
+// resumes where this one stopped; until then the results published earlier age.
 func (g *group) cycle(ctx context.Context, now time.Time) error {
+	defer g.attempted()
+	g.adopt()
 	begin := time.Now()
-	to := floor(now.Add(-g.queryOffset).UnixMilli(), g.schedule.step)
-	if to <= g.read {
+	step, read, source := g.plan.schedule.Step, g.data.At(), g.plan.source
+	to := schedule.Floor(now.Add(-g.plan.queryOffset).UnixMilli(), step)
+	if to <= read {
 		return nil
 	}
-	g.metrics.cycles.WithLabelValues(g.name).Inc()
-	if g.read > 0 && !g.coarse {
-		g.metrics.missed.WithLabelValues(g.name).Add(float64((to-g.read)/g.schedule.step - 1))
+	g.metrics.cycles.With(bySource(source)).Inc()
+	if read > 0 && !g.data.CatchingUp() {
+		g.metrics.missed.With(bySource(source)).Add(float64((to-read)/step - 1))
 	}
-	first := g.part == nil
-	if err := g.extend(ctx, to); err != nil {
-		g.metrics.failures.WithLabelValues(g.name).Inc()
+	if err := g.extend(ctx, to, nil); err != nil {
+		g.metrics.failures.With(bySource(source)).Inc()
 		g.age(now)
 		return err
 	}
-	live, part := g.step(to)
-	g.part = part
-	g.publish(part)
+	b, first := g.step(to), g.batch == nil
+	g.batch = b
+	g.publish(b)
 
 	took := time.Since(begin)
-	g.metrics.duration.WithLabelValues(g.name).Set(took.Seconds())
-	g.metrics.lastStep.WithLabelValues(g.name).Set(float64(to) / 1000)
-	g.countStates(live)
-	g.countJoins()
-	g.giveFeedback(live, part)
-	g.logFindings(live)
-	log := level.Debug(g.logger)
-	if first {
-		log = level.Info(g.logger)
+	g.metrics.duration.With(bySource(source)).Set(took.Seconds())
+	g.metrics.lastStep.With(bySource(source)).Set(float64(to) / 1000)
+	g.metrics.show(b, g.data.Refused())
+	g.metrics.quality.Observe(b)
+	g.showJoins()
+	if g.alerts != nil {
+		g.alerts.log(g.logger, b)
 	}
-	log.Log("msg", "Cycle done", "step", time.UnixMilli(to).UTC().Format(time.RFC3339), "series", len(live), "results", part.Len(), "duration", took)
+	logger := level.Debug(g.logger)
+	if first {
+		logger = level.Info(g.logger)
+	}
+	logger.Log("msg", "Cycle done", "step", stamp(to), "series", len(b.Series), "results", b.Len(0), "duration", took)
 	return nil
 }
 
-// replay reads history from start to end, both included, and calls emit with the results of every step, once its feedback is in the metrics. It is
-// what cycle does, without waiting for time to pass: a step sees nothing later than itself.
-func (g *group) replay(ctx context.Context, start, end int64, emit func(*Part)) error {
-	if err := g.extend(ctx, start); err != nil {
-		return err
-	}
-	g.emit(start, emit)
-	for g.read < end {
-		from, until := g.read, g.slicer.next(g.read, end, g.schedule.step)
-		samples, err := g.readSlice(ctx, from+g.schedule.step, until, g.schedule.step, from)
+// extend reads and applies everything up to a step. If emit is not nil, extend calls it with the results of every step
+// that it reads.
+func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) error {
+	for {
+		request := dataset.Request{To: to, EveryStep: emit != nil}
+		if g.alerts != nil {
+			request.Truth, request.TruthBegun = g.alerts.truth()
+		}
+		p, ok := g.data.Next(request)
+		if !ok {
+			return nil
+		}
+		slice, err := g.read(ctx, p)
 		if err != nil {
-			if g.slicer.failed(err, g.schedule.step) {
+			if g.data.Retry(p, err) {
 				continue
 			}
 			return err
 		}
-		for at := from + g.schedule.step; at <= until; at += g.schedule.step {
-			g.emit(at, emit)
-		}
-		g.slicer.done(until-from, samples)
-		g.read = until
-		g.trim()
-	}
-	return nil
-}
-
-// emit calls f with the results of a step that has been read.
-func (g *group) emit(at int64, f func(*Part)) {
-	live, part := g.step(at)
-	if !g.scaler {
-		part.Seen = g.see(live, at)
-	}
-	g.giveFeedback(live, part)
-	f(part)
-}
-
-// step brings the models to a step that has been read, and returns the series that have a value then, and the results.
-func (g *group) step(at int64) ([]*series, *Part) {
-	live := g.liveSeries(at)
-	g.catchUp(live, at)
-	part := &Part{Detector: g.name, Scaler: g.scaler, Time: at}
-	g.results(live, part)
-	g.grade(live, part)
-	return live, part
-}
-
-// liveSeries returns the series that have a value at a step, in the order of their labels.
-func (g *group) liveSeries(at int64) []*series {
-	var live []*series
-	g.each(func(s *series) {
-		if s.live = s.has(at) || s.live && s.histogram; s.live {
-			live = append(live, s)
-		} else if s.model != nil && s.at < at-dropModelAfter*g.schedule.step {
-			s.model = nil
-		}
-	})
-	slices.SortFunc(live, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
-	return live
-}
-
-// catchUp brings the models of the series to a step, on all cores.
-func (g *group) catchUp(live []*series, to int64) {
-	for _, s := range live {
-		if s.base == nil {
-			s.base = g.base(s.labels)
-		}
-	}
-	if g.pooling != nil {
-		g.catchUpPools(live, to)
-		if !g.pooling.forecasts {
-			return
-		}
-	}
-	inParallel(g.concurrency, live, func(s *series, window *history.Window) { g.catchUpOne(s, to, window) })
-}
-
-// inParallel calls do for all, a few at a time; those that follow each other share a window.
-func inParallel[T any](concurrency int, all []T, do func(T, *history.Window)) {
-	next := make(chan T)
-	var workers sync.WaitGroup
-	for range min(concurrency, len(all)) {
-		workers.Go(func() {
-			var window history.Window
-			for one := range next {
-				do(one, &window)
+		g.apply(slice, request.Truth)
+		if emit != nil {
+			for at := slice.First; at <= slice.Last; at += g.plan.schedule.Step {
+				emit(g.step(at))
 			}
-		})
+		}
+		for _, s := range g.data.Trim() {
+			g.pipeline.Evict(s)
+			if g.alerts != nil {
+				g.alerts.evict(s.ID)
+			}
+		}
 	}
-	for _, one := range all {
-		next <- one
-	}
-	close(next)
-	workers.Wait()
 }
 
-// catchUpOne brings one series to a step. A panic costs this series its model, and no other.
-func (g *group) catchUpOne(s *series, to int64, window *history.Window) {
-	defer func() {
-		if r := recover(); r != nil {
-			s.broken, s.model = fmt.Errorf("model panics: %v", r), nil
-			level.Error(g.logger).Log("msg", "Series is left out", "series", s.labels, "err", s.broken, "stack", string(debug.Stack()))
+// read reads a slice in a separate goroutine and adopts pending plans meanwhile.
+func (g *group) read(ctx context.Context, p dataset.Plan) (*dataset.Slice, error) {
+	type answer struct {
+		slice *dataset.Slice
+		err   error
+	}
+	answers, evaluator := make(chan answer, 1), g.evaluator
+	go func() {
+		select {
+		case g.options.Limits.reads <- struct{}{}:
+			defer func() { <-g.options.Limits.reads }()
+			slice, err := p.Read(ctx, evaluator)
+			answers <- answer{slice, err}
+		case <-ctx.Done():
+			answers <- answer{err: ctx.Err()}
 		}
 	}()
-	if s.histogram || s.broken != nil && g.schedule.slot(s.seed, to) != to {
-		return
-	}
-	s.broken = nil
-	g.schedule.catchUp(s, to, func() fitted { return g.newModel(s) }, window)
-	g.prepare(s)
-}
-
-// countStates renews the gauges about the group's series.
-func (g *group) countStates(live []*series) {
-	count := map[[2]string]int{}
-	models, refused := map[string]int{}, 0
-	for _, s := range live {
-		state, reason := g.state(s, g.read)
-		if state == "" {
-			state = "scored"
-		}
-		count[[2]string{state, reason}]++
-		if m := g.forecaster(s); m != nil {
-			models[m.Name()]++
-			if m.RefitRejected() {
-				refused++
-			}
+	for {
+		select {
+		case a := <-answers:
+			return a.slice, a.err
+		case <-g.wake:
+			g.adopt()
 		}
 	}
-	if n := g.countPools(); n > 0 {
-		models[peersModel] = n
-	}
-	byName := prometheus.Labels{"detector": g.name}
-	g.metrics.series.DeletePartialMatch(byName)
-	g.metrics.models.DeletePartialMatch(byName)
-	for state, n := range count {
-		g.metrics.series.WithLabelValues(g.name, state[0], state[1]).Set(float64(n))
-	}
-	for name, n := range models {
-		g.metrics.models.WithLabelValues(g.name, name).Set(float64(n))
-	}
-	g.metrics.refused.WithLabelValues(g.name).Set(float64(len(g.refused)))
-	g.metrics.refusedRefits.WithLabelValues(g.name).Set(float64(refused))
 }
 
-// giveFeedback renews the metrics about how good the results were.
-func (g *group) giveFeedback(live []*series, part *Part) {
-	if g.outcomes != nil {
-		g.metrics.outcomes.count(g.name, part.Outcomes)
+// apply appends a slice to the histories and passes its truth to the alerts.
+func (g *group) apply(slice *dataset.Slice, truth *dataset.Selector) {
+	defer slice.Close()
+	warnings := slice.Warnings
+	if slice.TruthErr != nil {
+		warnings = append(warnings, dataset.Warning{Expr: truth.Expr, Err: slice.TruthErr})
 	}
-	if g.account != nil {
-		g.account(live, part)
+	for _, w := range warnings {
+		g.metrics.warnings.With(bySource(g.plan.source)).Inc()
+		g.warnOnce("Query returned a warning", "expr", w.Expr, "err", w.Err)
 	}
-	if g.quality == nil {
-		return
+	if g.alerts != nil {
+		g.alerts.extend(slice, truth)
 	}
-	for horizon, q := range g.quality(live) {
-		g.metrics.mase.WithLabelValues(g.name, horizon).Set(q.mase)
-		g.metrics.bias.WithLabelValues(g.name, horizon).Set(q.bias)
-		g.metrics.coverage.WithLabelValues(g.name, horizon).Set(q.coverage)
-	}
+	g.data.Apply(slice)
 }
 
-// due is how long to wait at now until the next step can be read.
-func (g *group) due(now time.Time) time.Duration {
-	if g.read == 0 || g.coarse {
-		return 0
+// step advances the models to a step that has been read, and returns their results.
+func (g *group) step(at int64) *result.Batch {
+	b := g.pipeline.Advance(at, g.data)
+	b.Source = g.plan.source
+	if g.alerts != nil {
+		g.alerts.grade(b, g.plan.queryOffset)
 	}
-	at := time.UnixMilli(g.read + g.schedule.step).Add(g.queryOffset + g.jitter())
-	return max(0, at.Sub(now))
+	return b
 }
 
-// change gives the group a task that keeps its models, and publishes its results as that task has them.
-func (g *group) change(t task, source storage.Queryable) {
-	if !reflect.DeepEqual(g.outcomes, t.outcomes) {
-		g.grader = newGrader(t.outcomes, t.schedule.step)
-		g.metrics.outcomes.begin(t.name, t.outcomes != nil)
-	}
-	g.task, g.evaluator.source = t, source
-	g.each(func(s *series) { s.base, s.horizons = nil, nil })
-	if g.part == nil || g.part.stale {
-		return
-	}
-	_, g.part = g.step(g.part.Time)
-	g.publish(g.part)
-}
-
-// warn counts a warning of a query, and logs it once.
-func (g *group) warn(expr string, warning error) {
-	g.metrics.warnings.WithLabelValues(g.name).Inc()
-	g.note("Query has a warning", "expr", expr, "err", warning)
-}
-
-// age replaces results that are too old by the state "stale".
+// age replaces results that are too old with the state "stale".
 func (g *group) age(now time.Time) {
-	limit := max(3*time.Duration(g.schedule.step)*time.Millisecond, 5*time.Minute)
-	if g.part == nil || now.Sub(time.UnixMilli(g.part.Time)) <= limit || g.part.stale {
+	limit := max(maxAgeSteps*time.Duration(g.plan.schedule.Step)*time.Millisecond, maxAge)
+	if g.batch == nil || g.batch.IsStale || now.Sub(time.UnixMilli(g.batch.Step)) <= limit {
 		return
 	}
-	part := &Part{Detector: g.name, Scaler: g.scaler, Time: g.part.Time, stale: true}
-	g.each(func(s *series) {
-		if s.at == g.part.Time && s.base != nil && !g.scaler {
-			part.Results[ModelState] = append(part.Results[ModelState], Result{s.base.with("state", stateStale, "reason", reasonNoData), 1})
+	g.batch = g.batch.Stale()
+	g.publish(g.batch)
+	level.Warn(g.logger).Log("msg", "Withdrew results that are too old", "step", stamp(g.batch.Step))
+}
+
+// showJoins sets the metrics about joined inputs, and logs once which series were not joined.
+func (g *group) showJoins() {
+	for _, j := range g.data.Joins() {
+		g.metrics.joins.WithLabelValues(g.plan.source.ID(), j.Input, "true").Set(float64(j.Matched))
+		g.metrics.joins.WithLabelValues(g.plan.source.ID(), j.Input, "false").Set(float64(j.Unmatched))
+		if lost := "lost " + j.Input; j.Unmatched == 0 {
+			delete(g.logged, lost)
+		} else if g.first(lost) {
+			level.Warn(g.logger).Log("msg", "Series of an input lack another input, or were refused",
+				"input", j.Input, "series", j.Unmatched, "such_as", j.Lost)
 		}
-	})
-	slices.SortFunc(part.Results[ModelState], func(a, b Result) int { return a.Labels.compare(b.Labels) })
-	g.part = part
-	g.publish(part)
-	level.Warn(g.logger).Log("msg", "Results are too old and were withdrawn", "step", time.UnixMilli(part.Time).UTC().Format(time.RFC3339))
-}
-
-func (g *group) find(l labels.Labels) *series {
-	for _, s := range g.series[seed(l)] {
-		if labels.Equal(s.labels, l) {
-			return s
-		}
-	}
-	return nil
-}
-
-func (g *group) forget(s *series) {
-	g.leave(s)
-	g.series[s.seed] = slices.DeleteFunc(g.series[s.seed], func(other *series) bool { return other == s })
-	if len(g.series[s.seed]) == 0 {
-		delete(g.series, s.seed)
-	}
-}
-
-func (g *group) each(f func(*series)) {
-	for _, same := range g.series {
-		for _, s := range same {
-			f(s)
+		if conflict := "conflict " + j.Input; j.Conflict == nil {
+			delete(g.logged, conflict)
+		} else if g.first(conflict) {
+			level.Error(g.logger).Log("msg", "Several series of an input have the same labels in by: their vector has no score",
+				"input", j.Input, "series", j.Conflict[0], "and", j.Conflict[1])
 		}
 	}
 }
 
-// note logs a warning once.
-func (g *group) note(msg string, keyvals ...any) { g.noteOf(msg, msg, keyvals...) }
-
-// noteOf logs a warning once for each of the things that key tells apart.
-func (g *group) noteOf(key, msg string, keyvals ...any) {
-	if !g.noted[key] {
-		g.noted[key] = true
+// warnOnce logs a warning, unless one with the same message was logged before.
+func (g *group) warnOnce(msg string, keyvals ...any) {
+	if g.first(msg) {
 		level.Warn(g.logger).Log(append([]any{"msg", msg}, keyvals...)...)
 	}
 }
 
-// jitter spreads the cycles of the detectors, so that they do not all read at the same second.
-func (g *group) jitter() time.Duration {
-	h := fnv.New64a()
-	h.Write([]byte(g.name))
-	span := min(time.Duration(g.schedule.step)*time.Millisecond/4, maxJitter)
-	return time.Duration(h.Sum64() % uint64(max(span, 1)))
+// first reports whether a key is new, and marks it as logged.
+func (g *group) first(key string) bool {
+	known := g.logged[key]
+	g.logged[key] = true
+	return !known
 }
 
-func milliseconds(d model.Duration) int64 { return time.Duration(d).Milliseconds() }
+// stamp formats a time, in milliseconds since the epoch, for the log.
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }

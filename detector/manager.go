@@ -1,5 +1,5 @@
-// Package detector runs the cycles: it reads history, keeps the models of every series, scores and forecasts, and publishes one immutable
-// Snapshot.
+// Package detector applies a configuration: for each detector and scaler it runs a goroutine that reads history,
+// maintains the models of all series, and publishes their results in one immutable Snapshot.
 package detector
 
 import (
@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -14,29 +15,41 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
-	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
-)
-
-const (
-	firstRetry = 2 * time.Second
-	lastRetry  = time.Minute
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
 
 var errStopped = errors.New("stopping")
 
-// Options of a Manager.
+// Options configure a Manager.
 type Options struct {
-	Engine      *promql.Engine        // evaluates expressions, here
-	Logger      log.Logger            // nil: nothing is logged
-	Registerer  prometheus.Registerer // of the metrics about the program itself; nil: none
-	Now         func() time.Time      // the clock; nil: time.Now
-	Concurrency int                   // series fitted at the same time, and detectors reading; 0: 1
-	OnPublish   func(*Snapshot)       // called with every new Snapshot, one at a time, in order; it should return soon; nil: nobody listens
+	Engine     *promql.Engine        // evaluates expressions in this process
+	Logger     log.Logger            // nil: nothing is logged
+	Registerer prometheus.Registerer // for the exporter's metrics about itself; nil: none
+	Now        func() time.Time      // the clock; nil: time.Now
+	Limits     *Limits               // nil: one fit and one read at a time
+	// OnPublish is called with every new Snapshot, one at a time and in order; nil: no callback. It must not block.
+	OnPublish func(*result.Snapshot)
+	// Owns reports by shard key whether a series belongs to this process; nil: all do. Series that must stay together,
+	// such as the members of a pool, have the same key.
+	Owns func(shardKey uint64) bool
+}
+
+// Limits bounds how many series are fitted, and how many detectors read, at the same time. Several Managers can share
+// it.
+type Limits struct {
+	workers *schedule.Workers
+	reads   chan struct{}
+}
+
+// NewLimits returns Limits that allow n fits and n reads at the same time, at least one of each.
+func NewLimits(n int) *Limits {
+	return &Limits{workers: schedule.NewWorkers(n), reads: make(chan struct{}, max(n, 1))}
 }
 
 func (o *Options) validate() error {
@@ -52,29 +65,42 @@ func (o *Options) validate() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.Concurrency = max(o.Concurrency, 1)
+	if o.Limits == nil {
+		o.Limits = NewLimits(1)
+	}
 	return nil
 }
 
-// Manager runs the detectors and scalers of a configuration, each with its own clock, as Prometheus runs rule groups.
+// Manager runs the detectors and scalers of a configuration, each on its own schedule, as Prometheus runs rule groups.
 type Manager struct {
 	o        Options
 	metrics  *metrics
-	reading  chan struct{} // bounds the groups that read at the same time
-	snapshot atomic.Pointer[Snapshot]
+	snapshot atomic.Pointer[result.Snapshot]
 
-	mu          sync.Mutex // of what follows, and of OnPublish
+	applying sync.Mutex // serializes ApplyConfig with itself and the start of Run
+	running  sync.WaitGroup
+
+	mu          sync.Mutex // guards the fields below, and calls of OnPublish
 	config      *config.Config
-	runners     map[string]*runner // by key
-	published   map[string]*Part   // by key
+	slots       map[result.Source]*slot
+	published   map[result.Source]*result.Batch
 	ready       bool
 	sampleLimit int
-	ctx         context.Context // of Run; nil before
-	stopped     bool            // Run has ended: nothing may join wg any more
-	wg          sync.WaitGroup
+	start       func(*slot) // starts the goroutine of a slot; nil unless Run is running
+	stopped     bool        // Run has ended
 }
 
-// New returns a Manager without detectors: see ApplyConfig.
+// slot holds a group and the group that it replaces. Manager.mu guards its fields.
+type slot struct {
+	group       *group
+	plan        plan   // newest plan
+	predecessor *slot  // keeps publishing until the group publishes; nil: none
+	stop        func() // stops the group; nil until the group is started
+	attempted   bool   // the group has tried a cycle
+	deferred    bool   // results were held back once, being older than those of the predecessor
+}
+
+// New returns a Manager without detectors; ApplyConfig adds them.
 func New(o Options) (*Manager, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -82,321 +108,239 @@ func New(o Options) (*Manager, error) {
 	m := &Manager{
 		o:         o,
 		metrics:   newMetrics(o.Registerer),
-		reading:   make(chan struct{}, o.Concurrency),
-		runners:   map[string]*runner{},
-		published: map[string]*Part{},
+		slots:     map[result.Source]*slot{},
+		published: map[result.Source]*result.Batch{},
 	}
-	m.snapshot.Store(&Snapshot{})
+	m.snapshot.Store(&result.Snapshot{})
 	return m, nil
 }
 
-// Snapshot returns the newest results. It is never nil.
-func (m *Manager) Snapshot() *Snapshot { return m.snapshot.Load() }
+// Snapshot returns the newest results. It never blocks and never returns nil.
+func (m *Manager) Snapshot() *result.Snapshot { return m.snapshot.Load() }
 
-// Ready says whether there are results: every detector and scaler has had a first cycle, and not all of them failed. Once true it stays so.
+// Ready reports whether there are results: every detector and scaler has tried a first cycle, and not all of them
+// failed. Once true, it stays true.
 func (m *Manager) Ready() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.ready
 }
 
-// tried notes that a runner has had a cycle.
-func (m *Manager) tried(r *runner) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r.tried = true
-	ready := len(m.published) > 0
-	for _, r := range m.runners {
-		ready = ready && r.tried
-	}
-	m.ready = m.ready || ready
-}
-
-// ApplyConfig makes the Manager run what cfg says over history from q. Detectors that have not changed, but for what they publish, their labels,
-// mute and limits, keep their models. One that has changed goes on publishing its old results until its new models are ready; a removed
-// one vanishes. On an error nothing changes; it is an error once Run has ended.
+// ApplyConfig makes the Manager run cfg over history from q. A detector keeps its models if only what it publishes, its
+// labels, mute or limits have changed. Otherwise its old results stay published until its new models are ready. The
+// results of a removed detector vanish. The configuration of the last call wins, even if an earlier call is still
+// taking effect. On an error nothing changes. After Run has ended, ApplyConfig returns an error.
 func (m *Manager) ApplyConfig(cfg *config.Config, q storage.Queryable) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.stopped {
-		return errStopped
-	}
-	tasks, err := m.tasks(cfg)
+	plans, err := newPlans(cfg)
 	if err != nil {
 		return err
 	}
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	idle, err := m.applyPlans(cfg, plans, q)
+	for _, g := range idle {
+		g.adopt()
+	}
+	return err
+}
+
+// applyPlans replaces the slots by those of the plans. It returns the groups that have a new plan but no goroutine to
+// adopt it.
+func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryable) (idle []*group, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped {
+		return nil, errStopped
+	}
 	sameSource := m.config != nil && reflect.DeepEqual(m.config.RemoteRead, cfg.RemoteRead)
-	runners := map[string]*runner{}
-	for _, t := range tasks {
-		key := t.key()
-		old := m.runners[key]
-		if old != nil && sameSource && old.identity.equal(t.identity) {
-			old.change(t.task, withoutOwnAlerts{q})
-			runners[key] = old
+	slots := map[result.Source]*slot{}
+	for _, p := range plans {
+		old := m.slots[p.source]
+		if old == nil || !sameSource || !reflect.DeepEqual(old.plan.spec, p.spec) {
+			slots[p.source] = m.newSlot(p, q, old)
 			continue
 		}
-		r := newRunner(m, t, withoutOwnAlerts{q})
-		r.replaces = old
-		runners[key] = r
+		old.plan = p
+		old.group.change(p, q)
+		if old.stop == nil {
+			idle = append(idle, old.group)
+		}
+		slots[p.source] = old
 	}
-	for key, old := range m.runners {
-		if runners[key] == nil {
-			old.stop()
-			delete(m.published, key)
-			m.metrics.forget(old.name)
-			if old.group.scaler {
-				m.metrics.scaling.forget(old.name)
-			} else {
-				m.metrics.outcomes.forget(old.name)
-			}
+	for source, old := range m.slots {
+		if slots[source] == nil {
+			old.end()
+			delete(m.published, source)
+			m.metrics.forget(source)
 		}
 	}
-	m.config, m.runners, m.sampleLimit = cfg, runners, cfg.Global.SampleLimit
-	m.ready = m.ready || len(runners) == 0
-	if m.ctx != nil {
-		m.startLocked()
-	}
-	m.refreshLocked()
-	return nil
+	m.config, m.slots, m.sampleLimit = cfg, slots, cfg.Global.SampleLimit
+	m.ready = m.ready || len(slots) == 0
+	m.startSlots()
+	m.refresh()
+	return idle, nil
 }
 
-// Run runs the cycles until ctx ends, and returns when all have stopped. It runs once.
+func (m *Manager) newSlot(p plan, q storage.Queryable, predecessor *slot) *slot {
+	s := &slot{group: newGroup(p, q, &m.o, m.metrics), plan: p, predecessor: predecessor}
+	s.group.publish = func(b *result.Batch) { m.publish(s, b) }
+	s.group.attempted = func() { m.attempted(s) }
+	return s
+}
+
+// Run runs the cycles until ctx ends, and returns when all have stopped. It can be called only once.
 func (m *Manager) Run(ctx context.Context) error {
-	m.mu.Lock()
-	m.ctx = ctx
-	m.startLocked()
-	m.mu.Unlock()
+	m.setStart(func(s *slot) {
+		ctx, cancel := context.WithCancel(ctx)
+		s.stop = cancel
+		m.running.Go(func() { s.group.run(ctx) })
+	})
 	<-ctx.Done()
-	m.mu.Lock()
-	m.ctx, m.stopped = nil, true
-	m.mu.Unlock()
-	m.wg.Wait()
+	m.setStart(nil)
+	m.running.Wait()
 	return nil
 }
 
-func (m *Manager) startLocked() {
-	for _, r := range m.runners {
-		if r.cancel == nil {
-			r.start(m.ctx)
+func (m *Manager) setStart(start func(*slot)) {
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.start, m.stopped = start, start == nil
+	m.startSlots()
+}
+
+// startSlots starts the slots that have not been started, if Run is running.
+func (m *Manager) startSlots() {
+	for _, s := range m.slots {
+		if m.start != nil && s.stop == nil {
+			m.start(s)
 		}
 	}
 }
 
-// Cycle runs one cycle of every detector and scaler as of now, one after the other, without clocks: for those who move time themselves. It must
-// not be used while Run runs. The errors of all are joined; the results of those without an error are published.
+// Cycle runs one cycle of every detector and scaler as of now, one after the other. It is for callers that control time
+// themselves, and must not be used while Run is running. It publishes the results of the cycles that succeed, and joins
+// the errors of the others.
 func (m *Manager) Cycle(ctx context.Context, now time.Time) error {
 	var errs []error
-	for _, r := range m.sortedRunners() {
-		if err := r.cycle(ctx, now); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", r.title, err))
+	for _, g := range m.groups() {
+		if err := g.cycle(ctx, now); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", g.plan.source, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each step from start to end,
-// rounded down to multiples of its step. The results are those that Run would have published, to the bit, and the metrics say what they would have
-// said of them. Nothing is published; ctx ends it early. It must not be used together with Run or Cycle.
-func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*Part)) error {
-	for _, r := range m.sortedRunners() {
-		step := r.group.schedule.step
-		if err := r.group.replay(ctx, floor(start.UnixMilli(), step), floor(end.UnixMilli(), step), emit); err != nil {
-			return fmt.Errorf("%s: %w", r.title, err)
+// Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each
+// step from start to end, both rounded down to multiples of its step. The results equal those that Run would have
+// published, to the bit. Replay publishes nothing, and returns early if ctx ends. It must not be used together with Run
+// or Cycle.
+func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error {
+	for _, g := range m.groups() {
+		step := g.plan.schedule.Step
+		first, last := schedule.Floor(start.UnixMilli(), step), schedule.Floor(end.UnixMilli(), step)
+		err := g.extend(ctx, first, nil)
+		if err == nil {
+			emit(g.step(first))
+			err = g.extend(ctx, last, emit)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", g.plan.source, err)
 		}
 	}
 	return nil
 }
 
-func (m *Manager) sortedRunners() []*runner {
+// groups returns the groups, sorted by kind and name.
+func (m *Manager) groups() []*group {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	runners := make([]*runner, 0, len(m.runners))
-	for _, r := range m.runners {
-		runners = append(runners, r)
+	groups := make([]*group, 0, len(m.slots))
+	for _, s := range m.slots {
+		groups = append(groups, s.group)
 	}
-	slices.SortFunc(runners, func(a, b *runner) int { return cmp.Compare(a.key, b.key) })
-	return runners
+	slices.SortFunc(groups, func(a, b *group) int {
+		a1, b1 := a.plan.source, b.plan.source
+		return cmp.Or(cmp.Compare(a1.Kind(), b1.Kind()), cmp.Compare(a1.ID(), b1.ID()))
+	})
+	return groups
 }
 
-// publish makes a part of a runner visible.
-func (m *Manager) publish(r *runner, part *Part) {
+// attempted records that a group has tried a cycle.
+func (m *Manager) attempted(s *slot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.runners[r.key] != r && !m.runners[r.key].isReplacing(r) {
+	s.attempted = true
+	ready := len(m.published) > 0
+	for _, s := range m.slots {
+		ready = ready && s.attempted
+	}
+	m.ready = m.ready || ready
+}
+
+// publish adds the results of a group to the Snapshot, unless the group was removed or has older results than its
+// predecessor.
+func (m *Manager) publish(s *slot, b *result.Batch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	source := b.Source
+	if !m.slots[source].descendsFrom(s) {
 		return // removed meanwhile
 	}
-	if r.replaces != nil {
-		if r.overtaken(part, m.published[r.key]) {
+	if s.predecessor != nil {
+		if s.staleAgainst(b, m.published[source]) {
 			return
 		}
-		r.replaces.stop()
-		r.replaces = nil
+		s.predecessor.end()
+		s.predecessor = nil
 	}
-	m.published[r.key] = part
-	m.refreshLocked()
+	m.published[source] = b
+	m.refresh()
 }
 
-// refreshLocked makes a new Snapshot of what is published.
-func (m *Manager) refreshLocked() {
-	parts := make([]*Part, 0, len(m.published))
-	for _, p := range m.published {
-		parts = append(parts, p)
+// refresh stores a new Snapshot of the published batches.
+func (m *Manager) refresh() {
+	ascending := func(a, b *result.Batch) int { return a.Source.Compare(b.Source) }
+	batches := slices.SortedFunc(maps.Values(m.published), ascending)
+	snapshot := result.NewSnapshot(batches, m.sampleLimit)
+	for kind, n := range snapshot.Counts {
+		m.metrics.withheld.WithLabelValues(kind).Set(float64(n))
 	}
-	slices.SortFunc(parts, func(a, b *Part) int {
-		return cmp.Or(cmp.Compare(a.Detector, b.Detector), compareBool(a.Scaler, b.Scaler))
-	})
-	parts, withheld := limit(parts, m.sampleLimit)
-	for i, kind := range kinds {
-		m.metrics.withheld.WithLabelValues(kind.name).Set(float64(withheld[i]))
-	}
-	s := &Snapshot{Parts: parts}
-	m.snapshot.Store(s)
+	m.snapshot.Store(snapshot)
 	if m.o.OnPublish != nil {
-		m.o.OnPublish(s)
+		m.o.OnPublish(snapshot)
 	}
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-// runner gives a group its clock.
-type runner struct {
-	manager  *Manager
-	name     string
-	key      string // of Manager.runners
-	title    string // in errors
-	identity identity
-	logger   log.Logger
-	replaces *runner // goes on until this one has published; guarded by Manager.mu
-	cancel   context.CancelFunc
-	tried    bool // has had a cycle; guarded by Manager.mu
-	waited   bool // has been overtaken; guarded by Manager.mu
-
-	mu    sync.Mutex // of group, held during a cycle
-	group *group
-}
-
-func newRunner(m *Manager, t identifiedTask, q storage.Queryable) *runner {
-	r := &runner{manager: m, name: t.name, key: t.key(), title: t.title(), identity: t.identity}
-	kind := "detector"
-	if t.scaler {
-		kind = "scaler"
-	}
-	r.logger = log.With(m.o.Logger, "component", "detector", kind, t.name)
-	r.group = &group{
-		task:        t.task,
-		logger:      r.logger,
-		metrics:     m.metrics,
-		concurrency: m.o.Concurrency,
-		publish:     func(p *Part) { m.publish(r, p) },
-		series:      map[uint64][]*series{},
-		refused:     map[uint64]bool{},
-		noted:       map[string]bool{},
-		grader:      newGrader(t.outcomes, t.schedule.step),
-	}
-	r.group.evaluator = evaluator{engine: m.o.Engine, source: q, warn: r.group.warn}
-	m.metrics.begin(t.name)
-	if !t.scaler {
-		m.metrics.outcomes.begin(t.name, t.outcomes != nil)
-	}
-	return r
-}
-
-// overtaken says whether the one that r replaces has published a later step while r fitted its models. It goes on until the next step then, but no
-// longer: a task that is always late has to begin too. Another step has another clock.
-func (r *runner) overtaken(part, by *Part) bool {
-	old := r.replaces.identity
-	if by == nil || part.Time >= by.Time || r.waited || r.identity.detector.Step != old.detector.Step || r.identity.scaler.Step != old.scaler.Step {
-		return false
-	}
-	r.waited = true
-	return true
-}
-
-// isReplacing says whether r is to take over from other.
-func (r *runner) isReplacing(other *runner) bool {
-	for ; r != nil; r = r.replaces {
-		if r == other {
+// descendsFrom reports whether s is other, or will take over from it.
+func (s *slot) descendsFrom(other *slot) bool {
+	for ; s != nil; s = s.predecessor {
+		if s == other {
 			return true
 		}
 	}
 	return false
 }
 
-// change gives the group a task that keeps its models; a cycle that is under way ends first.
-func (r *runner) change(t task, q storage.Queryable) {
-	r.manager.wg.Go(func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.group.change(t, q)
-	})
-}
-
-func (r *runner) start(parent context.Context) {
-	ctx, cancel := context.WithCancel(parent)
-	r.cancel = cancel
-	r.manager.wg.Go(func() { r.run(ctx) })
-}
-
-func (r *runner) stop() {
-	if r.replaces != nil {
-		r.replaces.stop()
+// staleAgainst reports whether the predecessor published a later step while s fitted its models. In that case the
+// predecessor keeps publishing for one more step, so that results never go back in time. After one deferral s takes
+// over regardless, because a group that is always late must start too. Groups with different steps are never compared.
+func (s *slot) staleAgainst(b, published *result.Batch) bool {
+	sameStep := s.plan.schedule.Step == s.predecessor.plan.schedule.Step
+	if published == nil || b.Step >= published.Step || s.deferred || !sameStep {
+		return false
 	}
-	if r.cancel != nil {
-		r.cancel()
+	s.deferred = true
+	return true
+}
+
+// end stops the group and its predecessors.
+func (s *slot) end() {
+	if s.predecessor != nil {
+		s.predecessor.end()
 	}
-}
-
-// run calls cycle for every step once it is complete, at once for the first. After a failure it tries again soon, and less often if that fails
-// too.
-func (r *runner) run(ctx context.Context) {
-	retry := time.Duration(0)
-	for {
-		wait := retry
-		now := r.manager.o.Now()
-		if retry == 0 {
-			wait = r.due(now)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		select {
-		case r.manager.reading <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		err := r.cycle(ctx, r.manager.o.Now())
-		<-r.manager.reading
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			retry = min(max(firstRetry, 2*retry), lastRetry)
-			level.Error(r.logger).Log("msg", "Cycle failed and will be tried again", "err", err, "in", retry)
-		default:
-			retry = 0
-		}
+	if s.stop != nil {
+		s.stop()
 	}
-}
-
-func (r *runner) due(now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.group.due(now)
-}
-
-func (r *runner) cycle(ctx context.Context, now time.Time) error {
-	defer r.manager.tried(r)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.group.cycle(ctx, now)
 }

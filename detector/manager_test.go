@@ -17,14 +17,26 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// skipSlow skips a test that takes seconds, in `go test -short`.
+func skipSlow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("slow")
+	}
+}
+
 var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
 
 // newStorage returns a real TSDB that holds values(series, t) for every series and interval from start to end.
-func newStorage(t *testing.T, start, end time.Time, interval time.Duration, series []labels.Labels, values func(i int, at time.Time) float64) *tsdb.DB {
+func newStorage(
+	t *testing.T, start, end time.Time, interval time.Duration, series []labels.Labels,
+	values func(i int, at time.Time) float64,
+) *tsdb.DB {
 	t.Helper()
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = 0
@@ -36,7 +48,10 @@ func newStorage(t *testing.T, start, end time.Time, interval time.Duration, seri
 	return db
 }
 
-func write(t *testing.T, db *tsdb.DB, start, end time.Time, interval time.Duration, series []labels.Labels, values func(i int, at time.Time) float64) {
+func write(
+	t *testing.T, db *tsdb.DB, start, end time.Time, interval time.Duration, series []labels.Labels,
+	values func(i int, at time.Time) float64,
+) {
 	t.Helper()
 	app := db.Appender(context.Background())
 	for at := start; !at.After(end); at = at.Add(interval) {
@@ -82,20 +97,18 @@ func pods(n int) []labels.Labels {
 	return series
 }
 
-// daily is a load with a daily season and noise that depends on the series and the time alone.
+// daily is a load with a daily season, and with noise that depends only on the series and the time.
 func daily(i int, at time.Time) float64 {
 	noise := rand.New(rand.NewPCG(uint64(i), uint64(at.Unix()))).NormFloat64()
 	return 100 + 10*float64(i) + 30*math.Sin(2*math.Pi*at.Sub(epoch).Hours()/24) + noise
 }
 
 // results returns a snapshot's results as text, by metric name and labels.
-func results(s *detector.Snapshot) map[string]float64 {
+func results(s *result.Snapshot) map[string]float64 {
 	found := map[string]float64{}
-	for _, p := range s.Parts {
-		for f := range detector.NumFamilies {
-			for _, r := range p.Results[f] {
-				found[fmt.Sprint(f.Name(), r.Labels)] = r.Value
-			}
+	for f := range result.NumFamilies {
+		for _, r := range published(s, f) {
+			found[fmt.Sprint(f.Name(), r.Labels)] = r.Value
 		}
 	}
 	return found
@@ -114,32 +127,34 @@ scalers:
   - {name: all, load: sum(load), capacity_per_replica: 100, max_replicas: 50, step: 5m}
 `
 
-func TestStartedEarlierOrLaterTheNumbersAreTheSame(t *testing.T) {
+func TestManager_IsReproducibleWheneverItIsStarted(t *testing.T) {
+	skipSlow(t)
 	start, end := epoch, epoch.Add(14*24*time.Hour)
 	db := newStorage(t, start, end, 5*time.Minute, pods(5), daily)
 	cfg := load(t, dailyConfig)
 
-	early := newManager(t, detector.Options{Concurrency: 2})
+	early := newManager(t, detector.Options{Limits: detector.NewLimits(2)})
 	require.NoError(t, early.ApplyConfig(cfg, db))
 	for at := end.Add(-3 * 24 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
 		require.NoError(t, early.Cycle(context.Background(), at))
 	}
-	late := newManager(t, detector.Options{Concurrency: 1})
+	late := newManager(t, detector.Options{Limits: detector.NewLimits(1)})
 	require.NoError(t, late.ApplyConfig(cfg, db))
 	require.NoError(t, late.Cycle(context.Background(), end.Add(-time.Hour)))
-	require.NoError(t, late.Cycle(context.Background(), end)) // catches an hour up at once
+	require.NoError(t, late.Cycle(context.Background(), end)) // catches up on an hour at once
 
-	var replayed []*detector.Part
-	replay := newManager(t, detector.Options{Concurrency: 2})
+	var replayed []*result.Batch
+	replay := newManager(t, detector.Options{Limits: detector.NewLimits(2)})
 	require.NoError(t, replay.ApplyConfig(cfg, db))
-	require.NoError(t, replay.Replay(context.Background(), end.Add(-26*time.Hour), end.Add(-time.Minute), func(p *detector.Part) {
-		if floor := end.Add(-5 * time.Minute); p.Time == floor.UnixMilli() {
+	from, to, last := end.Add(-26*time.Hour), end.Add(-time.Minute), end.Add(-5*time.Minute)
+	require.NoError(t, replay.Replay(context.Background(), from, to, func(p *result.Batch) {
+		if p.Step == last.UnixMilli() {
 			replayed = append(replayed, p)
 		}
 	}))
 
 	want := results(early.Snapshot())
-	require.Equal(t, want, results(&detector.Snapshot{Parts: replayed}))
+	require.Equal(t, want, results(&result.Snapshot{Batches: replayed}))
 	require.Greater(t, len(want), 5*15)
 	require.Equal(t, want, results(late.Snapshot()))
 	require.True(t, late.Ready())

@@ -1,71 +1,140 @@
 package detector
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// metrics are about the program itself. They belong to the Manager and outlive a reload.
+// metrics are the exporter's metrics about itself. They belong to the Manager and outlive reloads.
 type metrics struct {
-	cycles, missed, failures *prometheus.CounterVec
-	duration, lastStep       *prometheus.GaugeVec
-	series, refused, models  *prometheus.GaugeVec
-	refusedRefits            *prometheus.GaugeVec
-	joins, withheld          *prometheus.GaugeVec
-	warnings                 *prometheus.CounterVec
-	mase, bias, coverage     *prometheus.GaugeVec
-	fitDuration              *prometheus.HistogramVec
-	scaling                  scalingMetrics
-	outcomes                 outcomeMetrics
+	cycles, missed, failures, warnings *prometheus.CounterVec
+	duration, lastStep                 *prometheus.GaugeVec
+	series, refused, models, rejected  *prometheus.GaugeVec
+	joins, withheld                    *prometheus.GaugeVec
+	fitDuration                        *prometheus.HistogramVec
+	quality                            *result.QualityMetrics
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return f.NewCounterVec(prometheus.CounterOpts{Namespace: "anomaly_exporter", Name: name, Help: help}, labels)
+	counter := func(name, help string) *prometheus.CounterVec {
+		opts := prometheus.CounterOpts{Namespace: "anomaly_exporter", Name: name, Help: help}
+		return f.NewCounterVec(opts, []string{"detector", "scaler"})
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return f.NewGaugeVec(prometheus.GaugeOpts{Namespace: "anomaly_exporter", Name: name, Help: help}, labels)
+		opts := prometheus.GaugeOpts{Namespace: "anomaly_exporter", Name: name, Help: help}
+		return f.NewGaugeVec(opts, append([]string{"detector", "scaler"}, labels...))
 	}
 	return &metrics{
-		cycles:        counter("cycles_total", "Cycles begun, by detector or scaler.", "detector"),
-		missed:        counter("cycles_missed_total", "Steps that no cycle was in time for; they were caught up from history later.", "detector"),
-		failures:      counter("cycle_failures_total", "Cycles that could not read history; they are tried again.", "detector"),
-		warnings:      counter("query_warnings_total", "Warnings of queries: a part of the data could not be read.", "detector"),
-		duration:      gauge("cycle_duration_seconds", "Duration of the last cycle that was published.", "detector"),
-		lastStep:      gauge("last_step_timestamp_seconds", "The step that the results speak of, as a Unix timestamp.", "detector"),
-		series:        gauge("series", "Series of the expression that have values now, by state: scored, or why not.", "detector", "state", "reason"),
-		refused:       gauge("series_refused", "Series that were refused by series_limit at the last cycle.", "detector"),
-		models:        gauge("models", "Fitted models in service: of forecasts, of a combination its leader; and peers, one for each pool of siblings.", "detector", "model"),
-		refusedRefits: gauge("refits_refused", "Series whose newest fit kept the weights of an earlier one, since those of the fit after it had done worse out of sample.", "detector"),
-		mase:          gauge("forecast_mase", "Error of the forecasts of late relative to that of the value a day before, median over the series; over 1 they are worse.", "detector", "horizon"),
-		bias:          gauge("forecast_bias_ratio", "Mean error of the forecasts of late relative to the mean value, median over the series; positive: too high.", "detector", "horizon"),
-		coverage:      gauge("forecast_interval_coverage_ratio", "Share of the values of late that were within their forecast interval, over all series.", "detector", "horizon"),
-		joins:         gauge("join_series", "Series of an input of a detector of several signals that have a value now, by whether they found their place in a complete vector.", "detector", "input", "matched"),
-		withheld:      gauge("results_withheld", "Results that sample_limit keeps from /metrics now, by kind.", "kind"),
+		cycles: counter("cycles_total", "Cycles started."),
+		missed: counter(
+			"cycles_missed_total",
+			"Steps evaluated late because the previous cycle was still running.",
+		),
+		failures: counter(
+			"cycle_failures_total",
+			"Cycles that could not read history and are retried.",
+		),
+		warnings: counter(
+			"query_warnings_total",
+			"Queries that returned warnings, for example because some data could not be read.",
+		),
+		duration: gauge("cycle_duration_seconds", "Duration of the last published cycle."),
+		lastStep: gauge(
+			"last_step_timestamp_seconds",
+			"Unix time of the step that the published results are for.",
+		),
+		series: gauge(
+			"series",
+			`Series with a value now, by state and reason; state "scored" for those with a result.`,
+			"state", "reason",
+		),
+		refused: gauge("series_refused", "Series over series_limit in the last cycle."),
+		models: gauge(
+			"models",
+			"Models in service by name; a combination counts under its leading member, a pool under peers.",
+			"model",
+		),
+		rejected: gauge(
+			"series_with_rejected_refit",
+			"Series that kept earlier forecast weights at the last refit, because newer ones did worse out of "+
+				"sample.",
+		),
+		joins: f.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "anomaly_exporter", Name: "join_series",
+			Help: "Series with a value now per input of a multivariate detector, by whether they are part of a complete vector.",
+		}, []string{"detector", "input", "matched"}),
+		withheld: f.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "anomaly_exporter", Name: "results_withheld", Help: "Results kept off /metrics by sample_limit, by kind.",
+		}, []string{"kind"}),
 		fitDuration: f.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "anomaly_exporter", Name: "fit_duration_seconds", Help: "Duration of fitting one model to one series.",
+			Namespace: "anomaly_exporter", Name: "fit_duration_seconds", Help: "Duration of one model fit, by model.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 		}, []string{"model"}),
-		scaling:  newScalingMetrics(counter, gauge),
-		outcomes: newOutcomeMetrics(f),
+		quality: result.NewQualityMetrics(reg),
 	}
 }
 
-// begin makes the counters of a task start at 0.
-func (m *metrics) begin(name string) {
+// observeFit runs fit and records its duration.
+func (m *metrics) observeFit(model string, fit func()) {
+	begin := time.Now()
+	fit()
+	m.fitDuration.WithLabelValues(model).Observe(time.Since(begin).Seconds())
+}
+
+// begin initializes the counters of a source to 0.
+func (m *metrics) begin(s result.Source) {
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
-		c.WithLabelValues(name)
+		c.With(bySource(s))
 	}
 }
 
-// forget removes everything about a task.
-func (m *metrics) forget(name string) {
-	l := prometheus.Labels{"detector": name}
+// forget deletes all metrics of a source.
+func (m *metrics) forget(s result.Source) {
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
-		c.DeletePartialMatch(l)
+		c.Delete(bySource(s))
 	}
-	for _, g := range []*prometheus.GaugeVec{m.duration, m.lastStep, m.series, m.refused, m.refusedRefits, m.joins, m.models, m.mase, m.bias, m.coverage} {
-		g.DeletePartialMatch(l)
+	for _, g := range []*prometheus.GaugeVec{m.duration, m.lastStep, m.series, m.refused, m.models, m.rejected} {
+		g.DeletePartialMatch(bySource(s))
 	}
+	if !s.Scaler {
+		m.joins.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
+	}
+	m.quality.Forget(s)
+}
+
+// show sets the gauges about the series of a batch.
+func (m *metrics) show(b *result.Batch, refused int) {
+	l := bySource(b.Source)
+	series, models := m.series.MustCurryWith(l), m.models.MustCurryWith(l)
+	count := map[result.State]int{}
+	for i := range b.Series {
+		state := b.Series[i].State
+		if state == (result.State{}) {
+			state.State = "scored"
+		}
+		count[state]++
+	}
+	m.series.DeletePartialMatch(l)
+	for state, n := range count {
+		series.WithLabelValues(state.State, state.Reason).Set(float64(n))
+	}
+	m.models.DeletePartialMatch(l)
+	for name, n := range b.Models {
+		models.WithLabelValues(name).Set(float64(n))
+	}
+	m.refused.With(l).Set(float64(refused))
+	m.rejected.With(l).Set(float64(b.Rejected))
+}
+
+// bySource returns the labels that identify a source. One of the two is empty, which Prometheus treats as absent, so a
+// scaler and a detector of the same name have separate metrics.
+func bySource(s result.Source) prometheus.Labels {
+	l := prometheus.Labels{"detector": "", "scaler": ""}
+	l[s.Kind()] = s.ID()
+	return l
 }

@@ -13,15 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// incidents is a storage of four pods. At the outage, the loads of the first and the last triple for an hour, of which somebody was told ten minutes
-// later for the first; the third has an alert of our own. Five hours on, something is wrong with the second that its load does not show.
+// incidents is a storage of four pods. At the outage, the loads of the first and the last pod triple for an hour. An
+// alert of the user fires for the first pod ten minutes later, and one of our own for the third pod at the outage.
+// Five hours after the outage an alert fires for the second pod, whose load shows nothing.
 func incidents(t *testing.T, outage, end time.Time) *tsdb.DB {
 	t.Helper()
 	series := pods(4)
 	firing := func(more ...string) {
-		series = append(series, labels.FromStrings(append([]string{"__name__", "ALERTS", "alertstate", "firing"}, more...)...))
+		all := append([]string{"__name__", "ALERTS", "alertstate", "firing"}, more...)
+		series = append(series, labels.FromStrings(all...))
 	}
 	firing("alertname", "Down", "pod", "pod-00")
 	firing("alertname", "Slow", "pod", "pod-01")
@@ -57,7 +61,7 @@ detectors: [{name: load, expr: load, step: 5m}]
 outcomes: {truth: {expr: 'ALERTS{alertstate="firing"}'}}
 `
 
-func TestOutcomesAreCounted(t *testing.T) {
+func TestManager_CountsOutcomesOfAlerts(t *testing.T) {
 	outage := epoch.Add(8 * 24 * time.Hour)
 	end := outage.Add(10 * time.Hour)
 	db := incidents(t, outage, end)
@@ -72,9 +76,10 @@ func TestOutcomesAreCounted(t *testing.T) {
 	require.NoError(t, m.ApplyConfig(load(t, outcomesConfig), db))
 	require.Equal(t, 3, count(t, reg, "anomaly_exporter_outcomes_total"), "counters begin at 0")
 	follow(m, outage.Add(-time.Hour), outage.Add(4*time.Hour))
-	// The load triples at the outage. That is published 1m later, and fires after 5m: 4m before the incident.
+	// The load triples at the outage. The score is published 1m later and the alert fires after another 5m, which is
+	// 4m before the incident.
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP anomaly_exporter_lead_time_seconds Time from the first alert of an incident to its beginning; negative if the alert came later.
+# HELP anomaly_exporter_lead_time_seconds Time from the first alert of an incident to the start of the incident; negative if the alert came later.
 # TYPE anomaly_exporter_lead_time_seconds histogram
 anomaly_exporter_lead_time_seconds_bucket{detector="load",le="-3600"} 0
 anomaly_exporter_lead_time_seconds_bucket{detector="load",le="-1800"} 0
@@ -92,7 +97,7 @@ anomaly_exporter_lead_time_seconds_bucket{detector="load",le="7200"} 1
 anomaly_exporter_lead_time_seconds_bucket{detector="load",le="+Inf"} 1
 anomaly_exporter_lead_time_seconds_sum{detector="load"} 240
 anomaly_exporter_lead_time_seconds_count{detector="load"} 1
-# HELP anomaly_exporter_outcomes_total Compared with outcomes.truth: alerts of an incident (true_positive) and of none (false_positive), and incidents without an alert (false_negative).
+# HELP anomaly_exporter_outcomes_total Alerts with an incident (true_positive) and without (false_positive), and incidents without an alert (false_negative), by outcomes.truth.
 # TYPE anomaly_exporter_outcomes_total counter
 anomaly_exporter_outcomes_total{detector="load",outcome="false_negative"} 0
 anomaly_exporter_outcomes_total{detector="load",outcome="false_positive"} 1
@@ -101,7 +106,7 @@ anomaly_exporter_outcomes_total{detector="load",outcome="true_positive"} 1
 	follow(m, outage.Add(4*time.Hour+5*time.Minute), end)
 	require.Equal(t, map[string]int{"true_positive": 1, "false_positive": 1, "false_negative": 1}, outcomes(t, reg))
 
-	// A start in the middle of the outage does not count what was counted before.
+	// A manager that starts in the middle of the outage does not count again what was counted before.
 	again := prometheus.NewRegistry()
 	m = newManager(t, detector.Options{Registerer: again})
 	require.NoError(t, m.ApplyConfig(load(t, outcomesConfig), db))
@@ -109,13 +114,17 @@ anomaly_exporter_outcomes_total{detector="load",outcome="true_positive"} 1
 	require.Equal(t, map[string]int{"true_positive": 0, "false_positive": 0, "false_negative": 1}, outcomes(t, again))
 
 	m = newManager(t, detector.Options{})
-	replayed := detector.Outcomes{}
+	replayed := feedback.Outcomes{}
 	require.NoError(t, m.ApplyConfig(load(t, outcomesConfig), db))
-	require.NoError(t, m.Replay(t.Context(), outage.Add(-time.Hour), end, func(p *detector.Part) { replayed.Add(p.Outcomes) }))
-	require.Equal(t, detector.Outcomes{TruePositives: 1, FalsePositives: 1, FalseNegatives: 1, Leads: []time.Duration{4 * time.Minute}}, replayed, "as live")
+	require.NoError(t, m.Replay(t.Context(), outage.Add(-time.Hour), end, func(p *result.Batch) {
+		replayed.Add(*p.Outcomes)
+	}))
+	require.Equal(t, feedback.Outcomes{
+		TruePositives: 1, FalsePositives: 1, FalseNegatives: 1, Leads: []time.Duration{4 * time.Minute},
+	}, replayed, "a replay counts the same")
 }
 
-func TestOutcomesFollowTheConfiguration(t *testing.T) {
+func TestManager_ComparesAlertsWithTheTruthOfTheConfiguration(t *testing.T) {
 	outage := epoch.Add(4 * 24 * time.Hour)
 	db := incidents(t, outage, outage.Add(9*time.Hour))
 	reg := prometheus.NewRegistry()
@@ -124,28 +133,32 @@ func TestOutcomesFollowTheConfiguration(t *testing.T) {
 	cycle(t, m, outage.Add(-time.Hour))
 	want := results(m.Snapshot())
 
-	// Cycles that are missed are caught up: no incident is lost.
+	// Missed cycles are caught up, so no incident is lost.
 	cycle(t, m, outage.Add(8*time.Hour))
 	require.Equal(t, map[string]int{"true_positive": 0, "false_positive": 0, "false_negative": 2}, outcomes(t, reg))
 
-	// What cannot be evaluated costs the outcomes and nothing else.
+	// Without a truth that can be evaluated there are no outcomes, but all other results.
 	reg = prometheus.NewRegistry()
 	m = newManager(t, detector.Options{Registerer: reg})
-	require.NoError(t, m.ApplyConfig(load(t, strings.Replace(outcomesConfig, `ALERTS{alertstate="firing"}`, `load + on () load`, 1)), db))
+	invalid := strings.Replace(outcomesConfig, `ALERTS{alertstate="firing"}`, `load + on () load`, 1)
+	require.NoError(t, m.ApplyConfig(load(t, invalid), db))
 	cycle(t, m, outage.Add(-time.Hour))
 	require.Equal(t, want, results(m.Snapshot()))
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP anomaly_exporter_query_warnings_total Warnings of queries: a part of the data could not be read.
+# HELP anomaly_exporter_query_warnings_total Queries that returned warnings, for example because some data could not be read.
 # TYPE anomaly_exporter_query_warnings_total counter
-anomaly_exporter_query_warnings_total{detector="load"} 1
+anomaly_exporter_query_warnings_total{detector="load",scaler=""} 1
 `), "anomaly_exporter_query_warnings_total"))
 
-	// Models stay when the truth goes, and with it its metrics.
+	// Models stay when the truth is removed from the configuration. Its metrics are deleted.
+	exposes := func(n int) func() bool {
+		return func() bool { return count(t, reg, "anomaly_exporter_outcomes_total") == n }
+	}
 	require.NoError(t, m.ApplyConfig(load(t, outcomesConfig[:strings.Index(outcomesConfig, "outcomes:")]), db))
-	require.Eventually(t, func() bool { return count(t, reg, "anomaly_exporter_outcomes_total") == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, exposes(0), 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, want, results(m.Snapshot()))
 	require.NoError(t, m.ApplyConfig(load(t, outcomesConfig), db))
-	require.Eventually(t, func() bool { return count(t, reg, "anomaly_exporter_outcomes_total") == 3 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, exposes(3), 10*time.Second, 10*time.Millisecond)
 }
 
 func count(t *testing.T, reg prometheus.Gatherer, name string) int {
@@ -155,7 +168,7 @@ func count(t *testing.T, reg prometheus.Gatherer, name string) int {
 	return n
 }
 
-// outcomes are the counters by outcome.
+// outcomes returns the counters by outcome.
 func outcomes(t *testing.T, reg prometheus.Gatherer) map[string]int {
 	t.Helper()
 	families, err := reg.Gather()

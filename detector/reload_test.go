@@ -10,31 +10,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 // recorder keeps every snapshot.
 type recorder struct {
 	mu        sync.Mutex
-	snapshots []*detector.Snapshot
+	snapshots []*result.Snapshot
 }
 
-func (r *recorder) add(s *detector.Snapshot) {
+func (r *recorder) add(s *result.Snapshot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.snapshots = append(r.snapshots, s)
 }
 
-func (r *recorder) last() *detector.Snapshot {
+func (r *recorder) last() *result.Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.snapshots[len(r.snapshots)-1]
 }
 
-func TestRunAndReload(t *testing.T) {
+func TestManager_ReloadsWhileItRuns(t *testing.T) {
+	skipSlow(t)
 	now := time.Now()
 	db := newStorage(t, now.Add(-50*time.Hour), now.Add(time.Minute), 15*time.Second, pods(2), daily)
 	var published recorder
-	m := newManager(t, detector.Options{OnPublish: published.add, Concurrency: 2})
+	m := newManager(t, detector.Options{OnPublish: published.add, Limits: detector.NewLimits(2)})
 	const head = "global: {step: 1s, query_offset: 0s, history: 26h, min_history: 25h, refit_interval: 1h}\n"
 	first := load(t, head+`
 detectors:
@@ -48,16 +50,16 @@ detectors:
 	go func() { done <- m.Run(ctx) }()
 
 	require.Eventually(t, m.Ready, 30*time.Second, 10*time.Millisecond)
-	part := func(name string) *detector.Part {
-		for _, p := range m.Snapshot().Parts {
-			if p.Detector == name && !p.Scaler {
+	part := func(name string) *result.Batch {
+		for _, p := range m.Snapshot().Batches {
+			if p.Source.Name == name && !p.Source.Scaler {
 				return p
 			}
 		}
 		return nil
 	}
-	before := part("kept").Time
-	require.Eventually(t, func() bool { return part("kept").Time > before }, 10*time.Second, 10*time.Millisecond)
+	before := part("kept").Step
+	require.Eventually(t, func() bool { return part("kept").Step > before }, 10*time.Second, 10*time.Millisecond)
 
 	bad := load(t, head+`detectors: [{name: kept, expr: load}]`)
 	bad.Detectors[0].Missing = "perhaps"
@@ -73,19 +75,22 @@ detectors:
 	require.Nil(t, part("removed"), "gone at once")
 	require.NotNil(t, part("changed"), "goes on with its old results")
 	require.Eventually(t, func() bool {
-		return len(found(m.Snapshot(), detector.Score, "team")) > 0 && found(m.Snapshot(), detector.Score, "team")["platform"] >= 0 &&
-			part("kept").Results[detector.Score][0].Labels.Get("team") == "platform"
+		scores := found(m.Snapshot(), result.Score, "team")
+		return len(scores) > 0 && scores["platform"] >= 0 &&
+			samples(part("kept"), result.Score)[0].Labels.Get("team") == "platform"
 	}, 10*time.Second, 10*time.Millisecond)
-	require.Empty(t, part("kept").Results[detector.Yhat])
-	require.Eventually(t, func() bool { return len(part("changed").Results[detector.Score]) == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Empty(t, samples(part("kept"), result.Yhat))
+	require.Eventually(t, func() bool {
+		return len(samples(part("changed"), result.Score)) == 1
+	}, 20*time.Second, 10*time.Millisecond)
 
 	cancel()
 	require.NoError(t, <-done)
 	for i, s := range published.snapshots[1:] {
-		for _, p := range s.Parts {
-			for _, q := range published.snapshots[i].Parts {
-				if p.Detector == q.Detector && p.Scaler == q.Scaler {
-					require.GreaterOrEqual(t, p.Time, q.Time, "results never go back in time")
+		for _, p := range s.Batches {
+			for _, q := range published.snapshots[i].Batches {
+				if p.Source.Name == q.Source.Name && p.Source.Scaler == q.Source.Scaler {
+					require.GreaterOrEqual(t, p.Step, q.Step, "results never go back in time")
 				}
 			}
 		}
@@ -93,23 +98,27 @@ detectors:
 	require.Equal(t, published.last(), m.Snapshot())
 }
 
-func TestSampleLimitTakesWholeKinds(t *testing.T) {
+func TestManager_DropsWholeKindsAtTheSampleLimit(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(10), daily)
 	text := func(limit string) string {
 		return `global: {step: 5m, history: 2d, sample_limit: ` + limit + `}
-detectors: [{name: load, expr: load, forecaster: {horizons: [1h]}, publish: [score, onset, contribution, expected, forecast, state], explain_threshold: 0}]`
+detectors:
+  - name: load
+    expr: load
+    forecaster: {horizons: [1h]}
+    publish: [score, onset, contribution, expected, forecast, state]
+    explain_threshold: 0
+`
 	}
 	m := newManager(t, detector.Options{})
 	require.NoError(t, m.ApplyConfig(load(t, text("100000")), db))
 	cycle(t, m, end)
 	count := func() map[string]int {
 		n := map[string]int{}
-		for _, p := range m.Snapshot().Parts {
-			for f := range detector.NumFamilies {
-				for _, r := range p.Results[f] {
-					n[f.Name()+r.Labels.Get("horizon")]++
-				}
+		for f := range result.NumFamilies {
+			for _, r := range published(m.Snapshot(), f) {
+				n[f.Name()+r.Labels.Get("horizon")]++
 			}
 		}
 		return n
@@ -139,9 +148,11 @@ detectors: [{name: load, expr: load, forecaster: {horizons: [1h]}, publish: [sco
 	}
 }
 
-func TestLabelsOfResults(t *testing.T) {
+func TestManager_LabelsResultsLikeTheirSeries(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
-	series := []labels.Labels{labels.FromStrings("__name__", "up", "job", "api", "pod", "a", "source", "x", "exported_source", "y", "état", "ok")}
+	series := []labels.Labels{labels.FromStrings(
+		"__name__", "up", "job", "api", "pod", "a", "source", "x", "exported_source", "y", "état", "ok",
+	)}
 	db := newStorage(t, epoch, end, 5*time.Minute, series, daily)
 	m := newManager(t, detector.Options{})
 	require.NoError(t, m.ApplyConfig(load(t, `
@@ -151,17 +162,20 @@ detectors:
   - {name: dropped, expr: 'rate(up[10m])'}
 `), db))
 	cycle(t, m, end)
-	parts := m.Snapshot().Parts
-	text := func(f detector.Family, i int) string {
+	parts := m.Snapshot().Batches
+	text := func(f result.Family, i int) string {
 		s := ""
-		for _, l := range parts[i].Results[f][0].Labels {
+		for _, l := range samples(parts[i], f)[0].Labels {
 			s += l.Name + "=" + l.Value + " "
 		}
 		return s
 	}
-	require.Equal(t, "detector=dropped exported_exported_source=x exported_source=y instance= job=api metric_name=up pod=a état=ok ", text(detector.Score, 0))
-	require.Equal(t, "detector=kept exported_exported_source=x exported_source=y instance= job=api metric_name=up pod=b team=sre état=ok ", text(detector.Score, 1))
-	require.Equal(t, "detector=kept exported_exported_source=x exported_source=y horizon=0s instance= job=api metric_name=up pod=b team=sre état=ok ", text(detector.Yhat, 1))
-	require.Equal(t, "1h", parts[1].Results[detector.Yhat][1].Labels.Get("horizon"))
-	require.Equal(t, "0.9", parts[1].Results[detector.Max][0].Labels.Get("probability"))
+	require.Equal(t, "detector=dropped exported_exported_source=x exported_source=y instance= job=api "+
+		"metric_name=up pod=a état=ok ", text(result.Score, 0))
+	require.Equal(t, "detector=kept exported_exported_source=x exported_source=y instance= job=api "+
+		"metric_name=up pod=b team=sre état=ok ", text(result.Score, 1))
+	require.Equal(t, "detector=kept exported_exported_source=x exported_source=y horizon=0s instance= job=api "+
+		"metric_name=up pod=b team=sre état=ok ", text(result.Yhat, 1))
+	require.Equal(t, "1h", samples(parts[1], result.Yhat)[1].Labels.Get("horizon"))
+	require.Equal(t, "0.9", samples(parts[1], result.Max)[0].Labels.Get("probability"))
 }

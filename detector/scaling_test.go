@@ -15,10 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
-// shop is a storage with what scalers read: the loads of two services, how much of their CPU the replicas use, how many there are, how long
-// pods took to start, what a container uses and when its memory ran out. It has gaps.
+// shop is a storage with what scalers read. For two services: the load, the CPU utilization and the number of replicas,
+// and the startup times of pods. For two containers: what they use, and when they ran out of memory. It has gaps.
 func shop(t *testing.T, start, end time.Time) *flaky {
 	t.Helper()
 	var series []labels.Labels
@@ -60,7 +62,8 @@ func shop(t *testing.T, start, end time.Time) *flaky {
 			return 0.5 + 0.1*r.Float64()
 		case name == "memory":
 			return float64(500<<20) * (1 + 0.1*r.Float64())
-		case l.Get("container") == "app" && at.After(end.Add(-30*time.Hour)) && at.Before(end.Add(-30*time.Hour+5*time.Minute)):
+		case l.Get("container") == "app" &&
+			at.After(end.Add(-30*time.Hour)) && at.Before(end.Add(-30*time.Hour+5*time.Minute)):
 			return 1 // out of memory
 		}
 		return 0
@@ -93,11 +96,12 @@ func apply(t *testing.T, o detector.Options, text string, source *flaky) *detect
 	return m
 }
 
-// Two exporters side by side recommend the same, and so does one that was restarted, from its first number on.
-func TestExportersRecommendTheSame(t *testing.T) {
+// Two exporters side by side recommend the same. So does one that was restarted, from its first recommendation on.
+func TestScaler_IsReproducibleAfterARestart(t *testing.T) {
+	skipSlow(t)
 	end := epoch.Add(9 * 24 * time.Hour)
 	source := shop(t, epoch, end)
-	always := apply(t, detector.Options{Concurrency: 2}, shopConfig, source)
+	always := apply(t, detector.Options{Limits: detector.NewLimits(2)}, shopConfig, source)
 	seen := map[time.Time]map[string]float64{}
 	for at := end.Add(-30 * time.Hour); !at.After(end); at = at.Add(time.Minute) {
 		cycle(t, always, at)
@@ -105,7 +109,7 @@ func TestExportersRecommendTheSame(t *testing.T) {
 			seen[at] = results(always.Snapshot())
 		}
 	}
-	require.Len(t, found(always.Snapshot(), detector.RecommendedReplicas, "service"), 3)
+	require.Len(t, found(always.Snapshot(), result.RecommendedReplicas, "service"), 3)
 	for _, before := range []time.Duration{0, 5*time.Hour - 17*time.Minute, 27*time.Hour - 17*time.Minute} {
 		at := end.Add(-before)
 		if before > 0 {
@@ -119,12 +123,12 @@ func TestExportersRecommendTheSame(t *testing.T) {
 	}
 }
 
-func TestCapacityAndHorizonAreLearned(t *testing.T) {
+func TestScaler_LearnsCapacityAndHorizon(t *testing.T) {
 	end := epoch.Add(5*24*time.Hour + 8*time.Hour)
 	reg := prometheus.NewRegistry()
 	m := apply(t, detector.Options{Registerer: reg}, shopConfig, shop(t, epoch, end))
 	cycle(t, m, end)
-	replicas := found(m.Snapshot(), detector.RecommendedReplicas, "service")
+	replicas := found(m.Snapshot(), result.RecommendedReplicas, "service")
 	load := 1000 + 600*math.Sin(2*math.Pi*8/24)
 	require.InDelta(t, load/100, replicas["cart"], 0.3*load/100, "as if 100 had been given")
 	require.GreaterOrEqual(t, replicas["cart"], load/100)
@@ -143,56 +147,61 @@ func TestCapacityAndHorizonAreLearned(t *testing.T) {
 		}
 		return values
 	}
-	capacity, horizon := metrics("anomaly_exporter_scaler_capacity_per_replica"), metrics("anomaly_exporter_scaler_horizon_seconds")
+	capacity := metrics("anomaly_exporter_scaler_capacity_per_replica")
+	horizon := metrics("anomaly_exporter_scaler_horizon_seconds")
 	require.Equal(t, 100.0, capacity["fixed"])
 	require.InDelta(t, 100, capacity["learned"], 2)
 	require.Equal(t, map[string]float64{"fixed": 900, "learned": 240}, horizon, "pods take 200 s to 217 s")
 }
 
-func TestUnknownCapacity(t *testing.T) {
+func TestScaler_RecommendsNothingWithoutACapacity(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
-	m := apply(t, detector.Options{}, strings.ReplaceAll(shopConfig, "utilization: utilization", "utilization: nothing"), shop(t, epoch, end))
+	text := strings.ReplaceAll(shopConfig, "utilization: utilization", "utilization: nothing")
+	m := apply(t, detector.Options{}, text, shop(t, epoch, end))
 	cycle(t, m, end)
-	require.NotContains(t, found(m.Snapshot(), detector.RecommendedReplicas, "scaler"), "learned")
+	require.NotContains(t, found(m.Snapshot(), result.RecommendedReplicas, "scaler"), "learned")
 	var states []string
-	for _, p := range m.Snapshot().Parts {
-		for _, r := range p.Results[detector.ModelState] {
-			states = append(states, r.Labels.Get("scaler")+" "+r.Labels.Get("service")+" "+r.Labels.Get("state")+" "+r.Labels.Get("reason"))
+	for _, p := range m.Snapshot().Batches {
+		for _, r := range samples(p, result.ModelState) {
+			states = append(states, r.Labels.Get("scaler")+" "+r.Labels.Get("service")+" "+
+				r.Labels.Get("state")+" "+r.Labels.Get("reason"))
 		}
 	}
 	require.Equal(t, []string{"learned cart learning no_capacity", "learned search learning no_capacity"}, states)
 }
 
-func TestLoadsThatNoLabelTellsApart(t *testing.T) {
+func TestScaler_RecommendsNothingForAmbiguousLoads(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
 	source := &flaky{Queryable: newStorage(t, epoch, end, 5*time.Minute, pods(3), daily)}
-	m := apply(t, detector.Options{}, `scalers: [{name: shop, load: load, step: 5m, history: 2d, capacity_per_replica: 10, max_replicas: 50}]`, source)
+	m := apply(t, detector.Options{}, `
+scalers: [{name: shop, load: load, step: 5m, history: 2d, capacity_per_replica: 10, max_replicas: 50}]
+`, source)
 	cycle(t, m, end)
-	require.Empty(t, found(m.Snapshot(), detector.RecommendedReplicas, "scaler"))
-	require.Equal(t, map[string]float64{"several_series": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
-	require.Len(t, results(m.Snapshot()), 1, "said once")
+	require.Empty(t, found(m.Snapshot(), result.RecommendedReplicas, "scaler"))
+	require.Equal(t, map[string]float64{"several_series": 1}, found(m.Snapshot(), result.ModelState, "reason"))
+	require.Len(t, results(m.Snapshot()), 1, "reported once")
 }
 
 // recommended returns what a scaler without labels recommends and why; ok is false if it recommends nothing.
 func recommended(m *detector.Manager) (n float64, source string, ok bool) {
-	for _, p := range m.Snapshot().Parts {
-		for _, r := range p.Results[detector.RecommendedReplicas] {
+	for _, p := range m.Snapshot().Batches {
+		for _, r := range samples(p, result.RecommendedReplicas) {
 			n, ok = r.Value, true
 		}
-		for _, r := range p.Results[detector.RecommendedReplicasSource] {
+		for _, r := range samples(p, result.RecommendedReplicasSource) {
 			source = r.Labels.Get("source")
 		}
 	}
 	return n, source, ok
 }
 
-func TestFailSafe(t *testing.T) {
+func TestScaler_FailsSafe(t *testing.T) {
 	const text = `
 global: {history: 3d, query_offset: 0s}
 scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas: 50%s}]
 `
 	end := epoch.Add(4*24*time.Hour + 8*time.Hour)
-	now := func(i int, at time.Time) float64 { return 100 + 60*math.Sin(2*math.Pi*at.Sub(epoch).Hours()/24) }
+	now := func(_ int, at time.Time) float64 { return 100 + 60*math.Sin(2*math.Pi*at.Sub(epoch).Hours()/24) }
 	storage := func(t *testing.T, value func(i int, at time.Time) float64) *flaky {
 		t.Helper()
 		return &flaky{Queryable: newStorage(t, epoch, end.Add(3*time.Hour), time.Minute, pods(1), value)}
@@ -220,8 +229,9 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 		require.Equal(t, reactive, n)
 		require.Equal(t, "current", source)
 	})
-	t.Run("forecasts are no good", func(t *testing.T) {
-		m := apply(t, detector.Options{}, fmt.Sprintf(text, ", max_error: 0.01, scale_down_stabilization: 0s"), storage(t, now))
+	t.Run("forecasts are inaccurate", func(t *testing.T) {
+		strict := fmt.Sprintf(text, ", max_error: 0.01, scale_down_stabilization: 0s")
+		m := apply(t, detector.Options{}, strict, storage(t, now))
 		cycle(t, m, end)
 		n, source, _ := recommended(m)
 		require.Equal(t, reactive, n)
@@ -239,7 +249,8 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 			}
 			return now(i, at)
 		})
-		m := apply(t, detector.Options{}, fmt.Sprintf(strings.ReplaceAll(text, "sum(load)", "sum(last_over_time(load[1m]))"), ""), db)
+		recent := strings.ReplaceAll(text, "sum(load)", "sum(last_over_time(load[1m]))")
+		m := apply(t, detector.Options{}, fmt.Sprintf(recent, ""), db)
 		cycle(t, m, gone)
 		n, _, ok := recommended(m)
 		require.True(t, ok)
@@ -275,34 +286,36 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 	})
 }
 
-func TestResourcesAreRecommended(t *testing.T) {
+func TestScaler_RecommendsResourceRequests(t *testing.T) {
 	end := epoch.Add(5 * 24 * time.Hour)
 	m := apply(t, detector.Options{}, shopConfig, shop(t, epoch, end))
 	cycle(t, m, end)
-	cpu := found(m.Snapshot(), detector.RecommendedCPUCores, "container")
+	cpu := found(m.Snapshot(), result.RecommendedCPUCores, "container")
 	require.Len(t, cpu, 2)
-	require.InDelta(t, 0.6*1.15, cpu["app"], 0.02, "the most of a day, by forecast, and 15 %")
-	memory := found(m.Snapshot(), detector.RecommendedMemoryBytes, "container")
+	require.InDelta(t, 0.6*1.15, cpu["app"], 0.02, "the maximum that is forecast for a day, plus 15 %")
+	memory := found(m.Snapshot(), result.RecommendedMemoryBytes, "container")
 	require.InDelta(t, 550*1.15, memory["proxy"]/(1<<20), 5)
 	require.InDelta(t, 550*1.2*1.15, memory["app"]/(1<<20), 5, "it ran out of memory yesterday")
-	for _, p := range m.Snapshot().Parts {
-		for _, r := range p.Results[detector.RecommendedMemoryBytes] {
-			require.Equal(t, "sizes/memory", p.Detector)
-			require.True(t, p.Scaler)
+	for _, p := range m.Snapshot().Batches {
+		for _, r := range samples(p, result.RecommendedMemoryBytes) {
+			require.Equal(t, "sizes/memory", p.Source.ID())
+			require.True(t, p.Source.Scaler)
 			require.Equal(t, "sizes", r.Labels.Get("scaler"))
 			require.Equal(t, "x", r.Labels.Get("pod"))
 			require.Zero(t, math.Mod(r.Value, 1<<20))
 		}
 	}
 
-	young := apply(t, detector.Options{}, strings.ReplaceAll(shopConfig, "refit_interval", "min_history: 4d, refit_interval"), shop(t, end.Add(-2*24*time.Hour), end))
+	text := strings.ReplaceAll(shopConfig, "refit_interval", "min_history: 4d, refit_interval")
+	young := apply(t, detector.Options{}, text, shop(t, end.Add(-2*24*time.Hour), end))
 	cycle(t, young, end)
-	require.Empty(t, found(young.Snapshot(), detector.RecommendedCPUCores, "container"))
-	require.Contains(t, found(young.Snapshot(), detector.ModelState, "reason"), "short_history")
+	require.Empty(t, found(young.Snapshot(), result.RecommendedCPUCores, "container"))
+	require.Contains(t, found(young.Snapshot(), result.ModelState, "reason"), "short_history")
 }
 
-// What the counters say of an hour is what its parts say, and what a replay of it says.
-func TestStrategiesAreCompared(t *testing.T) {
+// The counters of a manager that catches up on steps agree with a replay of every step.
+func TestScaler_ComparesStrategiesLiveAsInAReplay(t *testing.T) {
+	skipSlow(t)
 	end := epoch.Add(5 * 24 * time.Hour)
 	source := shop(t, epoch, end)
 	reg := prometheus.NewRegistry()
@@ -311,32 +324,34 @@ func TestStrategiesAreCompared(t *testing.T) {
 	for at := end.Add(-2 * time.Hour); !at.After(end); at = at.Add(3 * time.Minute) { // two of three steps are caught up
 		cycle(t, live, at)
 	}
-	var total detector.Account
+	var total replicas.StrategyTotals
 	replay := apply(t, detector.Options{}, shopConfig, source)
-	require.NoError(t, replay.Replay(context.Background(), end.Add(-2*time.Hour), end, func(p *detector.Part) {
-		for _, a := range p.Accounts {
-			if p.Detector == "fixed" {
-				total.Add(a.StrategyTotals)
+	require.NoError(t, replay.Replay(context.Background(), end.Add(-2*time.Hour), end, func(p *result.Batch) {
+		for _, s := range p.Series {
+			if p.Source.Name == "fixed" && s.Totals.Seconds > 0 {
+				total.Add(s.Totals)
 				steps++
 			}
 		}
 	}))
-	require.Equal(t, 120, steps, "the first one has none before it")
+	require.Equal(t, 120, steps, "the first step has no step before it")
 	require.Equal(t, 7200.0, total.Seconds)
-	for s := range detector.NumStrategies {
+	for s := range replicas.NumStrategies {
 		require.Positive(t, total.ReplicaSeconds[s])
 	}
-	require.Greater(t, total.ReplicaSeconds[detector.Static], 1.5*total.ReplicaSeconds[detector.Recommended], "it is night")
-	for s := range detector.NumStrategies {
+	require.Greater(t, total.ReplicaSeconds[replicas.Static], 1.5*total.ReplicaSeconds[replicas.Recommended],
+		"the load is low late in the evening")
+	for s := range replicas.NumStrategies {
 		require.InEpsilon(t, total.ReplicaSeconds[s]/3600*0.05, cost(t, reg, s.String()), 1e-9)
 	}
 	require.NoError(t, live.ApplyConfig(load(t, "detectors: [{name: x, expr: up}]"), source))
-	left, err := testutil.GatherAndCount(reg, "anomaly_exporter_scaler_cost_total", "anomaly_exporter_scaling_decisions_total", "anomaly_exporter_scaler_horizon_seconds")
+	left, err := testutil.GatherAndCount(reg, "anomaly_exporter_scaler_cost_total",
+		"anomaly_exporter_scaling_decisions_total", "anomaly_exporter_scaler_horizon_seconds")
 	require.NoError(t, err)
-	require.Zero(t, left, "a scaler that is gone is forgotten")
+	require.Zero(t, left, "metrics of a removed scaler are deleted")
 }
 
-// cost is what the counter of the scaler "fixed" says about a strategy.
+// cost returns the cost counter of the scaler "fixed" for a strategy.
 func cost(t *testing.T, reg *prometheus.Registry, strategy string) float64 {
 	t.Helper()
 	families, err := reg.Gather()
@@ -351,8 +366,8 @@ func cost(t *testing.T, reg *prometheus.Registry, strategy string) float64 {
 	return math.NaN()
 }
 
-// A change of what only results depend on keeps the models; of what one task depends on, those of the others.
-func TestReloadOfAScaler(t *testing.T) {
+// A change that affects only results keeps all models. A change to one task keeps the models of the other tasks.
+func TestScaler_KeepsModelsOnAReload(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	source := shop(t, epoch, end.Add(time.Hour))
 	m := apply(t, detector.Options{}, shopConfig, source)
@@ -362,8 +377,8 @@ func TestReloadOfAScaler(t *testing.T) {
 	text = strings.ReplaceAll(text, "cpu: cpu, ", "")
 	require.NoError(t, m.ApplyConfig(load(t, text), source))
 	require.Eventually(t, func() bool {
-		return len(found(m.Snapshot(), detector.RecommendedCPUCores, "container")) == 0 &&
-			found(m.Snapshot(), detector.RecommendedReplicas, "namespace")["prod"] > 0
+		return len(found(m.Snapshot(), result.RecommendedCPUCores, "container")) == 0 &&
+			found(m.Snapshot(), result.RecommendedReplicas, "namespace")["prod"] > 0
 	}, 10*time.Second, 10*time.Millisecond)
 	after := results(m.Snapshot())
 	for key, value := range before {

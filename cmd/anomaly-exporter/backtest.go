@@ -14,9 +14,11 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
 )
 
 // backtestOptions are the flags of the backtest command.
@@ -60,10 +62,7 @@ func runBacktest(
 	if err != nil {
 		return err
 	}
-	run := backtest.Options{
-		Config: cfg, Engine: q.engine(logger), Logger: logger, Concurrency: q.maxConcurrency,
-		Now: time.Now(), Names: o.names, Output: o.output,
-	}
+	run := backtest.Options{Config: cfg, Logger: logger, Now: time.Now(), Names: o.names, Output: o.output}
 	if run.Start, err = parseTime(o.start, run.Now); err != nil {
 		return fmt.Errorf("--start: %w", err)
 	}
@@ -85,7 +84,9 @@ func runBacktest(
 		return err
 	}
 	defer src.close()
-	run.Source = src
+	run.NewReplayer = newReplayer(src, detector.Options{
+		Engine: q.engine(logger), Logger: logger, Limits: detector.NewLimits(q.maxConcurrency),
+	})
 	bar := newProgressBar(stderr)
 	run.Progress = bar.show
 	report, err := backtest.Run(ctx, run)
@@ -98,6 +99,18 @@ func runBacktest(
 	}
 	_, err = fmt.Fprint(stderr, report)
 	return err
+}
+
+// newReplayer returns what makes a detector.Manager of a configuration, for a replay of the history in src. All of them
+// keep the limits of the options together.
+func newReplayer(src storage.Queryable, o detector.Options) func(*config.Config) (backtest.Replayer, error) {
+	return func(cfg *config.Config) (backtest.Replayer, error) {
+		m, err := detector.New(o)
+		if err != nil {
+			return nil, err
+		}
+		return m, m.ApplyConfig(cfg, src)
+	}
 }
 
 // maxSeconds is a guard: larger numbers are Unix times in milliseconds (1e11 seconds are in the year 5138).

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -124,8 +123,8 @@ detectors:
 				require.NoError(t, err)
 			}
 			require.Equal(t, tc.code, cmd.ProcessState.ExitCode(), stderr.String())
-			require.Regexp(t, regexp.MustCompile(`\A`+tc.stdout+`\z`), stdout.String())
-			require.Regexp(t, regexp.MustCompile(`\A`+tc.stderr+`\z`), stderr.String())
+			require.Regexp(t, `\A`+tc.stdout+`\z`, stdout.String())
+			require.Regexp(t, `\A`+tc.stderr+`\z`, stderr.String())
 			require.NotContains(t, stdout.String()+stderr.String(), "open-sesame")
 		})
 	}

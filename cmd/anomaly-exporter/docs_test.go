@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 // description matches the text of a prometheus.Desc, which has no accessors.
@@ -37,7 +37,7 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 		documented[row[1]] = cells
 	}
 
-	for family := range detector.NumFamilies {
+	for family := range result.NumFamilies {
 		require.Contains(t, documented, family.Name())
 		require.Len(t, documented[family.Name()], 2, family.Name())
 		delete(documented, family.Name())

@@ -42,11 +42,11 @@ func newReloader(
 		logger:  log.With(sources.logger, "component", "config"),
 		successful: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 			Name: "anomaly_exporter_config_last_reload_successful",
-			Help: "Whether the last attempt to load the configuration succeeded: 1 or 0.",
+			Help: "Whether the last configuration reload succeeded (1) or failed (0).",
 		}),
 		succeeded: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 			Name: "anomaly_exporter_config_last_reload_success_timestamp_seconds",
-			Help: "Unix timestamp of the last successful load of the configuration.",
+			Help: "Unix time of the last successful configuration reload.",
 		}),
 	}
 }

@@ -66,11 +66,11 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 		return nil, err
 	}
 	e.manager, err = detector.New(detector.Options{
-		Engine:      q.engine(logger),
-		Logger:      logger,
-		Registerer:  e.registry,
-		Concurrency: q.maxConcurrency,
-		OnPublish:   e.collector.Publish,
+		Engine:     q.engine(logger),
+		Logger:     logger,
+		Registerer: e.registry,
+		Limits:     detector.NewLimits(q.maxConcurrency),
+		OnPublish:  e.collector.Publish,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("detector: %w", err)

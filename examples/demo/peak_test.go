@@ -14,6 +14,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/examples/demo/shop"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
@@ -43,23 +44,25 @@ func TestScaler_HasReplicasReadyBeforeThePeak(t *testing.T) {
 	cfg, err := config.Load([]byte(exporterConfig), "anomaly-exporter.yml")
 	require.NoError(t, err)
 
+	engine := promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, Parser: parser.NewParser(parser.Options{}),
+	})
 	report, err := backtest.Run(t.Context(), backtest.Options{
-		Config: cfg, Source: db, Names: []string{"frontend"}, Start: s.Anchor(), End: end, Now: end.Add(time.Hour),
-		Engine: promql.NewEngine(promql.EngineOpts{
-			MaxSamples:    50e6,
-			Timeout:       time.Minute,
-			LookbackDelta: 5 * time.Minute,
-			Parser:        parser.NewParser(parser.Options{}),
-		}),
+		Config: cfg, Names: []string{"frontend"}, Start: s.Anchor(), End: end, Now: end.Add(time.Hour),
+		NewReplayer: func(cfg *config.Config) (backtest.Replayer, error) {
+			m, err := detector.New(detector.Options{Engine: engine})
+			if err != nil {
+				return nil, err
+			}
+			return m, m.ApplyConfig(cfg, db)
+		},
 	})
 	require.NoError(t, err)
 	strategies := report.Scalers[0].Strategies
-	t.Logf(
-		"too few replicas: %s as recommended, %s reactive; mean replicas: %.1f and %.1f",
-		strategies[detector.Recommended].Under, strategies[detector.Reactive].Under,
-		strategies[detector.Recommended].Replicas, strategies[detector.Reactive].Replicas,
-	)
-	require.Less(t, strategies[detector.Recommended].UnderShare, 0.1)
-	require.Greater(t, strategies[detector.Reactive].Under, 4*strategies[detector.Recommended].Under)
-	require.Less(t, strategies[detector.Recommended].Replicas, strategies[detector.Static].Replicas)
+	recommended, reactive := strategies[replicas.Recommended], strategies[replicas.Reactive]
+	t.Logf("too few replicas: %s as recommended, %s reactive; mean replicas: %.1f and %.1f",
+		recommended.Under, reactive.Under, recommended.Replicas, reactive.Replicas)
+	require.Less(t, recommended.UnderShare, 0.1)
+	require.Greater(t, reactive.Under, 4*recommended.Under)
+	require.Less(t, recommended.Replicas, strategies[replicas.Static].Replicas)
 }

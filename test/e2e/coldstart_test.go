@@ -20,6 +20,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
@@ -79,8 +80,10 @@ detectors: [{name: requests, expr: '%s', step: 5m, history: 7d}]
 		reg := prometheus.NewRegistry()
 		client, err := remoteread.New(remoteread.Options{URL: p.URL() + "/api/v1/read", Metrics: remoteread.NewMetrics(reg)})
 		require.NoError(b, err)
-		m, err := detector.New(detector.Options{Concurrency: runtime.GOMAXPROCS(0), Engine: promql.NewEngine(promql.EngineOpts{
-			MaxSamples: 50_000_000, Timeout: 2 * time.Minute, LookbackDelta: 5 * time.Minute, Parser: parser.NewParser(parser.Options{}),
+		limits := detector.NewLimits(runtime.GOMAXPROCS(0))
+		m, err := detector.New(detector.Options{Limits: limits, Engine: promql.NewEngine(promql.EngineOpts{
+			MaxSamples: 50_000_000, Timeout: 2 * time.Minute,
+			LookbackDelta: 5 * time.Minute, Parser: parser.NewParser(parser.Options{}),
 		})})
 		require.NoError(b, err)
 		require.NoError(b, m.ApplyConfig(cfg, client))
@@ -89,11 +92,13 @@ detectors: [{name: requests, expr: '%s', step: 5m, history: 7d}]
 		before, begin := cpu(), time.Now()
 		require.NoError(b, m.Cycle(b.Context(), now))
 		wall, served := time.Since(begin), cpu()-before
-		require.Len(b, m.Snapshot().Parts[0].Results[detector.Score], coldSeries)
+		scores := 0
+		m.Snapshot().Batches[0].Flatten(result.Score, 0, func(result.Sample) bool { scores++; return true })
+		require.Equal(b, coldSeries, scores)
 		bytes, samples := read(b, reg, "bytes"), read(b, reg, "samples")
 
 		require.NoError(b, m.Cycle(b.Context(), now.Add(step)))
-		require.Equal(b, end.UnixMilli(), m.Snapshot().Parts[0].Time)
+		require.Equal(b, end.UnixMilli(), m.Snapshot().Batches[0].Step)
 		cycleBytes, cycleSamples := read(b, reg, "bytes")-bytes, read(b, reg, "samples")-samples
 
 		before = cpu()

@@ -41,7 +41,7 @@ detectors: [{name: load, expr: load}]
 	metrics := func() string { return get(t, e.URL()+"/metrics") }
 	require.Error(t, e.Ready(t.Context()))
 	eventually(t, 30*time.Second, func() error {
-		if !strings.Contains(metrics(), `anomaly_exporter_cycle_failures_total{detector="load"} 2`) {
+		if !strings.Contains(metrics(), `anomaly_exporter_cycle_failures_total{detector="load",scaler=""} 2`) {
 			return fmt.Errorf("no second try")
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
@@ -58,8 +59,9 @@ scalers:
 	run := func(start time.Time, every time.Duration) map[string]float64 {
 		client, err := remoteread.New(remoteread.Options{URL: p.URL() + "/api/v1/read"})
 		require.NoError(t, err)
-		m, err := detector.New(detector.Options{Concurrency: 2, Engine: promql.NewEngine(promql.EngineOpts{
-			MaxSamples: 50_000_000, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, Parser: parser.NewParser(parser.Options{}),
+		m, err := detector.New(detector.Options{Limits: detector.NewLimits(2), Engine: promql.NewEngine(promql.EngineOpts{
+			MaxSamples: 50_000_000, Timeout: time.Minute,
+			LookbackDelta: 5 * time.Minute, Parser: parser.NewParser(parser.Options{}),
 		})})
 		require.NoError(t, err)
 		require.NoError(t, m.ApplyConfig(cfg, client))
@@ -68,11 +70,12 @@ scalers:
 		}
 		require.NoError(t, m.Cycle(t.Context(), end))
 		found := map[string]float64{}
-		for _, part := range m.Snapshot().Parts {
-			for f := range detector.NumFamilies {
-				for _, r := range part.Results[f] {
-					found[fmt.Sprint(f.Name(), r.Labels)] = r.Value
-				}
+		for _, b := range m.Snapshot().Batches {
+			for f := range result.NumFamilies {
+				b.Flatten(f, 0, func(s result.Sample) bool {
+					found[fmt.Sprint(f.Name(), s.Labels.With(nil, s.Extra))] = s.Value
+					return true
+				})
 			}
 		}
 		return found

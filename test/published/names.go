@@ -15,6 +15,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/collector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
@@ -40,7 +41,7 @@ func (n Names) Has(name string) bool {
 // All returns the names of all results and of all metrics that the program has about itself.
 func All() (Names, error) {
 	names := Names{}
-	for f := range detector.NumFamilies {
+	for f := range result.NumFamilies {
 		names[f.Name()] = true
 	}
 	for _, name := range ofCommand {
@@ -58,9 +59,8 @@ var fqName = regexp.MustCompile(`fqName: "([^"]*)"`)
 func (n Names) registered() error {
 	reg := &recorder{names: n}
 	_, err := detector.New(detector.Options{
-		Engine:      promql.NewEngine(promql.EngineOpts{Parser: parser.NewParser(parser.Options{})}),
-		Registerer:  reg,
-		Concurrency: 1,
+		Engine:     promql.NewEngine(promql.EngineOpts{Parser: parser.NewParser(parser.Options{})}),
+		Registerer: reg,
 	})
 	if err != nil {
 		return fmt.Errorf("detector: %w", err)

@@ -17,9 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// signals are the series of three metrics of services.
+// signals returns the series of three metrics for each service.
 func signals(services ...string) []labels.Labels {
 	var series []labels.Labels
 	for _, service := range services {
@@ -30,7 +31,7 @@ func signals(services ...string) []labels.Labels {
 	return series
 }
 
-// signal is a value of one of them: a busy hour has more requests, more hits and a longer latency.
+// signal returns the value of such a series. A busy hour has more requests, more hits and a longer latency.
 func signal(l labels.Labels, at time.Time) float64 {
 	random := func(what string) float64 {
 		return rand.New(rand.NewPCG(uint64(len(l.Get("service")))+uint64(at.Unix()), uint64(len(what)))).NormFloat64()
@@ -57,12 +58,13 @@ detectors:
     labels: {team: shop}
 `
 
-func TestSeveralSignalsAreScoredAsOne(t *testing.T) {
+func TestManager_ScoresSeveralSignalsAsOne(t *testing.T) {
 	end := epoch.Add(6 * 24 * time.Hour)
 	series := signals("a", "bb")
 	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 {
 		v := signal(series[i], at)
-		if l := series[i]; at.Equal(end) && l.Get("service") == "a" { // more requests, fewer hits: each as on other days
+		if l := series[i]; at.Equal(end) && l.Get("service") == "a" {
+			// More requests with fewer hits. Each value alone is usual.
 			switch l.Get("__name__") {
 			case "requests":
 				return 112
@@ -76,18 +78,21 @@ func TestSeveralSignalsAreScoredAsOne(t *testing.T) {
 	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(&out)})
 	require.NoError(t, m.ApplyConfig(load(t, jointConfig), db))
 	cycle(t, m, end)
-	require.Regexp(t, `msg=Anomaly series="{service=\\"a\\"}" score=(0\.[89][0-9]|1\.00) values="hits=0.74 latency=0\.[0-9]+ requests=112" features="[^"]+" leading=(hits|requests) trend=[a-z]+ learned_from=2026-03-03T[0-9:]+Z learned_to=2026-03-07T[0-9:]+Z\n`, out.String())
-	scores := found(m.Snapshot(), detector.Score, "service")
+	require.Regexp(t, `msg=Anomaly series="{service=\\"a\\"}" score=(0\.[89][0-9]|1\.00) `+
+		`values="hits=0.74 latency=0\.[0-9]+ requests=112" features="[^"]+" leading=(hits|requests) trend=[a-z]+ `+
+		`learned_from=2026-03-03T[0-9:]+Z learned_to=2026-03-07T[0-9:]+Z\n`, out.String())
+	scores := found(m.Snapshot(), result.Score, "service")
 	require.Len(t, scores, 2)
 	require.Greater(t, scores["a"], 0.8)
 	require.Less(t, scores["bb"], 0.6)
-	shares := found(m.Snapshot(), detector.Contribution, "feature")
+	shares := found(m.Snapshot(), result.Contribution, "feature")
 	require.InDelta(t, 1, shares["requests"]+shares["hits"]+shares["latency"], 1e-9)
 	require.Greater(t, shares["hits"], 0.2)
 	require.Greater(t, shares["requests"], 0.2)
 	require.Greater(t, min(shares["hits"], shares["requests"]), shares["latency"])
-	require.Equal(t, `[{container } {detector joint} {endpoint } {instance } {job } {namespace } {node } {pod } {service a} {team shop}]`,
-		fmt.Sprint([]labels.Label(m.Snapshot().Parts[0].Results[detector.Score][0].Labels)))
+	require.Equal(t, `[{container } {detector joint} {endpoint } {instance } {job } {namespace } {node } {pod } `+
+		`{service a} {team shop}]`,
+		fmt.Sprint([]labels.Label(samples(m.Snapshot().Batches[0], result.Score)[0].Labels)))
 
 	alone := newManager(t, detector.Options{})
 	require.NoError(t, alone.ApplyConfig(load(t, `
@@ -98,12 +103,12 @@ detectors:
   - {name: latency, expr: 'latency{service="a"}'}
 `), db))
 	cycle(t, alone, end)
-	for name, score := range found(alone.Snapshot(), detector.Score, "detector") {
+	for name, score := range found(alone.Snapshot(), result.Score, "detector") {
 		require.Less(t, score, 0.6, name)
 	}
 }
 
-func TestSignalsThatDoNotJoinAreReported(t *testing.T) {
+func TestManager_ReportsSignalsThatDoNotJoin(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	series := append(signals("a", "bb", "ccc", "dddd"),
 		labels.FromStrings("__name__", "latency", "service", "bb", "instance", "b"))
@@ -122,24 +127,27 @@ func TestSignalsThatDoNotJoinAreReported(t *testing.T) {
 	var out bytes.Buffer
 	reg := prometheus.NewRegistry()
 	m := newManager(t, detector.Options{Registerer: reg, Logger: log.NewLogfmtLogger(&out)})
-	text := strings.NewReplacer("requests: requests", "requests: 'last_over_time(requests[1m])'", "hits: hits", "hits: 'last_over_time(hits[1m])'",
-		"latency: latency", "latency: 'last_over_time(latency[1m])'").Replace(jointConfig)
+	text := strings.NewReplacer(
+		"requests: requests", "requests: 'last_over_time(requests[1m])'",
+		"hits: hits", "hits: 'last_over_time(hits[1m])'",
+		"latency: latency", "latency: 'last_over_time(latency[1m])'",
+	).Replace(jointConfig)
 	require.NoError(t, m.ApplyConfig(load(t, text), db))
 	cycle(t, m, end)
 	reasons := func() map[string]string {
 		all := map[string]string{}
-		for _, p := range m.Snapshot().Parts {
-			for _, r := range p.Results[detector.ModelState] {
+		for _, p := range m.Snapshot().Batches {
+			for _, r := range samples(p, result.ModelState) {
 				all[r.Labels.Get("service")] = r.Labels.Get("state") + " " + r.Labels.Get("reason")
 			}
 		}
 		return all
 	}
 	require.Equal(t, map[string]string{"bb": "failed several_series", "ccc": "learning missing_input"}, reasons())
-	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "a")
-	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "dddd")
+	require.Contains(t, found(m.Snapshot(), result.Score, "service"), "a")
+	require.Contains(t, found(m.Snapshot(), result.Score, "service"), "dddd")
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP anomaly_exporter_join_series Series of an input of a detector of several signals that have a value now, by whether they found their place in a complete vector.
+# HELP anomaly_exporter_join_series Series with a value now per input of a multivariate detector, by whether they are part of a complete vector.
 # TYPE anomaly_exporter_join_series gauge
 anomaly_exporter_join_series{detector="joint",input="hits",matched="false"} 1
 anomaly_exporter_join_series{detector="joint",input="hits",matched="true"} 2
@@ -148,18 +156,21 @@ anomaly_exporter_join_series{detector="joint",input="latency",matched="true"} 2
 anomaly_exporter_join_series{detector="joint",input="requests",matched="false"} 2
 anomaly_exporter_join_series{detector="joint",input="requests",matched="true"} 2
 `), "anomaly_exporter_join_series"))
-	require.Contains(t, out.String(), `level=error component=detector detector=joint msg="Several series of an input have the same labels in by: their vector has no score" `+
-		`input=latency series="{__name__=\"latency\", instance=\"a\", service=\"bb\"}" and="{__name__=\"latency\", instance=\"b\", service=\"bb\"}"`)
+	require.Contains(t, out.String(), `level=error component=detector detector=joint `+
+		`msg="Several series of an input have the same labels in by: their vector has no score" input=latency `+
+		`series="{__name__=\"latency\", instance=\"a\", service=\"bb\"}" `+
+		`and="{__name__=\"latency\", instance=\"b\", service=\"bb\"}"`)
 	lost := `msg="Series of an input lack another input, or were refused" input=requests`
 	require.Equal(t, 1, strings.Count(out.String(), lost))
 
-	cycle(t, m, end.Add(30*time.Minute)) // the second instance of bb is gone, and the hits of dddd
+	cycle(t, m, end.Add(30*time.Minute)) // the second instance of bb and the hits of dddd are gone
 	require.Equal(t, map[string]string{"ccc": "learning missing_input", "dddd": "failed missing_input"}, reasons())
-	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "bb")
-	require.Equal(t, 1, strings.Count(out.String(), lost), "once")
+	require.Contains(t, found(m.Snapshot(), result.Score, "service"), "bb")
+	require.Equal(t, 1, strings.Count(out.String(), lost), "logged once")
 }
 
-func TestVectorsAreReproducible(t *testing.T) {
+func TestManager_IsReproducibleWithSeveralSignals(t *testing.T) {
+	skipSlow(t)
 	for _, tc := range []struct{ step, missing string }{{"1m", "drop"}, {"2m", "zero"}, {"5m", "last"}} {
 		t.Run(tc.step+" "+tc.missing, func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +185,8 @@ func TestVectorsAreReproducible(t *testing.T) {
 						return 1
 					}
 					return math.NaN()
-				case i == 10 && minute%700 > 40, i == 0 && minute%500 < 20, i == 4 && minute > 3000 && minute < 4500, i == 5 && minute < 3*1440+600, r.IntN(40) == 0:
+				case i == 10 && minute%700 > 40, i == 0 && minute%500 < 20, i == 4 && minute > 3000 && minute < 4500,
+					i == 5 && minute < 3*1440+600, r.IntN(40) == 0:
 					return math.NaN()
 				}
 				return signal(series[i], at)
@@ -183,7 +195,10 @@ func TestVectorsAreReproducible(t *testing.T) {
 global: {history: 3d, min_history: 6h, refit_interval: 4h}
 detectors:
   - name: joint
-    inputs: {requests: 'last_over_time(requests[1m])', hits: 'last_over_time(hits[1m])', latency: 'last_over_time(latency[1m])'}
+    inputs:
+      requests: last_over_time(requests[1m])
+      hits: last_over_time(hits[1m])
+      latency: last_over_time(latency[1m])
     by: [service]
     step: %s
     missing: %s
@@ -191,30 +206,31 @@ detectors:
     mask: {expr: incident, on: [service]}
     explain_threshold: 0
 `, tc.step, tc.missing))
-			early := newManager(t, detector.Options{Concurrency: 2})
+			early := newManager(t, detector.Options{Limits: detector.NewLimits(2)})
 			require.NoError(t, early.ApplyConfig(cfg, db))
 			for at := end.Add(-13 * time.Hour); at.Before(end); at = at.Add(10 * time.Minute) {
 				cycle(t, early, at)
 			}
 			cycle(t, early, end)
-			late := newManager(t, detector.Options{Concurrency: 1})
+			late := newManager(t, detector.Options{Limits: detector.NewLimits(1)})
 			require.NoError(t, late.ApplyConfig(cfg, db))
 			cycle(t, late, end.Add(-12*time.Minute))
 			cycle(t, late, end)
 			require.Equal(t, results(early.Snapshot()), results(late.Snapshot()))
-			require.NotEmpty(t, found(late.Snapshot(), detector.Score, "service"))
+			require.NotEmpty(t, found(late.Snapshot(), result.Score, "service"))
 
 			replay := newManager(t, detector.Options{})
 			require.NoError(t, replay.ApplyConfig(cfg, db))
-			newest := time.UnixMilli(early.Snapshot().Parts[0].Time)
-			var last *detector.Part
-			require.NoError(t, replay.Replay(context.Background(), newest.Add(-5*time.Hour), newest, func(p *detector.Part) { last = p }))
-			require.Equal(t, results(early.Snapshot()), results(&detector.Snapshot{Parts: []*detector.Part{last}}))
+			newest := time.UnixMilli(early.Snapshot().Batches[0].Step)
+			var last *result.Batch
+			require.NoError(t, replay.Replay(context.Background(), newest.Add(-5*time.Hour), newest,
+				func(p *result.Batch) { last = p }))
+			require.Equal(t, results(early.Snapshot()), results(&result.Snapshot{Batches: []*result.Batch{last}}))
 		})
 	}
 }
 
-func TestVectorsAreMuted(t *testing.T) {
+func TestManager_MutesSeveralSignals(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	series := append(signals("a", "bb"), labels.FromStrings("__name__", "rollout", "service", "bb"))
 	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 {
@@ -226,31 +242,36 @@ func TestVectorsAreMuted(t *testing.T) {
 	m := newManager(t, detector.Options{})
 	require.NoError(t, m.ApplyConfig(load(t, jointConfig+"    mute: {expr: rollout, on: [service]}\n"), db))
 	cycle(t, m, end)
-	require.Contains(t, found(m.Snapshot(), detector.Score, "service"), "a")
-	require.NotContains(t, found(m.Snapshot(), detector.Score, "service"), "bb")
-	require.Equal(t, map[string]float64{"mute": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
+	require.Contains(t, found(m.Snapshot(), result.Score, "service"), "a")
+	require.NotContains(t, found(m.Snapshot(), result.Score, "service"), "bb")
+	require.Equal(t, map[string]float64{"mute": 1}, found(m.Snapshot(), result.ModelState, "reason"))
 }
 
 // Without labels in by there is one vector.
-func TestOneVectorOfAll(t *testing.T) {
+func TestManager_JoinsAllSignalsWithoutBy(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
 	series := signals("a", "bb")
-	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 { return signal(series[i], at) })
+	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 {
+		return signal(series[i], at)
+	})
 	m := newManager(t, detector.Options{})
 	require.NoError(t, m.ApplyConfig(load(t, `
 global: {history: 4d, query_offset: 0s, step: 5m, empty_labels: []}
-detectors: [{name: joint, inputs: {requests: sum(requests), latency: max by (service) (latency)}}, {name: whole, inputs: {requests: sum(requests), latency: max(latency)}}]
+detectors:
+  - {name: joint, inputs: {requests: sum(requests), latency: max by (service) (latency)}}
+  - {name: whole, inputs: {requests: sum(requests), latency: max(latency)}}
 `), db))
 	cycle(t, m, end)
-	require.Len(t, found(m.Snapshot(), detector.Score, "detector"), 1)
-	require.Contains(t, found(m.Snapshot(), detector.Score, "detector"), "whole")
-	require.Equal(t, "[{detector whole}]", fmt.Sprint([]labels.Label(m.Snapshot().Parts[1].Results[detector.Score][0].Labels)))
-	require.Equal(t, map[string]float64{"several_series": 1}, found(m.Snapshot(), detector.ModelState, "reason"))
+	require.Len(t, found(m.Snapshot(), result.Score, "detector"), 1)
+	require.Contains(t, found(m.Snapshot(), result.Score, "detector"), "whole")
+	require.Equal(t, "[{detector whole}]",
+		fmt.Sprint([]labels.Label(samples(m.Snapshot().Batches[1], result.Score)[0].Labels)))
+	require.Equal(t, map[string]float64{"several_series": 1}, found(m.Snapshot(), result.ModelState, "reason"))
 }
 
-func TestVectorsAreLimited(t *testing.T) {
+func TestManager_LimitsJoinedSeries(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
-	series := signals("a", "bb", "ccc")[:7] // of ccc only the requests
+	series := signals("a", "bb", "ccc")[:7] // ccc has only requests
 	db := newStorage(t, epoch, end, 5*time.Minute, series, func(i int, at time.Time) float64 {
 		if series[i].Get("service") == "bb" && at.Before(epoch.Add(time.Hour)) {
 			return math.NaN()
@@ -260,17 +281,17 @@ func TestVectorsAreLimited(t *testing.T) {
 	for limit, want := range map[int][]string{1: {"a"}, 2: {"a", "bb"}} {
 		reg := prometheus.NewRegistry()
 		m := newManager(t, detector.Options{Registerer: reg})
-		require.NoError(t, m.ApplyConfig(load(t, strings.Replace(jointConfig, "step: 5m", fmt.Sprintf("step: 5m\n    series_limit: %d", limit), 1)), db))
+		require.NoError(t, m.ApplyConfig(load(t, jointConfig+fmt.Sprintf("    series_limit: %d\n", limit)), db))
 		cycle(t, m, end)
-		scored := found(m.Snapshot(), detector.Score, "service")
+		scored := found(m.Snapshot(), result.Score, "service")
 		require.Len(t, scored, len(want))
 		for _, service := range want {
-			require.Contains(t, scored, service, "vectors that were complete earlier come first, those that never were last")
+			require.Contains(t, scored, service, "the vectors that were complete first are kept")
 		}
 		require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(fmt.Sprintf(`
-# HELP anomaly_exporter_series_refused Series that were refused by series_limit at the last cycle.
+# HELP anomaly_exporter_series_refused Series over series_limit in the last cycle.
 # TYPE anomaly_exporter_series_refused gauge
-anomaly_exporter_series_refused{detector="joint"} %d
+anomaly_exporter_series_refused{detector="joint",scaler=""} %d
 `, 3-limit)), "anomaly_exporter_series_refused"))
 	}
 }

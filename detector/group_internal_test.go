@@ -1,0 +1,118 @@
+package detector
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/history"
+)
+
+func TestNextRetry_BacksOffUpToAMinute(t *testing.T) {
+	var waits []time.Duration
+	retry := time.Duration(0)
+	for range 7 {
+		retry = nextRetry(retry)
+		waits = append(waits, retry)
+	}
+	const s = time.Second
+	require.Equal(t, []time.Duration{2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s}, waits)
+}
+
+func TestGroupJitter_SpreadsDetectorsOverAQuarterStep(t *testing.T) {
+	for _, tc := range []struct{ step, most time.Duration }{
+		{20 * time.Second, 5 * time.Second}, {time.Minute, 15 * time.Second}, {time.Hour, 15 * time.Second},
+	} {
+		seen := map[time.Duration]bool{}
+		for i := range 100 {
+			g := &group{plan: plan{source: result.Source{Name: fmt.Sprint("detector-", i)}}}
+			g.plan.schedule.Step = tc.step.Milliseconds()
+			first, second := g.jitter(), g.jitter()
+			require.Less(t, first, tc.most)
+			require.Equal(t, first, second)
+			seen[first.Round(tc.most/10)] = true
+		}
+		require.Greater(t, len(seen), 8, "step %s", tc.step)
+	}
+}
+
+// fitter is a Pipeline that works on a hundred series, and records the most at the same time.
+type fitter struct {
+	fitting   schedule.Fitting
+	now, most *atomic.Int64
+}
+
+func (f fitter) Advance(step int64, _ *dataset.Dataset) *result.Batch {
+	schedule.Each(f.fitting.Workers, make([]struct{}, 100), func() int { return 0 }, func(struct{}, int) {
+		for n := f.now.Add(1); ; {
+			most := f.most.Load()
+			if n <= most || f.most.CompareAndSwap(most, n) {
+				break
+			}
+		}
+		time.Sleep(time.Millisecond)
+		f.now.Add(-1)
+	})
+	return &result.Batch{Step: step, Format: result.NewFormat(result.Format{})}
+}
+
+func (fitter) Configure(*result.Format, *result.Labeler) {}
+func (fitter) Evict(*dataset.Series)                     {}
+
+// nothing is a storage without series.
+type nothing struct{}
+
+func (nothing) Querier(int64, int64) (storage.Querier, error) { return storage.NoopQuerier(), nil }
+
+func TestGroups_FitAtMostSoManySeriesAtATimeTogether(t *testing.T) {
+	const limit = 3
+	var now, most atomic.Int64
+	o := Options{
+		Engine: promql.NewEngine(promql.EngineOpts{
+			MaxSamples: 1e6, Timeout: time.Minute, Parser: parser.NewParser(parser.Options{}),
+		}),
+		Limits: NewLimits(limit),
+	}
+	require.NoError(t, o.validate())
+	m := newMetrics(prometheus.NewRegistry())
+	layout, err := history.NewLayout(time.Minute, time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	var groups sync.WaitGroup
+	for i := range 6 {
+		g := newGroup(plan{
+			source:   result.Source{Scaler: true, Name: fmt.Sprint(i)},
+			schedule: schedule.New(time.Minute, time.Hour, time.Hour, 0),
+			data:     dataset.Options{Inputs: []dataset.Input{{Expr: "up"}}, Layout: layout},
+			newPipeline: func(f schedule.Fitting, _ log.Logger) Pipeline {
+				return fitter{f, &now, &most}
+			},
+		}, nothing{}, &o, m)
+		g.publish, g.attempted = func(*result.Batch) {}, func() {}
+		groups.Go(func() { require.NoError(t, g.cycle(context.Background(), time.Unix(1e9, 0))) })
+	}
+	groups.Wait()
+	require.Equal(t, int64(limit), most.Load())
+}
+
+func TestPlan_KeepsMembersOfAPoolInOneShard(t *testing.T) {
+	p := plan{shardKey: func(l labels.Labels) uint64 { return dataset.ID(l.MatchLabels(true, "job")) }}
+	owned := map[uint64]bool{}
+	o := p.datasetOptions(func(key uint64) bool { owned[key] = true; return true }, log.NewNopLogger())
+	require.True(t, o.Owns(labels.FromStrings("job", "a", "pod", "1")))
+	require.True(t, o.Owns(labels.FromStrings("job", "a", "pod", "2")))
+	require.Len(t, owned, 1)
+}
