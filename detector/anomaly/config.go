@@ -93,7 +93,7 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 	p := &Plan{
 		Spec: newSpec(d, onset, len(horizons) > 0),
 		Data: dataset.Options{
-			By: d.By, Layout: layout, Limit: d.SeriesLimit,
+			By: d.By, Layout: layout, Limit: d.SeriesLimit, Vacant: schedule.DropAfter * s.Step,
 			Mask: selector("mask", d.Mask), Mute: selector("mute", d.Mute),
 			Lower: boundSelector("bounds.lower", d.Bounds.Lower), Upper: boundSelector("bounds.upper", d.Bounds.Upper),
 		},

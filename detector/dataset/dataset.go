@@ -139,32 +139,39 @@ func (d *Dataset) join(s *Series, v *join.Vector) []join.Series {
 	return found
 }
 
-// admit admits new series, the oldest first, up to the limit of series that are live at the same time.
+// admit admits new series, the oldest first, up to the limit of series that are live at the same time. A slice of many
+// steps has room for as many as there would be if its steps had been read one by one.
 func (d *Dataset) admit(fresh []*rawSeries, slice *Slice) {
 	slices.SortFunc(fresh, func(a, b *rawSeries) int {
 		return cmp.Or(cmp.Compare(a.begin(), b.begin()), labels.Compare(a.labels, b.labels))
 	})
-	live := 0
+	known := len(d.series)
+	places := newOccupancy(slice)
+	crowded := len(d.series)+len(fresh) > d.o.Limit // else there is room for all
 	for _, s := range d.series {
-		if s.live {
-			live++
+		if crowded {
+			places.take(slice.First, s.last()+d.o.Vacant)
 		}
 	}
-	known := len(d.series)
 	for _, r := range fresh {
 		id := ID(r.labels)
-		if live >= d.o.Limit || d.byID[id] != nil {
+		first, last := r.span(slice.Last)
+		at, vacant := places.vacancy(first, last, d.o.Limit)
+		if !vacant || d.byID[id] != nil {
 			d.refused[id] = true
 			if d.joins != nil {
 				r.count(d.joins, nil, 0)
 			}
 			continue
 		}
+		if at > first { // it had to wait
+			r.dropBefore(at)
+		}
 		s := newSeries(r.labels, id, &d.o)
 		d.byID[id] = s
 		d.series = append(d.series, s)
 		d.add(s, r, slice)
-		live++
+		places.take(at, last+d.o.Vacant)
 	}
 	if len(d.series) > known {
 		slices.SortFunc(d.series, func(a, b *Series) int { return labels.Compare(a.Labels, b.Labels) })

@@ -41,6 +41,7 @@ type Options struct {
 	Mask, Mute, Lower, Upper *Selector
 	Auxiliaries              []Auxiliary
 	Layout                   history.Layout
+	Vacant                   int64                    // ms without a value after which a series makes room for another
 	Limit                    int                      // maximum number of series with a value at the same time
 	Owns                     func(labels.Labels) bool // reports whether a series belongs to this process; nil: all do
 	Logger                   log.Logger               // nil: nothing is logged

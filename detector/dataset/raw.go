@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -41,6 +42,29 @@ func (r *rawSeries) begin() int64 {
 		ts = max(ts, points[0].T)
 	}
 	return ts
+}
+
+// span returns the time from which all inputs have had a value, and that of the last value of any. A series that
+// lacks an input counts at its last value only. A native histogram is a value at the newest step.
+func (r *rawSeries) span(newest int64) (first, last int64) {
+	last = math.MinInt64
+	if r.histogram {
+		last = newest
+	}
+	for _, points := range r.points {
+		if n := len(points); n > 0 {
+			last = max(last, points[n-1].T)
+		}
+	}
+	return min(r.begin(), last), last
+}
+
+// dropBefore drops the values before a time.
+func (r *rawSeries) dropBefore(ts int64) {
+	for i, points := range r.points {
+		n := sort.Search(len(points), func(j int) bool { return points[j].T >= ts })
+		r.points[i] = points[n:]
+	}
 }
 
 // merge adds the points of a series of input i. A step at which another series of the input also has a value becomes

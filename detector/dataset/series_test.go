@@ -467,3 +467,47 @@ func TestDataset_RestoresWhatItSaved(t *testing.T) {
 	_, err = dataset.Restore(o, bytes.NewReader(nil))
 	require.ErrorContains(t, err, "saved dataset")
 }
+
+// Twenty pods at a time, each for six hours, have never been more than twenty: in slices of any length.
+func TestDataset_LimitsSeriesThatLiveAtTheSameTime(t *testing.T) {
+	const generations, pods = 12, 5
+	db := newStorage(t)
+	end := epoch + generations*6*hour
+	for g := range int64(generations) {
+		for p := range pods {
+			begin := epoch + g*6*hour
+			// One sample in ten is missing, which makes no room for others.
+			value := func(series int, ts int64) float64 {
+				if ts/minute%10 == int64(p) {
+					return math.NaN()
+				}
+				return sine(series, ts)
+			}
+			write(t, db, begin, begin+6*hour-20*minute, minute, value, load("pod", fmt.Sprintf("%02d-%d", g, p)))
+		}
+	}
+	late := []labels.Labels{load("pod", "late-0"), load("pod", "late-1"), load("pod", "late-2")}
+	write(t, db, end-3*hour, end, minute, sine, late...)
+	for _, maxSamples := range []int{50_000_000, 2_000} {
+		o := newOptions(t)
+		o.Layout = newLayout(t, minute, 3*day, hour)
+		o.Limit, o.Vacant = pods+1, 15*minute
+		d := dataset.New(o)
+		e := newEvaluator(db)
+		e.Engine = newEngine(maxSamples)
+		seen := map[string]bool{}
+		for at := epoch + 6*hour; at <= end; at += 3 * hour {
+			fill(t, d, e, at)
+			require.LessOrEqual(t, len(d.Live(at-30*minute)), pods+1)
+			for _, pod := range known(d, "pod") {
+				seen[pod] = true
+			}
+		}
+		require.Len(t, seen, generations*pods+len(late), "all generations, and late pods once there is room")
+		for i, first := range []int64{end - 3*hour, end - 5*minute, end - 4*minute} {
+			s := series(d, "pod")[fmt.Sprint("late-", i)]
+			require.False(t, math.IsNaN(s.At(0, first)), "late-%d", i)
+			require.True(t, math.IsNaN(s.At(0, first-minute)), "late-%d", i)
+		}
+	}
+}

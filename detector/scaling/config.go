@@ -144,6 +144,7 @@ func newPlan(
 		Schedule: s,
 		Data: dataset.Options{
 			Inputs: []dataset.Input{{Expr: expr.String(), LookBack: expr.LookBack()}}, Layout: layout, Limit: c.SeriesLimit,
+			Vacant: schedule.DropAfter * s.Step,
 		},
 		Format: result.NewFormat(result.Format{
 			Publish: publish | result.States, Step: time.Duration(c.Step), CostPerHour: c.CostPerReplicaHour,
