@@ -2,37 +2,22 @@ package detector_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/storage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
-
-// flaky is a storage that can be switched off.
-type flaky struct {
-	storage.Queryable
-	down atomic.Bool
-}
-
-func (f *flaky) Querier(mint, maxt int64) (storage.Querier, error) {
-	if f.down.Load() {
-		return nil, errors.New("connection refused")
-	}
-	return f.Queryable.Querier(mint, maxt)
-}
 
 func cycle(t *testing.T, m *detector.Manager, at time.Time) {
 	t.Helper()
@@ -169,7 +154,7 @@ anomaly_exporter_series{detector="load",reason="short_history",scaler="",state="
 
 func TestManager_WithdrawsOldResultsAndRecovers(t *testing.T) {
 	end := epoch.Add(3 * 24 * time.Hour)
-	source := &flaky{Queryable: newStorage(t, epoch, end.Add(time.Hour), time.Minute, pods(2), daily)}
+	source := &storage.Flaky{Queryable: newStorage(t, epoch, end.Add(time.Hour), time.Minute, pods(2), daily)}
 	m := newManager(t, detector.Options{})
 	require.NoError(t, m.ApplyConfig(load(t, `
 global: {history: 2d, query_offset: 0s}
@@ -177,19 +162,19 @@ detectors: [{name: load, expr: load}]
 scalers: [{name: all, load: sum(load), capacity_per_replica: 10, max_replicas: 50}]
 `), source))
 
-	source.down.Store(true)
+	source.Down.Store(true)
 	require.ErrorContains(t, m.Cycle(context.Background(), end), "connection refused")
 	require.False(t, m.Ready(), "not ready before a first cycle was published")
 	require.Empty(t, results(m.Snapshot()))
 
-	source.down.Store(false)
+	source.Down.Store(false)
 	cycle(t, m, end)
 	require.True(t, m.Ready())
 	want := results(m.Snapshot())
 	require.Len(t, found(m.Snapshot(), result.Score, "pod"), 2)
 	require.Len(t, found(m.Snapshot(), result.RecommendedReplicas, "scaler"), 1)
 
-	source.down.Store(true)
+	source.Down.Store(true)
 	require.Error(t, m.Cycle(context.Background(), end.Add(4*time.Minute)))
 	require.Equal(t, want, results(m.Snapshot()), "results are kept while they are recent")
 	require.Error(t, m.Cycle(context.Background(), end.Add(6*time.Minute)))
@@ -198,7 +183,7 @@ scalers: [{name: all, load: sum(load), capacity_per_replica: 10, max_replicas: 5
 	require.Equal(t, map[string]float64{"stale": 1}, found(m.Snapshot(), result.ModelState, "state"))
 	require.Len(t, found(m.Snapshot(), result.ModelState, "pod"), 2)
 
-	source.down.Store(false)
+	source.Down.Store(false)
 	cycle(t, m, end.Add(8*time.Minute))
 	require.Len(t, found(m.Snapshot(), result.Score, "pod"), 2)
 	require.Empty(t, found(m.Snapshot(), result.ModelState, "pod"))

@@ -16,6 +16,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 // crashing counts the restarts of a pod. There are none before trouble. In the first hour of trouble there is one
@@ -101,7 +102,7 @@ func TestManager_LogsAtMostTenAnomaliesInACycle(t *testing.T) {
 		}
 		return daily(i, at)
 	})
-	source := &flaky{Queryable: db}
+	source := &storage.Flaky{Queryable: db}
 	var out bytes.Buffer
 	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(&out)})
 	require.NoError(t, m.ApplyConfig(load(t, `
@@ -110,9 +111,9 @@ detectors: [{name: load, expr: load}]
 `), source))
 	cycle(t, m, trouble.Add(-5*time.Minute))
 	require.NotContains(t, out.String(), "msg=Anomaly")
-	source.down.Store(true)
+	source.Down.Store(true)
 	require.Error(t, m.Cycle(context.Background(), trouble))
-	source.down.Store(false)
+	source.Down.Store(false)
 	out.Reset()
 	cycle(t, m, trouble.Add(10*time.Minute))
 	require.Equal(t, 10, strings.Count(out.String(), "msg=Anomaly"))

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -18,6 +16,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,44 +37,16 @@ func newStorage(
 	values func(i int, at time.Time) float64,
 ) *tsdb.DB {
 	t.Helper()
-	options := tsdb.DefaultOptions()
-	options.RetentionDuration = 0
-	options.OutOfOrderTimeWindow = (365 * 24 * time.Hour).Milliseconds()
-	db, err := tsdb.Open(t.TempDir(), nil, nil, options, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	write(t, db, start, end, interval, series, values)
+	db := storage.New(t)
+	value := func(i int, ts int64) float64 { return values(i, time.UnixMilli(ts).UTC()) }
+	storage.Write(t, db, start.UnixMilli(), end.UnixMilli(), interval.Milliseconds(), value, series...)
 	return db
-}
-
-func write(
-	t *testing.T, db *tsdb.DB, start, end time.Time, interval time.Duration, series []labels.Labels,
-	values func(i int, at time.Time) float64,
-) {
-	t.Helper()
-	app := db.Appender(context.Background())
-	for at := start; !at.After(end); at = at.Add(interval) {
-		for i, l := range series {
-			if v := values(i, at); !math.IsNaN(v) {
-				_, err := app.Append(0, l, at.UnixMilli(), v)
-				require.NoError(t, err)
-			}
-		}
-	}
-	require.NoError(t, app.Commit())
-}
-
-func newEngine() *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
-		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, EnableAtModifier: true,
-		Parser: parser.NewParser(parser.Options{}),
-	})
 }
 
 func newManager(t *testing.T, o detector.Options) *detector.Manager {
 	t.Helper()
 	if o.Engine == nil {
-		o.Engine = newEngine()
+		o.Engine = storage.NewEngine(5*time.Minute, 50e6)
 	}
 	m, err := detector.New(o)
 	require.NoError(t, err)

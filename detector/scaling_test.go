@@ -17,11 +17,12 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 // shop is a storage with what scalers read. For two services: the load, the CPU utilization and the number of replicas,
 // and the startup times of pods. For two containers: what they use, and when they ran out of memory. It has gaps.
-func shop(t *testing.T, start, end time.Time) *flaky {
+func shop(t *testing.T, start, end time.Time) *storage.Flaky {
 	t.Helper()
 	var series []labels.Labels
 	for _, service := range []string{"cart", "search"} {
@@ -37,7 +38,7 @@ func shop(t *testing.T, start, end time.Time) *flaky {
 			series = append(series, labels.FromStrings("__name__", name, "container", container, "pod", "x"))
 		}
 	}
-	return &flaky{Queryable: newStorage(t, start, end, time.Minute, series, func(i int, at time.Time) float64 {
+	return &storage.Flaky{Queryable: newStorage(t, start, end, time.Minute, series, func(i int, at time.Time) float64 {
 		l := series[i]
 		minute := at.Unix() / 60
 		r := rand.New(rand.NewPCG(uint64(i), uint64(minute)))
@@ -89,7 +90,7 @@ scalers:
     resources: {cpu: cpu, memory: memory, oom: oom}
 `
 
-func apply(t *testing.T, o detector.Options, text string, source *flaky) *detector.Manager {
+func apply(t *testing.T, o detector.Options, text string, source *storage.Flaky) *detector.Manager {
 	t.Helper()
 	m := newManager(t, o)
 	require.NoError(t, m.ApplyConfig(load(t, text), source))
@@ -172,7 +173,7 @@ func TestScaler_RecommendsNothingWithoutACapacity(t *testing.T) {
 
 func TestScaler_RecommendsNothingForAmbiguousLoads(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
-	source := &flaky{Queryable: newStorage(t, epoch, end, 5*time.Minute, pods(3), daily)}
+	source := &storage.Flaky{Queryable: newStorage(t, epoch, end, 5*time.Minute, pods(3), daily)}
 	m := apply(t, detector.Options{}, `
 scalers: [{name: shop, load: load, step: 5m, history: 2d, capacity_per_replica: 10, max_replicas: 50}]
 `, source)
@@ -202,14 +203,14 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 `
 	end := epoch.Add(4*24*time.Hour + 8*time.Hour)
 	now := func(_ int, at time.Time) float64 { return 100 + 60*math.Sin(2*math.Pi*at.Sub(epoch).Hours()/24) }
-	storage := func(t *testing.T, value func(i int, at time.Time) float64) *flaky {
+	newSource := func(t *testing.T, value func(i int, at time.Time) float64) *storage.Flaky {
 		t.Helper()
-		return &flaky{Queryable: newStorage(t, epoch, end.Add(3*time.Hour), time.Minute, pods(1), value)}
+		return &storage.Flaky{Queryable: newStorage(t, epoch, end.Add(3*time.Hour), time.Minute, pods(1), value)}
 	}
 	reactive := math.Ceil(now(0, end) / 10)
 
 	t.Run("with a model", func(t *testing.T) {
-		m := apply(t, detector.Options{}, fmt.Sprintf(text, ""), storage(t, now))
+		m := apply(t, detector.Options{}, fmt.Sprintf(text, ""), newSource(t, now))
 		cycle(t, m, end.Add(-6*time.Hour)) // in the morning
 		n, source, ok := recommended(m)
 		require.True(t, ok)
@@ -217,7 +218,7 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 		require.Greater(t, n, math.Ceil(now(0, end.Add(-6*time.Hour))/10))
 	})
 	t.Run("no model yet", func(t *testing.T) {
-		young := storage(t, func(i int, at time.Time) float64 {
+		young := newSource(t, func(i int, at time.Time) float64 {
 			if at.Before(end.Add(-5 * time.Hour)) {
 				return math.NaN()
 			}
@@ -231,7 +232,7 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 	})
 	t.Run("forecasts are inaccurate", func(t *testing.T) {
 		strict := fmt.Sprintf(text, ", max_error: 0.01, scale_down_stabilization: 0s")
-		m := apply(t, detector.Options{}, strict, storage(t, now))
+		m := apply(t, detector.Options{}, strict, newSource(t, now))
 		cycle(t, m, end)
 		n, source, _ := recommended(m)
 		require.Equal(t, reactive, n)
@@ -240,7 +241,7 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 	t.Run("the load is unknown", func(t *testing.T) {
 		gone := end.Add(time.Minute)
 		back := end.Add(2 * time.Hour)
-		db := storage(t, func(i int, at time.Time) float64 {
+		db := newSource(t, func(i int, at time.Time) float64 {
 			switch {
 			case at.After(gone) && at.Before(back):
 				return math.NaN()
@@ -265,11 +266,11 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 		}
 	})
 	t.Run("prometheus restarts", func(t *testing.T) {
-		db := storage(t, now)
+		db := newSource(t, now)
 		m := apply(t, detector.Options{}, fmt.Sprintf(text, ""), db)
 		cycle(t, m, end)
 		n, _, _ := recommended(m)
-		db.down.Store(true)
+		db.Down.Store(true)
 		for i := range 4 {
 			require.Error(t, m.Cycle(context.Background(), end.Add(time.Duration(i+1)*time.Minute)))
 			held, _, ok := recommended(m)
@@ -279,7 +280,7 @@ scalers: [{name: shop, load: 'sum(load)', capacity_per_replica: 10, max_replicas
 		require.Error(t, m.Cycle(context.Background(), end.Add(6*time.Minute)))
 		_, _, ok := recommended(m)
 		require.False(t, ok, "too old")
-		db.down.Store(false)
+		db.Down.Store(false)
 		cycle(t, m, end.Add(7*time.Minute))
 		after, _, _ := recommended(m)
 		require.InDelta(t, n, after, 1)

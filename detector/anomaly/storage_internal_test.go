@@ -8,8 +8,6 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -17,6 +15,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,29 +36,14 @@ type source struct {
 
 func newSource(t testing.TB) *source {
 	t.Helper()
-	o := tsdb.DefaultOptions()
-	o.RetentionDuration = 0
-	o.OutOfOrderTimeWindow = 400 * day
-	db, err := tsdb.Open(t.TempDir(), nil, nil, o, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	engine := promql.NewEngine(promql.EngineOpts{
-		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: time.Minute, Parser: parser.NewParser(parser.Options{}),
-	})
-	return &source{t, db, dataset.Evaluator{Engine: engine, Source: db}}
+	db := storage.New(t)
+	return &source{t, db, dataset.Evaluator{Engine: storage.NewEngine(time.Minute, 50e6), Source: db}}
 }
 
 // write appends the values of a series at every step from one time to another; NaN is none.
 func (s *source) write(l labels.Labels, from, to, step int64, value func(ts int64) float64) {
 	s.t.Helper()
-	app := s.db.Appender(context.Background())
-	for ts := from; ts <= to; ts += step {
-		if v := value(ts); !math.IsNaN(v) {
-			_, err := app.Append(0, l, ts, v)
-			require.NoError(s.t, err)
-		}
-	}
-	require.NoError(s.t, app.Commit())
+	storage.WriteSeries(s.t, s.db, l, from, to, step, value)
 }
 
 // fill reads everything up to a step, and returns the series that are gone.

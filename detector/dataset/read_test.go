@@ -5,19 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/storage"
+	promstorage "github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/tsdbutil"
 	"github.com/prometheus/prometheus/util/annotations"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func numbered(n int) []labels.Labels {
@@ -31,9 +31,9 @@ func numbered(n int) []labels.Labels {
 // A source may hold more than the engine may load at once. The slices are halved until they fit.
 func TestDataset_ReadsAHistoryThatIsLargerThanTheEngineMayLoad(t *testing.T) {
 	const n = 40
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 7*hour
-	write(t, db, epoch, end, minute, sine, numbered(n)...)
+	storage.Write(t, db, epoch, end, minute, sine, numbered(n)...)
 	small, large := dataset.New(newOptions(t)), dataset.New(newOptions(t))
 	slices := fill(t, small, dataset.Evaluator{Engine: newEngine(2000), Source: db}, end)
 	for _, s := range slices {
@@ -47,9 +47,9 @@ func TestDataset_ReadsAHistoryThatIsLargerThanTheEngineMayLoad(t *testing.T) {
 }
 
 func TestDataset_GivesUpIfASingleStepIsTooLarge(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, numbered(40)...)
+	storage.Write(t, db, epoch, end, minute, sine, numbered(40)...)
 	d := dataset.New(newOptions(t))
 	e := dataset.Evaluator{Engine: newEngine(20), Source: db}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -81,9 +81,9 @@ func TestDataset_DoesNotRetryAnyOtherError(t *testing.T) {
 
 // Slices are so long that about 24 million samples are read, and grow by a factor of a hundred at most.
 func TestDataset_ReadsLongerSlicesOnceItKnowsHowMuchIsInThem(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 60*day
-	write(t, db, end-day, end, 30*minute, sine, load())
+	storage.Write(t, db, end-day, end, 30*minute, sine, load())
 	o := newOptions(t)
 	o.Layout = newLayout(t, 5*minute, 60*day, hour)
 	var lengths []int64
@@ -95,7 +95,7 @@ func TestDataset_ReadsLongerSlicesOnceItKnowsHowMuchIsInThem(t *testing.T) {
 
 // A short slice of an expression that looks back for long would read more old data than new.
 func TestDataset_ReadsAtLeastTwiceTheLookBack(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	o := newOptions(t)
 	o.Inputs[0] = dataset.Input{Expr: "max_over_time(load[100m])", LookBack: 100 * time.Minute}
 	slices := fill(t, dataset.New(o), newEvaluator(db), epoch)
@@ -103,11 +103,11 @@ func TestDataset_ReadsAtLeastTwiceTheLookBack(t *testing.T) {
 }
 
 func TestPlan_ReadTouchesNothing(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 8*hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
-	write(t, db, epoch+7*hour, end, minute, sine, load("pod", "new"))
-	write(t, db, epoch, end, minute, constant(1), metric("broken", "pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
+	storage.Write(t, db, epoch+7*hour, end, minute, sine, load("pod", "new"))
+	storage.Write(t, db, epoch, end, minute, constant(1), metric("broken", "pod", "a"))
 	o := newOptions(t)
 	o.Mask, o.Upper = &dataset.Selector{Key: "mask", Expr: "broken"}, &dataset.Selector{Key: "bound", Expr: "broken * 7"}
 	d := dataset.New(o)
@@ -142,27 +142,14 @@ func TestPlan_ReadTouchesNothing(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "new"}, known(d, "pod"))
 }
 
-// flaky is a storage that can be switched off.
-type flaky struct {
-	storage.Queryable
-	down atomic.Bool
-}
-
-func (f *flaky) Querier(mint, maxt int64) (storage.Querier, error) {
-	if f.down.Load() {
-		return nil, errors.New("connection refused")
-	}
-	return f.Queryable.Querier(mint, maxt)
-}
-
 func TestDataset_GoesOnWhereItStoppedAfterAFailedRead(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 7*hour
-	write(t, db, epoch, end, minute, sine, numbered(5)...)
+	storage.Write(t, db, epoch, end, minute, sine, numbered(5)...)
 	want := dataset.New(newOptions(t))
 	slices := fill(t, want, newEvaluator(db), end)
 
-	source := &flaky{Queryable: db}
+	source := &storage.Flaky{Queryable: db}
 	e := dataset.Evaluator{Engine: newEngine(50e6), Source: source}
 	d := dataset.New(newOptions(t))
 	var read []int64
@@ -172,13 +159,13 @@ func TestDataset_GoesOnWhereItStoppedAfterAFailedRead(t *testing.T) {
 			break
 		}
 		at, before := d.At(), save(t, d)
-		source.down.Store(true)
+		source.Down.Store(true)
 		_, err := p.Read(context.Background(), e)
 		require.ErrorContains(t, err, "connection refused")
 		require.False(t, d.Retry(p, err))
 		require.Equal(t, at, d.At())
 		require.Equal(t, before, save(t, d))
-		source.down.Store(false)
+		source.Down.Store(false)
 		again, ok := d.Next(dataset.Request{To: end})
 		require.True(t, ok)
 		require.Equal(t, p, again, "the same slice once more")
@@ -198,8 +185,8 @@ func TestDataset_GoesOnWhereItStoppedAfterAFailedRead(t *testing.T) {
 }
 
 func TestPlan_ReadEndsWithItsContext(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, epoch, epoch+hour, minute, sine, load())
+	db := storage.New(t)
+	storage.Write(t, db, epoch, epoch+hour, minute, sine, load())
 	d := dataset.New(newOptions(t))
 	p, _ := d.Next(dataset.Request{To: epoch + hour})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -210,8 +197,8 @@ func TestPlan_ReadEndsWithItsContext(t *testing.T) {
 }
 
 func TestPlan_ReadNamesTheExpressionThatFails(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, epoch, epoch+hour, minute, sine, load("pod", "a"), load("pod", "b"))
+	db := storage.New(t)
+	storage.Write(t, db, epoch, epoch+hour, minute, sine, load("pod", "a"), load("pod", "b"))
 	const bad = "load * on() load" // several on both sides
 	for _, tc := range []struct {
 		key    string
@@ -251,7 +238,7 @@ func TestPlan_ReadNamesTheExpressionThatFails(t *testing.T) {
 
 // What is read coarse and then fine shows the same windows as if every step had been read, wherever they end.
 func TestDataset_ReadsCoarseThenFineAndShowsTheSameWindows(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 4*day + 13*minute
 	gaps := func(_ int, ts int64) float64 {
 		switch m := (ts - epoch) / minute; {
@@ -266,8 +253,8 @@ func TestDataset_ReadsCoarseThenFineAndShowsTheSameWindows(t *testing.T) {
 		}
 		return math.NaN()
 	}
-	write(t, db, epoch, end, minute, gaps, load("pod", "a"))
-	write(t, db, epoch, end, minute, incident, metric("incident", "pod", "a"))
+	storage.Write(t, db, epoch, end, minute, gaps, load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, incident, metric("incident", "pod", "a"))
 	for _, missing := range []history.Missing{history.Drop, history.Zero, history.Last} {
 		o := newOptions(t)
 		o.Layout = newLayout(t, minute, 3*day, 5*hour)
@@ -305,7 +292,7 @@ func TestDataset_ReadsCoarseThenFineAndShowsTheSameWindows(t *testing.T) {
 }
 
 func TestDataset_IsCatchingUpWhileItReadsTheCoarsePart(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 4*day
 	o := newOptions(t)
 	o.Layout = newLayout(t, minute, 3*day, 0)
@@ -334,7 +321,7 @@ func TestDataset_IsCatchingUpWhileItReadsTheCoarsePart(t *testing.T) {
 }
 
 func TestDataset_BeginsAnewIfItIsTooFarBehind(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	d := dataset.New(newOptions(t)) // 6h and an overhang of 10m
 	e := newEvaluator(db)
 	fill(t, d, e, epoch)
@@ -348,7 +335,7 @@ func TestDataset_BeginsAnewIfItIsTooFarBehind(t *testing.T) {
 }
 
 func TestDataset_NeedsNothingThatHasBeenRead(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	d := dataset.New(newOptions(t))
 	fill(t, d, newEvaluator(db), epoch)
 	for _, to := range []int64{epoch, epoch - minute} {
@@ -359,10 +346,11 @@ func TestDataset_NeedsNothingThatHasBeenRead(t *testing.T) {
 
 // Bounds are of interest where results are wanted: of the newest step, or of every step.
 func TestDataset_ReadsBoundsWhereResultsAreWanted(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 3*hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
-	write(t, db, epoch, end, minute, func(i int, ts int64) float64 { return float64(i) + float64((ts-epoch)/minute) },
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
+	limit := func(i int, ts int64) float64 { return float64(i) + float64((ts-epoch)/minute) }
+	storage.Write(t, db, epoch, end, minute, limit,
 		metric("limit", "pod", "a", "resource", "x"), metric("limit", "pod", "a", "resource", "y"))
 	o := newOptions(t)
 	o.Lower = &dataset.Selector{Key: "bounds.lower", Expr: "limit"}
@@ -385,10 +373,10 @@ func TestDataset_ReadsBoundsWhereResultsAreWanted(t *testing.T) {
 }
 
 func TestDataset_HidesTheAlertsOfThisProgram(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"), load("pod", "c"))
-	write(t, db, epoch, end, minute, constant(1),
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"), load("pod", "c"))
+	storage.Write(t, db, epoch, end, minute, constant(1),
 		metric("ALERTS", "pod", "a", "source", "predictive_model"), metric("ALERTS", "pod", "b", "source", "other"),
 		metric("ALERTS_FOR_STATE", "pod", "a", "source", "predictive_model"), metric("ALERTS_FOR_STATE", "pod", "c"),
 		load("pod", "d", "source", "predictive_model"))
@@ -413,11 +401,11 @@ func TestDataset_HidesTheAlertsOfThisProgram(t *testing.T) {
 }
 
 func TestDataset_MasksWhereMaskOrMuteHaveAValue(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
-	write(t, db, epoch+10*minute, epoch+20*minute, minute, constant(0), metric("incident", "pod", "a"))
-	write(t, db, epoch+30*minute, epoch+40*minute, minute, constant(0), metric("rollout", "pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
+	storage.Write(t, db, epoch+10*minute, epoch+20*minute, minute, constant(0), metric("incident", "pod", "a"))
+	storage.Write(t, db, epoch+30*minute, epoch+40*minute, minute, constant(0), metric("rollout", "pod", "a"))
 	o := newOptions(t)
 	o.Mask, o.Mute = &dataset.Selector{Key: "mask", Expr: "incident"}, &dataset.Selector{Key: "mute", Expr: "rollout"}
 	d := dataset.New(o)
@@ -435,10 +423,10 @@ func TestDataset_MasksWhereMaskOrMuteHaveAValue(t *testing.T) {
 }
 
 func TestDataset_NotesSeriesThatAnExpressionSharesNoLabelWith(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a", "job", "x"), load("device", "sda", "job", "x"))
-	write(t, db, epoch, end-10*minute, minute, constant(1), metric("incident", "pod", "a", "job", "x"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a", "job", "x"), load("device", "sda", "job", "x"))
+	storage.Write(t, db, epoch, end-10*minute, minute, constant(1), metric("incident", "pod", "a", "job", "x"))
 	o := newOptions(t)
 	o.Mask = &dataset.Selector{Key: "mask", Expr: "incident"}
 	d := dataset.New(o)
@@ -451,10 +439,10 @@ func TestDataset_NotesSeriesThatAnExpressionSharesNoLabelWith(t *testing.T) {
 
 // Truth is read only from the first step of which results are wanted, if nothing was read of it before.
 func TestPlan_ReadsTheTruthFromWhereItIsWanted(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 7*hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"))
-	write(t, db, epoch, end, minute, constant(1), metric("down", "pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, constant(1), metric("down", "pod", "a"))
 	truth := &dataset.Selector{Key: "outcomes.truth", Expr: "down", On: []string{"pod"}}
 	d := dataset.New(newOptions(t))
 	slices := fillRequest(t, d, newEvaluator(db), dataset.Request{To: end, Truth: truth})
@@ -482,9 +470,9 @@ func TestPlan_ReadsTheTruthFromWhereItIsWanted(t *testing.T) {
 }
 
 func TestPlan_ReadsTheInputsThoughTheTruthCannotBeEvaluated(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"), load("pod", "b"))
 	d := dataset.New(newOptions(t))
 	truth := &dataset.Selector{Key: "outcomes.truth", Expr: "load * on() load"}
 	slices := fillRequest(t, d, newEvaluator(db), dataset.Request{To: end, Truth: truth})
@@ -497,35 +485,35 @@ func TestPlan_ReadsTheInputsThoughTheTruthCannotBeEvaluated(t *testing.T) {
 
 // broken is a storage that cannot read one metric.
 type broken struct {
-	storage.Queryable
+	promstorage.Queryable
 	metric string
 }
 
-func (b broken) Querier(mint, maxt int64) (storage.Querier, error) {
+func (b broken) Querier(mint, maxt int64) (promstorage.Querier, error) {
 	q, err := b.Queryable.Querier(mint, maxt)
 	return brokenQuerier{q, b.metric}, err
 }
 
 type brokenQuerier struct {
-	storage.Querier
+	promstorage.Querier
 	metric string
 }
 
 func (q brokenQuerier) Select(
-	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
-) storage.SeriesSet {
+	ctx context.Context, sorted bool, hints *promstorage.SelectHints, matchers ...*labels.Matcher,
+) promstorage.SeriesSet {
 	if matchers[0].Value == q.metric {
-		return storage.ErrSeriesSet(errors.New("connection refused"))
+		return promstorage.ErrSeriesSet(errors.New("connection refused"))
 	}
 	return q.Querier.Select(ctx, sorted, hints, matchers...)
 }
 
 // A source that fails, or a slice that is too large, is no fault of the truth's expression: it is read again.
 func TestPlan_ReadFailsIfTheTruthCannotBeRead(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 2*hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"))
-	write(t, db, epoch, end, minute, constant(1),
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, constant(1),
 		metric("down", "n", "1"), metric("down", "n", "2"), metric("down", "n", "3"))
 	for _, tc := range []struct {
 		name, want string
@@ -555,31 +543,31 @@ func TestPlan_ReadFailsIfTheTruthCannotBeRead(t *testing.T) {
 }
 
 // partial is a storage that warns.
-type partial struct{ storage.Queryable }
+type partial struct{ promstorage.Queryable }
 
-func (p partial) Querier(mint, maxt int64) (storage.Querier, error) {
+func (p partial) Querier(mint, maxt int64) (promstorage.Querier, error) {
 	q, err := p.Queryable.Querier(mint, maxt)
 	return partialQuerier{q}, err
 }
 
-type partialQuerier struct{ storage.Querier }
+type partialQuerier struct{ promstorage.Querier }
 
 func (q partialQuerier) Select(
-	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
-) storage.SeriesSet {
+	ctx context.Context, sorted bool, hints *promstorage.SelectHints, matchers ...*labels.Matcher,
+) promstorage.SeriesSet {
 	return partialSet{q.Querier.Select(ctx, sorted, hints, matchers...)}
 }
 
-type partialSet struct{ storage.SeriesSet }
+type partialSet struct{ promstorage.SeriesSet }
 
 func (partialSet) Warnings() annotations.Annotations {
 	return annotations.New().Add(errors.New("a block is missing"))
 }
 
 func TestPlan_ReadPassesWarningsOn(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"))
 	o := newOptions(t)
 	o.Mask = &dataset.Selector{Key: "mask", Expr: "incident"}
 	d := dataset.New(o)
@@ -600,9 +588,9 @@ func TestPlan_ReadPassesWarningsOn(t *testing.T) {
 
 // rate() of what does not sound like a counter is a mere information.
 func TestPlan_ReadDoesNotPassInformationOn(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"))
 	o := newOptions(t)
 	o.Inputs[0].Expr = "rate(load[5m])"
 	d := dataset.New(o)
@@ -613,9 +601,9 @@ func TestPlan_ReadDoesNotPassInformationOn(t *testing.T) {
 }
 
 func TestDataset_TellsNativeHistograms(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"))
 	app := db.Appender(context.Background())
 	for ts := epoch; ts <= end; ts += minute {
 		_, err := app.AppendHistogram(0, load("pod", "h"), ts, tsdbutil.GenerateTestHistogram(1), nil)

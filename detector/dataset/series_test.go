@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/storage"
+	promstorage "github.com/prometheus/prometheus/storage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func TestDataset_KeepsTheOldestSeriesAtTheLimit(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 4*hour
-	write(t, db, epoch, end, minute, sine, load("pod", "z"))
-	write(t, db, epoch+10*minute, end, minute, sine, load("pod", "c"), load("pod", "b"), load("pod", "a"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "z"))
+	storage.Write(t, db, epoch+10*minute, end, minute, sine, load("pod", "c"), load("pod", "b"), load("pod", "a"))
 	o := newOptions(t)
 	o.Limit = 3
 	d := dataset.New(o)
@@ -29,14 +30,14 @@ func TestDataset_KeepsTheOldestSeriesAtTheLimit(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "z"}, known(d, "pod"), "of those that are equally old the first by their labels")
 	require.Equal(t, 1, d.Refused())
 
-	write(t, db, epoch+9*minute, end, minute, sine, load("pod", "older"))
+	storage.Write(t, db, epoch+9*minute, end, minute, sine, load("pod", "older"))
 	fill(t, d, newEvaluator(db), end)
 	require.Equal(t, []string{"a", "b", "z"}, known(d, "pod"), "who is in stays")
 	require.Equal(t, 2, d.Refused())
 
 	o.Limit = 4
 	d.Configure(o)
-	write(t, db, end+minute, end+2*minute, minute, sine,
+	storage.Write(t, db, end+minute, end+2*minute, minute, sine,
 		load("pod", "a"), load("pod", "b"), load("pod", "c"), load("pod", "z"))
 	fill(t, d, newEvaluator(db), end+2*minute)
 	require.Equal(t, []string{"a", "b", "c", "z"}, known(d, "pod"))
@@ -44,10 +45,10 @@ func TestDataset_KeepsTheOldestSeriesAtTheLimit(t *testing.T) {
 }
 
 func TestDataset_AdmitsASeriesWhenAnotherHasVanished(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 4*hour
-	write(t, db, epoch, end-30*minute, minute, sine, load("pod", "a"))
-	write(t, db, epoch+minute, end, minute, sine, load("pod", "b"))
+	storage.Write(t, db, epoch, end-30*minute, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch+minute, end, minute, sine, load("pod", "b"))
 	o := newOptions(t)
 	o.Limit = 1
 	d := dataset.New(o)
@@ -65,13 +66,13 @@ func TestDataset_AdmitsASeriesWhenAnotherHasVanished(t *testing.T) {
 // ones.
 func TestDataset_BoundsTheSeriesThatHaveVanished(t *testing.T) {
 	const limit, generations = 2, 20
-	db := newStorage(t)
+	db := storage.New(t)
 	// Their labels say nothing of their age.
 	name := func(i int) string { return fmt.Sprintf("%03d-%d", i*7%(limit*generations), i) }
 	pod := func(i int) labels.Labels { return load("pod", name(i)) }
 	for i := range generations {
 		from := epoch + int64(i)*10*minute
-		write(t, db, from, from+9*minute, minute, sine, pod(limit*i), pod(limit*i+1))
+		storage.Write(t, db, from, from+9*minute, minute, sine, pod(limit*i), pod(limit*i+1))
 	}
 	o := newOptions(t)
 	o.Limit = limit
@@ -104,9 +105,9 @@ func TestDataset_BoundsTheSeriesThatHaveVanished(t *testing.T) {
 }
 
 func TestDataset_ForgetsSeriesWhoseHistoryIsOver(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, epoch, epoch+20*hour, minute, between(epoch, epoch+hour, sine), load("pod", "a"))
-	write(t, db, epoch, epoch+20*hour, minute, sine, load("pod", "b"))
+	db := storage.New(t)
+	storage.Write(t, db, epoch, epoch+20*hour, minute, between(epoch, epoch+hour, sine), load("pod", "a"))
+	storage.Write(t, db, epoch, epoch+20*hour, minute, sine, load("pod", "b"))
 	d := dataset.New(newOptions(t)) // six hours
 	fill(t, d, newEvaluator(db), epoch+6*hour)
 	require.Equal(t, []string{"a", "b"}, known(d, "pod"))
@@ -117,9 +118,9 @@ func TestDataset_ForgetsSeriesWhoseHistoryIsOver(t *testing.T) {
 }
 
 func TestDataset_KeepsOnlySeriesThatItOwns(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, numbered(20)...)
+	storage.Write(t, db, epoch, end, minute, sine, numbered(20)...)
 	o := newOptions(t)
 	o.Limit = 10
 	o.Owns = func(l labels.Labels) bool { return dataset.ID(l)%2 == 0 }
@@ -141,11 +142,11 @@ func TestDataset_KeepsOnlySeriesThatItOwns(t *testing.T) {
 }
 
 func TestDataset_LiveAreThoseWithAValueAtTheStep(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
-	write(t, db, epoch, end, minute, sine, load("pod", "a"))
-	write(t, db, epoch, end-minute, minute, sine, load("pod", "b"))
-	write(t, db, end, end, minute, sine, load("pod", "c"))
+	storage.Write(t, db, epoch, end, minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end-minute, minute, sine, load("pod", "b"))
+	storage.Write(t, db, end, end, minute, sine, load("pod", "c"))
 	d := dataset.New(newOptions(t))
 	fill(t, d, newEvaluator(db), end)
 	live := func(at int64) string {
@@ -170,15 +171,16 @@ func newJoined(t *testing.T) dataset.Options {
 }
 
 func TestDataset_JoinsSeveralInputs(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
 	of := func(name, pod string, more ...string) labels.Labels {
 		return metric(name, append([]string{"namespace", "shop", "pod", pod}, more...)...)
 	}
-	write(t, db, epoch, end, minute, sine,
+	storage.Write(t, db, epoch, end, minute, sine,
 		of("cpu", "a", "job", "x"), of("cpu", "b", "job", "x"), of("cpu", "only", "job", "x"))
-	write(t, db, epoch+10*minute, end, minute, constant(7), of("memory", "a", "job", "y"), of("memory", "b", "node", "1"))
-	write(t, db, end-minute, end-minute, minute, constant(8), of("memory", "alone"))
+	storage.Write(t, db, epoch+10*minute, end, minute, constant(7),
+		of("memory", "a", "job", "y"), of("memory", "b", "node", "1"))
+	storage.Write(t, db, end-minute, end-minute, minute, constant(8), of("memory", "alone"))
 	d := dataset.New(newJoined(t))
 	fill(t, d, newEvaluator(db), end)
 	require.Equal(t, []string{"a", "alone", "b", "only"}, known(d, "pod"))
@@ -209,14 +211,14 @@ func TestDataset_JoinsSeveralInputs(t *testing.T) {
 }
 
 func TestDataset_LeavesOutStepsAtWhichAnInputHasSeveralValues(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
 	cpu := func(n string) labels.Labels { return metric("cpu", "namespace", "shop", "pod", "a", "n", n) }
 	a1, a2, a3 := cpu("1"), cpu("2"), cpu("3")
-	write(t, db, epoch, epoch+30*minute, minute, constant(1), a1)
-	write(t, db, epoch+20*minute, epoch+40*minute, minute, constant(2), a2) // some of both
-	write(t, db, epoch+25*minute, epoch+27*minute, minute, constant(3), a3) // and of all three
-	write(t, db, epoch, end, minute, constant(7), metric("memory", "namespace", "shop", "pod", "a"))
+	storage.Write(t, db, epoch, epoch+30*minute, minute, constant(1), a1)
+	storage.Write(t, db, epoch+20*minute, epoch+40*minute, minute, constant(2), a2) // some of both
+	storage.Write(t, db, epoch+25*minute, epoch+27*minute, minute, constant(3), a3) // and of all three
+	storage.Write(t, db, epoch, end, minute, constant(7), metric("memory", "namespace", "shop", "pod", "a"))
 	d := dataset.New(newJoined(t))
 	var joins []dataset.Join
 	for m := range int64(41) {
@@ -253,10 +255,10 @@ func TestDataset_LeavesOutStepsAtWhichAnInputHasSeveralValues(t *testing.T) {
 }
 
 func TestDataset_CountsTheInputsOfARefusedSeries(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
 	for _, pod := range []string{"a", "b"} {
-		write(t, db, epoch, end, minute, constant(1),
+		storage.Write(t, db, epoch, end, minute, constant(1),
 			metric("cpu", "namespace", "shop", "pod", pod), metric("memory", "namespace", "shop", "pod", pod))
 	}
 	o := newJoined(t)
@@ -273,12 +275,12 @@ func TestDataset_CountsTheInputsOfARefusedSeries(t *testing.T) {
 
 // The age of a joined series is that of its youngest input.
 func TestDataset_KeepsTheOldestJoinedSeriesAtTheLimit(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + hour
 	of := func(name, pod string) labels.Labels { return metric(name, "namespace", "shop", "pod", pod) }
-	write(t, db, epoch, end, minute, constant(1), of("memory", "a"), of("cpu", "half"))
-	write(t, db, epoch+30*minute, end, minute, constant(1), of("cpu", "a"))
-	write(t, db, epoch+10*minute, end, minute, constant(1), of("cpu", "b"), of("memory", "b"))
+	storage.Write(t, db, epoch, end, minute, constant(1), of("memory", "a"), of("cpu", "half"))
+	storage.Write(t, db, epoch+30*minute, end, minute, constant(1), of("cpu", "a"))
+	storage.Write(t, db, epoch+10*minute, end, minute, constant(1), of("cpu", "b"), of("memory", "b"))
 	o := newJoined(t)
 	o.Limit = 1
 	d := dataset.New(o)
@@ -304,14 +306,14 @@ func newAuxiliary(expr string, on ...string) dataset.Auxiliary {
 }
 
 func TestDataset_ReducesAuxiliarySeries(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 3*hour
-	write(t, db, epoch, end, minute, sine, load("service", "cart"))
-	write(t, db, epoch+hour, end, minute, sine, load("service", "search"))
+	storage.Write(t, db, epoch, end, minute, sine, load("service", "cart"))
+	storage.Write(t, db, epoch+hour, end, minute, sine, load("service", "search"))
 	running := metric("running", "service", "cart", "pod", "1")
-	write(t, db, epoch, end, minute, constant(3), running)
-	write(t, db, epoch, end, minute, constant(1), metric("running", "service", "cart", "pod", "2"))
-	write(t, db, epoch, end-minute, minute, constant(2), metric("running", "service", "search", "pod", "3"))
+	storage.Write(t, db, epoch, end, minute, constant(3), running)
+	storage.Write(t, db, epoch, end, minute, constant(1), metric("running", "service", "cart", "pod", "2"))
+	storage.Write(t, db, epoch, end-minute, minute, constant(2), metric("running", "service", "search", "pod", "3"))
 	o := newOptions(t)
 	all := newAuxiliary("running")
 	all.All = true
@@ -349,23 +351,23 @@ func TestDataset_ReducesAuxiliarySeries(t *testing.T) {
 
 // selects is a storage that notes from where the series of a metric are read.
 type selects struct {
-	storage.Queryable
+	promstorage.Queryable
 	from map[string]int64
 }
 
-func (s selects) Querier(mint, maxt int64) (storage.Querier, error) {
+func (s selects) Querier(mint, maxt int64) (promstorage.Querier, error) {
 	q, err := s.Queryable.Querier(mint, maxt)
 	return selectsQuerier{q, s.from}, err
 }
 
 type selectsQuerier struct {
-	storage.Querier
+	promstorage.Querier
 	from map[string]int64
 }
 
 func (q selectsQuerier) Select(
-	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
-) storage.SeriesSet {
+	ctx context.Context, sorted bool, hints *promstorage.SelectHints, matchers ...*labels.Matcher,
+) promstorage.SeriesSet {
 	for _, m := range matchers {
 		if from, ok := q.from[m.Value]; !ok || hints.Start < from {
 			q.from[m.Value] = hints.Start
@@ -377,10 +379,10 @@ func (q selectsQuerier) Select(
 // An auxiliary expression of which two days are enough is not read in the coarse part; one of which more is needed
 // is.
 func TestDataset_ReadsLongAuxiliariesInTheCoarsePartToo(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 4*day
-	write(t, db, epoch, end, 5*minute, sine, load("pod", "a"))
-	write(t, db, epoch, end, 5*minute, constant(1), metric("short", "pod", "a"), metric("long", "pod", "a"))
+	storage.Write(t, db, epoch, end, 5*minute, sine, load("pod", "a"))
+	storage.Write(t, db, epoch, end, 5*minute, constant(1), metric("short", "pod", "a"), metric("long", "pod", "a"))
 	o := newOptions(t)
 	o.Layout = newLayout(t, minute, 4*day, 0)
 	short, long := newAuxiliary("short"), newAuxiliary("long")
@@ -408,9 +410,9 @@ func TestDataset_ReadsLongAuxiliariesInTheCoarsePartToo(t *testing.T) {
 func floorTo(ts, step int64) int64 { return ts - ts%step }
 
 func TestSeries_IsAsOldAsItsFirstValueInTheWindow(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 10*hour
-	write(t, db, end-3*hour, end, minute, sine, load())
+	storage.Write(t, db, end-3*hour, end, minute, sine, load())
 	d := dataset.New(newOptions(t))
 	fill(t, d, newEvaluator(db), end)
 	s := d.All()[0]
@@ -431,10 +433,10 @@ func TestID_IsTheSameInEveryBuild(t *testing.T) {
 }
 
 func TestDataset_RestoresWhatItSaved(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 8*hour
-	write(t, db, epoch, end, minute, sine, numbered(3)...)
-	write(t, db, epoch, end, minute, constant(1), metric("running"))
+	storage.Write(t, db, epoch, end, minute, sine, numbered(3)...)
+	storage.Write(t, db, epoch, end, minute, constant(1), metric("running"))
 	o := newOptions(t)
 	all := newAuxiliary("running")
 	all.All = true
@@ -471,7 +473,7 @@ func TestDataset_RestoresWhatItSaved(t *testing.T) {
 // Twenty pods at a time, each for six hours, have never been more than twenty: in slices of any length.
 func TestDataset_LimitsSeriesThatLiveAtTheSameTime(t *testing.T) {
 	const generations, pods = 12, 5
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + generations*6*hour
 	for g := range int64(generations) {
 		for p := range pods {
@@ -483,11 +485,11 @@ func TestDataset_LimitsSeriesThatLiveAtTheSameTime(t *testing.T) {
 				}
 				return sine(series, ts)
 			}
-			write(t, db, begin, begin+6*hour-20*minute, minute, value, load("pod", fmt.Sprintf("%02d-%d", g, p)))
+			storage.Write(t, db, begin, begin+6*hour-20*minute, minute, value, load("pod", fmt.Sprintf("%02d-%d", g, p)))
 		}
 	}
 	late := []labels.Labels{load("pod", "late-0"), load("pod", "late-1"), load("pod", "late-2")}
-	write(t, db, end-3*hour, end, minute, sine, late...)
+	storage.Write(t, db, end-3*hour, end, minute, sine, late...)
 	for _, maxSamples := range []int{50_000_000, 2_000} {
 		o := newOptions(t)
 		o.Layout = newLayout(t, minute, 3*day, hour)

@@ -9,13 +9,13 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,40 +47,8 @@ func between(from, to int64, f values) values {
 
 func constant(v float64) values { return func(int, int64) float64 { return v } }
 
-// newStorage returns a real TSDB.
-func newStorage(t *testing.T) *tsdb.DB {
-	t.Helper()
-	o := tsdb.DefaultOptions()
-	o.RetentionDuration = 0
-	o.OutOfOrderTimeWindow = 400 * day
-	db, err := tsdb.Open(t.TempDir(), nil, nil, o, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db
-}
-
-// write appends values of series at every step from one time to another.
-func write(t *testing.T, db *tsdb.DB, from, to, step int64, f values, series ...labels.Labels) {
-	t.Helper()
-	app := db.Appender(context.Background())
-	for ts := from; ts <= to; ts += step {
-		for i, l := range series {
-			if v := f(i, ts); !math.IsNaN(v) {
-				_, err := app.Append(0, l, ts, v)
-				require.NoError(t, err)
-			}
-		}
-	}
-	require.NoError(t, app.Commit())
-}
-
 // newEngine returns an engine that sees a sample for less than a minute, so that a gap is one.
-func newEngine(maxSamples int) *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
-		MaxSamples: maxSamples, Timeout: time.Minute, LookbackDelta: time.Minute, EnableAtModifier: true,
-		Parser: parser.NewParser(parser.Options{}),
-	})
-}
+func newEngine(maxSamples int) *promql.Engine { return storage.NewEngine(time.Minute, maxSamples) }
 
 func newEvaluator(db *tsdb.DB) dataset.Evaluator {
 	return dataset.Evaluator{Engine: newEngine(50e6), Source: db}

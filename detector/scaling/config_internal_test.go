@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/test/configwalk"
 )
 
 func loadConfig(t testing.TB, text string) *config.Config {
@@ -28,70 +28,6 @@ func newTestPlans(t testing.TB, text string) []*Plan {
 	plans, err := NewPlans(cfg, &cfg.Scalers[0])
 	require.NoError(t, err)
 	return plans
-}
-
-// eachChange changes the fields that v consists of one after the other, calls changed with the path of each, and puts
-// it back. What others share with v is not touched.
-func eachChange(t *testing.T, v reflect.Value, path string, changed func(path string)) {
-	t.Helper()
-	before := reflect.New(v.Type()).Elem()
-	before.Set(v)
-	change := func(to reflect.Value) {
-		v.Set(to.Convert(v.Type()))
-		changed(path)
-		v.Set(before)
-	}
-	if _, ok := reflect.TypeAssert[config.Expr](v); ok {
-		expr, err := config.ParseExpr("changed")
-		require.NoError(t, err)
-		change(reflect.ValueOf(expr))
-		return
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		for i := range v.NumField() {
-			eachChange(t, v.Field(i), strings.TrimPrefix(path+"."+v.Type().Field(i).Name, "."), changed)
-		}
-	case reflect.Array:
-		for i := range v.Len() {
-			eachChange(t, v.Index(i), fmt.Sprintf("%s[%d]", path, i), changed)
-		}
-	case reflect.Pointer:
-		if v.IsNil() {
-			change(reflect.New(v.Type().Elem()))
-			return
-		}
-		other := reflect.New(v.Type().Elem())
-		other.Elem().Set(v.Elem())
-		v.Set(other)
-		eachChange(t, other.Elem(), path, changed)
-		v.Set(before)
-		change(reflect.Zero(v.Type()))
-	case reflect.Slice:
-		change(reflect.Append(v.Slice3(0, v.Len(), v.Len()), reflect.Zero(v.Type().Elem())))
-	case reflect.Map:
-		other := reflect.MakeMap(v.Type())
-		other.SetMapIndex(reflect.New(v.Type().Key()).Elem(), reflect.Zero(v.Type().Elem()))
-		change(other)
-	case reflect.String:
-		change(reflect.ValueOf(v.String() + "x"))
-	case reflect.Int, reflect.Int64:
-		change(reflect.ValueOf(v.Int() + 1))
-	case reflect.Float64:
-		change(reflect.ValueOf(v.Float() + 0.25))
-	case reflect.Bool:
-		change(reflect.ValueOf(!v.Bool()))
-	default:
-		require.FailNow(t, "eachChange does not know this kind", "%s is a %s", path, v.Type())
-	}
-}
-
-// under says whether a field, or one that it is part of, is in a list.
-func under(path string, fields []string) bool {
-	return slices.ContainsFunc(fields, func(f string) bool {
-		rest, ok := strings.CutPrefix(path, f)
-		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-	})
 }
 
 const everyKey = `
@@ -127,19 +63,19 @@ func TestSpec_DependsOnEveryKeyButThoseThatOnlyConcernResults(t *testing.T) {
 			ignored := append(slices.Clone(ofResults), others...)
 			want := newSpec(&base, resource)
 			changed, found := base, map[string]bool{}
-			eachChange(t, reflect.ValueOf(&changed).Elem(), "", func(path string) {
+			configwalk.EachChange(t, &changed, func(path string) {
 				if changed.Resources == nil {
 					return // then there are none to recommend
 				}
 				found[path] = true
 				same := reflect.DeepEqual(want, newSpec(&changed, resource))
-				require.Equal(t, under(path, ignored), same, path)
+				require.Equal(t, configwalk.Under(path, ignored), same, path)
 			})
 			require.Greater(t, len(found), 25)
 			for _, field := range ignored {
 				require.True(
 					t,
-					slices.ContainsFunc(keys(found), func(path string) bool { return under(path, []string{field}) }),
+					slices.ContainsFunc(keys(found), func(path string) bool { return configwalk.Under(path, []string{field}) }),
 					field,
 				)
 			}

@@ -9,8 +9,6 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/tsdbutil"
 	"github.com/stretchr/testify/require"
@@ -19,6 +17,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,30 +27,6 @@ const (
 	day    = int64(24 * hour)
 	epoch  = 20_000 * day // ms
 )
-
-func newStorage(t *testing.T) *tsdb.DB {
-	t.Helper()
-	o := tsdb.DefaultOptions()
-	o.RetentionDuration = 0
-	o.OutOfOrderTimeWindow = 400 * day
-	db, err := tsdb.Open(t.TempDir(), nil, nil, o, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db
-}
-
-// write appends the values of a series at every step from one time to another; NaN is none.
-func write(t *testing.T, db *tsdb.DB, l labels.Labels, from, to, step int64, value func(ts int64) float64) {
-	t.Helper()
-	app := db.Appender(context.Background())
-	for ts := from; ts <= to; ts += step {
-		if v := value(ts); !math.IsNaN(v) {
-			_, err := app.Append(0, l, ts, v)
-			require.NoError(t, err)
-		}
-	}
-	require.NoError(t, app.Commit())
-}
 
 // pipeline is a Replicas or a Requests.
 type pipeline interface {
@@ -74,10 +49,8 @@ func unobserved() schedule.Fitting {
 
 func run(t *testing.T, p *Plan, create func(*Plan) pipeline, db *tsdb.DB) *runner {
 	t.Helper()
-	engine := promql.NewEngine(promql.EngineOpts{
-		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: time.Minute, Parser: parser.NewParser(parser.Options{}),
-	})
-	return &runner{t, create(p), dataset.New(p.Data), dataset.Evaluator{Engine: engine, Source: db}}
+	e := dataset.Evaluator{Engine: storage.NewEngine(time.Minute, 50e6), Source: db}
+	return &runner{t, create(p), dataset.New(p.Data), e}
 }
 
 func replicasOf(fitting schedule.Fitting) func(*Plan) pipeline {
@@ -128,9 +101,9 @@ func load(service string) labels.Labels {
 func wave(ts int64) float64 { return 100 + 50*math.Sin(2*math.Pi*float64(ts%day)/float64(day)) }
 
 func TestReplicas_DropsAModelAfterFifteenStepsWithoutAValue(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, load("a"), epoch, epoch+16*hour, 5*minute, wave)
-	write(t, db, load("b"), epoch, epoch+14*hour, 5*minute, wave)
+	db := storage.New(t)
+	storage.WriteSeries(t, db, load("a"), epoch, epoch+16*hour, 5*minute, wave)
+	storage.WriteSeries(t, db, load("b"), epoch, epoch+14*hour, 5*minute, wave)
 	r := run(t, newTestPlans(t, fmt.Sprintf(loadText, "10"))[0], replicasOf(unobserved()), db)
 	b := r.step(epoch + 14*hour)
 	of := r.pipeline.(*Replicas).series[b.Series[1].ID]
@@ -144,9 +117,9 @@ func TestReplicas_DropsAModelAfterFifteenStepsWithoutAValue(t *testing.T) {
 
 // A panic of a model leaves its load without a recommendation until its next slot, and no other.
 func TestReplicas_LeavesABrokenLoadOutUntilItsNextSlot(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, load("a"), epoch, epoch+50*hour, 5*minute, wave)
-	write(t, db, load("b"), epoch, epoch+50*hour, 5*minute, wave)
+	db := storage.New(t)
+	storage.WriteSeries(t, db, load("a"), epoch, epoch+50*hour, 5*minute, wave)
+	storage.WriteSeries(t, db, load("b"), epoch, epoch+50*hour, 5*minute, wave)
 	fits, fitting := 0, unobserved()
 	fitting.Observe = func(_ string, fit func()) {
 		if fits++; fits == 1 {
@@ -164,8 +137,8 @@ func TestReplicas_LeavesABrokenLoadOutUntilItsNextSlot(t *testing.T) {
 }
 
 func TestReplicas_ConfigureTouchesNoModel(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, load("a"), epoch, epoch+20*hour, 5*minute, wave)
+	db := storage.New(t)
+	storage.WriteSeries(t, db, load("a"), epoch, epoch+20*hour, 5*minute, wave)
 	p := newTestPlans(t, fmt.Sprintf(loadText, "10"))[0]
 	changed, still := run(t, p, replicasOf(unobserved()), db), run(t, p, replicasOf(unobserved()), db)
 	changed.step(epoch + 19*hour)
@@ -180,7 +153,7 @@ func TestReplicas_ConfigureTouchesNoModel(t *testing.T) {
 }
 
 func TestReplicas_AreOrderedByTheirLabelsAndToldOfOnceIfTheyAreAmbiguous(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 20*hour
 	for _, l := range []labels.Labels{
 		labels.FromStrings("__name__", "load", "a", "1", "service", "z"),
@@ -188,7 +161,7 @@ func TestReplicas_AreOrderedByTheirLabelsAndToldOfOnceIfTheyAreAmbiguous(t *test
 		labels.FromStrings("__name__", "load", "a", "3", "service", "z"),
 		labels.FromStrings("__name__", "load", "a", "4", "service", "z"),
 	} {
-		write(t, db, l, epoch, end, 5*minute, wave)
+		storage.WriteSeries(t, db, l, epoch, end, 5*minute, wave)
 	}
 	b := run(t, newTestPlans(t, fmt.Sprintf(loadText, "10"))[0], replicasOf(unobserved()), db).step(end)
 	var services, inputs string
@@ -207,8 +180,8 @@ func TestReplicas_AreOrderedByTheirLabelsAndToldOfOnceIfTheyAreAmbiguous(t *test
 
 // The steps by which a new model was brought up were not lived through.
 func TestReplicas_CountNoTotalsOfTheReplayOfANewModel(t *testing.T) {
-	db := newStorage(t)
-	write(t, db, load("a"), epoch, epoch+20*hour, 5*minute, wave)
+	db := storage.New(t)
+	storage.WriteSeries(t, db, load("a"), epoch, epoch+20*hour, 5*minute, wave)
 	r := run(t, newTestPlans(t, fmt.Sprintf(loadText, "10"))[0], replicasOf(unobserved()), db)
 	require.Zero(t, r.step(epoch + 19*hour).Series[0].Totals)
 	require.Equal(t, 300.0, r.step(epoch + 19*hour + 5*minute).Series[0].Totals.Seconds)
@@ -216,18 +189,18 @@ func TestReplicas_CountNoTotalsOfTheReplayOfANewModel(t *testing.T) {
 }
 
 func TestReplicas_LearnsTheMedianCapacityAndHorizon(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 2*day
 	for service, capacity := range map[string]float64{"a": 10, "b": 20, "c": 60} {
 		of := func(name string) labels.Labels { return labels.FromStrings("__name__", name, "service", service) }
-		write(t, db, of("load"), epoch, end, 5*minute, func(ts int64) float64 { return wave(ts) })
-		write(t, db, of("running"), epoch, end, 5*minute, func(int64) float64 { return 10 })
-		write(
+		storage.WriteSeries(t, db, of("load"), epoch, end, 5*minute, func(ts int64) float64 { return wave(ts) })
+		storage.WriteSeries(t, db, of("running"), epoch, end, 5*minute, func(int64) float64 { return 10 })
+		storage.WriteSeries(
 			t, db, of("utilization"), epoch, end, 5*minute,
 			func(ts int64) float64 { return wave(ts) / 10 / capacity * 0.7 },
 		)
 	}
-	write(t, db, load("unknown"), epoch, end, 5*minute, wave)
+	storage.WriteSeries(t, db, load("unknown"), epoch, end, 5*minute, wave)
 	b := run(t, newTestPlans(t, fmt.Sprintf(loadText, "{utilization: utilization, replicas: running}"))[0],
 		replicasOf(unobserved()), db).step(end)
 	require.InDelta(t, 20, b.Learned.Capacity, 0.01)
@@ -246,7 +219,7 @@ global: {step: 1m, history: 2d, query_offset: 0s}
 scalers: [{name: x, load: load, by: [service], max_replicas: 9,
   capacity_per_replica: {utilization: utilization, replicas: running, target: 0.5}}]`)[0]
 	end := epoch + 3*day
-	db := newStorage(t)
+	db := storage.New(t)
 	for service, at := range map[string]func(ts int64) bool{
 		"even": func(ts int64) bool { return ts%(2*minute) == 0 },
 		"odd":  func(ts int64) bool { return ts%(2*minute) == minute },
@@ -262,9 +235,9 @@ scalers: [{name: x, load: load, by: [service], max_replicas: 9,
 				return v
 			}
 		}
-		write(t, db, of("load"), end-2*day-hour, end, minute, func(int64) float64 { return 100 })
-		write(t, db, of("running"), end-2*day-hour, end, minute, sometimes(4))
-		write(t, db, of("utilization"), end-2*day-hour, end, minute, sometimes(0.25))
+		storage.WriteSeries(t, db, of("load"), end-2*day-hour, end, minute, func(int64) float64 { return 100 })
+		storage.WriteSeries(t, db, of("running"), end-2*day-hour, end, minute, sometimes(4))
+		storage.WriteSeries(t, db, of("utilization"), end-2*day-hour, end, minute, sometimes(0.25))
 	}
 	r := run(t, p, replicasOf(unobserved()), db)
 	r.step(end)
@@ -284,14 +257,14 @@ global: {step: 5m, history: 2d, query_offset: 0s}
 scalers: [{name: x, load: load, by: [service], capacity_per_replica: 1, max_replicas: 9, horizon: %s}]`
 	learned := newTestPlans(t, fmt.Sprintf(text, "{startup: startup}"))[0]
 	require.Equal(t, 24, replicasOptions(learned.scaler).Horizon, "the longest that is believed bounds the look-back")
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 2*day
 	for service, seconds := range map[string]float64{"short": 1, "some": 700, "long": 1e6} {
-		write(t, db, load(service), epoch, end, 5*minute, wave)
-		write(t, db, labels.FromStrings("__name__", "startup", "service", service), epoch, end, hour,
+		storage.WriteSeries(t, db, load(service), epoch, end, 5*minute, wave)
+		storage.WriteSeries(t, db, labels.FromStrings("__name__", "startup", "service", service), epoch, end, hour,
 			func(int64) float64 { return seconds })
 	}
-	write(t, db, load("none"), epoch, end, 5*minute, wave)
+	storage.WriteSeries(t, db, load("none"), epoch, end, 5*minute, wave)
 	r := run(t, learned, replicasOf(unobserved()), db)
 	r.step(end)
 	horizons := map[string]int{}
@@ -334,11 +307,11 @@ func container(metric, name string) labels.Labels {
 }
 
 func TestRequests_SayWhyThereIsNone(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	end := epoch + 20*hour
 	half := func(int64) float64 { return 0.5 }
-	write(t, db, container("cpu", "old"), epoch, end, 5*minute, half)
-	write(t, db, container("cpu", "young"), end-hour, end, 5*minute, half)
+	storage.WriteSeries(t, db, container("cpu", "old"), epoch, end, 5*minute, half)
+	storage.WriteSeries(t, db, container("cpu", "young"), end-hour, end, 5*minute, half)
 	app := db.Appender(context.Background())
 	for ts := epoch; ts <= end; ts += 5 * minute {
 		h := tsdbutil.GenerateTestHistogram(1)
@@ -384,7 +357,7 @@ scalers: [{name: sizes, step: `+step+`, history: 7d, min_history: 2d, resources:
 
 // Between two fits a request of memory rises at once with what is used, or where memory ran out; one of CPU waits.
 func TestRequests_RaiseMemoryBetweenFits(t *testing.T) {
-	db := newStorage(t)
+	db := storage.New(t)
 	plans := newTestPlans(t, requestText)
 	cpu, memory := plans[0], plans[1]
 	// A step just after a fit of each, so that none comes between.
@@ -396,14 +369,14 @@ func TestRequests_RaiseMemoryBetweenFits(t *testing.T) {
 	const mebibyte = 1 << 20
 	for _, name := range []string{"grows", "dies"} {
 		from := at(memory, "memory", name)
-		write(t, db, container("memory", name), epoch, from+20*minute, 5*minute, func(ts int64) float64 {
+		storage.WriteSeries(t, db, container("memory", name), epoch, from+20*minute, 5*minute, func(ts int64) float64 {
 			if name == "grows" && ts >= from {
 				return 3000 * mebibyte
 			}
 			return 1000 * mebibyte
 		})
 	}
-	write(
+	storage.WriteSeries(
 		t,
 		db,
 		container("oom", "dies"),
@@ -418,7 +391,7 @@ func TestRequests_RaiseMemoryBetweenFits(t *testing.T) {
 		},
 	)
 	from := at(cpu, "cpu", "grows")
-	write(t, db, container("cpu", "grows"), epoch, from+20*minute, 5*minute, func(ts int64) float64 {
+	storage.WriteSeries(t, db, container("cpu", "grows"), epoch, from+20*minute, 5*minute, func(ts int64) float64 {
 		if ts >= from {
 			return 3
 		}

@@ -80,8 +80,8 @@ var layers = []row{
 	{0, "config", nil, noClock},
 }
 
-// outside are the folders that are no part of the program: they may import what they like, and only their own kind
-// imports them.
+// outside are the folders that are no part of the program: they may import what they like, and only tests and their own
+// kind import them.
 var outside = []string{"test", "examples", "rules", "dashboards"}
 
 // notInProduction are imports that no package of the program may reach, however indirectly.
