@@ -69,7 +69,7 @@ func FitGroup(
 	if err := o.validate(); err != nil {
 		return nil, nil, fmt.Errorf("scorer: %w", err)
 	}
-	options := baseline.GroupOptions{Step: o.Step, Possible: o.dataRange(), Contamination: o.Contamination}
+	options := baseline.GroupOptions{Step: o.Step, Possible: o.possible(), Contamination: o.Contamination}
 	base, backtest, err := baseline.FitGroup(options, start, steps, windows)
 	if err != nil {
 		return nil, nil, err
@@ -176,7 +176,7 @@ func (g *Group) Score(members []Member) {
 		}
 		offset := g.baseline.OffsetOf(&m.State.offset)
 		distance, e := nan32, nan32
-		if g.o.dataRange().Contains(m.Value) {
+		if g.o.possible().Contains(m.Value) {
 			if known {
 				distance = g.baseline.Distance(added)
 				e = g.baseline.Deviation(distance, float32(offset))
@@ -211,9 +211,8 @@ func (g *Group) score(m *Member, offset float64, e float32, phase int) {
 	}
 	m.Score.From, m.Score.To = g.baseline.Learned.From, g.baseline.Learned.To
 	g.setBand(&m.Score, offset)
-	if !g.o.dataRange().Contains(m.Value) {
-		m.Score.set(math.Inf(1))
-		m.Score.explainBy("range", g.o.ExplainThreshold)
+	if !g.o.possible().Contains(m.Value) {
+		g.o.outside(&m.Score, m.Value)
 		return
 	}
 	st := g.measure(&m.State.deviations, e, phase)
@@ -254,7 +253,7 @@ func (g *Group) setBand(s *Score, offset float64) {
 	if !g.constant {
 		width += float64(g.calibration.Band())
 	}
-	r := g.o.dataRange()
+	r := baseline.Range(g.o.DataRange)
 	s.Expected = r.Clip(g.baseline.Value(at))
 	least := g.o.minDeviation(s.Expected)
 	s.Lower = r.Clip(min(g.baseline.Value(at-width), s.Expected-least))

@@ -87,7 +87,7 @@ func (o *Options) statistics() [calibration.MaxStatistics]bool {
 
 // baseline returns the options of a series.
 func (o *Options) baseline() baseline.Options {
-	b := baseline.Options{Step: o.Step, Location: o.Location, Holiday: o.Holiday, Possible: o.dataRange()}
+	b := baseline.Options{Step: o.Step, Location: o.Location, Holiday: o.Holiday, Possible: o.possible()}
 	switch o.Model {
 	case "mad":
 		b.Method = baseline.Median
@@ -115,7 +115,7 @@ func (m *Model) replay(b *baseline.Backtest, y []float64) *replay {
 	to := len(y) - grid.Steps(holdback)
 	for at := range b.Positions(while) {
 		x := b.Values[at.Index]
-		if x != x && grid.Stride() == 1 && m.o.dataRange().Contains(y[at.Index]) {
+		if x != x && grid.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(y[at.Index]) // carries the state, but is not in the sample
 			m.deviations.states[at.Phase].next(x, b.Expected(at, x))
 			continue
@@ -170,9 +170,8 @@ func (m *Model) Score(y float64, learn bool) Score {
 	center, constant := m.baseline.Constant()
 	switch {
 	case y != y || math.IsInf(y, 0):
-	case !m.o.dataRange().Contains(y):
-		s.set(math.Inf(1))
-		s.explainBy("range", m.o.ExplainThreshold)
+	case !m.o.possible().Contains(y):
+		m.o.outside(&s, y)
 	case constant:
 		m.scoreChange(&s, y, center)
 	case at.Value == at.Value && at.Expected == at.Expected:
@@ -237,7 +236,7 @@ func (m *Model) setBand(s *Score, forecast float32) {
 		width = m.baseline.Distance(m.calibration.Band())
 	}
 	width = max(width, m.o.minDeviation(expected))
-	r := m.o.dataRange()
+	r := baseline.Range(m.o.DataRange)
 	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(expected-width), r.Clip(expected+width)
 }
 

@@ -424,3 +424,51 @@ func BenchmarkScore(b *testing.B) {
 		})
 	}
 }
+
+func TestModel_ToleratesValuesThatLeaveTheRangeByRounding(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 1))
+	o := scorer.Options{Step: 5 * time.Minute, DataRange: [2]float64{0, 1}, ExplainThreshold: 0.6}
+	busy := make([]float64, 14*288)
+	for i := range busy {
+		busy[i] = 0.985 + 0.008*r.NormFloat64()
+	}
+	idle := make([]float64, len(busy))
+	for i := range idle {
+		idle[i] = -0.0003 + 0.0001*r.NormFloat64()
+	}
+	for _, tc := range []struct {
+		name      string
+		y         []float64
+		direction string
+		least     float64 // min_deviation
+		value     float64
+		atLeast   float64
+		atMost    float64
+	}{
+		{"a share a little over 1 that has always been near it", busy, "", 0, 1.005, 0, 0.8},
+		{"one that cannot be", busy, "", 0, 1.02, 1, 1},
+		{"one that cannot be, by less than counts", busy, "", 0.15, 1.02, 0, 0},
+		{"by more than counts", busy, "", 0.15, 1.2, 1, 1},
+		{"on the side that is looked at", busy, "above", 0, 1.5, 1, 1},
+		{"on the other side", busy, "above", 0, -3, 0, 0},
+		{"below, on the side that is looked at", busy, "below", 0, -3, 1, 1},
+		{"below, on the other side", busy, "below", 0, 1.5, 0, 0},
+		{"always a little below 0", idle, "", 0, -0.0003, 0, 0.6},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := o
+			o.Direction, o.MinDeviation = tc.direction, tc.least
+			m, err := scorer.Fit(o, 0, tc.y, nil)
+			require.NoError(t, err)
+			s := m.Score(tc.value, true)
+			require.GreaterOrEqual(t, s.Value, tc.atLeast)
+			require.LessOrEqual(t, s.Value, tc.atMost)
+			require.GreaterOrEqual(t, s.Lower, 0.0, "what is expected stays within the range")
+			require.LessOrEqual(t, s.Upper, 1.0)
+			for range 12 { // and an impossible value leaves nothing behind
+				s = m.Score(tc.y[len(tc.y)-1], true)
+			}
+			require.Less(t, s.Value, 0.8)
+		})
+	}
+}

@@ -31,7 +31,8 @@ type Options struct {
 	// MinDeviation and MinRelativeDeviation are the distances from the expected value, absolute and as a share of it,
 	// below which a step has score 0.
 	MinDeviation, MinRelativeDeviation float64
-	// DataRange is the closed range of possible values; {0, 0} is no limit.
+	// DataRange is the closed range of possible values; {0, 0} is no limit. Values may lie outside it by a deviation that
+	// does not count, and by rounding: see Possible.
 	DataRange [2]float64
 	// ExplainThreshold is the score from which contributions are computed; 0: always.
 	ExplainThreshold float64
@@ -84,7 +85,39 @@ func (o *Options) validate() error {
 	return nil
 }
 
-func (o *Options) dataRange() baseline.Range { return o.DataRange }
+// roundingShare is the share of a finite DataRange by which values may lie outside it. Chosen: rate() extrapolates to
+// the ends of its window, and so finds shares of up to about 1.01.
+const roundingShare = 0.01
+
+// Possible is the range of the values that are scored and learned from like all others: DataRange, and beyond its
+// ends what rounding and deviations that do not count allow. A value outside it has score 1, if it lies on the side
+// of Direction.
+func (o *Options) Possible() [2]float64 {
+	low, high := o.DataRange[0], o.DataRange[1]
+	rounding := 0.0
+	if width := high - low; !math.IsInf(width, 0) {
+		rounding = roundingShare * width
+	}
+	if !math.IsInf(low, 0) {
+		low -= max(rounding, o.minDeviation(low))
+	}
+	if !math.IsInf(high, 0) {
+		high += max(rounding, o.minDeviation(high))
+	}
+	return [2]float64{low, high}
+}
+
+func (o *Options) possible() baseline.Range { return o.Possible() }
+
+// outside sets the score of a value that is not possible.
+func (o *Options) outside(s *Score, y float64) {
+	if !o.onSide(y - o.DataRange[0]) { // of a value above DataRange that is positive, of one below it negative
+		s.set(0)
+		return
+	}
+	s.set(math.Inf(1))
+	s.explainBy("range", o.ExplainThreshold)
+}
 
 // onSide tells whether a deviation is on the side that is asked for. The other side is left out before calibration:
 // how far values stray there says nothing of this one.
