@@ -146,6 +146,7 @@ func TestLoad_FillsInDefaultsOfDetectorsAndScalers(t *testing.T) {
 		Probability:            0.9,
 		MaxError:               1,
 		MinReplicas:            1,
+		DataRange:              [2]float64{0, math.Inf(1)},
 		MaxReplicas:            3,
 		ScaleDownStabilization: duration(10 * time.Minute),
 		Step:                   step,
@@ -224,6 +225,7 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 		Probability:            0.75, // of cost 3 and 1
 		MaxError:               1.2,
 		MinReplicas:            0,
+		DataRange:              [2]float64{0, 1e6},
 		MaxReplicas:            20,
 		ScaleDownStabilization: duration(15 * time.Minute),
 		CostPerReplicaHour:     0.05,

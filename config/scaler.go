@@ -12,10 +12,11 @@ import (
 // Scaler says how to recommend a number of replicas for a load, and resource requests for usage. It has a load,
 // resources or both. Values inherited from global are filled in.
 type Scaler struct {
-	Name               string   `yaml:"name"`
-	Load               Expr     `yaml:"load,omitempty"`
-	CapacityPerReplica Capacity `yaml:"capacity_per_replica,omitempty"` // in the unit of the load
-	By                 []string `yaml:"by,omitempty,flow"`              // labels that tell recommendations apart
+	Name               string     `yaml:"name"`
+	Load               Expr       `yaml:"load,omitempty"`
+	CapacityPerReplica Capacity   `yaml:"capacity_per_replica,omitempty"` // in the unit of the load
+	DataRange          [2]float64 `yaml:"data_range,flow"`                // smallest and largest possible load
+	By                 []string   `yaml:"by,omitempty,flow"`              // labels that tell recommendations apart
 
 	Horizon                Horizon        `yaml:"horizon,omitempty"`
 	Probability            float64        `yaml:"probability"` // that load and usage stay within the recommendation
@@ -70,6 +71,7 @@ type cost struct {
 // loadScaler decodes and checks a scaler. It checks the values only if those that it inherits from g are valid.
 func loadScaler(s *document.Section, g Global, globalValid bool) Scaler {
 	entry := scalerEntry{Scaler: Scaler{
+		DataRange:              [2]float64{0, math.Inf(1)},
 		Probability:            0.9,
 		MaxError:               1.0,
 		MinReplicas:            1,
@@ -132,11 +134,13 @@ func (sc *Scaler) check(s *document.Section) {
 		sc.Resources.check(s)
 		if sc.Load.IsZero() { // what belongs to a load is ignored
 			sc.CapacityPerReplica, sc.By, sc.Horizon, sc.MaxError = Capacity{}, nil, Horizon{}, 0
+			sc.DataRange = [2]float64{}
 			sc.MinReplicas, sc.MaxReplicas, sc.ScaleDownStabilization, sc.CostPerReplicaHour = 0, 0, 0, 0
 			return
 		}
 	}
 	s.Require(!sc.Load.IsZero(), "load", "is missing")
+	s.Require(sc.DataRange[0] < sc.DataRange[1], "data_range", "%v is not below %v", sc.DataRange[0], sc.DataRange[1])
 	sc.CapacityPerReplica.check(s)
 	checkLabelNames(s, "by", sc.By)
 	s.Require(sc.MaxError > 0, "max_error", "%v is not positive", sc.MaxError)

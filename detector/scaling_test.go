@@ -388,3 +388,33 @@ func TestScaler_KeepsModelsOnAReload(t *testing.T) {
 		}
 	}
 }
+
+// A corrupt sample costs the recommendation of its step, and nothing afterwards.
+func TestScaler_IgnoresLoadsOutsideOfItsRange(t *testing.T) {
+	end := epoch.Add(4 * 24 * time.Hour)
+	corrupt := end.Add(-90 * time.Minute)
+	db := newStorage(t, epoch, end, time.Minute, pods(2), func(i int, at time.Time) float64 {
+		if i == 1 && at.Equal(corrupt) {
+			return 18446744073709551615
+		}
+		return daily(0, at)
+	})
+	m := apply(t, detector.Options{}, `
+global: {history: 3d, query_offset: 0s}
+scalers:
+  - {name: s, load: load, by: [pod], data_range: [0, 1e6], capacity_per_replica: 10, max_replicas: 50, horizon: 15m}
+`, &storage.Flaky{Queryable: db})
+	for at := corrupt.Add(-time.Minute); !at.After(end); at = at.Add(time.Minute) {
+		cycle(t, m, at)
+		n := found(m.Snapshot(), result.RecommendedReplicas, "pod")
+		if at.Equal(corrupt) {
+			require.NotContains(t, n, "pod-01", "its load is unknown")
+			require.Equal(t, map[string]float64{"no_data": 1}, found(m.Snapshot(), result.ModelState, "reason"))
+			continue
+		}
+		require.LessOrEqual(t, n["pod-01"], n["pod-00"]+1, at)
+		if at.After(corrupt.Add(time.Hour)) {
+			require.Equal(t, n["pod-00"], n["pod-01"], at)
+		}
+	}
+}

@@ -94,7 +94,8 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 		Spec: newSpec(d, onset, len(horizons) > 0),
 		Data: dataset.Options{
 			By: d.By, Layout: layout, Limit: d.SeriesLimit, Vacant: schedule.DropAfter * s.Step,
-			Mask: selector("mask", d.Mask), Mute: selector("mute", d.Mute),
+			Range: possible(d),
+			Mask:  selector("mask", d.Mask), Mute: selector("mute", d.Mute),
 			Lower: boundSelector("bounds.lower", d.Bounds.Lower), Upper: boundSelector("bounds.upper", d.Bounds.Upper),
 		},
 		Schedule: s,
@@ -144,6 +145,12 @@ func scorerOptions(d *config.Detector) scorer.Options {
 		DataRange:            d.DataRange,
 		ExplainThreshold:     d.ExplainThreshold,
 	}
+}
+
+// possible returns the range of values that are learned from.
+func possible(d *config.Detector) [2]float64 {
+	o := scorerOptions(d)
+	return o.Possible()
 }
 
 func forecasterOptions(d *config.Detector, horizons []int) forecaster.Options {

@@ -117,7 +117,8 @@ func (d *Dataset) add(s *Series, r *rawSeries, slice *Slice) {
 	s.lower, s.upper = d.join(s, slice.lower), d.join(s, slice.upper)
 	for i, points := range r.points {
 		for _, p := range points {
-			s.inputs[i].Append(p.T, p.F, join.Any(s.mask, p.T) || join.Any(s.mute, p.T))
+			masked := !d.o.learned(p.F) || join.Any(s.mask, p.T) || join.Any(s.mute, p.T)
+			s.inputs[i].Append(p.T, p.F, masked)
 		}
 	}
 	s.live, s.histogram, s.conflict = true, r.histogram, r.conflict

@@ -41,10 +41,16 @@ type Options struct {
 	Mask, Mute, Lower, Upper *Selector
 	Auxiliaries              []Auxiliary
 	Layout                   history.Layout
-	Vacant                   int64                    // ms without a value after which a series makes room for another
+	Range                    [2]float64               // values outside it are masked; {0, 0}: none are
 	Limit                    int                      // maximum number of series with a value at the same time
+	Vacant                   int64                    // ms without a value after which a series makes room for another
 	Owns                     func(labels.Labels) bool // reports whether a series belongs to this process; nil: all do
 	Logger                   log.Logger               // nil: nothing is logged
+}
+
+// learned reports whether a value lies in the range that is learned from.
+func (o *Options) learned(v float64) bool {
+	return o.Range == [2]float64{} || v >= o.Range[0] && v <= o.Range[1]
 }
 
 // joined reports whether there are several inputs, whose series are joined.

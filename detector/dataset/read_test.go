@@ -617,3 +617,28 @@ func TestDataset_TellsNativeHistograms(t *testing.T) {
 	require.Len(t, d.Live(end), 2, "it counts as a value")
 	require.True(t, math.IsNaN(series(d, "pod")["h"].At(0, end)))
 }
+
+func TestDataset_MasksValuesOutsideOfTheRange(t *testing.T) {
+	db := storage.New(t)
+	end := epoch + hour
+	value := func(_ int, ts int64) float64 {
+		switch ts {
+		case end - 2*minute:
+			return 101
+		case end - 3*minute:
+			return -1
+		}
+		return 50
+	}
+	storage.Write(t, db, epoch, end, minute, value, load("pod", "a"))
+	o := newOptions(t)
+	o.Range = [2]float64{0, 100}
+	d := dataset.New(o)
+	fill(t, d, newEvaluator(db), end)
+	s := d.All()[0]
+	v, masked := s.Value(0, end-2*minute)
+	require.Equal(t, 101.0, v, "it is kept")
+	require.True(t, masked, "but not learned from")
+	require.True(t, math.IsNaN(s.Unmasked(0, end-3*minute)))
+	require.Equal(t, 50.0, s.Unmasked(0, end))
+}

@@ -70,6 +70,15 @@ func (s *Series) At(input int, ts int64) float64 {
 	return v
 }
 
+// Unmasked returns the value of an input at a step, with gaps filled according to the layout; NaN if there is none or
+// if it is masked.
+func (s *Series) Unmasked(input int, ts int64) float64 {
+	if v, masked := s.inputs[input].Value(ts); !masked {
+		return v
+	}
+	return math.NaN()
+}
+
 // Window fills w with the window of an input that ends at a step.
 func (s *Series) Window(input int, end int64, w *history.Window) { s.inputs[input].Window(end, w) }
 

@@ -37,6 +37,7 @@ func newSpec(c *config.Scaler, resource string) Spec {
 	}
 	s.Load, s.By, s.CapacityPerReplica, s.Horizon = config.Expr{}, nil, config.Capacity{}, config.Horizon{}
 	s.MinReplicas, s.MaxReplicas, s.MaxError, s.ScaleDownStabilization = 0, 0, 0, 0
+	s.DataRange = [2]float64{}
 	own := config.Resources{CPU: c.Resources.CPU}
 	if resource == memoryResource {
 		own = config.Resources{Memory: c.Resources.Memory, OOM: c.Resources.OOM}
@@ -111,6 +112,7 @@ func newLoadPlan(cfg *config.Config, c *config.Scaler) (*Plan, error) {
 		return nil, err
 	}
 	p.Labeler.Keep = append([]string{}, c.By...)
+	p.Data.Range = c.DataRange
 	auxiliary := func(key string, expr config.Expr, reduce func([]float64) float64) dataset.Auxiliary {
 		return dataset.Auxiliary{
 			Selector: dataset.Selector{Key: key, Expr: expr.String(), On: c.By},

@@ -38,6 +38,7 @@ scalers:
     capacity_per_replica: {utilization: utilization, replicas: running}
     horizon: {startup: startup}
     max_replicas: 50
+    data_range: [0, 1000]
     resources: {cpu: cpu, memory: memory, oom: oom}
     holidays: [01-01]
     labels: {team: a}
@@ -50,7 +51,8 @@ scalers:
 func TestSpec_DependsOnEveryKeyButThoseThatOnlyConcernResults(t *testing.T) {
 	ofResults := []string{"Labels", "SeriesLimit", "CostPerReplicaHour"}
 	ofLoads := []string{
-		"Load", "By", "CapacityPerReplica", "Horizon", "MinReplicas", "MaxReplicas", "MaxError", "ScaleDownStabilization",
+		"Load", "DataRange", "By", "CapacityPerReplica", "Horizon", "MinReplicas", "MaxReplicas", "MaxError",
+		"ScaleDownStabilization",
 	}
 	cfg := loadConfig(t, everyKey)
 	base := cfg.Scalers[0]

@@ -105,6 +105,7 @@ func newWorkload(c *config.Scaler, fitting schedule.Fitting) *workload {
 		capacity: c.CapacityPerReplica.Value,
 		peak:     math.Inf(-1),
 	}
+	w.options.DataRange = c.DataRange
 	w.replicas, _ = replicas.New(o)
 	if c.CapacityPerReplica.Learned() {
 		w.capacity = math.NaN()
@@ -136,7 +137,7 @@ func (m *workload) observe(s *dataset.Series, at int64) {
 	if m.config.CapacityPerReplica.Learned() && at-schedule.Floor(at, hour) < m.step {
 		m.capacity = m.learnCapacity(s, at)
 	}
-	load, _ := s.Value(0, at)
+	load := s.Unmasked(0, at)
 	median, upper := math.NaN(), math.NaN()
 	if m.forecaster != nil {
 		m.forecaster.Advance(load)
@@ -144,7 +145,7 @@ func (m *workload) observe(s *dataset.Series, at int64) {
 		median, upper = m.forecast.Points[0].Median, m.forecast.Points[0].Max
 	}
 	m.recommendation, m.known = m.replicas.Observe(replicas.Observation{
-		At: at / m.step, Load: load, DayBefore: s.At(0, at-schedule.Day), Peak: m.peak,
+		At: at / m.step, Load: load, DayBefore: s.Unmasked(0, at-schedule.Day), Peak: m.peak,
 		Capacity: m.capacity, Horizon: m.horizon, Median: median, Upper: upper,
 	})
 	m.raisePeak(load)
@@ -163,7 +164,7 @@ func (m *workload) learnCapacity(s *dataset.Series, at int64) float64 {
 	samples := make([]replicas.UtilizationSample, 0, learnAtMost)
 	for ts := schedule.Floor(at, stride); ts > at-learnFrom.Milliseconds(); ts -= stride {
 		samples = append(samples, replicas.UtilizationSample{
-			Load: s.At(0, ts), Utilization: s.Auxiliary(utilization, ts), Replicas: s.Auxiliary(running, ts),
+			Load: s.Unmasked(0, ts), Utilization: s.Auxiliary(utilization, ts), Replicas: s.Auxiliary(running, ts),
 		})
 	}
 	capacity, _ := replicas.Capacity(samples, m.config.CapacityPerReplica.Target)
