@@ -17,6 +17,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/dedup"
 )
 
 // queryOptions are the --query.* flags. They bound the cost of reading and evaluating expressions.
@@ -105,8 +106,8 @@ func (s *source) close() {
 	}
 }
 
-// merged returns a Queryable that reads from several servers. If one of them fails, the whole read fails: otherwise
-// models would learn from incomplete data.
+// merged returns a Queryable that reads from several servers. Series with the same labels are those of replicas, and
+// become one. If a server fails, the whole read fails: otherwise models would learn from incomplete data.
 func merged(all []storage.Queryable) storage.Queryable {
 	if len(all) == 1 {
 		return all[0]
@@ -120,6 +121,6 @@ func merged(all []storage.Queryable) storage.Queryable {
 			}
 			queriers = append(queriers, querier)
 		}
-		return storage.NewMergeQuerier(queriers, nil, storage.ChainedSeriesMerge), nil
+		return storage.NewMergeQuerier(queriers, nil, dedup.Merge), nil
 	})
 }
