@@ -150,8 +150,12 @@ func (d *Dataset) admit(fresh []*rawSeries, slice *Slice) {
 	places := newOccupancy(slice)
 	crowded := len(d.series)+len(fresh) > d.o.Limit // else there is room for all
 	for _, s := range d.series {
-		if crowded {
-			places.take(slice.First, s.last()+d.o.Vacant)
+		switch last := s.last(); {
+		case !crowded:
+		case s.live && last < slice.First: // it has values that are not kept, such as native histograms
+			places.take(slice.First, slice.Last)
+		default:
+			places.take(slice.First, last+d.o.Vacant)
 		}
 	}
 	for _, r := range fresh {

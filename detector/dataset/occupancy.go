@@ -2,8 +2,8 @@ package dataset
 
 // occupancy counts, for each step of a slice, the series that take a place within the limit.
 //
-// A series takes its place from its first value until it has been without a value for Options.Vacant. Gaps in between
-// do not make room: else every failed scrape would admit a series more, and none would ever leave.
+// A series holds its place from its first value until it has had no value for Options.Vacant. Shorter gaps do not free
+// the place. Otherwise every failed scrape would admit another series, and none would ever leave.
 type occupancy struct {
 	first, step int64 // ms
 	taken       []int32

@@ -513,3 +513,19 @@ func TestDataset_LimitsSeriesThatLiveAtTheSameTime(t *testing.T) {
 		}
 	}
 }
+
+// Infinities and native histograms are not kept, but their series take a place like any other.
+func TestDataset_LimitsSeriesWhoseValuesAreNotKept(t *testing.T) {
+	db := storage.New(t)
+	end := epoch + 4*hour
+	storage.Write(t, db, epoch, end, minute, constant(math.Inf(1)),
+		load("pod", "a"), load("pod", "b"), load("pod", "c"), load("pod", "d"))
+	o := newOptions(t)
+	o.Limit, o.Vacant = 2, 15*minute
+	d := dataset.New(o)
+	for at := epoch + hour; at <= end; at += 10 * minute {
+		fill(t, d, newEvaluator(db), at)
+		require.LessOrEqual(t, len(known(d, "pod")), 2)
+		require.Equal(t, 2, d.Refused())
+	}
+}
