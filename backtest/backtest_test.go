@@ -15,9 +15,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
-	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
-	"github.com/prometheus/prometheus/storage"
+	promstorage "github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -25,6 +23,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,12 +44,7 @@ type series struct {
 // newStorage returns a real TSDB that holds the series every interval from start to end.
 func newStorage(t *testing.T, start, end time.Time, interval time.Duration, all ...series) *tsdb.DB {
 	t.Helper()
-	options := tsdb.DefaultOptions()
-	options.RetentionDuration = 0
-	options.OutOfOrderTimeWindow = (365 * day).Milliseconds()
-	db, err := tsdb.Open(t.TempDir(), nil, nil, options, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := storage.New(t)
 	app := db.Appender(t.Context())
 	for at := start; !at.After(end); at = at.Add(interval) {
 		for _, s := range all {
@@ -62,13 +56,6 @@ func newStorage(t *testing.T, start, end time.Time, interval time.Duration, all 
 	}
 	require.NoError(t, app.Commit())
 	return db
-}
-
-func newEngine() *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
-		MaxSamples: 50e6, Timeout: time.Minute, LookbackDelta: 5 * time.Minute, EnableAtModifier: true,
-		Parser: parser.NewParser(parser.Options{}),
-	})
 }
 
 func load(t *testing.T, text string) *config.Config {
@@ -176,9 +163,9 @@ func (p published) until(at time.Time) published {
 }
 
 // over replays by detectors that run over the history in source.
-func over(source storage.Queryable, limits *detector.Limits) func(*config.Config) (backtest.Replayer, error) {
+func over(source promstorage.Queryable, limits *detector.Limits) func(*config.Config) (backtest.Replayer, error) {
 	return func(cfg *config.Config) (backtest.Replayer, error) {
-		m, err := detector.New(detector.Options{Engine: newEngine(), Limits: limits})
+		m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6), Limits: limits})
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +173,7 @@ func over(source storage.Queryable, limits *detector.Limits) func(*config.Config
 	}
 }
 
-func run(t *testing.T, source storage.Queryable, o backtest.Options) *backtest.Report {
+func run(t *testing.T, source promstorage.Queryable, o backtest.Options) *backtest.Report {
 	t.Helper()
 	o.NewReplayer = over(source, nil)
 	if o.Now.IsZero() {
@@ -214,8 +201,8 @@ outcomes: {truth: {expr: load > 150, on: [pod]}}
 `
 
 // cut is a history that ends at a time.
-func cut(source storage.Queryable, end time.Time) storage.Queryable {
-	return storage.QueryableFunc(func(mint, maxt int64) (storage.Querier, error) {
+func cut(source promstorage.Queryable, end time.Time) promstorage.Queryable {
+	return promstorage.QueryableFunc(func(mint, maxt int64) (promstorage.Querier, error) {
 		return source.Querier(min(mint, end.UnixMilli()), min(maxt, end.UnixMilli()))
 	})
 }
@@ -227,7 +214,7 @@ func TestRun_SeesNothingLaterThanTheStep(t *testing.T) {
 	end := epoch.Add(12 * day)
 	db := newStorage(t, epoch, end, 5*time.Minute, pods(4, end.Add(-9*hour))...)
 	o := backtest.Options{Config: load(t, shop), Start: end.Add(-2 * day), End: end}
-	replay := func(source storage.Queryable) published {
+	replay := func(source promstorage.Queryable) published {
 		o.Output = filepath.Join(t.TempDir(), "results.om")
 		run(t, source, o)
 		return readOpenMetrics(t, o.Output)

@@ -22,6 +22,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 // writeBlocks writes the series every minute from start to end into a data directory for a Prometheus.
@@ -143,7 +144,7 @@ func runLive(t *testing.T, client *remoteread.Client, cfg *config.Config, begin,
 	t.Helper()
 	found := published{}
 	taken := map[result.Source]int64{}
-	m, err := detector.New(detector.Options{Engine: newEngine(), Limits: detector.NewLimits(2)})
+	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6), Limits: detector.NewLimits(2)})
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, client))
 	for at := begin; !at.After(end); at = at.Add(time.Minute) {

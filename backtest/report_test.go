@@ -16,6 +16,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
 
 // during is a series that is 1 from one time to another.
@@ -241,7 +242,7 @@ scalers: [{name: all, load: sum(load), capacity_per_replica: 50, max_replicas: 5
 	report := run(t, db, backtest.Options{Config: cfg, Start: begin, End: end})
 
 	reg := prometheus.NewRegistry()
-	m, err := detector.New(detector.Options{Engine: newEngine(), Registerer: reg})
+	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6), Registerer: reg})
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, db))
 	for at := begin; !at.After(end); at = at.Add(5 * time.Minute) {
