@@ -88,7 +88,11 @@ func (a *alerts) grade(b *result.Batch, queryOffset time.Duration) {
 			a.series[s.ID] = kept
 		}
 		kept.scored = b.Step
-		if !(s.Score.Value >= feedback.HighScore) || !kept.state.High(b.Step, a.step) {
+		fires := s.Score.Value >= feedback.HighScore && kept.state.High(b.Step, a.step)
+		if kept.state.Holds(b.Step, a.step) {
+			s.Since = result.Since{At: kept.state.Since, OrEarlier: a.begun == 0 || kept.state.Since == a.begun}
+		}
+		if !fires {
 			continue
 		}
 		// A score that is already high at the first step has no known start, so its alert is not counted.

@@ -75,6 +75,7 @@ func (o *Options) validate() error {
 type Manager struct {
 	o        Options
 	metrics  *metrics
+	replays  *Limits // of ReplaySeries
 	snapshot atomic.Pointer[result.Snapshot]
 
 	applying sync.Mutex // serializes ApplyConfig with itself and the start of Run
@@ -82,6 +83,7 @@ type Manager struct {
 
 	mu          sync.Mutex // guards the fields below, and calls of OnPublish
 	config      *config.Config
+	source      storage.Queryable // that config is applied to
 	slots       map[result.Source]*slot
 	published   map[result.Source]*result.Batch
 	ready       bool
@@ -108,6 +110,7 @@ func New(o Options) (*Manager, error) {
 	m := &Manager{
 		o:         o,
 		metrics:   newMetrics(o.Registerer),
+		replays:   NewLimits(1),
 		slots:     map[result.Source]*slot{},
 		published: map[result.Source]*result.Batch{},
 	}
@@ -174,7 +177,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 			m.metrics.forget(source)
 		}
 	}
-	m.config, m.slots, m.sampleLimit = cfg, slots, cfg.Global.SampleLimit
+	m.config, m.source, m.slots, m.sampleLimit = cfg, q, slots, cfg.Global.SampleLimit
 	m.ready = m.ready || len(slots) == 0
 	m.startSlots()
 	m.refresh()
@@ -230,26 +233,6 @@ func (m *Manager) Cycle(ctx context.Context, now time.Time) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each
-// step from start to end, both rounded down to multiples of its step. The results equal those that Run would have
-// published, to the bit. Replay publishes nothing, and returns early if ctx ends. It must not be used together with Run
-// or Cycle.
-func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error {
-	for _, g := range m.groups() {
-		step := g.plan.schedule.Step
-		first, last := schedule.Floor(start.UnixMilli(), step), schedule.Floor(end.UnixMilli(), step)
-		err := g.extend(ctx, first, nil)
-		if err == nil {
-			emit(g.step(first))
-			err = g.extend(ctx, last, emit)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", g.plan.source, err)
-		}
-	}
-	return nil
 }
 
 // groups returns the groups, sorted by kind and name.

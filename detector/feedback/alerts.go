@@ -32,3 +32,12 @@ func (a *AlertState) High(at, step int64) bool {
 	a.firing = true
 	return true
 }
+
+// Holds reports whether the score is still taken to be high at a step (ms): it is, or has been so recently that the
+// rule keeps firing.
+func (a *AlertState) Holds(at, step int64) bool {
+	if !a.firing {
+		return a.last == at
+	}
+	return at-a.last <= step+KeepFiring.Milliseconds()
+}

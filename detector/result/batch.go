@@ -82,6 +82,14 @@ type Breach struct {
 	Seconds     float64   // until the central forecast crosses the bound; NaN: not within the longest horizon
 }
 
+// Since is when the score of a series became high. Pauses as short as those that the alerting rule passes over do not
+// end it.
+type Since struct {
+	At int64 // the first step (ms) with a high score
+	// OrEarlier says that the score was already high when the process began to watch it.
+	OrEarlier bool
+}
+
 // A Forecast is the forecast of a series as of the step of its Batch.
 type Forecast struct {
 	Model    string             // in service; for a combination, its leading member
@@ -100,6 +108,7 @@ type Series struct {
 	Duplicate bool // an earlier series has the same Labels and State, which is published once
 
 	Score    scorer.Score // Value is NaN if there is none
+	Since    Since        // of a detector: since when the score has been high; zero if it is not
 	Onset    float64      // NaN if there is none
 	Forecast *Forecast    // nil if there is none
 
@@ -160,6 +169,16 @@ type Batch struct {
 	Rejected int                // series whose newest refit was rejected
 	Learned  *Learned           // of a scaler; nil: unknown
 	IsStale  bool               // it holds only states, because its results were too old
+}
+
+// Find returns the results of the series with an ID; nil if it has none at the step.
+func (b *Batch) Find(id uint64) *Series {
+	for i := range b.Series {
+		if b.Series[i].ID == id {
+			return &b.Series[i]
+		}
+	}
+	return nil
 }
 
 // Learned holds the capacity and horizon, configured or learned, that the workloads of a scaler use.

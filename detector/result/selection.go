@@ -1,6 +1,10 @@
 package result
 
-import "github.com/prometheus/prometheus/model/labels"
+import (
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+)
 
 // A Selection is a set of kinds of results.
 type Selection uint16
@@ -68,6 +72,15 @@ func NewSnapshot(batches []*Batch, limit int) *Snapshot {
 		}
 	}
 	return s
+}
+
+// Batch returns the results of a source; nil if there are none.
+func (s *Snapshot) Batch(source Source) *Batch {
+	i, ok := slices.BinarySearchFunc(s.Batches, source, func(b *Batch, of Source) int { return b.Source.Compare(of) })
+	if !ok {
+		return nil
+	}
+	return s.Batches[i]
 }
 
 // Len returns the number of results to publish.

@@ -1,0 +1,82 @@
+package detector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+)
+
+// ErrUnknownSeries says that no series of the current results has the source and ID asked for.
+var ErrUnknownSeries = errors.New("no such series in the current results")
+
+// Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each
+// step from start to end, both rounded down to multiples of its step. The results equal those that Run would have
+// published, to the bit. Replay publishes nothing, and returns early if ctx ends. It must not be used together with Run
+// or Cycle.
+func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error {
+	for _, g := range m.groups() {
+		if err := g.replay(ctx, start, end, emit); err != nil {
+			return fmt.Errorf("%s: %w", g.plan.source, err)
+		}
+	}
+	return nil
+}
+
+// ReplaySeries replays one series of the current Snapshot, and calls emit with its results at each step from start to
+// end, both rounded down to multiples of the step. The results equal those that were published, to the bit. Steps
+// without a value are left out.
+//
+// It reads the history of the whole detector or scaler again, but fits models only for the series, and for the other
+// members of its pool. It can be used while Run is running, and touches none of its state. One read and one fit run at
+// a time, however many calls there are, beside those of Run. The error is ErrUnknownSeries if there is no such series.
+func (m *Manager) ReplaySeries(
+	ctx context.Context, source result.Source, id uint64, start, end time.Time, emit func(*result.Batch, *result.Series),
+) error {
+	batch := m.Snapshot().Batch(source)
+	if batch == nil {
+		return ErrUnknownSeries
+	}
+	series := batch.Find(id)
+	m.mu.Lock()
+	slot, queryable := m.slots[source], m.source
+	var p plan
+	if slot != nil {
+		p = slot.plan
+	}
+	m.mu.Unlock()
+	if series == nil || slot == nil {
+		return ErrUnknownSeries
+	}
+	key := p.shardKey(series.Input)
+	o := Options{
+		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(),
+		Owns: func(shardKey uint64) bool { return shardKey == key },
+	}
+	p.outcomes = nil
+	err := newGroup(p, queryable, &o, newMetrics(nil)).replay(ctx, start, end, func(b *result.Batch) {
+		if s := b.Find(id); s != nil {
+			emit(b, s)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", source, err)
+	}
+	return nil
+}
+
+// replay moves a group that has not run yet through history, and calls emit with the results of each step.
+func (g *group) replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error {
+	step := g.plan.schedule.Step
+	first, last := schedule.Floor(start.UnixMilli(), step), schedule.Floor(end.UnixMilli(), step)
+	if err := g.extend(ctx, first, nil); err != nil {
+		return err
+	}
+	emit(g.step(first))
+	return g.extend(ctx, last, emit)
+}

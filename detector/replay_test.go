@@ -1,0 +1,104 @@
+package detector_test
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
+)
+
+// bare leaves out what depends on when the process was started: the history that it still keeps, what it has added up,
+// and since when it has seen a high score.
+func bare(s *result.Series) result.Series {
+	kept := *s
+	kept.History, kept.Totals, kept.Since = nil, replicas.StrategyTotals{}, result.Since{}
+	return kept
+}
+
+func TestManager_ReplaysASeriesAsItWasPublished(t *testing.T) {
+	end := epoch.Add(5 * 24 * time.Hour)
+	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 5), func(i int, at time.Time) float64 {
+		v := serving(i, at)
+		if i == 2 && at.After(end.Add(-time.Hour)) {
+			v *= 3
+		}
+		return v
+	})
+	cfg := load(t, `
+global: {history: 3d, step: 5m}
+detectors:
+  - {name: alone, expr: load, bounds: {upper: 500}, forecaster: {horizons: [15m, 1h]}}
+  - {name: pooled, expr: load, pool_by: [container]}
+scalers:
+  - {name: all, load: load, by: [pod], capacity_per_replica: 100, max_replicas: 50}
+`)
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	published := map[result.Source]map[int64]result.Series{}
+	start := end.Add(-8 * time.Hour)
+	for at := start; !at.After(end); at = at.Add(5 * time.Minute) {
+		require.NoError(t, m.Cycle(context.Background(), at))
+		for _, b := range m.Snapshot().Batches {
+			if published[b.Source] == nil {
+				published[b.Source] = map[int64]result.Series{}
+			}
+			for i := range b.Series {
+				if s := &b.Series[i]; s.Input.Get("pod") == "api-02" {
+					published[b.Source][b.Step] = bare(s)
+				}
+			}
+		}
+	}
+	require.Len(t, published, 3)
+	for source, want := range published {
+		var id uint64
+		batch := m.Snapshot().Batch(source)
+		for i := range batch.Series {
+			if batch.Series[i].Input.Get("pod") == "api-02" {
+				id = batch.Series[i].ID
+			}
+		}
+		steps, highest := 0, 0.0
+		emit := func(b *result.Batch, s *result.Series) {
+			steps++
+			highest = math.Max(highest, s.Score.Value)
+			requireEqualSeries(t, want[b.Step], bare(s), "%s at %d", source, b.Step)
+		}
+		first := start.Add(-5 * time.Minute) // of the first cycle, because of query_offset
+		require.NoError(t, m.ReplaySeries(context.Background(), source, id, first, end.Add(-time.Minute), emit))
+		require.Equal(t, len(want), steps)
+		if !source.Scaler {
+			require.Greater(t, highest, 0.8, source)
+		}
+	}
+	ignore := func(*result.Batch, *result.Series) {}
+	for _, name := range []string{"none", "alone"} {
+		err := m.ReplaySeries(context.Background(), result.Source{Name: name}, 1, start, end, ignore)
+		require.ErrorIs(t, err, detector.ErrUnknownSeries)
+	}
+}
+
+// requireEqualSeries compares results to the bit; NaN equals NaN.
+func requireEqualSeries(t *testing.T, want, got result.Series, msg ...any) {
+	t.Helper()
+	require.True(t, sameBits(want.Score.Value, got.Score.Value) && sameBits(want.Score.Expected, got.Score.Expected) &&
+		sameBits(want.Score.Lower, got.Score.Lower) && sameBits(want.Score.Upper, got.Score.Upper) &&
+		sameBits(want.Score.ReturnPeriod, got.Score.ReturnPeriod), msg...)
+	require.Equal(t, want.State, got.State, msg...)
+	require.Equal(t, want.Labels, got.Labels, msg...)
+	require.Equal(t, want.Replicas, got.Replicas, msg...)
+	require.Equal(t, want.Score.Contributions, got.Score.Contributions, msg...)
+	require.Equal(t, want.Forecast == nil, got.Forecast == nil, msg...)
+	if want.Forecast != nil {
+		require.Equal(t, want.Forecast.Points, got.Forecast.Points, msg...)
+		require.Equal(t, want.Forecast.Model, got.Forecast.Model, msg...)
+	}
+}
+
+func sameBits(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
