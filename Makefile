@@ -148,6 +148,17 @@ demo: build tools
 	@$(GO) build -o $(BUILD_DIR)/demo ./examples/demo
 	@$(BUILD_DIR)/demo $(DEMO_ARGS)
 
+## Charts: vendors the version of uPlot, with its licence.
+
+UPLOT_VERSION ?= 1.6.32
+
+.PHONY: uplot
+uplot:
+	@rm -rf $(BUILD_DIR)/uplot && mkdir -p $(BUILD_DIR)/uplot
+	cd $(BUILD_DIR)/uplot && npm pack --silent uplot@$(UPLOT_VERSION) && tar -xzf uplot-*.tgz
+	cp $(BUILD_DIR)/uplot/package/dist/uPlot.iife.min.js $(BUILD_DIR)/uplot/package/dist/uPlot.min.css web/ui/assets/
+	cp $(BUILD_DIR)/uplot/package/LICENSE web/ui/assets/uPlot.LICENSE
+
 ## Packages
 
 DOCKER_IMAGE ?= anomaly-exporter

@@ -1,6 +1,6 @@
-// Package web serves the HTTP endpoints of the program: /metrics, health, reload, the current configuration and, if
-// enabled, profiles. It has a mux of its own, so that it serves nothing that a library registers with the default
-// mux.
+// Package web serves the HTTP endpoints of the program: /metrics, the pages, the API, health, reload, the current
+// configuration and, if enabled, profiles. It has a mux of its own, so that it serves nothing that a library registers
+// with the default mux.
 package web
 
 import (
@@ -8,29 +8,52 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 	"runtime/debug"
+	"strings"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
-	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
 )
 
-// Options of a Handler. Metrics, Ready, Config and Reload are required.
+// Options of a Handler. All but the Enable fields, the addresses and Logger are required.
 type Options struct {
-	Metrics http.Handler  // serves /metrics
-	Ready   func() bool   // reports whether a first cycle has been published
-	Config  func() string // returns the current configuration as YAML, with its secrets hidden
-	Reload  func() error  // reads the configuration again; if it fails, nothing has changed
+	Metrics  http.Handler          // serves /metrics
+	Ready    func() bool           // reports whether a first cycle has been published
+	Config   func() *config.Config // returns the configuration in force; nil: none yet
+	Reload   func() error          // reads the configuration again; if it fails, nothing has changed
+	Snapshot func() *result.Snapshot
+	Replay   api.Replay
+	Now      func() time.Time
+
+	// ExternalURL is where people reach the exporter, for links in the API; nil: not known. Its path is also that of
+	// links in pages.
+	ExternalURL *url.URL
+	// RoutePrefix is the path that all endpoints are below, such as "/anomaly"; "/": none; "": that of ExternalURL.
+	RoutePrefix string
 
 	EnableLifecycle bool   // allow POST and PUT of /-/reload
 	EnablePprof     bool   // serve /debug/pprof/
-	Version         string // shown on the landing page
+	Version         string // shown on the pages
 	Logger          log.Logger
 }
 
 func (o *Options) validate() error {
 	if o.Metrics == nil || o.Ready == nil || o.Config == nil || o.Reload == nil {
 		return errors.New("web: one of Metrics, Ready, Config and Reload is missing")
+	}
+	if o.RoutePrefix == "" && o.ExternalURL != nil {
+		o.RoutePrefix = o.ExternalURL.Path
+	}
+	o.RoutePrefix = "/" + strings.Trim(o.RoutePrefix, "/")
+	if o.RoutePrefix == "/" {
+		o.RoutePrefix = ""
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
@@ -43,12 +66,10 @@ func NewHandler(o Options) (http.Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	landing, err := landingPage(o)
-	if err != nil {
-		return nil, fmt.Errorf("web: landing page: %w", err)
-	}
 	mux := http.NewServeMux()
-	mux.Handle("/", landing)
+	if err := o.registerPages(mux); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	mux.Handle("/metrics", o.Metrics)
 	mux.HandleFunc("/-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, "anomaly-exporter is healthy.")
@@ -65,7 +86,9 @@ func NewHandler(o Options) (http.Handler, error) {
 	mux.HandleFunc("/config", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = fmt.Fprint(w, o.Config())
+		if cfg := o.Config(); cfg != nil {
+			_, _ = fmt.Fprint(w, cfg)
+		}
 	})
 	if o.EnablePprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -74,7 +97,48 @@ func NewHandler(o Options) (http.Handler, error) {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	return recoverPanics(mux, o.Logger), nil
+	return recoverPanics(below(o.RoutePrefix, mux), o.Logger), nil
+}
+
+// registerPages adds the API and the pages to a mux.
+func (o *Options) registerPages(mux *http.ServeMux) error {
+	public, prefix := "", o.RoutePrefix
+	if o.ExternalURL != nil {
+		prefix = strings.TrimRight(o.ExternalURL.Path, "/")
+		public = strings.TrimRight(o.ExternalURL.String(), "/")
+	} else {
+		public = prefix
+	}
+	a, err := api.New(api.Options{
+		Snapshot: o.Snapshot, Config: o.Config, Now: o.Now, Replay: o.Replay, Public: public,
+	})
+	if err != nil {
+		return err
+	}
+	handler, err := a.Handler()
+	if err != nil {
+		return err
+	}
+	mux.Handle("/api/", handler)
+	pages, err := ui.New(ui.Options{
+		API: a, Now: o.Now, Prefix: prefix, Version: o.Version, Logger: o.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	pages.Register(mux)
+	return nil
+}
+
+// below serves h below a prefix, to which / is redirected.
+func below(prefix string, h http.Handler) http.Handler {
+	if prefix == "" {
+		return h
+	}
+	mux := http.NewServeMux()
+	mux.Handle(prefix+"/", http.StripPrefix(prefix, h))
+	mux.Handle("/{$}", http.RedirectHandler(prefix+"/", http.StatusFound))
+	return mux
 }
 
 // serveReload responds as Prometheus does: 405 to methods other than POST and PUT, 403 if it is not enabled, 500 with
@@ -94,26 +158,6 @@ func serveReload(o Options, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = fmt.Fprintln(w, "Configuration reloaded.")
-}
-
-// landingPage returns the handler of /.
-func landingPage(o Options) (http.Handler, error) {
-	c := toolkit.LandingConfig{
-		Name:        "anomaly-exporter",
-		Description: "Anomaly scores, forecasts and replica recommendations from the history that Prometheus holds",
-		Version:     o.Version,
-		Profiling:   "false",
-		Links: []toolkit.LandingLinks{
-			{Address: "/metrics", Text: "Metrics"},
-			{Address: "/config", Text: "Configuration"},
-			{Address: "/-/healthy", Text: "Healthy"},
-			{Address: "/-/ready", Text: "Ready"},
-		},
-	}
-	if o.EnablePprof {
-		c.Profiling = "true"
-	}
-	return toolkit.NewLandingPage(c)
 }
 
 // recoverPanics logs a panic and responds with 500. Without it, net/http would only close the connection.

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,6 +28,8 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web"
 )
 
@@ -34,10 +37,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func options() web.Options {
 	return web.Options{
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }),
-		Ready:   func() bool { return true },
-		Config:  func() string { return "remote_read: []\n" },
-		Reload:  func() error { return nil },
+		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }),
+		Ready:    func() bool { return true },
+		Config:   func() *config.Config { return &config.Config{} },
+		Reload:   func() error { return nil },
+		Snapshot: func() *result.Snapshot { return &result.Snapshot{} },
+		Replay: func(
+			context.Context, result.Source, uint64, time.Time, time.Time, func(*result.Batch, *result.Series),
+		) error {
+			return nil
+		},
+		Now:     time.Now,
 		Version: "1.2.3",
 	}
 }
@@ -60,7 +70,9 @@ func TestHandler_ServesItsEndpoints(t *testing.T) {
 		body         string
 	}{
 		{"metrics", nil, "GET", "/metrics", 200, "up 1\n"},
-		{"landing page", nil, "GET", "/", 200, "1.2.3"},
+		{"overview", nil, "GET", "/", 200, "1.2.3"},
+		{"series", nil, "GET", "/series?detector=x", 404, "No series has these labels now"},
+		{"API", nil, "GET", "/api/v1/anomalies", 200, `"incidents":[]`},
 		{"unknown", nil, "GET", "/metric", 404, "not found"},
 		{"healthy", nil, "GET", "/-/healthy", 200, "anomaly-exporter is healthy.\n"},
 		{"ready", nil, "GET", "/-/ready", 200, "anomaly-exporter is ready.\n"},
@@ -88,6 +100,35 @@ func TestHandler_ServesItsEndpoints(t *testing.T) {
 			require.Contains(t, body, tc.body)
 		})
 	}
+}
+
+// As in Prometheus, the prefix is the path of the external URL, unless a proxy removes that.
+func TestHandler_ServesBelowAPrefix(t *testing.T) {
+	external, err := url.Parse("https://example.com/anomaly/")
+	require.NoError(t, err)
+	for _, tc := range []struct{ prefix, serves, link string }{
+		{"", "/anomaly/", `href="/anomaly/metrics"`},
+		{"/", "/", `href="/anomaly/metrics"`},
+		{"/other/", "/other/", `href="/anomaly/metrics"`},
+	} {
+		o := options()
+		o.ExternalURL, o.RoutePrefix = external, tc.prefix
+		resp, body := request(t, o, "GET", tc.serves)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Contains(t, body, tc.link)
+		resp, _ = request(t, o, "GET", tc.serves+"metrics")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		if tc.serves != "/" {
+			resp, _ = request(t, o, "GET", "/")
+			require.Equal(t, tc.serves, resp.Header.Get("Location"))
+			resp, _ = request(t, o, "GET", "/metrics")
+			require.Equal(t, http.StatusNotFound, resp.StatusCode)
+		}
+	}
+	o := options()
+	o.RoutePrefix = "x"
+	_, body := request(t, o, "GET", "/x/")
+	require.Contains(t, body, `href="/x/metrics"`)
 }
 
 func TestHandler_LogsPanics(t *testing.T) {

@@ -82,6 +82,11 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	cmd := app.Command("run", "Run the exporter. This is the default command.").Default()
 	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
 	o.listen = kingpinflag.AddFlags(cmd, ":9942")
+	cmd.Flag("web.external-url", "URL under which people reach the exporter (for example, if it is served via a reverse "+
+		"proxy). Used for links. If it has a path, that is the prefix of all endpoints; see --web.route-prefix.").
+		PlaceHolder("<URL>").URLVar(&o.externalURL)
+	cmd.Flag("web.route-prefix", "Prefix of all endpoints. Defaults to the path of --web.external-url.").
+		PlaceHolder("<path>").StringVar(&o.routePrefix)
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
 	return cmd, &o

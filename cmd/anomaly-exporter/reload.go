@@ -104,14 +104,11 @@ func (r *reloader) load() (err error) {
 	return nil
 }
 
-// text returns the current configuration with its secrets hidden.
-func (r *reloader) text() string {
+// config returns the configuration in force; nil before the first.
+func (r *reloader) config() *config.Config {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.current == nil {
-		return ""
-	}
-	return r.current.String()
+	return r.current
 }
 
 // close closes the idle connections of the current configuration.

@@ -26,7 +26,7 @@ func TestReload_ErrorLeavesPreviousState(t *testing.T) {
 		}
 		return refusal
 	}, prometheus.NewRegistry(), sourceOptions{metrics: remoteread.NewMetrics(nil), logger: log.NewNopLogger()})
-	require.Empty(t, r.text())
+	require.Empty(t, r.config())
 
 	require.NoError(t, r.load())
 	require.Len(t, applied, 1)

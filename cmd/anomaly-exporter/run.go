@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -25,6 +27,8 @@ import (
 type runOptions struct {
 	configFile      string
 	listen          *toolkit.FlagConfig
+	externalURL     *url.URL // nil: not known
+	routePrefix     string
 	enableLifecycle bool
 	enablePprof     bool
 }
@@ -92,8 +96,13 @@ func (e *exporter) handler(o runOptions) (http.Handler, error) {
 	return web.NewHandler(web.Options{
 		Metrics:         e.collector,
 		Ready:           e.manager.Ready,
-		Config:          e.reloader.text,
+		Config:          e.reloader.config,
 		Reload:          e.reloader.reload,
+		Snapshot:        e.manager.Snapshot,
+		Replay:          e.manager.ReplaySeries,
+		Now:             time.Now,
+		ExternalURL:     o.externalURL,
+		RoutePrefix:     o.routePrefix,
 		EnableLifecycle: o.enableLifecycle,
 		EnablePprof:     o.enablePprof,
 		Version:         version.Info(),

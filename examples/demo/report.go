@@ -142,7 +142,7 @@ func (d *demo) reportReplicas(ctx context.Context, w io.Writer) error {
 func (d *demo) reportAddresses() {
 	query := d.prometheus.URL() + "/api/v1/query?query=" + url.QueryEscape("topk(8, anomaly_score > 0.4)")
 	fmt.Fprintf(d.out, `
-anomaly-exporter  %s
+the page          %s
 its metrics       %s/metrics
 Prometheus        %s
 Alertmanager      %s

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+// together is how far apart the starts of two anomalies of one incident may be. Chosen, not tuned: what one cause does
+// to several signals shows within minutes, and slower signals take some more.
+const together = 30 * time.Minute
+
+// An Incident is what is anomalous of one workload at the same time.
+type Incident struct {
+	Severity       string            `json:"severity"`
+	Labels         map[string]string `json:"labels"` // of the workload
+	Since          time.Time         `json:"since"`  // start of its first anomaly
+	SinceOrEarlier bool              `json:"sinceOrEarlier,omitempty"`
+	Series         []Series          `json:"series"` // the rarest first
+}
+
+// Anomalies is what is anomalous now.
+type Anomalies struct {
+	Incidents []Incident `json:"incidents"` // the most severe first, then the rarest
+	Total     int        `json:"total"`     // incidents
+	Scored    int        `json:"scored"`    // series with a score
+	// Highest is the highest score of all, and whose it is, to know that the exporter looks.
+	Highest Number `json:"highest"`
+}
+
+// incidents groups the series with a high score.
+func (a *API) incidents(s *result.Snapshot, q *query) Anomalies {
+	found := Anomalies{Highest: Number(math.NaN())}
+	var high []Series
+	for _, b := range s.Batches {
+		for i := range b.Series {
+			one := &b.Series[i]
+			if !q.matches(b.Source, one) || math.IsNaN(one.Score.Value) {
+				continue
+			}
+			found.Scored++
+			if !(float64(found.Highest) > one.Score.Value) {
+				found.Highest = Number(one.Score.Value)
+			}
+			if one.Since.At != 0 || one.Score.Value >= feedback.HighScore {
+				high = append(high, a.newSeries(b, one))
+			}
+		}
+	}
+	start := func(s *Series) time.Time {
+		if s.Since != nil {
+			return *s.Since
+		}
+		return s.Step
+	}
+	slices.SortStableFunc(high, func(a, b Series) int { return start(&a).Compare(start(&b)) })
+	newest := map[string]int{} // index of the newest incident of a workload
+	for i := range high {
+		one := &high[i]
+		labels, key := workload(one.Labels)
+		n, ok := newest[key]
+		if ok {
+			last := &found.Incidents[n]
+			ok = start(one).Sub(start(&last.Series[len(last.Series)-1])) <= together
+		}
+		if !ok {
+			n = len(found.Incidents)
+			newest[key] = n
+			found.Incidents = append(found.Incidents, Incident{
+				Labels: labels, Since: start(one), SinceOrEarlier: one.SinceOrEarlier,
+			})
+		}
+		found.Incidents[n].Series = append(found.Incidents[n].Series, *one)
+	}
+	for i := range found.Incidents {
+		found.Incidents[i].rank()
+	}
+	found.Incidents = slices.DeleteFunc(found.Incidents, func(i Incident) bool {
+		return severityRank(i.Severity) < severityRank(q.severity)
+	})
+	slices.SortStableFunc(found.Incidents, func(a, b Incident) int {
+		return cmp.Or(
+			cmp.Compare(severityRank(b.Severity), severityRank(a.Severity)),
+			cmp.Compare(rarity(&b.Series[0]), rarity(&a.Series[0])), b.Since.Compare(a.Since),
+		)
+	})
+	found.Total = len(found.Incidents)
+	found.Incidents = page(q, found.Incidents)
+	return found
+}
+
+// rank sorts the series of an incident by rarity and takes the severity of the most severe one.
+func (i *Incident) rank() {
+	slices.SortStableFunc(i.Series, func(a, b Series) int { return cmp.Compare(rarity(&b), rarity(&a)) })
+	for k := range i.Series {
+		if severityRank(i.Series[k].Severity) > severityRank(i.Severity) {
+			i.Severity = i.Series[k].Severity
+		}
+	}
+}
+
+func severityRank(s string) int { return map[string]int{High: 1, Critical: 2}[s] }
+
+// rarity is the return period of a score.
+func rarity(s *Series) float64 { return s.series.Score.ReturnPeriod }
+
+// workloadLabels tell workloads apart: where they run, and the first of those that say what it is.
+var (
+	placeLabels    = []string{"cluster", "namespace"}
+	workloadLabels = []string{
+		"workload", "deployment", "statefulset", "daemonset", "service", "container", "app", "job", "instance", "node",
+	}
+)
+
+// workload returns the labels that tell a workload from others, and a key of them.
+func workload(of map[string]string) (labels map[string]string, key string) {
+	labels = map[string]string{}
+	var b strings.Builder
+	add := func(name string) bool {
+		value := of[name]
+		if value == "" {
+			return false
+		}
+		labels[name] = value
+		b.WriteString(name + "\xff" + value + "\xff")
+		return true
+	}
+	for _, name := range placeLabels {
+		add(name)
+	}
+	for _, name := range workloadLabels {
+		if add(name) {
+			break
+		}
+	}
+	return labels, b.String()
+}
+
+func (a *API) anomalies(s *result.Snapshot, q *query) (any, error) {
+	found := a.incidents(s, q)
+	if found.Incidents == nil {
+		found.Incidents = []Incident{}
+	}
+	return found, nil
+}

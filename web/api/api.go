@@ -1,0 +1,180 @@
+// Package api answers questions about the newest results, and about the past of one series, over HTTP: JSON in the
+// envelope of Prometheus' own API.
+//
+// Its types are also what the pages show, so that a page and a program never see different numbers.
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+// Options of an API. All but Public are required.
+type Options struct {
+	Snapshot func() *result.Snapshot
+	Config   func() *config.Config // the one in force; nil: none yet
+	Now      func() time.Time
+	Replay   Replay
+	Public   string // address of the pages, without a slash at its end; "": links are paths
+}
+
+// Replay calls emit with the results of a series at each step from start to end, as they were published.
+type Replay func(
+	ctx context.Context, source result.Source, id uint64, start, end time.Time, emit func(*result.Batch, *result.Series),
+) error
+
+// API answers from the newest results. It is safe for concurrent use.
+type API struct {
+	o       Options
+	replays replays
+
+	mu       sync.Mutex // guards what follows
+	last     *result.Snapshot
+	sequence int // of last
+	started  int64
+}
+
+// New returns an API.
+func New(o Options) (*API, error) {
+	if o.Snapshot == nil || o.Config == nil || o.Now == nil || o.Replay == nil {
+		return nil, errors.New("api: one of Snapshot, Config, Now and Replay is missing")
+	}
+	return &API{o: o, started: o.Now().UnixNano(), replays: newReplays()}, nil
+}
+
+// endpoint answers a request with what data returns.
+type endpoint func(s *result.Snapshot, q *query) (data any, err error)
+
+// endpoints are the paths below /api/v1/; openapi.yml describes them.
+func (a *API) endpoints() map[string]endpoint {
+	return map[string]endpoint{
+		"anomalies":       a.anomalies,
+		"series":          a.series,
+		"forecast":        a.forecast,
+		"recommendations": a.recommendations,
+		"detectors":       a.detectors,
+	}
+}
+
+// Handler serves the endpoints below /api/v1/, with gzip if the client takes it.
+func (a *API) Handler() (http.Handler, error) {
+	mux := http.NewServeMux()
+	for name, f := range a.endpoints() {
+		mux.HandleFunc("/api/v1/"+name, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, f) })
+	}
+	mux.HandleFunc("GET /api/v1/openapi.yml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(openAPI)
+	})
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, http.StatusNotFound, "not_found", fmt.Errorf("there is no %s; see /api/v1/openapi.yml", r.URL.Path))
+	})
+	compress, err := gzhttp.NewWrapper()
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	return compress(mux), nil
+}
+
+// badRequest is an error of the client.
+type badRequest struct{ error }
+
+func badRequestf(format string, args ...any) error { return badRequest{fmt.Errorf(format, args...)} }
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		writeError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET requests allowed"))
+		return
+	}
+	snapshot := a.o.Snapshot()
+	tag := a.tag(snapshot)
+	w.Header().Set("Etag", tag)
+	w.Header().Set("Cache-Control", "no-cache") // ask again, with the tag
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	q, err := parseQuery(r)
+	var data any
+	if err == nil {
+		data, err = f(snapshot, q)
+	}
+	switch bad := (badRequest{}); {
+	case errors.As(err, &bad):
+		writeError(w, http.StatusBadRequest, "bad_data", err)
+	case errors.Is(err, context.Canceled):
+		writeError(w, http.StatusServiceUnavailable, "canceled", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		writeError(w, http.StatusServiceUnavailable, "timeout", err)
+	case errors.Is(err, errBusy):
+		w.Header().Set("Retry-After", "5")
+		writeError(w, http.StatusServiceUnavailable, "unavailable", err)
+	case err != nil:
+		writeError(w, http.StatusUnprocessableEntity, "execution", err)
+	default:
+		writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
+	}
+}
+
+// tag identifies the results of a snapshot. It changes with the results, and with a restart.
+func (a *API) tag(s *result.Snapshot) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s != a.last {
+		a.last = s
+		a.sequence++
+	}
+	return fmt.Sprintf(`W/"%x-%d"`, a.started, a.sequence)
+}
+
+// response is the envelope of Prometheus' HTTP API.
+type response struct {
+	Status    string `json:"status"`
+	Data      any    `json:"data,omitempty"`
+	ErrorType string `json:"errorType,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+func writeError(w http.ResponseWriter, status int, kind string, err error) {
+	w.Header().Del("Etag")
+	writeJSON(w, status, response{Status: "error", ErrorType: kind, Error: err.Error()})
+}
+
+func writeJSON(w http.ResponseWriter, status int, r response) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}
+
+// A Number is a number that JSON cannot always hold: NaN and infinities are null.
+type Number float64
+
+// MarshalJSON returns the shortest text that gives the same number again.
+func (n Number) MarshalJSON() ([]byte, error) {
+	v := float64(n)
+	if v-v != 0 { // NaN or infinite
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, v, 'g', -1, 64), nil
+}

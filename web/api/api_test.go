@@ -1,0 +1,266 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
+	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var end = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+
+const testConfig = `
+remote_read: [{url: http://localhost:9090/api/v1/read}]
+global: {history: 3d, step: 5m, query_offset: 0s}
+detectors:
+  - {name: latency, expr: latency_seconds, bounds: {upper: 10}, forecaster: {horizons: [15m, 1h]}}
+  - {name: requests, expr: requests}
+scalers:
+  - {name: fleet, load: requests, by: [job], capacity_per_replica: 100, max_replicas: 50}
+`
+
+// published is what the exporter published of a series at a step.
+type published struct{ value, score, lower, upper float64 }
+
+// exporter is a real one over a real TSDB, and what it has published.
+type exporter struct {
+	*detector.Manager
+	server *httptest.Server
+	seen   map[string]map[int64]published // of latency, by job and second
+}
+
+// start runs cycles over the last hours. The latency of checkout triples half an hour before the end.
+func start(t *testing.T) *exporter {
+	t.Helper()
+	db := storage.New(t)
+	var series []labels.Labels
+	for _, job := range []string{"cart", "checkout", "search"} {
+		for _, name := range []string{"latency_seconds", "requests"} {
+			series = append(series, labels.FromStrings("__name__", name, "job", job, "namespace", "shop"))
+		}
+	}
+	begin := end.Add(-5 * 24 * time.Hour)
+	storage.Write(t, db, begin.UnixMilli(), end.UnixMilli(), 300_000, func(i int, ts int64) float64 {
+		noise := rand.New(rand.NewPCG(uint64(i), uint64(ts))).NormFloat64()
+		v := 0.25 * (1 + 0.05*noise)
+		if series[i].Get("__name__") == "requests" {
+			v *= 1000
+		} else if series[i].Get("job") == "checkout" && ts >= end.Add(-30*time.Minute).UnixMilli() {
+			v *= 3
+		}
+		return v
+	}, series...)
+	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6)})
+	require.NoError(t, err)
+	cfg, err := config.Load([]byte(testConfig), "test.yml")
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	e := &exporter{Manager: m, seen: map[string]map[int64]published{}}
+	for at := end.Add(-2 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
+		require.NoError(t, m.Cycle(t.Context(), at))
+		b := m.Snapshot().Batch(result.Source{Name: "latency"})
+		for i := range b.Series {
+			s := &b.Series[i]
+			job := s.Input.Get("job")
+			if e.seen[job] == nil {
+				e.seen[job] = map[int64]published{}
+			}
+			e.seen[job][b.Step/1000] = published{b.Value(s, 0), s.Score.Value, s.Score.Lower, s.Score.Upper}
+		}
+	}
+	a, err := api.New(api.Options{
+		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries,
+		Now: func() time.Time { return end.Add(time.Minute) }, Public: "https://example.com/anomaly",
+	})
+	require.NoError(t, err)
+	h, err := a.Handler()
+	require.NoError(t, err)
+	e.server = httptest.NewServer(h)
+	t.Cleanup(e.server.Close)
+	return e
+}
+
+// get requests a path, and returns the status and the decoded answer.
+func (e *exporter) get(t *testing.T, path string, query url.Values) (int, map[string]any) {
+	t.Helper()
+	resp, err := e.server.Client().Get(e.server.URL + path + "?" + query.Encode())
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	var answer map[string]any
+	require.NoError(t, json.Unmarshal(b, &answer), "%s", b)
+	require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+	return resp.StatusCode, answer
+}
+
+// data requests a path that has to succeed.
+func (e *exporter) data(t *testing.T, path string, query url.Values) map[string]any {
+	t.Helper()
+	status, answer := e.get(t, path, query)
+	require.Equal(t, http.StatusOK, status, answer)
+	require.Equal(t, "success", answer["status"])
+	return answer["data"].(map[string]any)
+}
+
+func list(of any) []any { return of.([]any) }
+
+func TestAPI_GroupsWhatIsAnomalous(t *testing.T) {
+	e := start(t)
+	d := e.data(t, "/api/v1/anomalies", nil)
+	require.Len(t, d["incidents"], 1)
+	require.InDelta(t, 6, d["scored"], 0)
+	incident := list(d["incidents"])[0].(map[string]any)
+	require.Equal(t, "critical", incident["severity"])
+	require.Equal(t, map[string]any{"job": "checkout", "namespace": "shop"}, incident["labels"])
+	require.Equal(t, end.Add(-30*time.Minute).Format(time.RFC3339), incident["since"])
+	require.NotContains(t, incident, "sinceOrEarlier")
+	s := list(incident["series"])[0].(map[string]any)
+	require.Regexp(t, `^latency of shop/checkout is 7\d\d ms; usual now is 2\d\d ms to 2\d\d ms\. `+
+		`Since 11:30 \(31 min\)\. Normal behaviour looks like this less than once in 10 years\.$`, s["sentence"])
+	require.Equal(t, "https://example.com/anomaly/series?detector=latency&job=checkout&metric_name=latency_seconds"+
+		"&namespace=shop", s["url"])
+
+	none := e.data(t, "/api/v1/anomalies", url.Values{"match[]": {`{job="cart"}`}})
+	require.Empty(t, none["incidents"])
+	require.InDelta(t, 2, none["scored"], 0)
+	require.Less(t, none["highest"], 0.8)
+}
+
+func TestAPI_ReplaysWhatWasPublished(t *testing.T) {
+	e := start(t)
+	for job, want := range e.seen {
+		d := e.data(t, "/api/v1/series", url.Values{
+			"match[]": {`latency_seconds{job="` + job + `"}`}, "detector": {"latency"},
+			"start": {end.Add(-2 * time.Hour).Format(time.RFC3339)},
+		})
+		h := list(d["series"])[0].(map[string]any)["history"].(map[string]any)
+		require.Len(t, h["time"], len(want))
+		for i, at := range list(h["time"]) {
+			number := func(key string) float64 {
+				if v := list(h[key])[i]; v != nil {
+					return v.(float64)
+				}
+				return math.NaN()
+			}
+			got := published{number("value"), number("score"), number("lower"), number("upper")}
+			require.Equal(t, want[int64(at.(float64))], got, "%s at %v", job, at)
+		}
+	}
+}
+
+func TestAPI_ListsAndPages(t *testing.T) {
+	e := start(t)
+	all := e.data(t, "/api/v1/series", nil)
+	require.InDelta(t, 9, all["total"], 0)
+	var paged []any
+	for offset := 0; offset < 9; offset += 2 {
+		d := e.data(t, "/api/v1/series", url.Values{"limit": {"2"}, "offset": {fmt.Sprint(offset)}})
+		require.InDelta(t, 9, d["total"], 0)
+		paged = append(paged, list(d["series"])...)
+	}
+	require.Equal(t, all["series"], paged)
+	require.Len(t, e.data(t, "/api/v1/series", url.Values{"min_score": {"0.8"}})["series"], 1)
+	two := url.Values{"match[]": {`{job="cart"}`, `requests{job="search"}`}}
+	require.Len(t, e.data(t, "/api/v1/series", two)["series"], 4)
+
+	forecast := list(e.data(t, "/api/v1/forecast", url.Values{"match[]": {`latency_seconds{job="cart"}`}})["forecasts"])
+	require.Len(t, forecast, 1)
+	require.Len(t, forecast[0].(map[string]any)["points"], 2)
+	require.Len(t, forecast[0].(map[string]any)["breaches"], 1)
+
+	fleet := list(e.data(t, "/api/v1/recommendations", nil)["recommendations"])
+	require.Len(t, fleet, 3)
+	require.InDelta(t, 3, fleet[0].(map[string]any)["replicas"], 1)
+	require.InDelta(t, 100, fleet[0].(map[string]any)["capacity"], 0)
+
+	detectors := list(e.data(t, "/api/v1/detectors", nil)["detectors"])
+	require.Len(t, detectors, 3)
+	first := detectors[0].(map[string]any)
+	require.Equal(t, "fleet", first["name"])
+	require.Equal(t, []any{"requests"}, first["expressions"])
+	require.InDelta(t, 3, first["scored"], 0)
+}
+
+func TestAPI_RefusesBadRequests(t *testing.T) {
+	e := start(t)
+	for _, tc := range []struct {
+		path   string
+		query  url.Values
+		status int
+		want   string
+	}{
+		{"/api/v1/series", url.Values{"match[]": {`{job=}`}}, 400, "match[]: "},
+		{"/api/v1/series", url.Values{"limit": {"-1"}}, 400, `limit: "-1" is not a whole number from 0 to 10000`},
+		{"/api/v1/series", url.Values{"offset": {"x"}}, 400, `offset: "x" is not`},
+		{"/api/v1/series", url.Values{"min_score": {"NaN"}}, 400, `min_score: "NaN" is not a number from 0 to 1`},
+		{"/api/v1/series", url.Values{"start": {"yesterday"}}, 400, `start: "yesterday" is neither RFC 3339 nor`},
+		{"/api/v1/series", url.Values{"start": {"0"}}, 400, "start: 9 series match; the history of one can be asked for"},
+		{
+			"/api/v1/series",
+			url.Values{"match[]": {`latency_seconds{job="cart"}`}, "start": {"0"}},
+			400,
+			"steps between start and end are more than 11000",
+		},
+		{
+			"/api/v1/series",
+			url.Values{"match[]": {`latency_seconds{job="cart"}`}, "start": {"2026-03-08T00:00:00Z"}},
+			400,
+			"start: 2026-03-08T00:00:00Z is after end",
+		},
+		{"/api/v1/anomalies", url.Values{"severity": {"low"}}, 400, `severity: "low" is neither "critical" nor "high"`},
+		{"/api/v1/anomalies", url.Values{"matcher": {"x"}}, 400, `unknown parameter "matcher"`},
+		{"/api/v1/nothing", nil, 404, "there is no /api/v1/nothing; see /api/v1/openapi.yml"},
+	} {
+		status, answer := e.get(t, tc.path, tc.query)
+		require.Equal(t, tc.status, status, tc)
+		require.Equal(t, "error", answer["status"])
+		require.Contains(t, answer["error"], tc.want)
+		if tc.status == 400 {
+			require.Equal(t, "bad_data", answer["errorType"])
+		}
+	}
+	resp, err := e.server.Client().Post(e.server.URL+"/api/v1/series", "", nil)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode)
+}
+
+func TestAPI_AnswersNotModifiedUntilThereAreNewResults(t *testing.T) {
+	e := start(t)
+	get := func(tag string) *http.Response {
+		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, e.server.URL+"/api/v1/anomalies", nil)
+		require.NoError(t, err)
+		r.Header.Set("If-None-Match", tag)
+		resp, err := e.server.Client().Do(r)
+		require.NoError(t, err)
+		resp.Body.Close()
+		return resp
+	}
+	first := get("")
+	require.Equal(t, http.StatusOK, first.StatusCode)
+	tag := first.Header.Get("Etag")
+	require.NotEmpty(t, tag)
+	require.Equal(t, http.StatusNotModified, get(tag).StatusCode)
+	require.NoError(t, e.Cycle(t.Context(), end.Add(5*time.Minute)))
+	require.Equal(t, http.StatusOK, get(tag).StatusCode)
+}

@@ -1,0 +1,139 @@
+package api
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+// A Detector is the state of a detector or scaler.
+type Detector struct {
+	Kind        string     `json:"kind"` // "detector" or "scaler"
+	Name        string     `json:"name"`
+	Expressions []string   `json:"expressions"`
+	StepSeconds float64    `json:"stepSeconds"`
+	Step        *time.Time `json:"step,omitempty"` // of the newest results; absent: none yet
+	Stale       bool       `json:"stale"`          // the results were too old and have been withdrawn
+	Scored      int        `json:"scored"`         // series with a score or a recommendation
+	States      []State    `json:"states"`         // of the others
+	Forecasts   []Quality  `json:"forecasts,omitempty"`
+}
+
+// A State is a reason why series have no score.
+type State struct {
+	State  string   `json:"state"`
+	Reason string   `json:"reason"`
+	Text   string   `json:"text"` // what it means and what to do
+	Series int      `json:"series"`
+	Such   []Series `json:"such,omitempty"` // some of them
+}
+
+// Quality is how good the recent forecasts for a horizon were.
+type Quality struct {
+	Horizon  string `json:"horizon"`
+	Coverage Number `json:"coverage"` // share of the values inside their interval
+	MASE     Number `json:"mase"`     // error relative to that of the value of a day before
+}
+
+// suchSeries is how many series of a state are named.
+const suchSeries = 3
+
+// describe returns the state of the detectors and scalers that were asked for.
+func (a *API) describe(s *result.Snapshot, q *query) []Detector {
+	found := []Detector{}
+	for _, source := range a.configured() {
+		if len(q.sources) > 0 && !slices.Contains(q.sources, source.Name) {
+			continue
+		}
+		d := Detector{Kind: source.Kind(), Name: source.ID(), Expressions: a.expressions(source), States: []State{}}
+		if b := s.Batch(source); b != nil {
+			a.describeBatch(&d, b)
+		}
+		found = append(found, d)
+	}
+	return found
+}
+
+// configured lists the detectors and scalers of the configuration in force.
+func (a *API) configured() []result.Source {
+	cfg := a.o.Config()
+	if cfg == nil {
+		return nil
+	}
+	var sources []result.Source
+	for i := range cfg.Detectors {
+		sources = append(sources, result.Source{Name: cfg.Detectors[i].Name})
+	}
+	for i := range cfg.Scalers {
+		c := &cfg.Scalers[i]
+		of := func(resource string) result.Source {
+			return result.Source{Scaler: true, Name: c.Name, Resource: resource}
+		}
+		if !c.Load.IsZero() {
+			sources = append(sources, of(""))
+		}
+		if c.Resources != nil && !c.Resources.CPU.IsZero() {
+			sources = append(sources, of("cpu"))
+		}
+		if c.Resources != nil && !c.Resources.Memory.IsZero() {
+			sources = append(sources, of("memory"))
+		}
+	}
+	slices.SortFunc(sources, result.Source.Compare)
+	return sources
+}
+
+// Names returns the names of the detectors and scalers of the configuration in force, in order.
+func (a *API) Names() (names []string) {
+	for _, source := range a.configured() {
+		names = append(names, source.Name)
+	}
+	return slices.Compact(names)
+}
+
+func (a *API) describeBatch(d *Detector, b *result.Batch) {
+	step := at(b.Step)
+	d.Step, d.Stale, d.StepSeconds = &step, b.IsStale, b.Format.Step.Seconds()
+	states := map[result.State]*State{}
+	for i := range b.Series {
+		s := &b.Series[i]
+		if s.State == (result.State{}) {
+			d.Scored++
+			continue
+		}
+		state := states[s.State]
+		if state == nil {
+			state = &State{State: s.State.State, Reason: s.State.Reason, Text: StateText(s.State.Reason)}
+			states[s.State] = state
+		}
+		if state.Series++; len(state.Such) < suchSeries {
+			state.Such = append(state.Such, a.newSeries(b, s))
+		}
+	}
+	for _, state := range states {
+		d.States = append(d.States, *state)
+	}
+	slices.SortFunc(d.States, func(a, b State) int {
+		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
+	})
+	for _, q := range b.Quality {
+		d.Forecasts = append(d.Forecasts, Quality{
+			result.Duration(b.Format.Horizons[q.Horizon]), Number(q.Coverage), Number(q.MASE),
+		})
+	}
+}
+
+func (a *API) detectors(s *result.Snapshot, q *query) (any, error) {
+	all := a.describe(s, q)
+	return map[string]any{"detectors": page(q, all), "total": len(all), "dropped": dropped(s)}, nil
+}
+
+// dropped returns which kinds of results are not published, because there are too many; with their number.
+func dropped(s *result.Snapshot) map[string]int {
+	d := maps.Clone(s.Counts)
+	maps.DeleteFunc(d, func(_ string, n int) bool { return n == 0 })
+	return d
+}

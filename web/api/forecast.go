@@ -1,0 +1,156 @@
+package api
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+// A Forecast is what is forecast of a series.
+type Forecast struct {
+	Series
+	Points   []Point  `json:"points"`             // by horizon
+	Breaches []Breach `json:"breaches,omitempty"` // by bound
+}
+
+// A Point is the forecast for a horizon.
+type Point struct {
+	Horizon string    `json:"horizon"`
+	Time    time.Time `json:"time"`
+	Median  Number    `json:"median"`
+	Lower   Number    `json:"lower"`
+	Upper   Number    `json:"upper"`
+	Max     Number    `json:"max"` // quantile of the largest value until then
+}
+
+// A Breach says when, and how likely, a bound is crossed.
+type Breach struct {
+	Bound         string     `json:"bound"` // "lower" or "upper"
+	Value         Number     `json:"value"`
+	At            *time.Time `json:"at,omitempty"`  // by the median forecast; absent: not within the longest horizon
+	Probability   []Number   `json:"probability"`   // by horizon
+	WithinSeconds Number     `json:"withinSeconds"` // until At; null: not within the longest horizon
+}
+
+// newForecast describes the forecast of a series that has one.
+func (a *API) newForecast(b *result.Batch, s *result.Series) Forecast {
+	f := Forecast{Series: a.newSeries(b, s)}
+	for _, p := range s.Forecast.Points {
+		horizon := time.Duration(p.Steps) * b.Format.Step
+		f.Points = append(f.Points, Point{
+			Horizon: result.Duration(horizon), Time: at(b.Step).Add(horizon),
+			Median: Number(p.Median), Lower: Number(p.Lower), Upper: Number(p.Upper), Max: Number(p.Max),
+		})
+	}
+	for _, breach := range s.Forecast.Breaches {
+		one := Breach{Bound: breach.Bound, Value: Number(breach.Value), WithinSeconds: Number(breach.Seconds)}
+		for _, p := range breach.Probability {
+			one.Probability = append(one.Probability, Number(p))
+		}
+		if !math.IsNaN(breach.Seconds) {
+			then := at(b.Step).Add(time.Duration(breach.Seconds * float64(time.Second)))
+			one.At = &then
+		}
+		f.Breaches = append(f.Breaches, one)
+	}
+	return f
+}
+
+// soonest returns how soon one of the bounds of a series is crossed; infinite if none is.
+func soonest(s *result.Series) float64 {
+	least := math.Inf(1)
+	for _, b := range s.Forecast.Breaches {
+		if b.Seconds < least {
+			least = b.Seconds
+		}
+	}
+	return least
+}
+
+// forecasts returns the series with a forecast that were asked for, those that cross a bound soonest first.
+func (a *API) forecasts(s *result.Snapshot, q *query, keep func(*result.Series) bool) (found []Forecast, total int) {
+	type pair struct {
+		b *result.Batch
+		s *result.Series
+	}
+	var all []pair
+	for _, b := range s.Batches {
+		for i := range b.Series {
+			if one := &b.Series[i]; one.Forecast != nil && q.matches(b.Source, one) && keep(one) {
+				all = append(all, pair{b, one})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(soonest(a.s), soonest(b.s)) })
+	found = []Forecast{}
+	for _, p := range page(q, all) {
+		found = append(found, a.newForecast(p.b, p.s))
+	}
+	return found, len(all)
+}
+
+func (a *API) forecast(s *result.Snapshot, q *query) (any, error) {
+	found, total := a.forecasts(s, q, func(*result.Series) bool { return true })
+	return map[string]any{"forecasts": found, "total": total}, nil
+}
+
+// Forecast describes the forecast of a series; nil if it has none.
+func (a *API) Forecast(s *Series) *Forecast {
+	if s.series.Forecast == nil {
+		return nil
+	}
+	f := a.newForecast(s.batch, s.series)
+	return &f
+}
+
+// A Recommendation is what a scaler recommends for a workload or a container.
+type Recommendation struct {
+	Series
+	Replicas int    `json:"replicas"`
+	Decided  string `json:"decided"`  // what decided: forecast, current, min, max or stabilization
+	Request  Number `json:"request"`  // of cpu or memory; null for replicas
+	Capacity Number `json:"capacity"` // load that a replica carries, the median over the workloads; null: not known
+	Horizon  Number `json:"horizon"`  // seconds of look-ahead, likewise
+}
+
+func (a *API) newRecommendation(b *result.Batch, s *result.Series) Recommendation {
+	nan := Number(math.NaN())
+	r := Recommendation{
+		Series: a.newSeries(b, s), Replicas: s.Replicas.Replicas, Decided: string(s.Replicas.Source),
+		Request: nan, Capacity: nan, Horizon: nan,
+	}
+	if b.Source.Resource != "" {
+		r.Request = Number(s.Request)
+	}
+	if b.Learned != nil {
+		r.Capacity, r.Horizon = Number(b.Learned.Capacity), Number(b.Learned.Horizon)
+	}
+	return r
+}
+
+// recommended returns what the scalers that were asked for recommend.
+func (a *API) recommended(s *result.Snapshot, q *query) (found []Recommendation, total int) {
+	found = []Recommendation{}
+	for _, b := range s.Batches {
+		if !b.Source.Scaler {
+			continue
+		}
+		for i := range b.Series {
+			if !q.matches(b.Source, &b.Series[i]) {
+				continue
+			}
+			if total++; total > q.offset && len(found) < q.limit {
+				found = append(found, a.newRecommendation(b, &b.Series[i]))
+			}
+		}
+	}
+	return found, total
+}
+
+func (a *API) recommendations(s *result.Snapshot, q *query) (any, error) {
+	found, total := a.recommended(s, q)
+	return map[string]any{"recommendations": found, "total": total}, nil
+}

@@ -1,0 +1,203 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+)
+
+// overviewLimit bounds each list of the overview. Guard: nobody reads more, and an outage of the whole fleet must not
+// make a page of megabytes.
+const overviewLimit = 50
+
+// An Overview is the newest results in brief.
+type Overview struct {
+	Anomalies
+	Breaches        []Forecast // bounds that will be crossed, the soonest first
+	BreachesTotal   int
+	Recommendations []Recommendation
+	Replicas        int // recommendations in all
+	Detectors       []Detector
+	Problems        []string // of the exporter itself
+}
+
+// Overview returns the newest results of the series that a selector matches ("": all), of at least a severity and of
+// one detector (likewise).
+func (a *API) Overview(match, severity, detector string) (*Overview, error) {
+	q := &query{limit: overviewLimit, severity: severity}
+	if match != "" {
+		var err error
+		if q.selector, err = ParseMatch([]string{match}); err != nil {
+			return nil, err
+		}
+	}
+	if severity != "" && severityRank(severity) == 0 {
+		return nil, badRequestf("severity: %q is neither %q nor %q", severity, Critical, High)
+	}
+	if detector != "" {
+		q.sources = []string{detector}
+	}
+	s := a.o.Snapshot()
+	o := &Overview{Anomalies: a.incidents(s, q)}
+	o.Breaches, o.BreachesTotal = a.forecasts(s, q, func(s *result.Series) bool { return !math.IsInf(soonest(s), 1) })
+	o.Recommendations, o.Replicas = a.recommended(s, q)
+	o.Detectors = a.describe(s, q)
+	o.Problems = a.problems(s, o.Detectors)
+	return o, nil
+}
+
+// problems says what is wrong with the exporter itself.
+func (a *API) problems(s *result.Snapshot, detectors []Detector) (problems []string) {
+	now := a.o.Now()
+	for i := range detectors {
+		d := &detectors[i]
+		switch {
+		case d.Step == nil:
+			problems = append(problems, fmt.Sprintf("%s %q has no results yet.", d.Kind, d.Name))
+		case d.Stale:
+			problems = append(problems, fmt.Sprintf(
+				"%s %q could not read its source since %s; see the log.", d.Kind, d.Name, d.Step.Format("15:04")))
+		case now.Sub(*d.Step) > 3*time.Duration(d.StepSeconds)*time.Second+5*time.Minute:
+			problems = append(problems, fmt.Sprintf("%s %q is %s behind.", d.Kind, d.Name, humanize.Duration(now.Sub(*d.Step))))
+		}
+	}
+	for kind, n := range dropped(s) {
+		problems = append(problems, fmt.Sprintf("%d results of the kind %q are not published: sample_limit.", n, kind))
+	}
+	slices.Sort(problems)
+	return problems
+}
+
+// NewestStep returns the time of the newest results; zero if there are none.
+func (a *API) NewestStep() (t time.Time) {
+	for _, b := range a.o.Snapshot().Batches {
+		if step := at(b.Step); step.After(t) {
+			t = step
+		}
+	}
+	return t
+}
+
+// Find returns the series that have all the labels of the query of a page, of the detector or scaler that it names. If
+// one of several has no other labels, it is that one.
+func (a *API) Find(page url.Values) (found []Series) {
+	for _, b := range a.o.Snapshot().Batches {
+		if page.Get(b.Source.Kind()) != b.Source.ID() {
+			continue
+		}
+		for i := range b.Series {
+			if hasLabels(b.Series[i].Labels, page) {
+				found = append(found, a.newSeries(b, &b.Series[i]))
+			}
+		}
+	}
+	exact := slices.IndexFunc(found, func(s Series) bool {
+		for name := range s.Labels {
+			if !page.Has(name) && !slices.Contains(reserved, name) {
+				return false
+			}
+		}
+		return true
+	})
+	if exact >= 0 {
+		return found[exact : exact+1]
+	}
+	return found
+}
+
+// reserved are the parameters of a page that are no labels.
+var reserved = []string{"detector", "scaler", "range"}
+
+func hasLabels(l result.Labels, page url.Values) bool {
+	for name, values := range page {
+		if !slices.Contains(reserved, name) && l.Get(name) != values[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// alsoScore is the score from which another series of the same workload is said to have moved too. Chosen: once in 3.5
+// days of normal behaviour.
+const alsoScore = 0.6
+
+// Also returns the other series of the same workload: those that are unusual too, what moved first first; then the
+// others.
+func (a *API) Also(of *Series) (found []Series) {
+	_, key := workload(of.Labels)
+	for _, b := range a.o.Snapshot().Batches {
+		for i := range b.Series {
+			s := &b.Series[i]
+			if s == of.series || math.IsNaN(s.Score.Value) {
+				continue
+			}
+			if one := a.newSeries(b, s); sameWorkload(key, one.Labels) {
+				found = append(found, one)
+			}
+		}
+	}
+	moved := func(s *Series) int {
+		if s.Since != nil || float64(s.Score) >= alsoScore {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(found, func(a, b Series) int {
+		first := func(s *Series) int64 {
+			if s.Since != nil {
+				return s.Since.Unix()
+			}
+			return math.MaxInt64
+		}
+		return cmp.Or(cmp.Compare(moved(&a), moved(&b)), cmp.Compare(first(&a), first(&b)),
+			cmp.Compare(float64(b.Score), float64(a.Score)))
+	})
+	return found[:min(len(found), overviewLimit)]
+}
+
+func sameWorkload(key string, l map[string]string) bool {
+	_, other := workload(l)
+	return key != "" && key == other
+}
+
+// Replayable reports whether what was published of a series can be replayed over a time.
+func (a *API) Replayable(s *Series, over time.Duration) bool {
+	return over/s.batch.Format.Step <= maxPoints
+}
+
+// Selector returns the selector that matches the labels of a series.
+func (s *Series) Selector() string {
+	names := make([]string, 0, len(s.Labels))
+	for name := range s.Labels {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	parts := make([]string, 0, len(names))
+	for _, name := range names {
+		quoted := name
+		if !plainName(name) {
+			quoted = strconv.Quote(name)
+		}
+		parts = append(parts, quoted+"="+strconv.Quote(s.Labels[name]))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// plainName reports whether a label name needs no quotes in PromQL.
+func plainName(name string) bool {
+	for i, c := range name {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+)
+
+// subject are the labels that name what a series is about, the widest first. They come first in titles.
+var subject = []string{
+	"cluster", "namespace", "workload", "deployment", "service", "job", "container", "pod", "instance",
+}
+
+// Title names a series for people: its detector, and what it is about.
+func (s *Series) Title() string {
+	names := make([]string, 0, len(s.Labels))
+	for name := range s.Labels {
+		if !slices.Contains([]string{"detector", "scaler", "metric_name"}, name) {
+			names = append(names, name)
+		}
+	}
+	rank := func(name string) int {
+		if i := slices.Index(subject, name); i >= 0 {
+			return i
+		}
+		return len(subject)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+	values := make([]string, 0, len(names))
+	for _, name := range names {
+		values = append(values, s.Labels[name])
+	}
+	if len(values) == 0 {
+		return s.Source
+	}
+	return s.Source + " of " + strings.Join(values, "/")
+}
+
+// stateTexts say what a reason means and what to do.
+var stateTexts = map[string]string{
+	result.ReasonShortHistory: "its history is shorter than min_history; wait",
+	result.ReasonFewSiblings:  "fewer than three members of its pool have a value",
+	result.ReasonNoCapacity:   "the capacity of a replica has not been learned yet",
+	result.ReasonMissing:      "one of its inputs has no value now",
+	"gaps":                    "its history is mostly gaps, or the newest value is not a number",
+	"constant":                "its history is constant, which this model cannot score",
+	result.ReasonSeveral:      "several series have the same labels where one is expected; aggregate them",
+	result.ReasonNoCommon:     "a bound, mask or mute shares no label with it; set `on`",
+	result.ReasonHistogram:    "the expression returns native histograms; use histogram_quantile or histogram_count",
+	result.ReasonNoData:       "there is no value now",
+	result.ReasonFitError:     "fitting failed; see the log",
+	result.ReasonMute:         "the mute expression has a value",
+}
+
+// StateText says what a reason of a state means and what to do.
+func StateText(reason string) string { return cmp.Or(stateTexts[reason], reason) }
+
+// sentence says what is to be said of a series as of now.
+func (s *Series) sentence(now time.Time) string {
+	value := func(v Number) string { return humanize.Quantity(float64(v), s.Unit) }
+	if s.State != "" {
+		what := "has no score"
+		if s.Kind == "scaler" {
+			what = "has no recommendation"
+		}
+		return fmt.Sprintf("%s %s (%s): %s.", s.Title(), what, s.State, StateText(s.Reason))
+	}
+	if s.Kind == "scaler" {
+		if s.series.Request > 0 {
+			return fmt.Sprintf("%s should request %s.", s.Title(), value(Number(s.series.Request)))
+		}
+		r := s.series.Replicas
+		return fmt.Sprintf("%s needs %d replicas, because of %s; the load is %s.",
+			s.Title(), r.Replicas, sourceTexts[string(r.Source)], value(s.Value))
+	}
+	text := s.Title()
+	if len(s.Inputs) == 0 {
+		text += fmt.Sprintf(" is %s; usual now is %s to %s.", value(s.Value), value(s.Lower), value(s.Upper))
+	} else {
+		text += fmt.Sprintf(" has the score %.2f.", float64(s.Score))
+	}
+	if s.Since != nil {
+		age := humanize.Duration(now.Sub(*s.Since).Truncate(time.Minute))
+		if s.SinceOrEarlier {
+			age += " or longer"
+		}
+		text += fmt.Sprintf(" Since %s (%s).", s.Since.Format("15:04"), age)
+		if r := humanize.Rarity(float64(s.ReturnPeriodSeconds)); r != "" {
+			text += " Normal behaviour looks like this " + r + "."
+		}
+	}
+	return text
+}
+
+// sourceTexts say what decided a recommendation.
+var sourceTexts = map[string]string{
+	"forecast": "the forecast load", "current": "the load now", "min": "min_replicas", "max": "max_replicas",
+	"stabilization": "the wait before it scales down",
+}

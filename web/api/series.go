@@ -1,0 +1,214 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+)
+
+// The severities of the shipped rules for the score of a series.
+const (
+	Critical = "critical"
+	High     = "high"
+)
+
+// criticalScore is the threshold of the critical alert in rules/anomalies.yml; that of the other is feedback.HighScore.
+const criticalScore = 0.9
+
+// A Series is what is known of a series at the newest step.
+type Series struct {
+	Kind   string            `json:"kind"`   // "detector" or "scaler"
+	Source string            `json:"source"` // name of the detector or scaler; with "/cpu" or "/memory" for requests
+	ID     string            `json:"id"`     // of the series within the source
+	Labels map[string]string `json:"labels"` // of its results, without empty ones
+	Step   time.Time         `json:"step"`
+	State  string            `json:"state,omitempty"` // why there is no score or recommendation; empty: there is one
+	Reason string            `json:"reason,omitempty"`
+
+	Value    Number `json:"value"` // of the first input
+	Unit     string `json:"unit,omitempty"`
+	Score    Number `json:"score"`
+	Expected Number `json:"expected"`
+	Lower    Number `json:"lower"`
+	Upper    Number `json:"upper"`
+	// ReturnPeriodSeconds is how often normal behaviour looks at least this unusual; null: never seen, or no score.
+	ReturnPeriodSeconds Number         `json:"returnPeriodSeconds"`
+	Severity            string         `json:"severity,omitempty"`
+	Since               *time.Time     `json:"since,omitempty"`          // when the score became high
+	SinceOrEarlier      bool           `json:"sinceOrEarlier,omitempty"` // it was high when the exporter started
+	Contributions       []Contribution `json:"contributions,omitempty"`
+	Inputs              []Input        `json:"inputs,omitempty"` // of a detector with several
+	Trend               string         `json:"trend,omitempty"`  // of the value over the last three hours
+	PerHour             Number         `json:"perHour"`          // of a counter: what it gained in the last hour
+	LearnedFrom         *time.Time     `json:"learnedFrom,omitempty"`
+	LearnedTo           *time.Time     `json:"learnedTo,omitempty"`
+	Model               string         `json:"model,omitempty"` // of the forecast
+
+	Sentence string   `json:"sentence"` // all of this for people
+	Path     string   `json:"-"`        // of its page, without what is before all paths
+	URL      string   `json:"url"`      // of its page
+	History  *History `json:"history,omitempty"`
+
+	batch  *result.Batch
+	series *result.Series
+}
+
+// A Contribution is the share of a feature, or of an input, in the score.
+type Contribution struct {
+	Feature string `json:"feature"`
+	Share   Number `json:"share"`
+}
+
+// An Input is the value of one of several inputs.
+type Input struct {
+	Name  string `json:"name"`
+	Value Number `json:"value"`
+}
+
+// A History is what was published of a series, step by step: arrays of the same length.
+type History struct {
+	Time     []int64  `json:"time"` // seconds since 1970
+	Value    []Number `json:"value"`
+	Expected []Number `json:"expected"`
+	Lower    []Number `json:"lower"`
+	Upper    []Number `json:"upper"`
+	Score    []Number `json:"score"`
+	Muted    []bool   `json:"muted"`
+	Replicas []Number `json:"replicas,omitempty"` // of a scaler
+}
+
+// newSeries describes a series of a batch.
+func (a *API) newSeries(b *result.Batch, s *result.Series) Series {
+	r := Series{
+		Kind: b.Source.Kind(), Source: b.Source.ID(), ID: formatID(s.ID), Labels: map[string]string{}, Step: at(b.Step),
+		State: s.State.State, Reason: s.State.Reason, Value: Number(b.Value(s, 0)),
+		Score: Number(s.Score.Value), Expected: Number(s.Score.Expected), Lower: Number(s.Score.Lower),
+		Upper: Number(s.Score.Upper), ReturnPeriodSeconds: Number(s.Score.ReturnPeriod),
+		PerHour: Number(math.NaN()), batch: b, series: s,
+	}
+	for _, l := range s.Labels {
+		if l.Value != "" {
+			r.Labels[l.Name] = l.Value
+		}
+	}
+	r.Unit = humanize.Unit(r.Labels["metric_name"], a.expressions(b.Source))
+	switch v := s.Score.Value; {
+	case v >= criticalScore:
+		r.Severity = Critical
+	case v >= feedback.HighScore:
+		r.Severity = High
+	}
+	if s.Since.At != 0 {
+		since := at(s.Since.At)
+		r.Since, r.SinceOrEarlier = &since, s.Since.OrEarlier
+	}
+	if s.Score.To > s.Score.From {
+		from, to := at(s.Score.From), at(s.Score.To)
+		r.LearnedFrom, r.LearnedTo = &from, &to
+	}
+	for _, c := range s.Score.Contributions {
+		r.Contributions = append(r.Contributions, Contribution{c.Feature, Number(c.Share)})
+	}
+	if b.Format != nil && len(b.Format.Inputs) > 0 && len(s.History) > 0 {
+		if len(b.Format.Inputs) > 1 {
+			for i, in := range b.Format.Inputs {
+				r.Inputs = append(r.Inputs, Input{in.Name, Number(b.Value(s, i))})
+			}
+		}
+		e, _ := b.Explain(s)
+		r.Trend, r.PerHour = e.Trend, Number(e.PerHour)
+	}
+	if s.Forecast != nil {
+		r.Model = s.Forecast.Model
+	}
+	r.Path = r.page()
+	r.URL = a.o.Public + r.Path
+	r.Sentence = r.sentence(a.o.Now())
+	return r
+}
+
+// page returns the path of the page of a series.
+func (s *Series) page() string {
+	q := url.Values{}
+	for name, value := range s.Labels {
+		q.Set(name, value)
+	}
+	q.Set(s.Kind, s.Source)
+	return "/series?" + q.Encode()
+}
+
+// series lists the series, with their states; with start, and if only one matches, what was published of it.
+func (a *API) series(s *result.Snapshot, q *query) (any, error) {
+	all := []Series{}
+	for _, b := range s.Batches {
+		for i := range b.Series {
+			if q.matches(b.Source, &b.Series[i]) && (q.minScore == 0 || b.Series[i].Score.Value >= q.minScore) {
+				all = append(all, Series{batch: b, series: &b.Series[i]})
+			}
+		}
+	}
+	total, all := len(all), page(q, all)
+	for i := range all {
+		all[i] = a.newSeries(all[i].batch, all[i].series)
+	}
+	if !q.from.IsZero() {
+		if total != 1 {
+			return nil, badRequestf("start: %d series match; the history of one can be asked for", total)
+		}
+		var err error
+		if all[0].History, err = a.History(q.ctx, &all[0], q.from, q.to); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"series": all, "total": total}, nil
+}
+
+// expressions returns the PromQL of a detector or scaler.
+func (a *API) expressions(source result.Source) []string {
+	cfg := a.o.Config()
+	if cfg == nil {
+		return nil
+	}
+	if source.Scaler {
+		for i := range cfg.Scalers {
+			if c := &cfg.Scalers[i]; c.Name == source.Name {
+				switch source.Resource {
+				case "cpu":
+					return []string{c.Resources.CPU.String()}
+				case "memory":
+					return []string{c.Resources.Memory.String()}
+				}
+				return []string{c.Load.String()}
+			}
+		}
+		return nil
+	}
+	for i := range cfg.Detectors {
+		d := &cfg.Detectors[i]
+		if d.Name != source.Name {
+			continue
+		}
+		if !d.Multivariate() {
+			return []string{d.Expr.String()}
+		}
+		var all []string
+		for _, name := range d.InputNames() {
+			expr := d.Inputs[name]
+			all = append(all, expr.String())
+		}
+		return all
+	}
+	return nil
+}
+
+// Expressions returns the PromQL behind a series.
+func (a *API) Expressions(s *Series) []string { return a.expressions(s.batch.Source) }
+
+func formatID(id uint64) string { return fmt.Sprintf("%016x", id) }
+
+func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

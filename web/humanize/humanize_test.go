@@ -1,0 +1,67 @@
+package humanize_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+)
+
+func TestQuantity_IsReadable(t *testing.T) {
+	for _, tc := range []struct {
+		v    float64
+		unit string
+		want string
+	}{
+		{0.488, "seconds", "488 ms"},
+		{2.5, "seconds", "2.5 s"},
+		{0, "seconds", "0 s"},
+		{2e-5, "seconds", "20 µs"},
+		{90_000, "seconds", "1 d 1 h"},
+		{-90_000, "seconds", "-1 d 1 h"},
+		{512, "bytes", "512 B"},
+		{1 << 30, "bytes", "1 GiB"},
+		{1020 * 1024, "bytes", "1020 KiB"},
+		{-3 << 40, "bytes", "-3 TiB"},
+		{0.9312, "ratio", "93.1 %"},
+		{1234, "", "1234"},
+		{12345, "", "12.3 k"},
+		{1e300, "", "1e+300"},
+		{0.0123, "", "0.0123"},
+		{math.NaN(), "bytes", "unknown"},
+	} {
+		require.Equal(t, tc.want, humanize.Quantity(tc.v, tc.unit))
+	}
+}
+
+func TestRarity_IsReadable(t *testing.T) {
+	for period, want := range map[time.Duration]string{
+		5 * time.Minute:          "once in 5 minutes",
+		8 * time.Hour:            "once in 8 hours",
+		84 * time.Hour:           "once in 4 days",
+		35 * 24 * time.Hour:      "once in 5 weeks",
+		3 * 365 * 24 * time.Hour: "once in 3 years",
+	} {
+		require.Equal(t, want, humanize.Rarity(period.Seconds()))
+	}
+	require.Equal(t, "less than once in 10 years", humanize.Rarity(math.Inf(1)))
+	require.Empty(t, humanize.Rarity(math.NaN()))
+}
+
+func TestUnit_KnowsNamesAndPlainExpressions(t *testing.T) {
+	for _, tc := range []struct{ name, expr, want string }{
+		{"latency_seconds", "", "seconds"},
+		{"node_filesystem_avail_bytes", "", "bytes"},
+		{"hit_ratio", "", "ratio"},
+		{"", "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))", "seconds"},
+		{"", "max by (pod) (container_memory_working_set_bytes)", "bytes"},
+		{"", "sum(rate(node_network_receive_bytes_total[5m]))", ""},
+		{"", "a_bytes / b_bytes", ""},
+		{"requests", "sum(rate(x_seconds_sum[5m]))", ""},
+	} {
+		require.Equal(t, tc.want, humanize.Unit(tc.name, []string{tc.expr}), tc)
+	}
+}

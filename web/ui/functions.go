@@ -1,0 +1,97 @@
+package ui
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+)
+
+// functions are those that the templates call.
+func (u *UI) functions() template.FuncMap {
+	return template.FuncMap{
+		"quantity": func(v api.Number, unit string) string { return humanize.Quantity(float64(v), unit) },
+		"rarity":   func(v api.Number) string { return humanize.Rarity(float64(v)) },
+		"percent":  func(v api.Number) string { return percent(float64(v)) },
+		"score":    func(v api.Number) string { return decimals(float64(v)) },
+		"known":    func(v api.Number) bool { return !math.IsNaN(float64(v)) },
+		"clock":    u.clock,
+		"date":     func(t time.Time) string { return t.Format("2 Jan 15:04") },
+		"since":    func(t time.Time) string { return humanize.Age(u.o.Now().Sub(t)) },
+		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
+		"spark":    func(s api.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
+		"labels":   labelText,
+	}
+}
+
+func percent(v float64) string {
+	if math.IsNaN(v) {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.0f %%", 100*v)
+}
+
+func decimals(v float64) string {
+	if math.IsNaN(v) {
+		return "none"
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// clock returns the time of day, and the date if that is not today's.
+func (u *UI) clock(t time.Time) string {
+	if now := u.o.Now().UTC(); t.YearDay() != now.YearDay() || t.Year() != now.Year() {
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("15:04")
+}
+
+// labelText shows labels as PromQL writes them.
+func labelText(l map[string]string) string {
+	s := api.Series{Labels: l}
+	return s.Selector()
+}
+
+const (
+	sparkTime   = 24 * time.Hour
+	sparkPoints = 96
+)
+
+// sparkline draws values as a small curve; "" if there are fewer than two.
+func sparkline(values []float64) template.HTML {
+	low, high, known := math.Inf(1), math.Inf(-1), 0
+	for _, v := range values {
+		if v == v {
+			low, high = math.Min(low, v), math.Max(high, v)
+			known++
+		}
+	}
+	if known < 2 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(`<svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" ` +
+		`aria-label="the last 24 hours"><path d="`)
+	move := true
+	for i, v := range values {
+		if v != v {
+			move = true
+			continue
+		}
+		y := 12.0
+		if high > low {
+			y = 22 - 20*(v/(high-low)-low/(high-low))
+		}
+		command := "L"
+		if move {
+			command, move = "M", false
+		}
+		fmt.Fprintf(&b, "%s%.1f %.1f", command, 100*float64(i)/float64(max(len(values)-1, 1)), y)
+	}
+	b.WriteString(`"/></svg>`)
+	return template.HTML(b.String())
+}

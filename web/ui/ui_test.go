@@ -1,0 +1,169 @@
+package ui_test
+
+import (
+	"io"
+	"io/fs"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
+	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
+)
+
+var end = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+
+// hostile is a label value that a page must not take for HTML, for an attribute or for a link.
+const hostile = `"><script>alert(1)</script>'`
+
+// pages returns a handler of the pages of a real exporter. high tells whether something is anomalous.
+func pages(t *testing.T, high bool) http.Handler {
+	t.Helper()
+	db := storage.New(t)
+	series := []labels.Labels{
+		labels.FromStrings("__name__", "load_bytes", "job", "api", "namespace", "shop"),
+		labels.FromStrings("__name__", "load_bytes", "job", hostile, "namespace", "shop"),
+	}
+	storage.Write(t, db, end.Add(-4*24*time.Hour).UnixMilli(), end.UnixMilli(), 300_000, func(i int, ts int64) float64 {
+		v := 5e9 + 1e8*math.Sin(float64(ts)*float64(i+1)) // as good as noise
+		if high && ts > end.Add(-time.Hour).UnixMilli() {
+			v *= 2
+		}
+		return v
+	}, series...)
+	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6)})
+	require.NoError(t, err)
+	cfg, err := config.Load([]byte(`
+remote_read: [{url: http://localhost:9090/api/v1/read}]
+global: {history: 3d, step: 5m, query_offset: 0s}
+detectors: [{name: load, expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}}]
+scalers: [{name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50}]
+`), "test.yml")
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	for at := end.Add(-2 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
+		require.NoError(t, m.Cycle(t.Context(), at))
+	}
+	now := func() time.Time { return end.Add(time.Minute) }
+	a, err := api.New(api.Options{
+		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries, Now: now,
+	})
+	require.NoError(t, err)
+	u, err := ui.New(ui.Options{API: a, Now: now, Prefix: "/anomaly", Version: "1.2.3"})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	u.Register(mux)
+	return mux
+}
+
+func get(t *testing.T, h http.Handler, path string) (status int, body string) {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+	if strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html") {
+		require.Contains(t, rec.Header().Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'")
+		require.NotContains(t, rec.Header().Get("Content-Security-Policy"), "unsafe")
+	}
+	b, err := io.ReadAll(rec.Body)
+	require.NoError(t, err)
+	return rec.Code, string(b)
+}
+
+func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
+	status, body := get(t, pages(t, true), "/")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `<a href="/anomaly/series?detector=load&amp;job=api&amp;metric_name=load_bytes&amp;`+
+		`namespace=shop">load of shop/api</a>`)
+	require.Regexp(t, `9\.\d+ GiB</td>\s*<td>4\.\d+ GiB to 4\.\d+ GiB</td>`, body)
+	require.Contains(t, body, "since 11:05")
+	require.Contains(t, body, "fleet")
+	require.Contains(t, body, "1.2.3")
+	require.NotContains(t, body, "<script>alert", "labels are escaped")
+	require.NotContains(t, body, "ZgotmplZ", "nor does the template refuse a value")
+}
+
+func TestOverview_ReassuresWhenNothingIsAnomalous(t *testing.T) {
+	_, body := get(t, pages(t, false), "/")
+	require.Regexp(t, `Nothing anomalous; the highest of 2\s+scores is 0\.\d\d\.`, body)
+	require.Contains(t, body, "No forecast crosses a bound")
+}
+
+func TestOverview_Filters(t *testing.T) {
+	h := pages(t, true)
+	_, body := get(t, h, "/?match="+url.QueryEscape(`{job="api"}`))
+	require.Contains(t, body, "load of shop/api")
+	require.Equal(t, 1, strings.Count(body, "<article"))
+	_, body = get(t, h, "/?detector=fleet")
+	require.Contains(t, body, "Nothing anomalous: no series has a score yet.")
+	status, body := get(t, h, "/?match="+url.QueryEscape(`{job=`))
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, body, "match[]: ")
+}
+
+func TestSeries_ShowsOne(t *testing.T) {
+	h := pages(t, true)
+	for _, job := range []string{"api", hostile} {
+		status, body := get(t, h, "/series?detector=load&range=1h&job="+url.QueryEscape(job))
+		require.Equal(t, http.StatusOK, status)
+		require.Regexp(t, `is 9\.\d+ GiB; usual now is 4\.\d+ GiB to 4\.\d+ GiB\. Since 11:05 \(56 min\)\.`, body)
+		require.Contains(t, body, `aria-current="true">1h</a>`)
+		require.Contains(t, body, `start=2026-03-07T11%3A00%3A00Z`)
+		require.Contains(t, body, "load_bytes</pre>")
+		require.Contains(t, body, "What makes the score")
+		require.Contains(t, body, "is not expected to be crossed")
+		require.NotContains(t, body, "<script>alert")
+		require.NotContains(t, body, "ZgotmplZ")
+	}
+	status, body := get(t, h, "/series?scaler=fleet")
+	require.Equal(t, http.StatusOK, status)
+	require.Regexp(t, `fleet needs \d+ replicas, because of`, body)
+}
+
+func TestSeries_TellsWhatItDoesNotFind(t *testing.T) {
+	h := pages(t, false)
+	status, body := get(t, h, "/series?detector=load&namespace=shop")
+	require.Equal(t, http.StatusMultipleChoices, status)
+	require.Contains(t, body, "2 series have these labels")
+	status, body = get(t, h, "/series?detector=load&job=none")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Contains(t, body, "No series has these labels now")
+	status, _ = get(t, h, "/nothing")
+	require.Equal(t, http.StatusNotFound, status)
+	status, _ = get(t, h, "/assets/")
+	require.Equal(t, http.StatusNotFound, status)
+	status, _ = get(t, h, "/assets/series.js")
+	require.Equal(t, http.StatusOK, status)
+}
+
+// The policy would refuse them anyway, but then a page would look broken.
+func TestFiles_LoadNothingFromElsewhere(t *testing.T) {
+	address := regexp.MustCompile(`(https?:)?//[a-z0-9.-]+\.[a-z]+`)
+	inline := regexp.MustCompile(`(?i)\son[a-z]+=|\sstyle=|<style|<script>|javascript:`)
+	for _, folder := range []string{"assets", "templates"} {
+		require.NoError(t, fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasPrefix(path, "uPlot") {
+				return err
+			}
+			b, err := os.ReadFile(folder + "/" + path)
+			require.NoError(t, err)
+			text := strings.ReplaceAll(string(b), "http://www.w3.org/2000/svg", "")
+			require.Empty(t, address.FindAllString(text, -1), path)
+			if strings.HasSuffix(path, ".html") {
+				require.Empty(t, inline.FindAllString(text, -1), path)
+			}
+			return nil
+		}))
+	}
+}
