@@ -17,8 +17,7 @@ type RemoteRead struct {
 	URL           *commoncfg.URL `yaml:"url"` // http or https, with a host; never nil after Load
 	RemoteTimeout model.Duration `yaml:"remote_timeout"`
 
-	// ExternalLabels are those that the server adds to its answers. They are added to selectors and removed from
-	// answers.
+	// ExternalLabels are those that the server adds to the series that lack them. They are removed from these series.
 	ExternalLabels labels.Labels `yaml:"external_labels,omitempty"`
 
 	// HTTPClientConfig has been validated. File names in it are absolute.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,8 +22,8 @@ type Options struct {
 	URL string
 	// HTTPClient has the credentials, TLS and proxy, and no timeout of its own. The default is &http.Client{}.
 	HTTPClient *http.Client
-	// ExternalLabels are those that the server adds to its answers. A selector that does not name one of them gets a
-	// matcher for it, and the label is removed from the answer.
+	// ExternalLabels are those that the server adds to the series that lack them. They are removed from these series,
+	// unless the selector names them. Series that carry such a label themselves are returned as they are stored.
 	ExternalLabels labels.Labels
 	// Timeout is the longest time from a request to the end of its answer. It includes what the reader of the series
 	// does meanwhile. The default is 1m, Prometheus' default of remote_timeout.
@@ -153,18 +152,4 @@ func (c *Client) acquire(ctx context.Context) (func(), error) {
 		e.Err = fmt.Errorf("waiting for one of %d reads in flight to finish: %w", cap(c.slots), e.Err)
 		return nil, e
 	}
-}
-
-// withExternalLabels adds a matcher for each external label that the matchers do not name, and returns the names of
-// those labels, which are to be stripped from the answer.
-func (c *Client) withExternalLabels(matchers []*labels.Matcher) ([]*labels.Matcher, []string) {
-	all, stripLabels := slices.Clone(matchers), []string(nil)
-	c.options.ExternalLabels.Range(func(l labels.Label) {
-		if slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m.Name == l.Name }) {
-			return
-		}
-		all = append(all, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
-		stripLabels = append(stripLabels, l.Name)
-	})
-	return all, stripLabels
 }

@@ -286,7 +286,7 @@ func TestClient_StripsExternalLabelsUnlessSelected(t *testing.T) {
 		},
 		{
 			name: "another one", external: labels.FromStrings("cluster", "us1"), matchers: []*labels.Matcher{metric("latency")},
-			want: []string{},
+			want: []string{`{__name__="latency", cluster="eu1", replica="a"}`},
 		},
 		{
 			name: "a selector for another one", external: externalLabels,

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
@@ -180,7 +179,7 @@ func TestClient_LeaksNothingOnCorruptStreams(t *testing.T) {
 }
 
 func TestClient_MergesSplitAndOverlappingChunks(t *testing.T) {
-	client := newClient(t, remoteread.Options{ExternalLabels: labels.FromStrings("pod", "a"), URL: serveStream(t,
+	client := newClient(t, remoteread.Options{URL: serveStream(t,
 		seriesFrame(t, "a", xorChunk(t, 1000, 2000, 3000), xorChunk(t, 2000, 2500, 3000, 6000)),
 		seriesFrame(t, "a", xorChunk(t, 500, 700)),
 		seriesFrame(t, "a", xorChunk(t, 8000, 9000, 10_000, 11_000)),
@@ -188,7 +187,7 @@ func TestClient_MergesSplitAndOverlappingChunks(t *testing.T) {
 	got := readAll(t, client, 600, 10_000, metric("up"))
 	require.Len(t, got, 1)
 	var times []int64
-	for _, s := range got[`{__name__="up"}`] {
+	for _, s := range got[`{__name__="up", pod="a"}`] {
 		times = append(times, s.t)
 	}
 	require.Equal(t, []int64{700, 1000, 2000, 2500, 3000, 6000, 8000, 9000, 10_000}, times)

@@ -17,6 +17,10 @@
 // the one before. A part that is over the limit of the server, or over Options.MaxFrameBytes, is halved. Parts are
 // compressed as they arrive, and merged series by series.
 //
+// # External labels
+//
+// A selector is one query if there are no Options.ExternalLabels, else several in one request, as package query says.
+//
 // # Reads in flight
 //
 // Select sends nothing: a read begins with the first Next of its SeriesSet. It counts against Options.MaxConcurrency

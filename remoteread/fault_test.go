@@ -131,7 +131,7 @@ func TestClient_RejectsCorruptStreams(t *testing.T) {
 		},
 		{
 			"another query", message(&prompb.ChunkedReadResponse{QueryIndex: 7}), 0, "malformed",
-			"frame 1: query index 7, where one query was asked",
+			"frame 1: query index 7 after 0, where 1 queries were asked",
 		},
 		{"not protobuf", frame([]byte{0xff, 0xff}), 0, "malformed", "frame 1: unexpected EOF"},
 		{
@@ -221,7 +221,7 @@ func TestClient_RejectsWhatIsNotRemoteRead(t *testing.T) {
 		},
 		{
 			"no results", "application/x-protobuf", sampled(&prompb.ReadResponse{}), "malformed",
-			"sampled answer: 0 results, where one query was asked",
+			"sampled answer: results of 0 queries, where 1 were asked",
 		},
 		{
 			"a histogram of unknown schema", "application/x-protobuf",

@@ -11,7 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
 func testClient(tb testing.TB) *Client {
@@ -74,7 +77,8 @@ func FuzzMessages(f *testing.F) {
 	f.Add([]byte{0x0a, 0x00})
 	client := testClient(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := &stream{client: client, mint: math.MinInt64, maxt: math.MaxInt64, end: func() {}}
+		all := query.New(nil, labels.EmptyLabels(), math.MinInt64, math.MaxInt64, nil)
+		s := &stream{client: client, query: all, end: func() {}}
 		if s.parseFrame(data) != nil {
 			return
 		}

@@ -3,7 +3,6 @@ package remoteread
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 	"unsafe"
 
@@ -18,14 +17,24 @@ import (
 // parseFrame parses a prometheus.ChunkedReadResponse (prompb/remote.proto, prompb/types.proto). It copies what it
 // keeps, because the next message overwrites this one.
 func (s *stream) parseFrame(message []byte) error {
+	var index uint64 // comes after the series
+	err := eachField(message, func(num protowire.Number, v uint64, _ []byte) error {
+		if num == 2 {
+			index = v
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.setPart(index)
+	}
+	if err != nil {
+		return err
+	}
 	empty := true
-	err := eachField(message, func(num protowire.Number, v uint64, data []byte) error {
-		switch {
-		case num == 1 && data != nil:
+	err = eachField(message, func(num protowire.Number, _ uint64, data []byte) error {
+		if num == 1 && data != nil {
 			empty = false
 			return s.parseSeries(data)
-		case num == 2 && v != 0:
-			return fmt.Errorf("query index %d, where one query was asked", v)
 		}
 		return nil
 	})
@@ -54,7 +63,7 @@ func (s *stream) parseSeries(data []byte) error {
 			}
 			samples += chunk.NumSamples(c.Data)
 			switch {
-			case c.MaxTime < s.mint || c.MinTime > s.maxt:
+			case c.MaxTime < s.query.Mint || c.MinTime > s.query.Maxt:
 			case !chunk.Known(encoding):
 				unknown = fmt.Errorf("chunk encoding %d is not known", encoding)
 			default:
@@ -97,7 +106,7 @@ func (s *stream) addLabel(name, value string) error {
 	if name == "" || !utf8.ValidString(name) || !utf8.ValidString(value) {
 		return fmt.Errorf("label %q=%q is not valid", name, value)
 	}
-	if !slices.Contains(s.stripLabels, name) {
+	if value == "" || s.query.Parts[s.part].Strip.Get(name) != value {
 		s.builder.Add(name, value)
 	}
 	return nil

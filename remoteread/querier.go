@@ -7,9 +7,10 @@ import (
 	"sync"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
 // querier is a storage.Querier. At most one of its answers is being read at any time.
@@ -63,37 +64,18 @@ func (q *querier) Select(
 	if mint > maxt {
 		return storage.EmptySeriesSet()
 	}
-	all, stripLabels := q.client.withExternalLabels(matchers)
 	return &seriesSet{
-		querier: q, ctx: ctx, stripLabels: stripLabels, sorted: sortSeries,
-		query: newQuery(mint, maxt, hints, all),
+		querier: q, ctx: ctx, sorted: sortSeries,
+		query: query.New(matchers, q.client.options.ExternalLabels, mint, maxt, hints),
 	}
-}
-
-func newQuery(mint, maxt int64, hints *storage.SelectHints, matchers []*labels.Matcher) *prompb.Query {
-	query := &prompb.Query{StartTimestampMs: mint, EndTimestampMs: maxt}
-	for _, m := range matchers {
-		query.Matchers = append(query.Matchers, &prompb.LabelMatcher{
-			Type: prompb.LabelMatcher_Type(m.Type), // both number =, !=, =~ and !~ from 0
-			Name: m.Name, Value: m.Value,
-		})
-	}
-	if hints != nil {
-		query.Hints = &prompb.ReadHints{
-			StartMs: mint, EndMs: maxt, StepMs: hints.Step, RangeMs: hints.Range,
-			Func: hints.Func, Grouping: hints.Grouping, By: hints.By,
-		}
-	}
-	return query
 }
 
 // seriesSet is a storage.SeriesSet that sends its query at the first call of Next.
 type seriesSet struct {
-	querier     *querier
-	ctx         context.Context
-	query       *prompb.Query
-	stripLabels []string
-	sorted      bool
+	querier *querier
+	ctx     context.Context
+	query   *query.Query
+	sorted  bool
 
 	stream  *stream // nil before the first Next
 	current *series
@@ -140,7 +122,7 @@ func (s *seriesSet) begin() error {
 	if q.active != nil {
 		q.active.drain()
 	}
-	stream, err := q.client.open(s.ctx, s.query, s.stripLabels)
+	stream, err := q.client.open(s.ctx, s.query)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
 // answerType is the kind of answers that a server gives.
@@ -29,10 +31,10 @@ const (
 )
 
 // read sends a query and reads its answer up to the first series. It tries again if that may help.
-func (c *Client) read(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
+func (c *Client) read(ctx context.Context, q *query.Query) (*stream, error) {
 	backoff := c.options.MinBackoff
 	for try := 1; ; try++ {
-		s, err := c.attempt(ctx, query, stripLabels)
+		s, err := c.attempt(ctx, q)
 		if err == nil {
 			return s, nil
 		}
@@ -56,7 +58,7 @@ func (c *Client) read(ctx context.Context, query *prompb.Query, stripLabels []st
 }
 
 // attempt sends a query once. It reads a streamed answer up to the first series, a sampled one completely.
-func (c *Client) attempt(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
+func (c *Client) attempt(ctx context.Context, q *query.Query) (*stream, error) {
 	release, err := c.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -73,13 +75,13 @@ func (c *Client) attempt(ctx context.Context, query *prompb.Query, stripLabels [
 		c.metrics.duration.Observe(time.Since(start).Seconds())
 	})
 
-	resp, err := c.send(ctx, query)
+	resp, err := c.send(ctx, q)
 	if err != nil {
 		end()
 		return nil, err
 	}
 	s := &stream{
-		client: c, stripLabels: stripLabels, mint: query.StartTimestampMs, maxt: query.EndTimestampMs,
+		client: c, query: q,
 		end: func() { resp.Body.Close(); end() },
 	}
 	if err := s.begin(ctx, resp); err != nil {
@@ -90,9 +92,9 @@ func (c *Client) attempt(ctx context.Context, query *prompb.Query, stripLabels [
 }
 
 // send posts a query and returns the response. A status other than 2xx is an error.
-func (c *Client) send(ctx context.Context, query *prompb.Query) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, error) {
 	message, err := (&prompb.ReadRequest{
-		Queries: []*prompb.Query{query},
+		Queries: q.Messages(),
 		AcceptedResponseTypes: []prompb.ReadRequest_ResponseType{
 			prompb.ReadRequest_STREAMED_XOR_CHUNKS, prompb.ReadRequest_SAMPLES,
 		},

@@ -23,14 +23,19 @@ func (s *stream) readSampled(body io.Reader) error {
 	if err := response.Unmarshal(message); err != nil {
 		return fmt.Errorf("sampled answer: %w", err)
 	}
-	if len(response.Results) != 1 {
-		return fmt.Errorf("sampled answer: %d results, where one query was asked", len(response.Results))
+	if got, want := len(response.Results), len(s.query.Parts); got != want {
+		return fmt.Errorf("sampled answer: results of %d queries, where %d were asked", got, want)
 	}
-	for i, ts := range response.Results[0].Timeseries {
-		if err := s.addSampled(ts); err != nil {
-			return fmt.Errorf("sampled answer: series %d: %w", i, err)
+	for part, result := range response.Results {
+		if err := s.setPart(uint64(part)); err != nil {
+			return err
 		}
-		response.Results[0].Timeseries[i] = nil
+		for i, ts := range result.Timeseries {
+			if err := s.addSampled(ts); err != nil {
+				return fmt.Errorf("sampled answer: series %d: %w", i, err)
+			}
+			result.Timeseries[i] = nil
+		}
 	}
 	s.finishOpen()
 	return nil

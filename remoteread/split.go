@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/prompb"
-
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
 // Lengths of time ranges, in milliseconds. All are guards against answers that are too large, chosen rather than
@@ -31,10 +30,10 @@ const (
 )
 
 // open sends a query, in one request if the server streams or the range is short, else in several.
-func (c *Client) open(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
-	length := uint64(query.EndTimestampMs) - uint64(query.StartTimestampMs)
+func (c *Client) open(ctx context.Context, q *query.Query) (*stream, error) {
+	length := uint64(q.Maxt) - uint64(q.Mint)
 	if length > maxUnprobed && c.answered.Load() == answersUnknown {
-		s, err := c.read(ctx, withRange(query, query.EndTimestampMs, query.EndTimestampMs), stripLabels)
+		s, err := c.read(ctx, q.WithRange(q.Maxt, q.Maxt))
 		if err != nil {
 			return nil, err
 		}
@@ -43,22 +42,22 @@ func (c *Client) open(ctx context.Context, query *prompb.Query, stripLabels []st
 		}
 	}
 	if length > firstLength && c.answered.Load() == answersSampled {
-		return c.readSplit(ctx, query, stripLabels)
+		return c.readSplit(ctx, q)
 	}
-	return c.read(ctx, query, stripLabels)
+	return c.read(ctx, q)
 }
 
 // readSplit reads a range in parts, the oldest first, and returns a stream in which all series are buffered.
-func (c *Client) readSplit(ctx context.Context, query *prompb.Query, stripLabels []string) (*stream, error) {
+func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error) {
 	var (
-		whole  = &stream{client: c, end: func() {}}
+		whole  = &stream{client: c, query: q, end: func() {}}
 		merger seriesMerger
 		length = firstLength
 	)
-	for start := query.StartTimestampMs; ; {
-		rest := uint64(query.EndTimestampMs) - uint64(start) // the range includes its end
+	for start := q.Mint; ; {
+		rest := uint64(q.Maxt) - uint64(start) // the range includes its end
 		end := start + int64(min(length-1, rest))
-		part, err := c.read(ctx, withRange(query, start, end), stripLabels)
+		part, err := c.read(ctx, q.WithRange(start, end))
 		if err == nil {
 			part.drain()
 			err = part.err
@@ -75,7 +74,7 @@ func (c *Client) readSplit(ctx context.Context, query *prompb.Query, stripLabels
 			for _, c := range s.chunks {
 				samples += chunk.NumSamples(c.Data)
 			}
-			s.mint, s.maxt = query.StartTimestampMs, query.EndTimestampMs
+			s.mint, s.maxt = q.Mint, q.Maxt
 		}
 		merger.add(part.buffered)
 		whole.warnings.Merge(part.warnings)
@@ -87,18 +86,6 @@ func (c *Client) readSplit(ctx context.Context, query *prompb.Query, stripLabels
 		growth := min(maxGrowth, targetSamples/float64(max(samples, 1)))
 		length = max(minLength, uint64(float64(length)*growth))
 	}
-}
-
-// withRange returns a copy of the query for another range.
-func withRange(query *prompb.Query, start, end int64) *prompb.Query {
-	q := *query
-	q.StartTimestampMs, q.EndTimestampMs = start, end
-	if query.Hints != nil {
-		hints := *query.Hints
-		hints.StartMs, hints.EndMs = start, end
-		q.Hints = &hints
-	}
-	return &q
 }
 
 // tooLarge reports whether a shorter range may help: the answer is over our limit, or over that of the server

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
 // maxWarnings is how many skipped series the warnings of a read name; all are counted. It keeps a message readable
@@ -16,11 +17,12 @@ const maxWarnings = 10
 
 // stream is the answer to one query: buffered series, then those that are still to be read from its frames.
 type stream struct {
-	client      *Client
-	stripLabels []string     // names of labels to remove from the series
-	mint, maxt  int64        // the range asked for, in milliseconds
-	end         func()       // ends the request and releases its slot; may be called any number of times
-	frames      *frameReader // nil once the answer has been read completely, or given up
+	client *Client
+	query  *query.Query
+	end    func()              // ends the request and releases its slot; may be called any number of times
+	frames *frameReader        // nil once the answer has been read completely, or given up
+	part   int                 // index of the part of the query that is being read
+	seen   map[string]struct{} // labels of the series so far, if the query has shared ones
 
 	buffered []*series // complete, not handed out yet
 	open     *series   // the last one read, which the next frame may continue
@@ -89,12 +91,38 @@ func (s *stream) readFrame() {
 	}
 }
 
+// setPart begins with a part of the query, or goes on with it.
+func (s *stream) setPart(part uint64) error {
+	if n := len(s.query.Parts); part < uint64(s.part) || part >= uint64(n) {
+		return fmt.Errorf("query index %d after %d, where %d queries were asked", part, s.part, n)
+	}
+	if int(part) != s.part {
+		s.finishOpen()
+		s.part = int(part)
+	}
+	return nil
+}
+
+// isShared reports whether a series with these labels has come in an earlier part.
+func (s *stream) isShared(lset labels.Labels) bool {
+	if !s.query.Shared {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[string]struct{}{}
+	}
+	key := string(lset.Bytes(nil))
+	_, found := s.seen[key]
+	s.seen[key] = struct{}{}
+	return found
+}
+
 // add takes a series, or more chunks of the last one: Prometheus splits long series over several frames. unknown is
 // not nil if one of the chunks has an unknown encoding.
 func (s *stream) add(lset labels.Labels, chunks []chunk.Chunk, unknown error) {
 	if s.open == nil || !labels.Equal(s.open.labels, lset) {
 		s.finishOpen()
-		s.open = &series{client: s.client, labels: lset, mint: s.mint, maxt: s.maxt}
+		s.open = &series{client: s.client, labels: lset, mint: s.query.Mint, maxt: s.query.Maxt}
 	}
 	if s.open.chunks == nil {
 		s.open.chunks = chunks
@@ -111,7 +139,7 @@ func (s *stream) finishOpen() {
 	last, unknown := s.open, s.unknown
 	s.open, s.unknown = nil, nil
 	switch {
-	case last == nil:
+	case last == nil || s.isShared(last.labels):
 	case unknown == nil:
 		last.finish()
 		s.buffered = append(s.buffered, last)
