@@ -165,7 +165,7 @@ func TestQueries_ReadOnlyWhatIsPublishedOrRecorded(t *testing.T) {
 	}
 	builtin := map[string]string{"__rate_interval": "5m", "__range": "6h", "__range_s": "21600"}
 	// Variables that stand for more than text within quotes.
-	standIns := map[string]string{"horizon": "1h", "observed": "absent(vector(1))", "load": "absent(vector(1))"}
+	standIns := map[string]string{"horizon": "1h", "load": "absent(vector(1))"}
 	variable := regexp.MustCompile(`\$(\w+)`)
 	promql := parser.NewParser(parser.Options{})
 	selectors := 0

@@ -131,10 +131,10 @@ detectors:
 		with    []string
 		without []string
 	}{
-		{"90", []string{"forecast_yhat1h", "anomaly_score_onset"}, []string{"anomaly_score_contribution"}},
-		{"80", []string{"forecast_yhat1h", "forecast_max1h"}, []string{"anomaly_score_onset"}},
-		{"50", []string{"forecast_yhat0s"}, []string{"forecast_yhat1h", "forecast_max1h"}},
-		{"20", []string{"anomaly_score"}, []string{"forecast_yhat0s"}},
+		{"110", []string{"forecast_yhat1h", "anomaly_score_onset"}, []string{"anomaly_score_contribution"}},
+		{"100", []string{"forecast_yhat1h", "forecast_max1h"}, []string{"anomaly_score_onset"}},
+		{"60", []string{"forecast_yhat0s", "anomaly_observed"}, []string{"forecast_yhat1h", "forecast_max1h"}},
+		{"20", []string{"anomaly_score", "anomaly_return_period_seconds"}, []string{"forecast_yhat0s", "anomaly_observed"}},
 		{"1", []string{"anomaly_score"}, []string{"forecast_yhat0s"}},
 	} {
 		require.NoError(t, m.ApplyConfig(load(t, text(tc.limit)), db))

@@ -479,7 +479,9 @@ func TestGroup_RaisesTheScoreOfADifferenceForSixtySteps(t *testing.T) {
 	for step := range 90 { // until it has become its offset
 		p.values[3][week5m+step] = 0
 		want := 4 * week5m * 300 * math.Exp2(float64(min(step, 59)))
-		require.InEpsilon(t, want, p.score(week5m + step)[3].Score.ReturnPeriod, 1e-9, "step %d", step)
+		s := p.score(week5m + step)[3].Score
+		require.InEpsilon(t, want, uncompressed(s.Value), 1e-6, "step %d", step)
+		require.InEpsilon(t, min(want, 1e5*(week5m-1)*300), s.ReturnPeriod, 1e-9, "step %d", step)
 	}
 }
 

@@ -226,29 +226,37 @@ func TestModel_ScoresTheChangeOfAConstantSeries(t *testing.T) {
 	require.InEpsilon(t, fitted*300, m.Score(50, true).ReturnPeriod, 1e-9, "it begins again")
 }
 
-// The return period of a constant series doubles with each step that it stays away, up to the 60th.
+// The return period of a constant series doubles with each step that it stays away, up to the 60th. It is capped at
+// 100,000 times the length of the window, the score is not.
 func TestModel_RaisesTheScoreOfAChangeForSixtySteps(t *testing.T) {
 	m := fit(t, options(), make([]float64, fitted))
 	for step := range 100 {
 		want := fitted * 300 * math.Exp2(float64(min(step, 59)))
-		require.InEpsilon(t, want, m.Score(50, true).ReturnPeriod, 1e-9, "step %d", step)
+		s := m.Score(50, true)
+		require.InEpsilon(t, min(want, 1e5*(fitted-1)*300), s.ReturnPeriod, 1e-9, "step %d", step)
+		require.InEpsilon(t, want, uncompressed(s.Value), 1e-6, "step %d", step)
 	}
 }
 
-// A return period above that of a score of 0.8 is that of the uncompressed score. At a score of 0.9 it is 171 days;
+// uncompressed returns the return period, in seconds, that a score above 0.8 is made of.
+func uncompressed(score float64) float64 {
+	if score > 0.8 {
+		score = 0.8 + 0.2*(0.2/(1-score)-1)
+	}
+	return 300 * math.Pow(10, 5*score)
+}
+
+// A return period above that of a score of 0.8 is that of the uncompressed score. At a score of 0.9 it is 347 days;
 // it was 110 days when it was computed from the compressed score.
 func TestScore_DoesNotCompressTheReturnPeriod(t *testing.T) {
-	compressed := func(days float64) float64 {
-		score := math.Log10(days*288) / 5
-		return 1 - 0.2*math.Exp(-(score-0.8)/0.2)
-	}
-	require.InDelta(t, 0.9, compressed(171.3), 1e-4)
+	require.InDelta(t, 347.2, uncompressed(0.9)/86400, 0.1)
+	const longest = 1e5 * (fitted - 1) * 300
 
 	m := fit(t, options(), make([]float64, fitted))
 	high := 0
 	for range 60 {
 		if s := m.Score(50, true); s.Value > 0.8 {
-			require.InDelta(t, s.Value, compressed(s.ReturnPeriod/86400), 1e-12)
+			require.InEpsilon(t, min(uncompressed(s.Value), longest), s.ReturnPeriod, 1e-6)
 			high++
 		}
 	}
@@ -256,9 +264,9 @@ func TestScore_DoesNotCompressTheReturnPeriod(t *testing.T) {
 
 	o := options()
 	o.DataRange = [2]float64{0, 200}
-	s := fit(t, o, noisy(6)[:fitted]).Score(201, true)
+	s := fit(t, o, noisy(6)[:fitted]).Score(203, true)
 	require.InDelta(t, 1, s.Value, 0)
-	require.True(t, math.IsInf(s.ReturnPeriod, 1), "outside of the data range")
+	require.InEpsilon(t, longest, s.ReturnPeriod, 1e-2, "outside of the data range")
 }
 
 func TestModel_HasNoScoreForMissingValues(t *testing.T) {

@@ -38,8 +38,8 @@ type Score struct {
 	// outside of the data range has 1. NaN where there is no score.
 	Value float64
 	// ReturnPeriod is R in seconds: how often normal life looks at least this anomalous. It is never compressed: at a
-	// Value of 0.9 it is 171 days. Far beyond the length of the window it is an extrapolation. At least 300; +Inf
-	// outside of the data range; NaN where there is no score.
+	// Value of 0.9 it is 347 days. Beyond the length of the window it is an extrapolation, which ends at 100,000 times
+	// From to To: this is also the period of a value outside of the data range. At least 300; NaN where there is no score.
 	ReturnPeriod float64
 	// Expected is the value that the past makes normal. Beyond Lower and Upper the distance from it is by itself rarer
 	// than once in 3.5 days. They are in the unit of the series, and known before the step, but for those of a Group,
@@ -65,8 +65,21 @@ func unknown(learned baseline.Span) Score {
 	return Score{Value: nan, ReturnPeriod: nan, Expected: nan, Lower: nan, Upper: nan, From: learned.From, To: learned.To}
 }
 
-// set sets the score and the return period, whose decimal logarithm in units of 5 minutes is given.
-func (s *Score) set(logPeriod float64) { s.Value, s.ReturnPeriod = calibration.Score(logPeriod) }
+const (
+	// shortestPeriod is the return period of score 0 in seconds (protocol).
+	shortestPeriod = 300
+	// supported is how many times the length of a window a return period may be. Chosen: what is rarer than once in
+	// 1,000 windows is too rare to be tested, but a fleet of 100,000 series that may have a false alert a week has to tell
+	// it from what is rarer still.
+	supported = 100_000
+)
+
+// set sets the score and the return period, whose decimal logarithm in units of 5 minutes is given. Only the period is
+// capped: the score goes on to tell which of two steps is more anomalous.
+func (s *Score) set(logPeriod float64) {
+	s.Value, s.ReturnPeriod = calibration.Score(logPeriod)
+	s.ReturnPeriod = min(s.ReturnPeriod, max(supported*float64(s.To-s.From)/1000, shortestPeriod))
+}
 
 // explainBy makes a feature the only contribution, if the score is worth an explanation.
 func (s *Score) explainBy(feature string, threshold float64) {

@@ -12,21 +12,15 @@ const (
 		`(max_over_time(anomaly_score{` + picked + `}[$__range] @ end())))`
 	// who names a series in a legend by the labels that usually tell one from another.
 	who = "{{detector}} {{namespace}} {{service}} {{job}} {{container}} {{pod}} {{instance}}"
-	// nothing is an expression without a result: the value of the variable observed until somebody pastes an expression.
-	nothing = `absent(vector(1))`
 )
 
 func anomalies() *dashboard {
 	d := newDashboard("anomaly-exporter-anomalies", "Anomalies",
 		"What is unusual now, since when, and what was expected. Scores are calibrated: in normal behaviour, 0.6 occurs "+
-			"once in 3.5 days, 0.8 once in 5 weeks, 0.9 once in 24 weeks.",
+			"once in 3.5 days, 0.8 once in 5 weeks, 0.9 once in 50 weeks.",
 		labelValues("detector", "Detector", `anomaly_score`),
 		labelValues("namespace", "Namespace", `anomaly_score{detector=~"$detector"}`),
 		labelValues("pod", "Pod", `anomaly_score{detector=~"$detector",namespace=~"$namespace"}`),
-		variable{
-			Name: "observed", Label: "Observed", Type: "textbox", Query: nothing,
-			Current: choice{Text: nothing, Value: nothing},
-		},
 		filters(),
 	)
 	d.Annotations.List = append(d.Annotations.List, annotation{
@@ -49,7 +43,7 @@ func anomalies() *dashboard {
 		stat("High", "Scores of 0.8 up to 0.9. In normal behaviour, each series gets there once in 5 weeks.", 4, "short",
 			series("", `count(`+scores+` >= 0.8 < 0.9) or vector(0)`)).steps("green", from(1, "orange")),
 		stat("Critical",
-			"Scores of 0.9 or more. In normal behaviour, each series gets there once in 24 weeks.",
+			"Scores of 0.9 or more. In normal behaviour, each series gets there once in 50 weeks.",
 			4, "short",
 			series("", `count(`+scores+` >= 0.9) or vector(0)`)).steps("green", from(1, "red")),
 		stat("Alerts firing", "Firing alerts of rules/, one per workload.", 4, "short",
@@ -86,13 +80,12 @@ func anomalies() *dashboard {
 	}
 	d.row("Series with the highest score: pick a detector, namespace or pod to narrow it down", 10,
 		graph("Expected and observed",
-			"The expected range of the series at each step, and its median. The observed value is not published. To draw it, "+
-				"paste the expr of the detector into the variable Observed.",
+			"The value of the series at each step, its expected range, and the median expected.",
 			16, "short",
 			series("upper", one("forecast_yhat_upper")),
 			series("lower", one("forecast_yhat_lower")),
 			series("expected", one("forecast_yhat")),
-			series("observed", `($observed) and on (namespace, pod, container, service, job, instance) `+highest)).band(),
+			series("observed", `max without (anomaly_replica) (anomaly_observed{`+picked+`}) and `+highest)).band(),
 		graph("Contributions",
 			"How much each feature contributes to the score. Shown while the score is over explain_threshold, if the detector "+
 				"publishes contribution.",

@@ -5,6 +5,8 @@ const (
 	scaled  = `{scaler=~"$scaler"}`
 	wanted  = `max without (anomaly_replica) (recommended_replicas` + scaled + `)`
 	running = `max by (namespace, deployment) (kube_deployment_status_replicas)`
+	// nothing is an expression without a result: the value of the variable load until somebody pastes an expression.
+	nothing = `absent(vector(1))`
 )
 
 func forecastAndScaling() *dashboard {

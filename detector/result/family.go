@@ -6,8 +6,10 @@ type Family int
 // The families, in the order in which they are published.
 const (
 	Score Family = iota
+	ReturnPeriod
 	Onset
 	Contribution
+	Observed
 	Yhat
 	YhatLower
 	YhatUpper
@@ -29,6 +31,11 @@ var families = [NumFamilies]struct{ name, help string }{
 		"How unusual the newest step of the series is, from 0 to 1, calibrated to a return period: 0.4 is " +
 			"once in 8 hours of normal behaviour, 0.6 once in 3.5 days, 0.8 once in 5 weeks.",
 	},
+	ReturnPeriod: {
+		"anomaly_return_period_seconds",
+		"How long normal behaviour takes on average to look as unusual as the newest step of the series: what the " +
+			"score is the logarithm of. At most 100,000 times the length of the history that was learned.",
+	},
 	Onset: {
 		"anomaly_score_onset",
 		"The anomaly score, lowered by how much of the last day was already anomalous.",
@@ -36,6 +43,10 @@ var families = [NumFamilies]struct{ name, help string }{
 	Contribution: {
 		"anomaly_score_contribution",
 		"Share of the anomaly score that a feature explains, from 0 to 1.",
+	},
+	Observed: {
+		"anomaly_observed",
+		"Value of the newest step of the series, which was scored, in the unit of the series.",
 	},
 	Yhat: {
 		"forecast_yhat",

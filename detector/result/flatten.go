@@ -18,7 +18,7 @@ func (b *Batch) Len(dropped Selection) (n int) {
 // yield returns false.
 func (b *Batch) Flatten(f Family, dropped Selection, yield func(Sample) bool) {
 	if publish := b.Format.Publish &^ dropped; publish.Has(kindsOf[f]) {
-		out := flattener{Format: b.Format, publish: publish, family: f, yield: yield}
+		out := flattener{Format: b.Format, batch: b, publish: publish, family: f, yield: yield}
 		for i := range b.Series {
 			out.position = i
 			if out.series(&b.Series[i]); out.done {
@@ -31,8 +31,10 @@ func (b *Batch) Flatten(f Family, dropped Selection, yield func(Sample) bool) {
 // kindsOf maps each family to the kinds that have results in it.
 var kindsOf = [NumFamilies]Selection{
 	Score:                     Scores,
+	ReturnPeriod:              Scores,
 	Onset:                     Onsets,
 	Contribution:              Contributions,
+	Observed:                  Expected,
 	Yhat:                      Expected | Forecasts,
 	YhatLower:                 Expected | Forecasts,
 	YhatUpper:                 Expected | Forecasts,
@@ -50,6 +52,7 @@ var kindsOf = [NumFamilies]Selection{
 // flattener turns series into the samples of one family.
 type flattener struct {
 	*Format
+	batch    *Batch
 	publish  Selection
 	family   Family
 	yield    func(Sample) bool
@@ -75,6 +78,8 @@ func (f *flattener) series(s *Series) {
 	switch f.family {
 	case Score:
 		f.emit(s, s.Score.Value)
+	case ReturnPeriod:
+		f.emit(s, s.Score.ReturnPeriod)
 	case Onset:
 		f.emit(s, s.Onset)
 	case Contribution:
@@ -82,6 +87,10 @@ func (f *flattener) series(s *Series) {
 			for _, c := range s.Score.Contributions {
 				f.emit(s, c.Share, "feature", c.Feature)
 			}
+		}
+	case Observed:
+		if !math.IsNaN(s.Score.Value) && len(f.Inputs) == 1 {
+			f.emit(s, f.batch.Value(s, 0))
 		}
 	case Yhat, YhatLower, YhatUpper:
 		f.quantile(s)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
+	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
@@ -39,10 +40,21 @@ func newBatch(publish result.Selection, series ...result.Series) *result.Batch {
 	return &result.Batch{
 		Format: result.NewFormat(result.Format{
 			Publish: publish, Horizons: []time.Duration{15 * time.Minute, 24 * time.Hour}, Probability: 0.9,
-			ExplainThreshold: 0.6,
+			ExplainThreshold: 0.6, Inputs: []result.Input{{}},
 		}),
 		Series: series,
 	}
+}
+
+// observed is a history with one value at step 0.
+func observed(v float64) history.View {
+	layout, err := history.NewLayout(time.Minute, time.Hour, 0, history.Drop)
+	if err != nil {
+		panic(err)
+	}
+	s := history.New(layout)
+	s.Append(0, v, false)
+	return s.View()
 }
 
 // scored is a series that has everything a detector can say of one.
@@ -50,10 +62,11 @@ func scored(name string, score float64) result.Series {
 	return result.Series{
 		Labels: resultLabels("detector", "d", "n", name, "job", ""),
 		Score: scorer.Score{
-			Value: score, Expected: 10, Lower: 8, Upper: 12,
+			Value: score, ReturnPeriod: 86400, Expected: 10, Lower: 8, Upper: 12,
 			Contributions: []scorer.Contribution{{Feature: "level", Share: 0.75}, {Feature: "trend", Share: 0.25}},
 		},
-		Onset: score / 2,
+		History: []history.View{observed(7)},
+		Onset:   score / 2,
 		Forecast: &result.Forecast{
 			Model: "arima",
 			Points: []forecaster.Point{
@@ -98,6 +111,10 @@ func TestFlatten_TurnsSeriesIntoSamplesOfEachFamily(t *testing.T) {
 		{result.Score, result.Scores, []result.Series{scored("a", 0.5), without("b", "muted", "mute"), scored("c", 0)}, `
 			anomaly_score{detector="d",job="",n="a"} 0.5
 			anomaly_score{detector="d",job="",n="c"} 0`},
+		{result.ReturnPeriod, result.Scores, []result.Series{scored("a", 0.5), without("b", "muted", "mute")}, `
+			anomaly_return_period_seconds{detector="d",job="",n="a"} 86400`},
+		{result.Observed, result.Expected, []result.Series{scored("a", 0.5), without("b", "muted", "mute")}, `
+			anomaly_observed{detector="d",job="",n="a"} 7`},
 		{result.Onset, result.Onsets, []result.Series{scored("a", 0.5), without("b", "muted", "mute")}, `
 			anomaly_score_onset{detector="d",job="",n="a"} 0.25`},
 		{result.Contribution, result.Contributions, []result.Series{
@@ -155,7 +172,10 @@ func TestFlatten_TurnsSeriesIntoSamplesOfEachFamily(t *testing.T) {
 			want := strings.ReplaceAll(strings.TrimSpace(tc.want), "\t", "")
 			require.Equal(t, want, text(newBatch(tc.publish, tc.series...), tc.family, 0))
 			require.Empty(t, text(newBatch(tc.publish, tc.series...), tc.family, tc.publish), "dropped")
-			others := everything &^ tc.publish &^ result.Expected &^ result.Forecasts
+			others := everything &^ tc.publish
+			if strings.HasPrefix(tc.family.Name(), "forecast_yhat") {
+				others &^= result.Expected | result.Forecasts
+			}
 			require.Empty(t, text(newBatch(others, tc.series...), tc.family, 0), "not published")
 		})
 	}
@@ -167,6 +187,17 @@ func TestFlatten_KeepsForecastsAndWhatIsExpectedApart(t *testing.T) {
 	require.NotContains(t, text(b, result.Yhat, result.Expected), `horizon="0s"`)
 	require.Empty(t, text(b, result.Max, result.Forecasts))
 	require.NotEmpty(t, text(b, result.Max, result.Expected))
+}
+
+// What was observed is told beside a score, and not of several inputs, which have units of their own.
+func TestFlatten_TellsWhatWasScored(t *testing.T) {
+	b := newBatch(result.Expected, scored("a", 0.5))
+	require.NotEmpty(t, text(b, result.Observed, 0))
+	b.Format.Inputs = []result.Input{{Name: "x"}, {Name: "y"}}
+	require.Empty(t, text(b, result.Observed, 0))
+
+	unscored := scored("a", math.NaN())
+	require.Empty(t, text(newBatch(result.Expected, unscored), result.Observed, 0))
 }
 
 func TestFlatten_StopsWhenItIsToldTo(t *testing.T) {

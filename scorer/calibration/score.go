@@ -12,7 +12,8 @@ const (
 	decades = 5
 	// compressAbove is where the score begins to approach 1 without reaching it. A window of weeks cannot tell once in
 	// three years from once in ten, but it can tell which of two steps is more anomalous. Chosen: it is the score from
-	// which people are told.
+	// which people are told. The approach is a hyperbola, which leaves room for any surprisal that a float32 can hold; an
+	// exponential curve is 1 to six digits from three units on, so that the core of an incident and its edge were alike.
 	compressAbove = 0.8
 	// bandScore is the score at the edge of the band around the expected value: once in 3.5 days. Chosen, not tuned.
 	bandScore = 0.6
@@ -21,13 +22,14 @@ const (
 // Score returns the score of a return period, and that period in seconds. The argument is the decimal logarithm of the
 // period in units of 5 minutes. Periods below one unit count as one; +Inf has score 1 and an infinite period.
 //
-// The score is log10(R / 5m) / 5 up to 0.8. Above it is compressed: 0.8 + 0.2 (1 - e^-(x/0.2)), where x is what the
-// uncompressed score exceeds 0.8 by. So 0.9 is once in 24 weeks, not once in 16. The period is never compressed.
+// The score is log10(R / 5m) / 5 up to 0.8. Above it is compressed: 1 - 0.2 / (1 + x/0.2), where x is what the
+// uncompressed score exceeds 0.8 by. So 0.9 is once in 50 weeks, not once in 16. The period is never compressed.
 func Score(logPeriod float64) (score, seconds float64) {
 	score = max(logPeriod/decades, 0)
 	seconds = unit.Seconds() * math.Pow(10, decades*score)
 	if score > compressAbove {
-		score = 1 - (1-compressAbove)*math.Exp(-(score-compressAbove)/(1-compressAbove))
+		const rest = 1 - compressAbove
+		score = 1 - rest/(1+(score-compressAbove)/rest)
 	}
 	return score, seconds
 }

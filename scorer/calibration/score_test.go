@@ -28,13 +28,13 @@ func TestScore_IsTheLogarithmOfTheReturnPeriod(t *testing.T) {
 	}
 }
 
-// Above 0.8 the score is compressed, the period is not. A score of 0.9 is compressed from 0.8 + 0.2 ln 2 = 0.9386,
-// which is a period of 5m * 10^(5*0.9386) = 171 days. Computed from 0.9 it would be 110 days.
+// Above 0.8 the score is compressed, the period is not. A score of 0.9 is compressed from 1, which is a period of
+// 5m * 10^5 = 347 days. Computed from 0.9 it would be 110 days.
 func TestScore_DoesNotCompressThePeriod(t *testing.T) {
 	for _, tc := range []struct{ uncompressed, score, days float64 }{
-		{0.8 + 0.2*math.Ln2, 0.9, 171.3},
-		{0.8 + 0.2*math.Log(4), 0.95, 845},
-		{0.8 + 0.2*math.Log(20), 0.99, 34_383},
+		{1, 0.9, 347.2},
+		{1.4, 0.95, 34_722},
+		{0.8 + 0.2*2, 1 - 0.2/3, 3472},
 	} {
 		score, seconds := calibration.Score(5 * tc.uncompressed)
 		require.InDelta(t, tc.score, score, 1e-12)
@@ -44,4 +44,15 @@ func TestScore_DoesNotCompressThePeriod(t *testing.T) {
 	score, seconds := calibration.Score(math.Inf(1))
 	require.InDelta(t, 1, score, 0)
 	require.True(t, math.IsInf(seconds, 1))
+}
+
+// However anomalous two steps are, the score tells which of them is more so.
+func TestScore_KeepsTheOrderOfWhatIsRare(t *testing.T) {
+	before := 0.0
+	for surprisal := float64(4); surprisal < 1e4; surprisal *= 1.01 { // powers of ten
+		score, _ := calibration.Score(surprisal)
+		require.Less(t, score, 1.0)
+		require.Greater(t, float32(score), float32(before))
+		before = score
+	}
 }

@@ -145,8 +145,6 @@ func (q dashboardQuery) finds(ctx context.Context, prometheus v1.API) error {
 			return strconv.Itoa(int(q.span.Seconds()))
 		case "horizon":
 			return "1h"
-		case "observed": // pasted by the reader, of the strangest detectors
-			return `sum by (namespace, job) (rate(http_requests_total[5m]))`
 		case "load": // of the scaler
 			return `sum(rate(http_requests_total{job="frontend"}[5m]))`
 		}
