@@ -20,6 +20,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
 // Options of a Handler. All but the Enable fields, the addresses and Logger are required.
@@ -29,7 +30,7 @@ type Options struct {
 	Config   func() *config.Config // returns the configuration in force; nil: none yet
 	Reload   func() error          // reads the configuration again; if it fails, nothing has changed
 	Snapshot func() *result.Snapshot
-	Replay   api.Replay
+	Replay   view.Replay
 	Now      func() time.Time
 
 	// ExternalURL is where people reach the exporter, for links in the API; nil: not known. Its path is also that of
@@ -109,19 +110,19 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	} else {
 		public = prefix
 	}
-	a, err := api.New(api.Options{
+	v, err := view.New(view.Options{
 		Snapshot: o.Snapshot, Config: o.Config, Now: o.Now, Replay: o.Replay, Public: public,
 	})
 	if err != nil {
 		return err
 	}
-	handler, err := a.Handler()
+	handler, err := api.New(v, o.Now()).Handler()
 	if err != nil {
 		return err
 	}
 	mux.Handle("/api/", handler)
 	pages, err := ui.New(ui.Options{
-		API: a, Now: o.Now, Prefix: prefix, Version: o.Version, Logger: o.Logger,
+		View: v, Now: o.Now, Prefix: prefix, Version: o.Version, Logger: o.Logger,
 	})
 	if err != nil {
 		return err

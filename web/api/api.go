@@ -1,7 +1,5 @@
 // Package api answers questions about the newest results, and about the past of one series, over HTTP: JSON in the
 // envelope of Prometheus' own API.
-//
-// Its types are also what the pages show, so that a page and a program never see different numbers.
 package api
 
 import (
@@ -11,51 +9,30 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
-	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
-
-// Options of an API. All but Public are required.
-type Options struct {
-	Snapshot func() *result.Snapshot
-	Config   func() *config.Config // the one in force; nil: none yet
-	Now      func() time.Time
-	Replay   Replay
-	Public   string // address of the pages, without a slash at its end; "": links are paths
-}
-
-// Replay calls emit with the results of a series at each step from start to end, as they were published.
-type Replay func(
-	ctx context.Context, source result.Source, id uint64, start, end time.Time, emit func(*result.Batch, *result.Series),
-) error
 
 // API answers from the newest results. It is safe for concurrent use.
 type API struct {
-	o       Options
-	replays replays
+	view    *view.View
+	started int64 // tells the tags of two processes apart
 
 	mu       sync.Mutex // guards what follows
 	last     *result.Snapshot
 	sequence int // of last
-	started  int64
 }
 
-// New returns an API.
-func New(o Options) (*API, error) {
-	if o.Snapshot == nil || o.Config == nil || o.Now == nil || o.Replay == nil {
-		return nil, errors.New("api: one of Snapshot, Config, Now and Replay is missing")
-	}
-	return &API{o: o, started: o.Now().UnixNano(), replays: newReplays()}, nil
-}
+// New returns an API that answers with what a view shows. started is when the process was.
+func New(v *view.View, started time.Time) *API { return &API{view: v, started: started.UnixNano()} }
 
 // endpoint answers a request with what data returns.
-type endpoint func(s *result.Snapshot, q *query) (data any, err error)
+type endpoint func(ctx context.Context, s *result.Snapshot, q *query) (data any, err error)
 
 // endpoints are the paths below /api/v1/; openapi.yml describes them.
 func (a *API) endpoints() map[string]endpoint {
@@ -88,18 +65,13 @@ func (a *API) Handler() (http.Handler, error) {
 	return compress(mux), nil
 }
 
-// badRequest is an error of the client.
-type badRequest struct{ error }
-
-func badRequestf(format string, args ...any) error { return badRequest{fmt.Errorf(format, args...)} }
-
 func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		writeError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET requests allowed"))
 		return
 	}
-	snapshot := a.o.Snapshot()
+	snapshot := a.view.Snapshot()
 	tag := a.tag(snapshot)
 	w.Header().Set("Etag", tag)
 	w.Header().Set("Cache-Control", "no-cache") // ask again, with the tag
@@ -110,16 +82,16 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 	q, err := parseQuery(r)
 	var data any
 	if err == nil {
-		data, err = f(snapshot, q)
+		data, err = f(r.Context(), snapshot, q)
 	}
-	switch bad := (badRequest{}); {
+	switch bad := (view.Invalid{}); {
 	case errors.As(err, &bad):
 		writeError(w, http.StatusBadRequest, "bad_data", err)
 	case errors.Is(err, context.Canceled):
 		writeError(w, http.StatusServiceUnavailable, "canceled", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		writeError(w, http.StatusServiceUnavailable, "timeout", err)
-	case errors.Is(err, errBusy):
+	case errors.Is(err, view.ErrBusy):
 		w.Header().Set("Retry-After", "5")
 		writeError(w, http.StatusServiceUnavailable, "unavailable", err)
 	case err != nil:
@@ -165,16 +137,4 @@ func writeJSON(w http.ResponseWriter, status int, r response) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
-}
-
-// A Number is a number that JSON cannot always hold: NaN and infinities are null.
-type Number float64
-
-// MarshalJSON returns the shortest text that gives the same number again.
-func (n Number) MarshalJSON() ([]byte, error) {
-	v := float64(n)
-	if v-v != 0 { // NaN or infinite
-		return []byte("null"), nil
-	}
-	return strconv.AppendFloat(nil, v, 'g', -1, 64), nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -87,12 +88,12 @@ func start(t *testing.T) *exporter {
 			e.seen[job][b.Step/1000] = published{b.Value(s, 0), s.Score.Value, s.Score.Lower, s.Score.Upper}
 		}
 	}
-	a, err := api.New(api.Options{
+	v, err := view.New(view.Options{
 		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries,
 		Now: func() time.Time { return end.Add(time.Minute) }, Public: "https://example.com/anomaly",
 	})
 	require.NoError(t, err)
-	h, err := a.Handler()
+	h, err := api.New(v, end).Handler()
 	require.NoError(t, err)
 	e.server = httptest.NewServer(h)
 	t.Cleanup(e.server.Close)

@@ -7,23 +7,23 @@ import (
 	"strings"
 	"time"
 
-	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
 // functions are those that the templates call.
 func (u *UI) functions() template.FuncMap {
 	return template.FuncMap{
-		"quantity": func(v api.Number, unit string) string { return humanize.Quantity(float64(v), unit) },
-		"rarity":   func(v api.Number) string { return humanize.Rarity(float64(v)) },
-		"percent":  func(v api.Number) string { return percent(float64(v)) },
-		"score":    func(v api.Number) string { return decimals(float64(v)) },
-		"known":    func(v api.Number) bool { return !math.IsNaN(float64(v)) },
+		"quantity": func(v view.Number, unit string) string { return humanize.Quantity(float64(v), unit) },
+		"rarity":   func(v view.Number) string { return humanize.Rarity(float64(v)) },
+		"percent":  func(v view.Number) string { return percent(float64(v)) },
+		"score":    func(v view.Number) string { return decimals(float64(v)) },
+		"known":    func(v view.Number) bool { return !math.IsNaN(float64(v)) },
 		"clock":    u.clock,
 		"date":     func(t time.Time) string { return t.Format("2 Jan 15:04") },
 		"since":    func(t time.Time) string { return humanize.Age(u.o.Now().Sub(t)) },
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
-		"spark":    func(s api.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
+		"spark":    func(s view.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
 		"labels":   labelText,
 	}
 }
@@ -52,7 +52,7 @@ func (u *UI) clock(t time.Time) string {
 
 // labelText shows labels as PromQL writes them.
 func labelText(l map[string]string) string {
-	s := api.Series{Labels: l}
+	s := view.Series{Labels: l}
 	return s.Selector()
 }
 

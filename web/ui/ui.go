@@ -1,5 +1,5 @@
-// Package ui serves the pages for people: what is anomalous now, and one series in detail. Pages show what package api
-// answers, load nothing from other hosts, and have their content without JavaScript too.
+// Package ui serves the pages for people: what is anomalous now, and one series in detail. Pages show what package view
+// describes, load nothing from other hosts, and have their content without JavaScript too.
 package ui
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
-	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
 //go:embed assets templates
@@ -27,9 +27,9 @@ var files embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Options of a UI. API and Now are required.
+// Options of a UI. View and Now are required.
 type Options struct {
-	API     *api.API
+	View    *view.View
 	Now     func() time.Time
 	Prefix  string // path before that of each page, without a slash at its end
 	Graph   string // address of the server that PromQL is looked at in, such as http://prometheus:9090; "": not known
@@ -45,8 +45,8 @@ type UI struct {
 
 // New returns a UI.
 func New(o Options) (*UI, error) {
-	if o.API == nil || o.Now == nil {
-		return nil, errors.New("ui: API or Now is missing")
+	if o.View == nil || o.Now == nil {
+		return nil, errors.New("ui: View or Now is missing")
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
@@ -91,7 +91,7 @@ type head struct {
 // show writes a page.
 func (u *UI) show(w http.ResponseWriter, status int, name, title string, data any) {
 	var b bytes.Buffer
-	h := head{Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Step: u.o.API.NewestStep(), Data: data}
+	h := head{Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Step: u.o.View.NewestStep(), Data: data}
 	if err := u.pages[name].Execute(&b, h); err != nil {
 		level.Error(u.o.Logger).Log("msg", "Page cannot be shown", "page", name, "err", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
@@ -108,26 +108,26 @@ func (u *UI) show(w http.ResponseWriter, status int, name, title string, data an
 }
 
 // missing tells that there is nothing at an address.
-func (u *UI) missing(w http.ResponseWriter, status int, text string, such []api.Series) {
+func (u *UI) missing(w http.ResponseWriter, status int, text string, such []view.Series) {
 	u.show(w, status, "missing", text, struct {
 		Text string
-		Such []api.Series
+		Such []view.Series
 	}{text, such})
 }
 
 // overview shows what is anomalous now.
 func (u *UI) overview(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	o, err := u.o.API.Overview(strings.TrimSpace(q.Get("match")), q.Get("severity"), q.Get("detector"))
+	o, err := u.o.View.Overview(strings.TrimSpace(q.Get("match")), q.Get("severity"), q.Get("detector"))
 	if err != nil {
 		u.missing(w, http.StatusBadRequest, err.Error(), nil)
 		return
 	}
 	u.show(w, http.StatusOK, "overview", "Now", struct {
-		*api.Overview
+		*view.Overview
 		Names                     []string
 		Match, Severity, Detector string
-	}{o, u.o.API.Names(), q.Get("match"), q.Get("severity"), q.Get("detector")})
+	}{o, u.o.View.Names(), q.Get("match"), q.Get("severity"), q.Get("detector")})
 }
 
 // ranges are those that a series can be looked at over.
@@ -153,7 +153,7 @@ type link struct {
 // series shows one series.
 func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	found := u.o.API.Find(query)
+	found := u.o.View.Find(query)
 	if len(found) != 1 {
 		text, status := "No series has these labels now", http.StatusNotFound
 		if len(found) > 1 {
@@ -166,7 +166,7 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	chosen := ranges[defaultRange]
 	var zooms []link
 	for _, one := range ranges {
-		if !u.o.API.Replayable(s, one.Of) {
+		if !u.o.View.Replayable(s, one.Of) {
 			continue
 		}
 		if one.Name == query.Get("range") {
@@ -180,21 +180,21 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	data := url.Values{"match[]": {s.Selector()}, s.Kind: {strings.SplitN(s.Source, "/", 2)[0]}}
 	data.Set("start", s.Step.Add(-chosen.Of).Format(time.RFC3339))
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
-		*api.Series
-		Forecast    *api.Forecast
-		Also        []api.Series
+		*view.Series
+		Forecast    *view.Forecast
+		Also        []view.Series
 		Zooms       []link
 		Expressions []link
 		Data        string
 	}{
-		s, u.o.API.Forecast(s), u.o.API.Also(s), zooms, u.expressions(s),
+		s, u.o.View.Forecast(s), u.o.View.Also(s), zooms, u.expressions(s),
 		u.o.Prefix + "/api/v1/series?" + data.Encode(),
 	})
 }
 
 // expressions returns the PromQL of a series, with links to the server that it can be looked at in.
-func (u *UI) expressions(s *api.Series) (links []link) {
-	for _, expr := range u.o.API.Expressions(s) {
+func (u *UI) expressions(s *view.Series) (links []link) {
+	for _, expr := range u.o.View.Expressions(s) {
 		l := link{Text: expr}
 		if u.o.Graph != "" {
 			l.URL = u.o.Graph + "/graph?" + url.Values{"g0.expr": {expr}, "g0.tab": {"0"}}.Encode()

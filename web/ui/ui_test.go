@@ -19,8 +19,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
-	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
 var end = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
@@ -57,11 +57,11 @@ scalers: [{name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_re
 		require.NoError(t, m.Cycle(t.Context(), at))
 	}
 	now := func() time.Time { return end.Add(time.Minute) }
-	a, err := api.New(api.Options{
+	v, err := view.New(view.Options{
 		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries, Now: now,
 	})
 	require.NoError(t, err)
-	u, err := ui.New(ui.Options{API: a, Now: now, Prefix: "/anomaly", Version: "1.2.3"})
+	u, err := ui.New(ui.Options{View: v, Now: now, Prefix: "/anomaly", Version: "1.2.3"})
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	u.Register(mux)

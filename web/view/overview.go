@@ -1,4 +1,4 @@
-package api
+package view
 
 import (
 	"cmp"
@@ -31,32 +31,32 @@ type Overview struct {
 
 // Overview returns the newest results of the series that a selector matches ("": all), of at least a severity and of
 // one detector (likewise).
-func (a *API) Overview(match, severity, detector string) (*Overview, error) {
-	q := &query{limit: overviewLimit, severity: severity}
+func (v *View) Overview(match, severity, detector string) (*Overview, error) {
+	f := &Filter{Limit: overviewLimit, Severity: severity}
 	if match != "" {
 		var err error
-		if q.selector, err = ParseMatch([]string{match}); err != nil {
+		if f.Selectors, err = ParseSelectors([]string{match}); err != nil {
 			return nil, err
 		}
 	}
-	if severity != "" && severityRank(severity) == 0 {
-		return nil, badRequestf("severity: %q is neither %q nor %q", severity, Critical, High)
+	if err := CheckSeverity(severity); err != nil {
+		return nil, err
 	}
 	if detector != "" {
-		q.sources = []string{detector}
+		f.Sources = []string{detector}
 	}
-	s := a.o.Snapshot()
-	o := &Overview{Anomalies: a.incidents(s, q)}
-	o.Breaches, o.BreachesTotal = a.forecasts(s, q, func(s *result.Series) bool { return !math.IsInf(soonest(s), 1) })
-	o.Recommendations, o.Replicas = a.recommended(s, q)
-	o.Detectors = a.describe(s, q)
-	o.Problems = a.problems(s, o.Detectors)
+	s := v.o.Snapshot()
+	o := &Overview{Anomalies: v.Anomalies(s, f)}
+	o.Breaches, o.BreachesTotal = v.Forecasts(s, f, true)
+	o.Recommendations, o.Replicas = v.Recommendations(s, f)
+	o.Detectors = v.Detectors(s, f)
+	o.Problems = v.problems(s, o.Detectors)
 	return o, nil
 }
 
 // problems says what is wrong with the exporter itself.
-func (a *API) problems(s *result.Snapshot, detectors []Detector) (problems []string) {
-	now := a.o.Now()
+func (v *View) problems(s *result.Snapshot, detectors []Detector) (problems []string) {
+	now := v.o.Now()
 	for i := range detectors {
 		d := &detectors[i]
 		switch {
@@ -69,7 +69,7 @@ func (a *API) problems(s *result.Snapshot, detectors []Detector) (problems []str
 			problems = append(problems, fmt.Sprintf("%s %q is %s behind.", d.Kind, d.Name, humanize.Duration(now.Sub(*d.Step))))
 		}
 	}
-	for kind, n := range dropped(s) {
+	for kind, n := range Dropped(s) {
 		problems = append(problems, fmt.Sprintf("%d results of the kind %q are not published: sample_limit.", n, kind))
 	}
 	slices.Sort(problems)
@@ -77,8 +77,8 @@ func (a *API) problems(s *result.Snapshot, detectors []Detector) (problems []str
 }
 
 // NewestStep returns the time of the newest results; zero if there are none.
-func (a *API) NewestStep() (t time.Time) {
-	for _, b := range a.o.Snapshot().Batches {
+func (v *View) NewestStep() (t time.Time) {
+	for _, b := range v.o.Snapshot().Batches {
 		if step := at(b.Step); step.After(t) {
 			t = step
 		}
@@ -88,14 +88,14 @@ func (a *API) NewestStep() (t time.Time) {
 
 // Find returns the series that have all the labels of the query of a page, of the detector or scaler that it names. If
 // one of several has no other labels, it is that one.
-func (a *API) Find(page url.Values) (found []Series) {
-	for _, b := range a.o.Snapshot().Batches {
+func (v *View) Find(page url.Values) (found []Series) {
+	for _, b := range v.o.Snapshot().Batches {
 		if page.Get(b.Source.Kind()) != b.Source.ID() {
 			continue
 		}
 		for i := range b.Series {
 			if hasLabels(b.Series[i].Labels, page) {
-				found = append(found, a.newSeries(b, &b.Series[i]))
+				found = append(found, v.newSeries(b, &b.Series[i]))
 			}
 		}
 	}
@@ -131,15 +131,15 @@ const alsoScore = 0.6
 
 // Also returns the other series of the same workload: those that are unusual too, what moved first first; then the
 // others.
-func (a *API) Also(of *Series) (found []Series) {
+func (v *View) Also(of *Series) (found []Series) {
 	_, key := workload(of.Labels)
-	for _, b := range a.o.Snapshot().Batches {
+	for _, b := range v.o.Snapshot().Batches {
 		for i := range b.Series {
 			s := &b.Series[i]
 			if s == of.series || math.IsNaN(s.Score.Value) {
 				continue
 			}
-			if one := a.newSeries(b, s); sameWorkload(key, one.Labels) {
+			if one := v.newSeries(b, s); sameWorkload(key, one.Labels) {
 				found = append(found, one)
 			}
 		}
@@ -169,7 +169,7 @@ func sameWorkload(key string, l map[string]string) bool {
 }
 
 // Replayable reports whether what was published of a series can be replayed over a time.
-func (a *API) Replayable(s *Series, over time.Duration) bool {
+func (v *View) Replayable(s *Series, over time.Duration) bool {
 	return over/s.batch.Format.Step <= maxPoints
 }
 

@@ -1,4 +1,4 @@
-package api
+package view
 
 import (
 	"fmt"
@@ -83,7 +83,7 @@ type History struct {
 }
 
 // newSeries describes a series of a batch.
-func (a *API) newSeries(b *result.Batch, s *result.Series) Series {
+func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 	r := Series{
 		Kind: b.Source.Kind(), Source: b.Source.ID(), ID: formatID(s.ID), Labels: map[string]string{}, Step: at(b.Step),
 		State: s.State.State, Reason: s.State.Reason, Value: Number(b.Value(s, 0)),
@@ -96,7 +96,7 @@ func (a *API) newSeries(b *result.Batch, s *result.Series) Series {
 			r.Labels[l.Name] = l.Value
 		}
 	}
-	r.Unit = humanize.Unit(r.Labels["metric_name"], a.expressions(b.Source))
+	r.Unit = humanize.Unit(r.Labels["metric_name"], v.expressions(b.Source))
 	switch v := s.Score.Value; {
 	case v >= criticalScore:
 		r.Severity = Critical
@@ -127,8 +127,8 @@ func (a *API) newSeries(b *result.Batch, s *result.Series) Series {
 		r.Model = s.Forecast.Model
 	}
 	r.Path = r.page()
-	r.URL = a.o.Public + r.Path
-	r.Sentence = r.sentence(a.o.Now())
+	r.URL = v.o.Public + r.Path
+	r.Sentence = r.sentence(v.o.Now())
 	return r
 }
 
@@ -142,35 +142,25 @@ func (s *Series) page() string {
 	return "/series?" + q.Encode()
 }
 
-// series lists the series, with their states; with start, and if only one matches, what was published of it.
-func (a *API) series(s *result.Snapshot, q *query) (any, error) {
-	all := []Series{}
+// List returns the series that were asked for, in the order of their sources and labels.
+func (v *View) List(s *result.Snapshot, f *Filter) (found []Series, total int) {
+	found = []Series{}
 	for _, b := range s.Batches {
 		for i := range b.Series {
-			if q.matches(b.Source, &b.Series[i]) && (q.minScore == 0 || b.Series[i].Score.Value >= q.minScore) {
-				all = append(all, Series{batch: b, series: &b.Series[i]})
+			if !f.matches(b.Source, &b.Series[i]) {
+				continue
+			}
+			if total++; total > f.Offset && len(found) < f.Limit {
+				found = append(found, v.newSeries(b, &b.Series[i]))
 			}
 		}
 	}
-	total, all := len(all), page(q, all)
-	for i := range all {
-		all[i] = a.newSeries(all[i].batch, all[i].series)
-	}
-	if !q.from.IsZero() {
-		if total != 1 {
-			return nil, badRequestf("start: %d series match; the history of one can be asked for", total)
-		}
-		var err error
-		if all[0].History, err = a.History(q.ctx, &all[0], q.from, q.to); err != nil {
-			return nil, err
-		}
-	}
-	return map[string]any{"series": all, "total": total}, nil
+	return found, total
 }
 
 // expressions returns the PromQL of a detector or scaler.
-func (a *API) expressions(source result.Source) []string {
-	cfg := a.o.Config()
+func (v *View) expressions(source result.Source) []string {
+	cfg := v.o.Config()
 	if cfg == nil {
 		return nil
 	}
@@ -207,7 +197,7 @@ func (a *API) expressions(source result.Source) []string {
 }
 
 // Expressions returns the PromQL behind a series.
-func (a *API) Expressions(s *Series) []string { return a.expressions(s.batch.Source) }
+func (v *View) Expressions(s *Series) []string { return v.expressions(s.batch.Source) }
 
 func formatID(id uint64) string { return fmt.Sprintf("%016x", id) }
 

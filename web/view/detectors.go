@@ -1,4 +1,4 @@
-package api
+package view
 
 import (
 	"cmp"
@@ -41,16 +41,16 @@ type Quality struct {
 // suchSeries is how many series of a state are named.
 const suchSeries = 3
 
-// describe returns the state of the detectors and scalers that were asked for.
-func (a *API) describe(s *result.Snapshot, q *query) []Detector {
+// Detectors returns the state of the detectors and scalers that were asked for.
+func (v *View) Detectors(s *result.Snapshot, f *Filter) []Detector {
 	found := []Detector{}
-	for _, source := range a.configured() {
-		if len(q.sources) > 0 && !slices.Contains(q.sources, source.Name) {
+	for _, source := range v.configured() {
+		if len(f.Sources) > 0 && !slices.Contains(f.Sources, source.Name) {
 			continue
 		}
-		d := Detector{Kind: source.Kind(), Name: source.ID(), Expressions: a.expressions(source), States: []State{}}
+		d := Detector{Kind: source.Kind(), Name: source.ID(), Expressions: v.expressions(source), States: []State{}}
 		if b := s.Batch(source); b != nil {
-			a.describeBatch(&d, b)
+			v.describeBatch(&d, b)
 		}
 		found = append(found, d)
 	}
@@ -58,8 +58,8 @@ func (a *API) describe(s *result.Snapshot, q *query) []Detector {
 }
 
 // configured lists the detectors and scalers of the configuration in force.
-func (a *API) configured() []result.Source {
-	cfg := a.o.Config()
+func (v *View) configured() []result.Source {
+	cfg := v.o.Config()
 	if cfg == nil {
 		return nil
 	}
@@ -87,14 +87,14 @@ func (a *API) configured() []result.Source {
 }
 
 // Names returns the names of the detectors and scalers of the configuration in force, in order.
-func (a *API) Names() (names []string) {
-	for _, source := range a.configured() {
+func (v *View) Names() (names []string) {
+	for _, source := range v.configured() {
 		names = append(names, source.Name)
 	}
 	return slices.Compact(names)
 }
 
-func (a *API) describeBatch(d *Detector, b *result.Batch) {
+func (v *View) describeBatch(d *Detector, b *result.Batch) {
 	step := at(b.Step)
 	d.Step, d.Stale, d.StepSeconds = &step, b.IsStale, b.Format.Step.Seconds()
 	states := map[result.State]*State{}
@@ -110,7 +110,7 @@ func (a *API) describeBatch(d *Detector, b *result.Batch) {
 			states[s.State] = state
 		}
 		if state.Series++; len(state.Such) < suchSeries {
-			state.Such = append(state.Such, a.newSeries(b, s))
+			state.Such = append(state.Such, v.newSeries(b, s))
 		}
 	}
 	for _, state := range states {
@@ -126,13 +126,8 @@ func (a *API) describeBatch(d *Detector, b *result.Batch) {
 	}
 }
 
-func (a *API) detectors(s *result.Snapshot, q *query) (any, error) {
-	all := a.describe(s, q)
-	return map[string]any{"detectors": page(q, all), "total": len(all), "dropped": dropped(s)}, nil
-}
-
-// dropped returns which kinds of results are not published, because there are too many; with their number.
-func dropped(s *result.Snapshot) map[string]int {
+// Dropped returns which kinds of results are not published, because there are too many; with their number.
+func Dropped(s *result.Snapshot) map[string]int {
 	d := maps.Clone(s.Counts)
 	maps.DeleteFunc(d, func(_ string, n int) bool { return n == 0 })
 	return d

@@ -1,4 +1,4 @@
-package api
+package view
 
 import (
 	"cmp"
@@ -36,8 +36,8 @@ type Breach struct {
 }
 
 // newForecast describes the forecast of a series that has one.
-func (a *API) newForecast(b *result.Batch, s *result.Series) Forecast {
-	f := Forecast{Series: a.newSeries(b, s)}
+func (v *View) newForecast(b *result.Batch, s *result.Series) Forecast {
+	f := Forecast{Series: v.newSeries(b, s)}
 	for _, p := range s.Forecast.Points {
 		horizon := time.Duration(p.Steps) * b.Format.Step
 		f.Points = append(f.Points, Point{
@@ -70,8 +70,9 @@ func soonest(s *result.Series) float64 {
 	return least
 }
 
-// forecasts returns the series with a forecast that were asked for, those that cross a bound soonest first.
-func (a *API) forecasts(s *result.Snapshot, q *query, keep func(*result.Series) bool) (found []Forecast, total int) {
+// Forecasts returns the series with a forecast that were asked for, those that cross a bound soonest first. With
+// breaching, only those that cross one.
+func (v *View) Forecasts(s *result.Snapshot, f *Filter, breaching bool) (found []Forecast, total int) {
 	type pair struct {
 		b *result.Batch
 		s *result.Series
@@ -79,30 +80,25 @@ func (a *API) forecasts(s *result.Snapshot, q *query, keep func(*result.Series) 
 	var all []pair
 	for _, b := range s.Batches {
 		for i := range b.Series {
-			if one := &b.Series[i]; one.Forecast != nil && q.matches(b.Source, one) && keep(one) {
+			if one := &b.Series[i]; one.Forecast != nil && f.matches(b.Source, one) && !(breaching && math.IsInf(soonest(one), 1)) {
 				all = append(all, pair{b, one})
 			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(soonest(a.s), soonest(b.s)) })
 	found = []Forecast{}
-	for _, p := range page(q, all) {
-		found = append(found, a.newForecast(p.b, p.s))
+	for _, p := range page(f, all) {
+		found = append(found, v.newForecast(p.b, p.s))
 	}
 	return found, len(all)
 }
 
-func (a *API) forecast(s *result.Snapshot, q *query) (any, error) {
-	found, total := a.forecasts(s, q, func(*result.Series) bool { return true })
-	return map[string]any{"forecasts": found, "total": total}, nil
-}
-
 // Forecast describes the forecast of a series; nil if it has none.
-func (a *API) Forecast(s *Series) *Forecast {
+func (v *View) Forecast(s *Series) *Forecast {
 	if s.series.Forecast == nil {
 		return nil
 	}
-	f := a.newForecast(s.batch, s.series)
+	f := v.newForecast(s.batch, s.series)
 	return &f
 }
 
@@ -116,10 +112,10 @@ type Recommendation struct {
 	Horizon  Number `json:"horizon"`  // seconds of look-ahead, likewise
 }
 
-func (a *API) newRecommendation(b *result.Batch, s *result.Series) Recommendation {
+func (v *View) newRecommendation(b *result.Batch, s *result.Series) Recommendation {
 	nan := Number(math.NaN())
 	r := Recommendation{
-		Series: a.newSeries(b, s), Replicas: s.Replicas.Replicas, Decided: string(s.Replicas.Source),
+		Series: v.newSeries(b, s), Replicas: s.Replicas.Replicas, Decided: string(s.Replicas.Source),
 		Request: nan, Capacity: nan, Horizon: nan,
 	}
 	if b.Source.Resource != "" {
@@ -131,26 +127,21 @@ func (a *API) newRecommendation(b *result.Batch, s *result.Series) Recommendatio
 	return r
 }
 
-// recommended returns what the scalers that were asked for recommend.
-func (a *API) recommended(s *result.Snapshot, q *query) (found []Recommendation, total int) {
+// Recommendations returns what the scalers that were asked for recommend.
+func (v *View) Recommendations(s *result.Snapshot, f *Filter) (found []Recommendation, total int) {
 	found = []Recommendation{}
 	for _, b := range s.Batches {
 		if !b.Source.Scaler {
 			continue
 		}
 		for i := range b.Series {
-			if !q.matches(b.Source, &b.Series[i]) {
+			if !f.matches(b.Source, &b.Series[i]) {
 				continue
 			}
-			if total++; total > q.offset && len(found) < q.limit {
-				found = append(found, a.newRecommendation(b, &b.Series[i]))
+			if total++; total > f.Offset && len(found) < f.Limit {
+				found = append(found, v.newRecommendation(b, &b.Series[i]))
 			}
 		}
 	}
 	return found, total
-}
-
-func (a *API) recommendations(s *result.Snapshot, q *query) (any, error) {
-	found, total := a.recommended(s, q)
-	return map[string]any{"recommendations": found, "total": total}, nil
 }

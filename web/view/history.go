@@ -1,4 +1,4 @@
-package api
+package view
 
 import (
 	"context"
@@ -15,11 +15,14 @@ const (
 	// maxReplays is how many replays may wait for their turn, and keptReplays how many are remembered. Guard: they bound
 	// the load on Prometheus, and the memory to some megabytes.
 	maxReplays, keptReplays = 8, 64
+	// maxPoints bounds the steps of a replay, as Prometheus bounds those of a range query.
+	maxPoints = 11_000
 	// replayTimeout bounds a replay, which takes less than a second for a week at 5m of a detector with few series.
 	replayTimeout = time.Minute
 )
 
-var errBusy = errors.New("too many histories are being replayed; try again in a few seconds")
+// ErrBusy says that too many replays are waiting.
+var ErrBusy = errors.New("too many histories are being replayed; try again in a few seconds")
 
 // replayKey tells replays apart.
 type replayKey struct {
@@ -51,7 +54,7 @@ func (r *replays) get(ctx context.Context, key replayKey, run func() (*History, 
 	case r.waiting <- struct{}{}:
 		defer func() { <-r.waiting }()
 	default:
-		return nil, errBusy
+		return nil, ErrBusy
 	}
 	var memory *[]kept
 	select {
@@ -77,7 +80,7 @@ func (r *replays) get(ctx context.Context, key replayKey, run func() (*History, 
 
 // History replays a series from a time to another (zero: its newest step), as it was published. Errors tell whether
 // the request or the source was at fault.
-func (a *API) History(ctx context.Context, s *Series, from, to time.Time) (*History, error) {
+func (v *View) History(ctx context.Context, s *Series, from, to time.Time) (*History, error) {
 	step := s.batch.Format.Step
 	if to.IsZero() || to.After(s.Step) {
 		to = s.Step
@@ -85,18 +88,18 @@ func (a *API) History(ctx context.Context, s *Series, from, to time.Time) (*Hist
 	key := replayKey{s.batch.Source, s.series.ID, from.Truncate(step).UnixMilli(), to.Truncate(step).UnixMilli()}
 	switch steps := (key.to - key.from) / step.Milliseconds(); {
 	case steps < 0:
-		return nil, badRequestf("start: %s is after end", from.Format(time.RFC3339))
+		return nil, Invalidf("start: %s is after end", from.Format(time.RFC3339))
 	case steps > maxPoints:
-		return nil, badRequestf("%d steps between start and end are more than %d", steps, maxPoints)
+		return nil, Invalidf("%d steps between start and end are more than %d", steps, maxPoints)
 	}
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
-	return a.replays.get(ctx, key, func() (*History, error) { return a.replay(ctx, key) })
+	return v.replays.get(ctx, key, func() (*History, error) { return v.replay(ctx, key) })
 }
 
-func (a *API) replay(ctx context.Context, key replayKey) (*History, error) {
+func (v *View) replay(ctx context.Context, key replayKey) (*History, error) {
 	h := &History{}
-	err := a.o.Replay(ctx, key.source, key.id, at(key.from), at(key.to), func(b *result.Batch, s *result.Series) {
+	err := v.o.Replay(ctx, key.source, key.id, at(key.from), at(key.to), func(b *result.Batch, s *result.Series) {
 		h.add(b, s)
 	})
 	if err != nil {

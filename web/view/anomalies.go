@@ -1,4 +1,4 @@
-package api
+package view
 
 import (
 	"cmp"
@@ -33,14 +33,14 @@ type Anomalies struct {
 	Highest Number `json:"highest"`
 }
 
-// incidents groups the series with a high score.
-func (a *API) incidents(s *result.Snapshot, q *query) Anomalies {
-	found := Anomalies{Highest: Number(math.NaN())}
+// Anomalies groups the series with a high score into incidents.
+func (v *View) Anomalies(s *result.Snapshot, f *Filter) Anomalies {
+	found := Anomalies{Incidents: []Incident{}, Highest: Number(math.NaN())}
 	var high []Series
 	for _, b := range s.Batches {
 		for i := range b.Series {
 			one := &b.Series[i]
-			if !q.matches(b.Source, one) || math.IsNaN(one.Score.Value) {
+			if !f.matches(b.Source, one) || math.IsNaN(one.Score.Value) {
 				continue
 			}
 			found.Scored++
@@ -48,7 +48,7 @@ func (a *API) incidents(s *result.Snapshot, q *query) Anomalies {
 				found.Highest = Number(one.Score.Value)
 			}
 			if one.Since.At != 0 || one.Score.Value >= feedback.HighScore {
-				high = append(high, a.newSeries(b, one))
+				high = append(high, v.newSeries(b, one))
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (a *API) incidents(s *result.Snapshot, q *query) Anomalies {
 		found.Incidents[i].rank()
 	}
 	found.Incidents = slices.DeleteFunc(found.Incidents, func(i Incident) bool {
-		return severityRank(i.Severity) < severityRank(q.severity)
+		return severityRank(i.Severity) < severityRank(f.Severity)
 	})
 	slices.SortStableFunc(found.Incidents, func(a, b Incident) int {
 		return cmp.Or(
@@ -90,7 +90,7 @@ func (a *API) incidents(s *result.Snapshot, q *query) Anomalies {
 		)
 	})
 	found.Total = len(found.Incidents)
-	found.Incidents = page(q, found.Incidents)
+	found.Incidents = page(f, found.Incidents)
 	return found
 }
 
@@ -139,12 +139,4 @@ func workload(of map[string]string) (labels map[string]string, key string) {
 		}
 	}
 	return labels, b.String()
-}
-
-func (a *API) anomalies(s *result.Snapshot, q *query) (any, error) {
-	found := a.incidents(s, q)
-	if found.Incidents == nil {
-		found.Incidents = []Incident{}
-	}
-	return found, nil
 }
