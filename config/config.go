@@ -24,6 +24,7 @@ type Config struct {
 	Detectors  []Detector   `yaml:"detectors,omitempty"`
 	Scalers    []Scaler     `yaml:"scalers,omitempty"`
 	Outcomes   *Outcomes    `yaml:"outcomes,omitempty"` // nil: alerts are not compared with incidents
+	Context    Context      `yaml:"context"`
 }
 
 // LoadFile reads and checks the file at path; see Load.
@@ -76,6 +77,7 @@ func Load(source []byte, filename string) (*Config, error) {
 	}
 	document.CheckNames(scalers, legalName)
 	c.Outcomes = loadOutcomes(top.Section("outcomes"))
+	c.Context = loadContext(top.Section("context"))
 
 	if err := doc.Err(); err != nil {
 		return nil, err
@@ -91,6 +93,7 @@ type outline struct {
 	Detectors  []yaml.Node `yaml:"detectors"`
 	Scalers    []yaml.Node `yaml:"scalers"`
 	Outcomes   yaml.Node   `yaml:"outcomes"`
+	Context    yaml.Node   `yaml:"context"`
 }
 
 // String returns the config as YAML, with all defaults filled in and secrets hidden. Except for the secrets, Load
@@ -112,6 +115,7 @@ var legalName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
 // typeNames describes, in error messages, types that are written otherwise than their kind suggests.
 var typeNames = map[reflect.Type]string{
 	reflect.TypeFor[model.Duration]():       "a duration such as 5m",
+	reflect.TypeFor[Calls]():                "an expression or {expr: ..., from: ..., to: ...}",
 	reflect.TypeFor[Bound]():                "a number or {expr: ..., on: [...]}",
 	reflect.TypeFor[Capacity]():             "a number or {utilization: ..., target: ..., replicas: ...}",
 	reflect.TypeFor[Horizon]():              "a duration such as 15m or {startup: ...}",

@@ -73,6 +73,8 @@ func TestDocs_ListEveryKey(t *testing.T) {
 		"startup":       config.Horizon{},
 		"resources":     config.Resources{},
 		"outcomes":      config.Outcomes{},
+		"context":       config.Context{},
+		"calls":         config.Calls{},
 		"cost": struct {
 			Under float64 `yaml:"under"`
 			Over  float64 `yaml:"over"`
@@ -113,6 +115,7 @@ scalers:
   - {name: x, load: up, capacity_per_replica: 1, max_replicas: 1}
   - {name: y, load: up, capacity_per_replica: {utilization: up, replicas: up}, max_replicas: 1}
 outcomes: {truth: {expr: up}}
+context: {calls: up}
 `), "config.yml")
 	require.NoError(t, err)
 	var tree struct {
@@ -121,6 +124,7 @@ outcomes: {truth: {expr: up}}
 		Detectors  []map[string]any
 		Scalers    []map[string]any
 		Outcomes   map[string]any
+		Context    map[string]any
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(c.String()), &tree))
 	page := blocks(t, "yml")
@@ -135,6 +139,8 @@ outcomes: {truth: {expr: up}}
 		"scaler":        tree.Scalers[0],
 		"capacity":      tree.Scalers[1]["capacity_per_replica"],
 		"outcomes":      tree.Outcomes,
+		"context":       tree.Context,
+		"calls":         tree.Context["calls"],
 	} {
 		compared := 0
 		for _, m := range documented.FindAllStringSubmatch(page[heading][0], -1) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -284,9 +283,7 @@ func (m *Manager) publish(s *slot, b *result.Batch) {
 
 // refresh stores a new Snapshot of the published batches.
 func (m *Manager) refresh() {
-	ascending := func(a, b *result.Batch) int { return a.Source.Compare(b.Source) }
-	batches := slices.SortedFunc(maps.Values(m.published), ascending)
-	snapshot := result.NewSnapshot(batches, m.sampleLimit)
+	snapshot := result.NewSnapshot(result.Sorted(m.published), m.sampleLimit)
 	for kind, n := range snapshot.Counts {
 		m.metrics.withheld.WithLabelValues(kind).Set(float64(n))
 	}

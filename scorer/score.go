@@ -59,6 +59,10 @@ type Contribution struct {
 	Share   float64
 }
 
+// Surprise returns by how many powers of ten the return period exceeds 5 minutes, not capped as ReturnPeriod is; NaN
+// where there is no score, +Inf outside of the data range.
+func (s Score) Surprise() float64 { return calibration.Inverse(s.Value) }
+
 // unknown returns a Score of a step that has none.
 func unknown(learned baseline.Span) Score {
 	nan := math.NaN()

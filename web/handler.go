@@ -19,6 +19,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
+	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -31,6 +32,7 @@ type Options struct {
 	Reload   func() error          // reads the configuration again; if it fails, nothing has changed
 	Snapshot func() *result.Snapshot
 	Replay   view.Replay
+	Query    incident.Query // evaluates an expression over the source of the configuration in force
 	Now      func() time.Time
 
 	// ExternalURL is where people reach the exporter, for links in the API; nil: not known. Its path is also that of
@@ -116,7 +118,11 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	handler, err := api.New(v, o.Now()).Handler()
+	a, err := api.New(api.Options{View: v, Config: o.Config, Query: o.Query, Now: o.Now})
+	if err != nil {
+		return err
+	}
+	handler, err := a.Handler()
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/go-kit/log"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
@@ -47,6 +48,7 @@ func options() web.Options {
 		) error {
 			return nil
 		},
+		Query:   func(context.Context, string, time.Time) (promql.Vector, error) { return nil, nil },
 		Now:     time.Now,
 		Version: "1.2.3",
 	}

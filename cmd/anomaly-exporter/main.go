@@ -41,6 +41,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	runCommand, running := addRunCommand(app)
 	checkCommand, files := addCheckConfigCommand(app)
 	backtestCommand, backtesting := addBacktestCommand(app)
+	contextCommand, describing := addContextCommand(app)
 
 	command, err := app.Parse(args)
 	if err != nil {
@@ -60,6 +61,13 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		logger := logging.logger(stderr)
 		limitMemory(logger)
 		if err := runBacktest(ctx, *backtesting, *query, logger, stderr); err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitFailure
+		}
+	case contextCommand.FullCommand():
+		logger := logging.logger(stderr)
+		limitMemory(logger)
+		if err := runContext(ctx, *describing, *query, logger, stdout); err != nil {
 			fmt.Fprintln(stderr, err)
 			return exitFailure
 		}

@@ -100,6 +100,7 @@ func (e *exporter) handler(o runOptions) (http.Handler, error) {
 		Reload:          e.reloader.reload,
 		Snapshot:        e.manager.Snapshot,
 		Replay:          e.manager.ReplaySeries,
+		Query:           e.manager.Query,
 		Now:             time.Now,
 		ExternalURL:     o.externalURL,
 		RoutePrefix:     o.routePrefix,

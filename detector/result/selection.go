@@ -1,6 +1,7 @@
 package result
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -72,6 +73,11 @@ func NewSnapshot(batches []*Batch, limit int) *Snapshot {
 		}
 	}
 	return s
+}
+
+// Sorted returns batches in the order of a Snapshot.
+func Sorted(bySource map[Source]*Batch) []*Batch {
+	return slices.SortedFunc(maps.Values(bySource), func(a, b *Batch) int { return a.Source.Compare(b.Source) })
 }
 
 // Batch returns the results of a source; nil if there are none.

@@ -34,6 +34,15 @@ func Score(logPeriod float64) (score, seconds float64) {
 	return score, seconds
 }
 
+// Inverse returns the argument of Score that gives a score; 0 for score 0, and +Inf for score 1.
+func Inverse(score float64) float64 {
+	if score > compressAbove {
+		const rest = 1 - compressAbove
+		score = compressAbove + rest*(rest/(1-score)-1)
+	}
+	return decades * score
+}
+
 // LogPeriod returns the argument of Score for a period of so many slots (of ms).
 func LogPeriod(slots int, slot int64) float64 {
 	return math.Log10(float64(slots) * float64(slot) / float64(unit.Milliseconds()))

@@ -8,19 +8,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
+// Options of an API. All are required.
+type Options struct {
+	View   *view.View
+	Config func() *config.Config // the one in force; nil: none yet
+	Query  incident.Query
+	Now    func() time.Time
+}
+
 // API answers from the newest results. It is safe for concurrent use.
 type API struct {
-	view    *view.View
+	o       Options
 	started int64 // tells the tags of two processes apart
 
 	mu       sync.Mutex // guards what follows
@@ -28,10 +39,18 @@ type API struct {
 	sequence int // of last
 }
 
-// New returns an API that answers with what a view shows. started is when the process was.
-func New(v *view.View, started time.Time) *API { return &API{view: v, started: started.UnixNano()} }
+// New returns an API.
+func New(o Options) (*API, error) {
+	if o.View == nil || o.Config == nil || o.Query == nil || o.Now == nil {
+		return nil, errors.New("api: one of View, Config, Query and Now is missing")
+	}
+	return &API{o: o, started: o.Now().UnixNano()}, nil
+}
 
-// endpoint answers a request with what data returns.
+// markdown is data that is not wrapped in the envelope.
+type markdown string
+
+// endpoint answers a request with the data that it returns.
 type endpoint func(ctx context.Context, s *result.Snapshot, q *query) (data any, err error)
 
 // endpoints are the paths below /api/v1/; openapi.yml describes them.
@@ -42,6 +61,7 @@ func (a *API) endpoints() map[string]endpoint {
 		"forecast":        a.forecast,
 		"recommendations": a.recommendations,
 		"detectors":       a.detectors,
+		"context":         a.context,
 	}
 }
 
@@ -71,7 +91,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 		writeError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET requests allowed"))
 		return
 	}
-	snapshot := a.view.Snapshot()
+	snapshot := a.o.View.Snapshot()
 	tag := a.tag(snapshot)
 	w.Header().Set("Etag", tag)
 	w.Header().Set("Cache-Control", "no-cache") // ask again, with the tag
@@ -97,6 +117,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 	case err != nil:
 		writeError(w, http.StatusUnprocessableEntity, "execution", err)
 	default:
+		if text, ok := data.(markdown); ok {
+			w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			_, _ = io.WriteString(w, string(text))
+			return
+		}
 		writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
 	}
 }

@@ -93,7 +93,11 @@ func start(t *testing.T) *exporter {
 		Now: func() time.Time { return end.Add(time.Minute) }, Public: "https://example.com/anomaly",
 	})
 	require.NoError(t, err)
-	h, err := api.New(v, end).Handler()
+	a, err := api.New(api.Options{
+		View: v, Config: func() *config.Config { return cfg }, Query: m.Query, Now: func() time.Time { return end },
+	})
+	require.NoError(t, err)
+	h, err := a.Handler()
 	require.NoError(t, err)
 	e.server = httptest.NewServer(h)
 	t.Cleanup(e.server.Close)
@@ -200,6 +204,23 @@ func TestAPI_ListsAndPages(t *testing.T) {
 	require.Equal(t, "fleet", first["name"])
 	require.Equal(t, []any{"requests"}, first["expressions"])
 	require.InDelta(t, 3, first["scored"], 0)
+}
+
+func TestAPI_DescribesTheContext(t *testing.T) {
+	e := start(t)
+	d := e.data(t, "/api/v1/context", url.Values{"match[]": {`{namespace="shop"}`}})
+	suspects := list(d["suspects"])
+	require.Len(t, suspects, 1)
+	require.Equal(t, map[string]any{"job": "checkout", "namespace": "shop"}, suspects[0].(map[string]any)["labels"])
+	require.Empty(t, d["problems"])
+
+	resp, err := e.server.Client().Get(e.server.URL + "/api/v1/context?format=markdown")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, "text/markdown; charset=utf-8", resp.Header.Get("Content-Type"))
+	require.Contains(t, string(text), "# Suspects, the likeliest cause first\n\n1. `{job=\"checkout\",")
 }
 
 func TestAPI_RefusesBadRequests(t *testing.T) {

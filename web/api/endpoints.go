@@ -3,23 +3,25 @@ package api
 import (
 	"context"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
 func (a *API) anomalies(_ context.Context, s *result.Snapshot, q *query) (any, error) {
-	return a.view.Anomalies(s, &q.Filter), nil
+	return a.o.View.Anomalies(s, &q.Filter), nil
 }
 
 // series lists the series, with their states; with start, and if only one matches, what was published of it.
 func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, error) {
-	found, total := a.view.List(s, &q.Filter)
+	found, total := a.o.View.List(s, &q.Filter)
 	if !q.from.IsZero() {
 		if total != 1 || len(found) != 1 {
 			return nil, view.Invalidf("start: %d series match; the history of one can be asked for", total)
 		}
 		var err error
-		if found[0].History, err = a.view.History(ctx, &found[0], q.from, q.to); err != nil {
+		if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
 			return nil, err
 		}
 	}
@@ -27,20 +29,33 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 }
 
 func (a *API) forecast(_ context.Context, s *result.Snapshot, q *query) (any, error) {
-	found, total := a.view.Forecasts(s, &q.Filter, false)
+	found, total := a.o.View.Forecasts(s, &q.Filter, false)
 	return map[string]any{"forecasts": found, "total": total}, nil
 }
 
 func (a *API) recommendations(_ context.Context, s *result.Snapshot, q *query) (any, error) {
-	found, total := a.view.Recommendations(s, &q.Filter)
+	found, total := a.o.View.Recommendations(s, &q.Filter)
 	return map[string]any{"recommendations": found, "total": total}, nil
 }
 
 func (a *API) detectors(_ context.Context, s *result.Snapshot, q *query) (any, error) {
-	found := a.view.Detectors(s, &q.Filter)
+	found := a.o.View.Detectors(s, &q.Filter)
 	total := len(found)
 	from := min(q.Offset, total)
 	return map[string]any{
 		"detectors": found[from:min(from+q.Limit, total)], "total": total, "dropped": view.Dropped(s),
 	}, nil
+}
+
+// context describes what is anomalous, and who is suspected, in one document.
+func (a *API) context(ctx context.Context, s *result.Snapshot, q *query) (any, error) {
+	var c config.Context
+	if cfg := a.o.Config(); cfg != nil {
+		c = cfg.Context
+	}
+	d, err := incident.Describe(ctx, a.o.View, s, c, a.o.Query, q.match)
+	if err == nil && q.format == "markdown" {
+		return markdown(d.Markdown()), nil
+	}
+	return d, err
 }

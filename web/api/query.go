@@ -18,11 +18,16 @@ const (
 // query is a parsed request.
 type query struct {
 	view.Filter
+	match    []string  // the selectors, as they were written
 	from, to time.Time // zero: not asked for
+	format   string    // "json" or "markdown"
 }
 
 // parameters lists what each endpoint takes besides match[], limit and offset.
-var parameters = []string{"match[]", "limit", "offset", "min_score", "severity", "detector", "scaler", "start", "end"}
+var parameters = []string{
+	"match[]", "limit", "offset", "min_score", "severity", "detector", "scaler", "start", "end",
+	"format",
+}
 
 func parseQuery(r *http.Request) (*query, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
@@ -34,7 +39,10 @@ func parseQuery(r *http.Request) (*query, error) {
 			return nil, view.Invalidf("unknown parameter %q", name)
 		}
 	}
-	q := &query{}
+	q := &query{match: values["match[]"], format: values.Get("format")}
+	if !slices.Contains([]string{"", "json", "markdown"}, q.format) {
+		return nil, view.Invalidf("format: %q is neither \"json\" nor \"markdown\"", q.format)
+	}
 	q.Severity, q.Sources = values.Get("severity"), slices.Concat(values["detector"], values["scaler"])
 	if err = view.CheckSeverity(q.Severity); err != nil {
 		return nil, err

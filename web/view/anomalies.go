@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -116,6 +117,38 @@ var (
 		"workload", "deployment", "statefulset", "daemonset", "service", "container", "app", "job", "instance", "node",
 	}
 )
+
+// Surprise returns how unusual the newest step is: by how many powers of ten its return period exceeds 5 minutes. It is
+// NaN without a score, and +Inf outside of the data range.
+func (s *Series) Surprise() float64 { return s.series.Score.Surprise() }
+
+// Entity returns those labels of a series that have the names, and a key of them; without names those of its workload.
+func (s *Series) Entity(names []string) (labels map[string]string, key string) {
+	if len(names) == 0 {
+		return workload(s.Labels)
+	}
+	labels = map[string]string{}
+	for _, name := range names {
+		if value := s.Labels[name]; value != "" {
+			labels[name] = value
+			key += name + "\xff" + value + "\xff"
+		}
+	}
+	return labels, key
+}
+
+// WorkloadName returns the value of the label that names a workload; that of any label if none does.
+func WorkloadName(of map[string]string) string {
+	for _, name := range workloadLabels {
+		if of[name] != "" {
+			return of[name]
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		return of[name]
+	}
+	return ""
+}
 
 // workload returns the labels that tell a workload from others, and a key of them.
 func workload(of map[string]string) (labels map[string]string, key string) {

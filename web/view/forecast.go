@@ -80,9 +80,11 @@ func (v *View) Forecasts(s *result.Snapshot, f *Filter, breaching bool) (found [
 	var all []pair
 	for _, b := range s.Batches {
 		for i := range b.Series {
-			if one := &b.Series[i]; one.Forecast != nil && f.matches(b.Source, one) && !(breaching && math.IsInf(soonest(one), 1)) {
-				all = append(all, pair{b, one})
+			one := &b.Series[i]
+			if one.Forecast == nil || !f.matches(b.Source, one) || breaching && math.IsInf(soonest(one), 1) {
+				continue
 			}
+			all = append(all, pair{b, one})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(soonest(a.s), soonest(b.s)) })

@@ -1,0 +1,284 @@
+// Package incident describes an incident in one document, for a person, a ticket or a language model: what is
+// anomalous, who is suspected of being the cause, and what else happened.
+package incident
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
+)
+
+const (
+	// suspectScore is the score from which an entity is listed as a suspect. Chosen: once in 3.5 days of normal behaviour.
+	suspectScore = 0.6
+	// maxSurprise bounds how surprising a series can be. Guard: outside of the data range it is infinite.
+	maxSurprise = 1000
+	// maxListed bounds each list of the document. Guard: a person reads no more, and a model is paid by the word.
+	maxListed = 10
+)
+
+// Query evaluates an expression at a time.
+type Query func(ctx context.Context, expr string, at time.Time) (promql.Vector, error)
+
+// A Document describes what is anomalous at a step.
+type Document struct {
+	At        time.Time           `json:"at"`
+	Match     []string            `json:"match,omitempty"`
+	Incidents []view.Incident     `json:"incidents"`          // the most severe first
+	Suspects  []Suspect           `json:"suspects"`           // the likeliest cause first
+	Breaches  []view.Forecast     `json:"breaches"`           // bounds that will be crossed, the soonest first
+	Changes   []map[string]string `json:"changes"`            // labels of what was rolled out
+	Alerts    []map[string]string `json:"alerts"`             // labels of the alerts that are firing
+	Problems  []string            `json:"problems,omitempty"` // what could not be read
+}
+
+// A Suspect is an entity that may be the cause.
+type Suspect struct {
+	Labels  map[string]string `json:"labels"`
+	Share   view.Number       `json:"share"` // of all suspicion
+	Since   *time.Time        `json:"since,omitempty"`
+	Reasons []string          `json:"reasons"`
+	Series  []view.Series     `json:"series"` // its anomalies, the rarest first
+}
+
+// entity is what may be the cause, with its series.
+type entity struct {
+	labels   map[string]string
+	series   []view.Series
+	surprise float64
+	callers  []int
+	callees  []int
+}
+
+// Describe returns the document of a snapshot. What cannot be read is named in it. The error is about the selectors.
+func Describe(
+	ctx context.Context, v *view.View, s *result.Snapshot, c config.Context, query Query, match []string,
+) (*Document, error) {
+	selectors, err := view.ParseSelectors(match)
+	if err != nil {
+		return nil, err
+	}
+	f := &view.Filter{Selectors: selectors, Limit: maxListed}
+	d := &Document{Match: match, Incidents: v.Anomalies(s, f).Incidents}
+	for _, b := range s.Batches {
+		if at := time.UnixMilli(b.Step).UTC(); at.After(d.At) {
+			d.At = at
+		}
+	}
+	d.Breaches, _ = v.Forecasts(s, f, true)
+
+	f.Limit = math.MaxInt
+	all, _ := v.List(s, f)
+	entities := group(all, c.Entity)
+	read := func(expr config.Expr) promql.Vector {
+		if expr.IsZero() || query == nil {
+			return nil
+		}
+		found, err := query(ctx, expr.String(), d.At)
+		if err != nil {
+			d.Problems = append(d.Problems, fmt.Sprintf("%s: %v", expr, err))
+		}
+		return found
+	}
+	var calls [][2]int
+	if c.Calls != nil {
+		calls = connect(entities, read(c.Calls.Expr), c.Calls, c.Entity)
+	}
+	d.Suspects = suspects(entities, calls)
+	d.Changes = related(read(c.Changes), entities, selectors)
+	d.Alerts = related(read(c.Alerts), entities, selectors)
+	return d, nil
+}
+
+// group groups the series with a score by the entity that they are about.
+func group(all []view.Series, names []string) []*entity {
+	var found []*entity
+	index := map[string]*entity{}
+	for i := range all {
+		s := &all[i]
+		surprise := s.Surprise()
+		if math.IsNaN(surprise) {
+			continue
+		}
+		l, key := s.Entity(names)
+		if len(l) == 0 {
+			continue
+		}
+		e := index[key]
+		if e == nil {
+			e = &entity{labels: l}
+			index[key] = e
+			found = append(found, e)
+		}
+		e.surprise = max(e.surprise, min(surprise, maxSurprise))
+		if float64(s.Score) >= suspectScore {
+			e.series = append(e.series, *s)
+		}
+	}
+	for _, e := range found {
+		slices.SortStableFunc(e.series, func(a, b view.Series) int { return cmp.Compare(b.Surprise(), a.Surprise()) })
+	}
+	return found
+}
+
+// connect finds the entities that calls are between, and returns pairs of their indices.
+func connect(entities []*entity, calls promql.Vector, c *config.Calls, names []string) (pairs [][2]int) {
+	byName := map[string][]int{}
+	for i, e := range entities {
+		name := e.name(names)
+		byName[name] = append(byName[name], i)
+	}
+	for _, call := range calls {
+		for _, from := range byName[call.Metric.Get(c.From)] {
+			for _, to := range byName[call.Metric.Get(c.To)] {
+				if from == to || !agree(call.Metric, entities[from].labels) || !agree(call.Metric, entities[to].labels) ||
+					slices.Contains(entities[from].callees, to) {
+					continue
+				}
+				entities[from].callees = append(entities[from].callees, to)
+				entities[to].callers = append(entities[to].callers, from)
+				pairs = append(pairs, [2]int{from, to})
+			}
+		}
+	}
+	return pairs
+}
+
+// name returns the value of the last label of an entity, which calls know it by.
+func (e *entity) name(names []string) string {
+	if len(names) > 0 {
+		for _, n := range slices.Backward(names) {
+			if v := e.labels[n]; v != "" {
+				return v
+			}
+		}
+	}
+	return view.WorkloadName(e.labels)
+}
+
+// agree reports whether labels have the same values where both have one.
+func agree(of labels.Labels, with map[string]string) bool {
+	for name, value := range with {
+		if v := of.Get(name); v != "" && v != value {
+			return false
+		}
+	}
+	return true
+}
+
+// suspects ranks the entities with an anomaly.
+func suspects(entities []*entity, calls [][2]int) []Suspect {
+	surprise := make([]float64, len(entities))
+	for i, e := range entities {
+		surprise[i] = e.surprise
+	}
+	share := suspicion(surprise, calls)
+	order := make([]int, 0, len(entities))
+	first := time.Time{}
+	for i, e := range entities {
+		if len(e.series) == 0 {
+			continue
+		}
+		order = append(order, i)
+		if since := e.since(); since != nil && (first.IsZero() || since.Before(first)) {
+			first = *since
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(share[b], share[a]) })
+	found := []Suspect{}
+	for _, i := range order[:min(len(order), maxListed)] {
+		e := entities[i]
+		found = append(found, Suspect{
+			Labels: e.labels, Share: view.Number(share[i]), Since: e.since(),
+			Reasons: e.reasons(entities, first), Series: e.series[:min(len(e.series), maxListed)],
+		})
+	}
+	return found
+}
+
+// since returns when the first anomaly of the entity began; nil if none has a high score.
+func (e *entity) since() (first *time.Time) {
+	for i := range e.series {
+		if s := e.series[i].Since; s != nil && (first == nil || s.Before(*first)) {
+			first = s
+		}
+	}
+	return first
+}
+
+// reasons says why the entity is suspected. first is when the first anomaly of all began.
+func (e *entity) reasons(entities []*entity, first time.Time) []string {
+	reasons := []string{e.series[0].Sentence}
+	if n := len(e.series); n > 1 {
+		reasons = append(reasons, fmt.Sprintf("%d of its series are anomalous.", n))
+	}
+	if since := e.since(); since != nil && since.Equal(first) {
+		reasons = append(reasons, "Nothing else became anomalous before it.")
+	}
+	anomalous := func(of []int) (names []string) {
+		for _, i := range of {
+			if len(entities[i].series) > 0 {
+				names = append(names, view.WorkloadName(entities[i].labels))
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	if callers := anomalous(e.callers); len(callers) > 0 {
+		reasons = append(reasons, "Anomalous too, and calling it: "+strings.Join(callers, ", ")+".")
+	}
+	if callees := anomalous(e.callees); len(callees) > 0 {
+		reasons = append(reasons, "Anomalous too, and called by it: "+strings.Join(callees, ", ")+".")
+	} else if len(e.callees) > 0 {
+		reasons = append(reasons, "Nothing that it calls is anomalous.")
+	}
+	return reasons
+}
+
+// related returns the labels of the series that the document is about: those that share the values of an entity with an
+// anomaly, or that the selectors match.
+func related(found promql.Vector, entities []*entity, selectors [][]*labels.Matcher) []map[string]string {
+	kept := []map[string]string{}
+	for _, s := range found {
+		of := maps.Collect(func(yield func(string, string) bool) {
+			s.Metric.Range(func(l labels.Label) { yield(l.Name, l.Value) })
+		})
+		if len(kept) < maxListed && (about(s.Metric, entities) || matched(s.Metric, selectors)) {
+			kept = append(kept, of)
+		}
+	}
+	return kept
+}
+
+// about reports whether labels share a value with an entity that has an anomaly, and contradict none of its labels.
+func about(l labels.Labels, entities []*entity) bool {
+	return slices.ContainsFunc(entities, func(e *entity) bool {
+		if len(e.series) == 0 || !agree(l, e.labels) {
+			return false
+		}
+		for name := range e.labels {
+			if l.Get(name) != "" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func matched(l labels.Labels, selectors [][]*labels.Matcher) bool {
+	return slices.ContainsFunc(selectors, func(of []*labels.Matcher) bool {
+		return !slices.ContainsFunc(of, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
+	})
+}

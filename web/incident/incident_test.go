@@ -1,0 +1,135 @@
+package incident_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
+	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var end = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+
+// start runs cycles over the last hour of a shop. The front calls cart and search, search calls the database. Ten
+// minutes before the end the database becomes twice as slow, and its callers with it.
+func start(t *testing.T) (*detector.Manager, *config.Config, *view.View) {
+	t.Helper()
+	slow := map[string]float64{"front": 12, "search": 5, "database": 2, "cart": 1}
+	series := []labels.Labels{
+		labels.FromStrings("__name__", "calls", "client", "front", "server", "cart"),
+		labels.FromStrings("__name__", "calls", "client", "front", "server", "search"),
+		labels.FromStrings("__name__", "calls", "client", "search", "server", "database"),
+		labels.FromStrings("__name__", "calls", "client", "search", "server", "elsewhere"),
+		labels.FromStrings("__name__", "ALERTS", "alertname", "Slow", "alertstate", "firing", "service", "front"),
+		labels.FromStrings("__name__", "ALERTS", "alertname", "Disk", "alertstate", "firing", "service", "other"),
+		labels.FromStrings("__name__", "rollout", "deployment", "database", "service", "database"),
+	}
+	for _, service := range []string{"cart", "database", "front", "search"} {
+		series = append(series, labels.FromStrings("__name__", "latency_seconds", "service", service, "namespace", "shop"))
+	}
+	db := storage.New(t)
+	from := end.Add(-4 * 24 * time.Hour).UnixMilli()
+	storage.Write(t, db, from, end.UnixMilli(), 300_000, func(i int, ts int64) float64 {
+		if series[i].Get("__name__") != "latency_seconds" {
+			return 1
+		}
+		v := 0.25 * (1 + 0.05*rand.New(rand.NewPCG(uint64(i), uint64(ts))).NormFloat64())
+		if ts >= end.Add(-10*time.Minute).UnixMilli() {
+			v *= slow[series[i].Get("service")]
+		}
+		return v
+	}, series...)
+	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6)})
+	require.NoError(t, err)
+	cfg, err := config.Load([]byte(`
+remote_read: [{url: http://localhost:9090/api/v1/read}]
+global: {history: 3d, step: 5m, query_offset: 0s}
+detectors: [{name: latency, expr: latency_seconds, bounds: {upper: 3}, forecaster: {horizons: [1h]}}]
+context: {entity: [namespace, service], calls: calls, changes: rollout}
+`), "test.yml")
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	for at := end.Add(-time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
+		require.NoError(t, m.Cycle(t.Context(), at))
+	}
+	v, err := view.New(view.Options{
+		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Now: func() time.Time { return end },
+		Replay: m.ReplaySeries,
+	})
+	require.NoError(t, err)
+	return m, cfg, v
+}
+
+func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
+	m, cfg, v := start(t)
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, []string{`{namespace="shop"}`})
+	require.NoError(t, err)
+	require.Equal(t, end, d.At)
+	require.Empty(t, d.Problems)
+	require.Len(t, d.Incidents, 3)
+	require.Len(t, d.Suspects, 3, "cart is not anomalous")
+	first := d.Suspects[0]
+	require.Equal(t, map[string]string{"namespace": "shop", "service": "database"}, first.Labels)
+	require.Equal(t, end.Add(-10*time.Minute), *first.Since)
+	require.Contains(t, first.Reasons, "Anomalous too, and calling it: search.")
+	require.Equal(t, []map[string]string{
+		{"__name__": "rollout", "deployment": "database", "service": "database"},
+	}, d.Changes)
+	require.Equal(t, []map[string]string{
+		{"__name__": "ALERTS", "alertname": "Slow", "alertstate": "firing", "service": "front"},
+	}, d.Alerts, "that of another service is left out")
+
+	text := d.Markdown()
+	require.Contains(t, text, "# What is anomalous at 2026-03-07 12:00 UTC")
+	require.Contains(t, text, "1. `{namespace=\"shop\", service=\"database\"}`")
+	require.Contains(t, text, "# Rolled out of late\n\n- `{__name__=\"rollout\"")
+	b, err := json.Marshal(d)
+	require.NoError(t, err)
+	require.True(t, json.Valid(b))
+}
+
+// Without the calls the largest deviation is suspected, which is that of the front.
+func TestDescribe_SuspectsTheLargestDeviationWithoutCalls(t *testing.T) {
+	m, cfg, v := start(t)
+	c := cfg.Context
+	c.Calls = nil
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), c, m.Query, nil)
+	require.NoError(t, err)
+	require.Equal(t, "front", d.Suspects[0].Labels["service"])
+}
+
+func TestDescribe_NamesWhatItCouldNotRead(t *testing.T) {
+	m, cfg, v := start(t)
+	refused := func(context.Context, string, time.Time) (promql.Vector, error) { return nil, errors.New("refused") }
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, refused, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"calls: refused", "rollout: refused", `ALERTS{alertstate="firing"}: refused`}, d.Problems)
+	require.NotEmpty(t, d.Suspects)
+	_, err = incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, refused, []string{"{"})
+	require.ErrorAs(t, err, new(view.Invalid))
+}
+
+func TestDescribe_IsEmptyWithoutResults(t *testing.T) {
+	_, cfg, v := start(t)
+	d, err := incident.Describe(t.Context(), v, &result.Snapshot{}, cfg.Context, nil, nil)
+	require.NoError(t, err)
+	require.Contains(t, d.Markdown(), "Nothing.")
+	b, err := json.Marshal(d)
+	require.NoError(t, err)
+	require.Contains(t, string(b), `"suspects":[]`)
+}

@@ -1,0 +1,91 @@
+package incident
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
+)
+
+// Markdown returns the document as text for people.
+func (d *Document) Markdown() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# What is anomalous at %s UTC\n", d.At.Format("2006-01-02 15:04"))
+	if len(d.Incidents) == 0 {
+		line("Nothing.\n")
+	}
+	for i := range d.Incidents {
+		in := &d.Incidents[i]
+		line("## %s: %s, since %s\n", in.Severity, labelText(in.Labels), in.Since.Format("15:04"))
+		for k := range in.Series {
+			line("- %s%s", text(in.Series[k].Sentence), contributions(&in.Series[k]))
+		}
+		line("")
+	}
+	if len(d.Suspects) > 0 {
+		line("# Suspects, the likeliest cause first\n")
+	}
+	for i, s := range d.Suspects {
+		line("%d. %s, %.0f %% of the suspicion", i+1, labelText(s.Labels), 100*float64(s.Share))
+		for _, r := range s.Reasons {
+			line("   - %s", text(r))
+		}
+	}
+	if len(d.Breaches) > 0 {
+		line("\n# Bounds that will be crossed\n")
+	}
+	for i := range d.Breaches {
+		f := &d.Breaches[i]
+		for _, br := range f.Breaches {
+			if br.At != nil {
+				line("- %s: %s bound of %s at %s", text(f.Title()), br.Bound, humanize.Quantity(float64(br.Value), f.Unit),
+					br.At.Format("15:04"))
+			}
+		}
+	}
+	list(line, "Rolled out of late", d.Changes)
+	list(line, "Alerts that are firing", d.Alerts)
+	for _, p := range d.Problems {
+		line("\nNot known: %s", text(p))
+	}
+	return b.String()
+}
+
+func list(line func(string, ...any), title string, of []map[string]string) {
+	if len(of) == 0 {
+		return
+	}
+	line("\n# %s\n", title)
+	for _, l := range of {
+		line("- %s", labelText(l))
+	}
+}
+
+func contributions(s *view.Series) string {
+	parts := make([]string, 0, len(s.Contributions))
+	for _, c := range s.Contributions {
+		parts = append(parts, fmt.Sprintf("%s %.0f %%", c.Feature, 100*float64(c.Share)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " Made up of: " + text(strings.Join(parts, ", ")) + "."
+}
+
+// labelText writes labels as code, which Markdown does not interpret.
+func labelText(l map[string]string) string {
+	parts := make([]string, 0, len(l))
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		parts = append(parts, fmt.Sprintf("%s=%q", name, l[name]))
+	}
+	return "`{" + strings.ReplaceAll(strings.Join(parts, ", "), "`", "'") + "}`"
+}
+
+// text keeps Markdown from interpreting what comes from labels.
+func text(s string) string {
+	return strings.NewReplacer("\n", " ", "*", `\*`, "_", `\_`, "`", "'", "<", "&lt;", "[", `\[`).Replace(s)
+}
