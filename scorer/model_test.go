@@ -480,3 +480,54 @@ func TestModel_ToleratesValuesThatLeaveTheRangeByRounding(t *testing.T) {
 		})
 	}
 }
+
+// A value that is rarely there at some hours of the day, as a ratio over too few requests is not, is compared with the
+// few that were there about then. Where none were, there is no score.
+func TestModel_HasNoVerdictWhereATimeOfDayIsNotKnown(t *testing.T) {
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		for share, scored := range map[float64]bool{0.08: true, 0: false} { // of the values at night
+			t.Run(fmt.Sprintf("%s/%g", step, share), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(3, 1))
+				busy := func(i int) bool { h := i * int(step/time.Minute) / 60 % 24; return h >= 7 && h < 21 }
+				value := func(i int) float64 {
+					if busy(i) {
+						return 0.3 + 0.5*math.Sin(math.Pi*(float64(i)*step.Hours()/24-7.0/24)*24/14) + 0.03*r.NormFloat64()
+					}
+					return 0.05 + 0.02*r.NormFloat64()
+				}
+				perDay := int(24 * time.Hour / step)
+				y := make([]float64, 14*perDay)
+				for i := range y {
+					if y[i] = value(i % perDay); !busy(i) && r.Float64() >= share {
+						y[i] = math.NaN()
+					}
+				}
+				w, learn := thin(y, step)
+				m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, w, learn)
+				require.NoError(t, err)
+				atNight, known := 0, 0
+				for i := range perDay {
+					y := value(i)
+					if h := i * int(step/time.Minute) / 60; h > 0 && h < 5 {
+						s := m.Score(y, true)
+						atNight++
+						if s.Value == s.Value {
+							known++
+							require.Less(t, s.Value, 0.8, "%d: %g, expected %g", i, y, s.Expected)
+						}
+						continue
+					}
+					if !busy(i) {
+						y = math.NaN()
+					}
+					m.Score(y, true)
+				}
+				if !scored {
+					require.Zero(t, known)
+				} else if step < time.Hour { // at an hour there are too few
+					require.Greater(t, known, atNight*3/4)
+				}
+			})
+		}
+	}
+}

@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"math"
+	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
@@ -25,12 +26,17 @@ func daily() season { return season{days: 1, periods: 7, min: 2} }
 // Nagaraja, "Order Statistics", 3rd edition, 2003).
 var medianVariance = [...]float64{1: 1, 2: 0.5, 3: 0.4487, 4: 0.2982, 5: 0.2868, 6: 0.2147, 7: 0.2104}
 
+// neighbourhood is how far from a time of day its neighbours are, which stand in for it while it is not known. Chosen,
+// not tuned: an hour earlier or later most series are still much the same.
+const neighbourhood = time.Hour
+
 // slotValues holds the values of a window by slot of local time.
 type slotValues struct {
 	first   int64 // slot of values[0]
 	values  []float32
 	perDay  int
-	scratch [7]float32
+	nearby  int64 // slots in neighbourhood
+	scratch [21]float32
 }
 
 func (v *slotValues) at(slot int64) float32 {
@@ -41,10 +47,14 @@ func (v *slotValues) at(slot int64) float32 {
 }
 
 // expected returns the median of the values at the same time of earlier periods, and how many of these are known. A
-// week of which too few are known falls back on the days; where these are not known either, the value is 0, the
-// centre of all values. days is the period that the value comes from: 0, 1 or 7.
+// week of which too few are known falls back on the days, and these on what is known around this time of day; where
+// nothing is, the value is NaN. Without a season it is 0, the centre of all values. days is the period that the value
+// comes from: 0 (none, or around this time of day), 1 or 7.
 func (v *slotValues) expected(s season, slot int64) (value float32, days, known int) {
-	for ; s.days > 0; s = daily() {
+	if s.days == 0 {
+		return 0, 0, 0
+	}
+	for {
 		values := v.scratch[:0]
 		for k := 1; k <= s.periods; k++ {
 			if x := v.at(slot - int64(k*s.days*v.perDay)); x == x {
@@ -54,9 +64,35 @@ func (v *slotValues) expected(s season, slot int64) (value float32, days, known 
 		if len(values) >= s.min {
 			return orderstat.Median(values), s.days, len(values)
 		}
-		if s.days == daily().days {
-			break
+		if s == daily() {
+			value, known = v.around(slot)
+			return value, 0, known
+		}
+		s = daily()
+	}
+}
+
+// around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
+// days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others.
+func (v *slotValues) around(slot int64) (value float32, known int) {
+	s := daily()
+	values := v.scratch[:0]
+	var on [8]bool // by how many days ago
+	for away := int64(1); away <= v.nearby && len(values) < s.periods; away++ {
+		for k := 1; k <= s.periods; k++ {
+			for _, near := range [...]int64{slot - away, slot + away} {
+				if x := v.at(near - int64(k*v.perDay)); x == x {
+					values = append(values, x)
+					if !on[k] {
+						on[k] = true
+						known++
+					}
+				}
+			}
 		}
 	}
-	return 0, 0, 0
+	if known < s.min {
+		return nan32, 0
+	}
+	return orderstat.Median(values), known
 }

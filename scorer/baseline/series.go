@@ -87,7 +87,7 @@ type Series struct {
 	constant      bool // the window holds only center
 
 	first   int64     // slot of profile[0]
-	profile []float32 // season of the slots to come, a week around; nil: none
+	profile []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
 	jump    float32   // difference of neighbouring slots of the season above which there is an edge between them
 	level   orderstat.RollingMedian
 }
@@ -174,6 +174,12 @@ func (s *Series) expect(slot int64, phase int, x float32) float32 {
 // edge of the season the value may change at any of the steps between. So next to an edge, the nearest of line, slot
 // and next is expected of a known value x.
 func (s *Series) between(slot, next float32, phase int, x float32) float32 {
+	if slot != slot || next != next { // either side of what is not known
+		if slot == slot {
+			return slot
+		}
+		return next
+	}
 	line := slot + (next-slot)*float32(phase)/float32(s.Grid.stride)
 	if x == x && abs(next-slot) > s.jump {
 		for _, e := range [...]float32{slot, next} {

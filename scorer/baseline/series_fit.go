@@ -194,6 +194,7 @@ func (b *Backtest) bySlot() *slotValues {
 	s := b.series
 	perDay := int(s.slots.perDay)
 	v := &slotValues{first: s.slots.at(b.start) - int64(perDay), perDay: perDay} // room for clocks that are put back
+	v.nearby = int64(s.Grid.Slots(neighbourhood))
 	length := int64(len(b.Values)) * s.Grid.Step()
 	v.values = make([]float32, length/s.Grid.slot+1+2*int64(perDay))
 	for i := range v.values {
@@ -249,7 +250,7 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season) seasonTe
 			slot = s.slots.seasonSlot(slot)
 		}
 		v, days, periods := values.expected(candidate, slot)
-		if candidate.days > 0 && days == 0 || weeklyOnly && days != candidate.days {
+		if weeklyOnly && days != candidate.days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
 		e := v + t.level.Median()
@@ -292,17 +293,17 @@ func (c *coverage) enough(perDay int) bool {
 	return own >= minOwnDays*float64(perDay) && own >= minOwnShare*float64(c.slots)
 }
 
-// setProfile sets the season of the week after the window.
+// setProfile sets the season of the day or week after the window, of which all that is known is in the window.
 func (b *Backtest) setProfile(values *slotValues, candidate season) {
 	s := b.series
 	first := s.slots.at(s.now)
-	s.profile = make([]float32, 7*values.perDay)
+	s.profile = make([]float32, candidate.days*values.perDay)
 	most, differences := 0, float32(0)
 	for i := range s.profile {
 		v, _, periods := values.expected(candidate, first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
-		if i > 0 {
+		if i > 0 && v == v && s.profile[i-1] == s.profile[i-1] {
 			differences += abs(v - s.profile[i-1])
 		}
 	}

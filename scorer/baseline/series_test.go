@@ -151,3 +151,34 @@ func TestSeries_ExpectsEdgesAtAnyStepOfASlot(t *testing.T) {
 		require.InDelta(t, y, s.Value(s.Next(y, true).Expected), 2, at)
 	}
 }
+
+// Where a time of day is not known its neighbours stand in for it, as far as an hour. Beyond that nothing is expected,
+// and above all not the centre of all values, which is that of other hours.
+func TestSeries_ExpectsOnlyWhatIsKnownOfATimeOfDay(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	office := func(at time.Time) float64 {
+		if h := at.Hour(); h < 8 || h >= 20 {
+			return math.NaN()
+		}
+		return 100 - math.Abs(float64(at.Hour()*60+at.Minute()-840))/4 + r.NormFloat64()
+	}
+	start := time.Date(2026, 4, 6, 0, 0, 0, 0, time.UTC)
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			end := start.Add(14 * day)
+			s, _ := fit(t, baseline.Options{Step: step}, start, values(start, step, int(14*day/step), office))
+			for at := end; at.Before(end.Add(2 * day)); at = at.Add(step) { // the second day is like the first
+				got := s.Value(s.Next(office(at), true).Expected)
+				switch m := at.Hour()*60 + at.Minute(); {
+				case m < 415 || m > 1260:
+					require.True(t, math.IsNaN(got), "%s: %g", at, got)
+				case m < 425 || m > 1250: // around an hour away
+				case m < 480 || m >= 1200:
+					require.InDelta(t, 10, got, 20, at)
+				default:
+					require.InDelta(t, 100-math.Abs(float64(m-840))/4, got, 10, at)
+				}
+			}
+		})
+	}
+}
