@@ -183,6 +183,9 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 		Scorer: config.Scorer{
 			Model: "isolation_forest", Direction: "above", Contamination: 0.1, Trees: 50, Subsample: 128,
 			MinDeviation: 1e6, MinRelativeDeviation: 0.05,
+			Weight: &config.Weight{
+				Expr: expr(t, `count by (namespace, pod) (up)`), On: []string{"namespace", "pod"},
+			},
 		},
 		Forecaster: config.Forecaster{
 			Model:    "arima(2,1,1)",

@@ -61,6 +61,7 @@ func (d *Detector) checkMultivariate(s *document.Section) {
 	s.Require(d.Scorer.Direction == plain.Direction, "scorer.direction", notAllowed)
 	s.Require(d.Scorer.MinDeviation == 0, "scorer.min_deviation", notAllowed)
 	s.Require(d.Scorer.MinRelativeDeviation == 0, "scorer.min_relative_deviation", notAllowed)
+	s.Require(d.Scorer.Weight == nil, "scorer.weight", notAllowed)
 	s.Require(d.Bounds == Bounds{}, "bounds", notAllowed)
 	s.Require(len(d.Forecaster.Horizons) == 0, "forecaster.horizons", notAllowed)
 	plainForecaster := defaultForecaster()

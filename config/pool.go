@@ -15,6 +15,7 @@ func (d *Detector) checkPool(s *document.Section) {
 	}
 	s.Require(len(d.PoolBy) > 0, "pool_by", "is empty; remove it to give each series its own model")
 	checkLabelNames(s, "pool_by", d.PoolBy)
+	s.Require(d.Scorer.Weight == nil || d.Multivariate(), "scorer.weight", "cannot be used with pool_by")
 	names, known := d.Expr.resultLabels()
 	if !known {
 		return

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
 	"math"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
@@ -15,6 +18,36 @@ type Scorer struct {
 	Subsample            int     `yaml:"subsample"`              // number of points that a tree is grown from
 	MinDeviation         float64 `yaml:"min_deviation"`          // in the unit of the series
 	MinRelativeDeviation float64 `yaml:"min_relative_deviation"` // as a share of the expected value
+	Weight               *Weight `yaml:"weight,omitempty"`       // how many events are behind a value
+}
+
+// Weight is an expression whose result is joined to the series of a detector.
+type Weight struct {
+	Expr Expr
+	On   []string // nil: all labels that both have
+}
+
+// UnmarshalYAML accepts an expression or a Selector.
+func (w *Weight) UnmarshalYAML(unmarshal func(any) error) error {
+	*w = Weight{}
+	var sel Selector
+	err := unmarshal(&sel)
+	if err == nil {
+		w.Expr, w.On = sel.Expr, sel.On
+		return nil
+	}
+	if _, ok := errors.AsType[*yaml.TypeError](err); !ok {
+		return err
+	}
+	return unmarshal(&w.Expr)
+}
+
+// MarshalYAML returns an expression or a Selector.
+func (w Weight) MarshalYAML() (any, error) {
+	if w.On == nil {
+		return w.Expr, nil
+	}
+	return Selector(w), nil
 }
 
 // defaultScorer returns the defaults. Trees and Subsample are those of the isolation forest paper (Liu, Ting and Zhou
@@ -33,6 +66,7 @@ func (sc Scorer) check(s *document.Section) {
 		"%d is not in the range 2 to 32768", sc.Subsample)
 	checkDeviation(s, "scorer.min_deviation", sc.MinDeviation)
 	checkDeviation(s, "scorer.min_relative_deviation", sc.MinRelativeDeviation)
+	(*Selector)(sc.Weight).check(s, "scorer.weight")
 }
 
 func checkDeviation(s *document.Section, key string, v float64) {

@@ -92,6 +92,7 @@ detectors:
     forecaster: {horizons: [30m, 1h]}
     publish: [score, onset, contribution, expected, forecast, state, model]
     mask: {expr: incident, on: [pod]}
+    scorer: {weight: 'last_over_time(load[1m])'}
     timezone: Asia/Tokyo
     holidays: [%s, %s]
     explain_threshold: 0

@@ -21,7 +21,11 @@ func EstimateBytes(d config.Detector, series int) int64 {
 	layout := history.Layout{
 		Step: s.Step, Length: time.Duration(d.History).Milliseconds(), Overhang: s.Overhang().Milliseconds(),
 	}
-	each := int64(max(1, len(d.Inputs)))*layout.Bytes() + seriesBytes
+	histories := max(1, len(d.Inputs))
+	if d.Scorer.Weight != nil {
+		histories++
+	}
+	each := int64(histories)*layout.Bytes() + seriesBytes
 	if len(d.PoolBy) > 0 {
 		each += memberBytes
 	}

@@ -41,11 +41,21 @@ type Model struct {
 // (nil: none) carry the state forward but are not learned from. The errors are ErrShortHistory, ErrGaps, ErrConstant,
 // or tell which option is wrong.
 func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
+	return FitWeighted(o, start, y, learn, nil)
+}
+
+// FitWeighted is Fit for values of which each stands for a number of events, such as a share of requests for the number
+// of requests: deviations of values with few events count less. NaN is an unknown number, whose value counts fully, and
+// so do all values if weights is nil.
+func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []float64) (*Model, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("scorer: %w", err)
 	}
 	if learn != nil && len(learn) != len(y) {
 		return nil, fmt.Errorf("scorer: %d values, %d learn marks", len(y), len(learn))
+	}
+	if weights != nil && len(weights) != len(y) {
+		return nil, fmt.Errorf("scorer: %d values, %d weights", len(y), len(weights))
 	}
 	series, backtest, err := baseline.FitSeries(o.baseline(), baseline.Window{Start: start, Values: y, Learn: learn})
 	if err != nil {
@@ -62,7 +72,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	if series.Grid.Stride() > 1 && !enabled[pattern] {
 		m.maxOverSlot = make(maxOverSlot, series.Grid.Stride())
 	}
-	r := m.replay(backtest, y)
+	r := m.replay(backtest, y, weights)
 	if len(r.statistics) < baseline.MinValues {
 		return nil, backtest.Unusable()
 	}
@@ -105,7 +115,7 @@ type replay struct {
 }
 
 // replay runs the statistics over the window.
-func (m *Model) replay(b *baseline.Backtest, y []float64) *replay {
+func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
 	r, grid := &replay{}, m.baseline.Grid
 	while := baseline.WarmUp
 	if m.maxOverSlot != nil {
@@ -114,13 +124,18 @@ func (m *Model) replay(b *baseline.Backtest, y []float64) *replay {
 	from := max(len(y)-grid.Steps(while), 0) + grid.Steps(baseline.WarmUp)
 	to := len(y) - grid.Steps(holdback)
 	for at := range b.Positions(while) {
-		x := b.Values[at.Index]
+		x, part := b.Values[at.Index], float32(1)
+		if weights != nil {
+			part = float32(credibility(weights[at.Index]))
+		}
 		if x != x && grid.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(y[at.Index]) // carries the state, but is not in the sample
-			m.deviations.states[at.Phase].next(x, b.Expected(at, x))
+			expected := b.Expected(at, x)
+			m.deviations.states[at.Phase].next(towards(x, expected, part), expected)
 			continue
 		}
 		expected := b.Expected(at, x)
+		x = towards(x, expected, part)
 		point := m.deviations.replay(at.Phase, x, expected)
 		e := x - expected
 		if e != e {
@@ -162,10 +177,16 @@ func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, en
 
 // Score scores the value of the step after the last one seen and takes it into the state. NaN and infinities have no
 // score. A step whose learn is false is scored, but not learned from. It does not allocate, except for contributions.
-func (m *Model) Score(y float64, learn bool) Score {
+func (m *Model) Score(y float64, learn bool) Score { return m.ScoreWeighted(y, math.NaN(), learn) }
+
+// ScoreWeighted is Score for a value with a number of events behind it, see FitWeighted. The expected range is as much
+// wider as deviations count less.
+func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	at := m.baseline.Next(y, learn)
 	s := unknown(m.baseline.Learned)
-	m.setBand(&s, at.Forecast)
+	part := credibility(weight)
+	m.setBand(&s, at.Forecast, part)
+	at.Value = towards(at.Value, at.Expected, float32(part))
 	m.advance(at)
 	center, constant := m.baseline.Constant()
 	switch {
@@ -173,9 +194,9 @@ func (m *Model) Score(y float64, learn bool) Score {
 	case !m.o.possible().Contains(y):
 		m.o.outside(&s, y)
 	case constant:
-		m.scoreChange(&s, y, center)
+		m.scoreChange(&s, y, center, part*(y-s.Expected))
 	case at.Value == at.Value && at.Expected == at.Expected:
-		m.score(&s, y, at)
+		m.score(&s, part*(y-s.Expected), at)
 	}
 	return s
 }
@@ -191,16 +212,16 @@ func (m *Model) advance(at baseline.Step) {
 	}
 }
 
-// score sets the score by the statistics of the value y.
-func (m *Model) score(s *Score, y float64, at baseline.Step) {
-	d, e := &m.deviations, at.Value-at.Expected
+// score sets the score by the statistics of a value whose deviation counts for d, in the unit of the series.
+func (m *Model) score(s *Score, d float64, at baseline.Step) {
+	e, recent := at.Value-at.Expected, m.deviations.recent
 	var point isolationforest.Point
-	if d.recent != nil {
-		point = d.recent[at.Phase].Point(at.Value)
+	if recent != nil {
+		point = recent[at.Phase].Point(at.Value)
 	}
-	counts := m.o.onSide(y - s.Expected)
-	st := d.measureIf(counts, len(d.states), e)
-	if counts && d.recent != nil {
+	counts := m.o.onSide(d)
+	st := m.deviations.measureIf(counts, len(m.deviations.states), e)
+	if counts && recent != nil {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
 	}
 	var all surprisals
@@ -208,7 +229,7 @@ func (m *Model) score(s *Score, y float64, at baseline.Step) {
 	if m.maxOverSlot != nil {
 		all = m.maxOverSlot.put(at.Phase, all)
 	}
-	if !m.o.large(y-s.Expected, s.Expected) {
+	if !m.o.large(d, s.Expected) {
 		s.set(0)
 		return
 	}
@@ -218,9 +239,9 @@ func (m *Model) score(s *Score, y float64, at baseline.Step) {
 	}
 }
 
-// scoreChange scores the value y of a series that was always center.
-func (m *Model) scoreChange(s *Score, y, center float64) {
-	if d := y - s.Expected; y == center || !m.o.onSide(d) || !m.o.large(d, s.Expected) {
+// scoreChange scores the value y of a series that was always center, and whose deviation counts for d.
+func (m *Model) scoreChange(s *Score, y, center, d float64) {
+	if y == center || !m.o.onSide(d) || !m.o.large(d, s.Expected) {
 		m.away = 0
 		s.set(0)
 		return
@@ -229,13 +250,13 @@ func (m *Model) scoreChange(s *Score, y, center float64) {
 	s.explainBy("change", m.o.ExplainThreshold)
 }
 
-// setBand sets the expected value and what is normal around it.
-func (m *Model) setBand(s *Score, forecast float32) {
+// setBand sets the expected value and what is normal around it, of a value of whose deviation a part counts.
+func (m *Model) setBand(s *Score, forecast float32, part float64) {
 	expected, width := m.baseline.Value(forecast), 0.0
 	if _, constant := m.baseline.Constant(); !constant {
 		width = m.baseline.Distance(m.calibration.Band())
 	}
-	width = max(width, m.o.minDeviation(expected))
+	width = max(width, m.o.minDeviation(expected)) / max(part, minCredibility)
 	r := baseline.Range(m.o.DataRange)
 	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(expected-width), r.Clip(expected+width)
 }

@@ -63,6 +63,7 @@ type options struct {
 	onset      bool               // whether onset is published
 	inputs     []string           // names, if there are several inputs; nil: there is one
 	poolBy     []string           // labels that the members of a pool share; nil: each series has its own scorer
+	weighted   bool               // the first auxiliary is how many events are behind a value
 
 	lower, upper *config.Bound
 }
@@ -109,6 +110,14 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 			lower: d.Bounds.Lower, upper: d.Bounds.Upper,
 		},
 	}
+	if w := d.Scorer.Weight; w != nil {
+		p.options.weighted = true
+		p.Data.Auxiliaries = []dataset.Auxiliary{{
+			Selector: dataset.Selector{Key: "scorer.weight", Expr: w.Expr.String(), On: w.On, Exact: true},
+			Length:   time.Duration(layout.Length) * time.Millisecond,
+			Reduce:   sum,
+		}}
+	}
 	maps.Copy(p.Labeler.Add, d.Labels)
 	format := result.Format{
 		Publish: publish, Step: time.Duration(d.Step), Probability: d.Forecaster.MaxProbability,
@@ -128,6 +137,13 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 	}
 	p.Format = result.NewFormat(format)
 	return p, nil
+}
+
+func sum(values []float64) (total float64) {
+	for _, v := range values {
+		total += v
+	}
+	return total
 }
 
 func scorerOptions(d *config.Detector) scorer.Options {

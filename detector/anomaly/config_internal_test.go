@@ -41,6 +41,7 @@ detectors:
     bounds: {lower: 5, upper: {expr: limit, on: [pod]}}
     mask: {expr: incident, on: [pod]}
     mute: {expr: rollout, on: [pod]}
+    scorer: {weight: events}
     holidays: [01-01]
     data_range: [0, 1000]
     labels: {team: a}

@@ -364,3 +364,42 @@ detectors: [{name: x, expr: load, step: 5m, timezone: America/New_York, holidays
 		require.Equal(t, i%7 != 0 && at.Day() != 4, learn, at)
 	}
 }
+
+// The same values of two jobs, with few and with many events behind them: in the past and now, joined by job.
+func TestPipeline_WeightsValuesByTheirEvents(t *testing.T) {
+	s := newSource(t)
+	at := begin + 40*hour
+	spike := func(ts int64) float64 {
+		if ts == at {
+			return 130
+		}
+		return noisy(ts)
+	}
+	for job, events := range map[string]float64{"few": 2, "many": 1e6, "then few": 1e6, "unknown": math.NaN()} {
+		s.write(labels.FromStrings("__name__", "load", "job", job), begin, at, 5*minute, spike)
+		s.write(labels.FromStrings("__name__", "events_total", "job", job), begin, at, 5*minute, func(ts int64) float64 {
+			if ts == at && job == "then few" {
+				return 2
+			}
+			return events
+		})
+	}
+	score := func(weight string) map[string]float64 {
+		text := strings.Replace(loadText, "publish", weight+"publish", 1)
+		scores := map[string]float64{}
+		for _, one := range run(newTestPlan(t, text), s, unobserved(1)).step(at).Series {
+			require.False(t, one.Unjoined)
+			scores[one.Input.Get("job")] = one.Score.Value
+		}
+		return scores
+	}
+	plain := score("")
+	require.Greater(t, plain["few"], 0.8)
+	for _, weight := range []string{"events_total", "{expr: events_total, on: [job]}"} {
+		weighted := score("scorer: {weight: " + weight + "}, ")
+		require.InDelta(t, plain["many"], weighted["many"], 1e-3)
+		require.InDelta(t, plain["few"], weighted["few"], 0.05, "they always were few")
+		require.Less(t, weighted["then few"], 0.6)
+		require.Equal(t, plain["unknown"], weighted["unknown"])
+	}
+}

@@ -9,18 +9,23 @@ import (
 
 // univariate scores a series of one input by its own past.
 type univariate struct {
-	o     scorer.Options
-	model *scorer.Model // nil: none
+	o        scorer.Options
+	weighted bool
+	model    *scorer.Model // nil: none
 }
 
 func newUnivariate(o *options, seed uint64) *univariate {
-	u := &univariate{o: o.scorer}
+	u := &univariate{o: o.scorer, weighted: o.weighted}
 	u.o.Seed = seed
 	return u
 }
 
-func (u *univariate) fit(_ *dataset.Series, _ int64, w *history.Window) (err error) {
-	u.model, err = scorer.Fit(u.o, w.Start, w.Values, w.Learn)
+func (u *univariate) fit(s *dataset.Series, at int64, w *history.Window) (err error) {
+	var events history.Window // without values if not weighted
+	if u.weighted {
+		s.AuxiliaryWindow(0, at, &events)
+	}
+	u.model, err = scorer.FitWeighted(u.o, w.Start, w.Values, w.Learn, events.Values)
 	return err
 }
 
@@ -31,7 +36,10 @@ func (u *univariate) next(s *dataset.Series, at int64) scorer.Score {
 		return result.NoScore()
 	}
 	value, masked := s.Value(0, at)
-	return u.model.Score(value, !masked)
+	if !u.weighted {
+		return u.model.Score(value, !masked)
+	}
+	return u.model.ScoreWeighted(value, s.Auxiliary(0, at), !masked)
 }
 
 func (u *univariate) missing() bool { return false }

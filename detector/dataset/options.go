@@ -18,9 +18,10 @@ type Input struct {
 
 // A Selector is an expression whose series are joined to those of the inputs.
 type Selector struct {
-	Key  string // in the configuration, for errors
-	Expr string
-	On   []string // labels to match on; empty: those that both sides have, except job and instance
+	Key   string // in the configuration, for errors
+	Expr  string
+	On    []string // labels to match on; empty: those that both sides have, except job and instance
+	Exact bool     // without On: all that both sides have
 }
 
 // An Auxiliary is another expression whose values are stored with each series, for example to learn a capacity from.

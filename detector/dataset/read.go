@@ -150,6 +150,9 @@ func (s *Slice) vector(ctx context.Context, e Evaluator, c *Selector, from int64
 	defer found.close()
 	s.Warnings = append(s.Warnings, found.warnings...)
 	v := join.NewVector(c.On)
+	if c.Exact {
+		v = join.NewExactVector(c.On)
+	}
 	for _, series := range found.matrix {
 		v.Add(series)
 	}

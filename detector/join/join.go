@@ -50,6 +50,7 @@ func Any(series []Series, ts int64) bool {
 // Vector is the result of an expression over a range of steps, indexed by labels. It is not safe for concurrent use.
 type Vector struct {
 	on     []string // labels to match on; empty: those that both sides have
+	exact  bool     // without on, no label is ignored, and series without labels match all
 	groups map[string]*group
 }
 
@@ -63,6 +64,12 @@ type group struct {
 // NewVector returns an empty Vector that matches on the given labels. If on is empty, it matches on the labels that
 // both sides have, except job and instance.
 func NewVector(on []string) *Vector { return &Vector{on: on, groups: map[string]*group{}} }
+
+// NewExactVector returns an empty Vector that matches on the given labels. If on is empty, it matches on all labels but
+// the name that both sides have. A series without labels matches all.
+func NewExactVector(on []string) *Vector {
+	return &Vector{on: on, exact: true, groups: map[string]*group{}}
+}
 
 // Add adds a series. It copies the points.
 func (v *Vector) Add(s promql.Series) {
@@ -81,8 +88,8 @@ func (v *Vector) Add(s promql.Series) {
 func (v *Vector) Match(l labels.Labels) (found []Series, joined bool) {
 	joined = len(v.groups) == 0
 	for _, g := range v.groups {
-		common := Common(v.on, g.names, l)
-		if len(common) == 0 {
+		common := v.common(g.names, l)
+		if len(common) == 0 && !(v.exact && len(g.names) == 0) {
 			continue
 		}
 		joined = true
@@ -101,6 +108,16 @@ func (v *Vector) Match(l labels.Labels) (found []Series, joined bool) {
 		}
 	}
 	return found, joined
+}
+
+// common returns the labels on which series with labels of these names are matched to another one.
+func (v *Vector) common(names []string, other labels.Labels) []string {
+	if !v.exact || len(v.on) > 0 {
+		return Common(v.on, names, other)
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return name == labels.MetricName || !other.Has(name)
+	})
 }
 
 // All returns all series.

@@ -205,3 +205,31 @@ func TestCommon_AreThoseInOnEvenIfAbsent(t *testing.T) {
 	require.Empty(t, join.Common(nil, []string{"c"}, l))
 	require.Equal(t, []string{"c", "job"}, join.Common([]string{"c", "job"}, []string{"a"}, l))
 }
+
+func TestExactVector_MatchesByAllLabels(t *testing.T) {
+	shop, bar := labels.FromStrings("job", "shop", "instance", "1"), labels.FromStrings("job", "bar", "instance", "1")
+	for _, tc := range []struct {
+		name           string
+		on             []string
+		vector, series labels.Labels
+		found, joined  bool
+	}{
+		{"the same job", nil, shop, shop, true, true},
+		{"another job", nil, shop, bar, false, true},
+		{"fewer labels", nil, labels.FromStrings("job", "shop"), shop, true, true},
+		{"more labels", nil, shop, labels.FromStrings("job", "shop"), true, true},
+		{
+			"another name", nil, labels.FromStrings("__name__", "x", "job", "shop"),
+			labels.FromStrings("__name__", "y", "job", "shop"), true, true,
+		},
+		{"no labels", nil, labels.EmptyLabels(), shop, true, true},
+		{"nothing in common", nil, shop, labels.FromStrings("pod", "a"), false, false},
+		{"on", []string{"instance"}, shop, bar, true, true},
+	} {
+		v := join.NewExactVector(tc.on)
+		v.Add(promql.Series{Metric: tc.vector, Floats: []promql.FPoint{{T: 1, F: 1}}})
+		found, joined := v.Match(tc.series)
+		require.Equal(t, tc.found, len(found) == 1, tc.name)
+		require.Equal(t, tc.joined, joined, tc.name)
+	}
+}
