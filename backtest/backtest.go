@@ -79,6 +79,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	defer out.close()
 
 	report := &Report{Start: o.Start, End: o.End}
+	var replays []*replay
 	for _, p := range plans {
 		store, err := out.begin()
 		if err != nil {
@@ -92,11 +93,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			return nil, err
 		}
 		r.report(report)
+		replays = append(replays, r)
 		if r.dropped > 0 {
 			level.Warn(o.Logger).Log("msg", "Dropped results with duplicate or invalid labels",
 				p.source.Kind(), p.source.Name, "results", r.dropped)
 		}
 	}
+	report.setBudgets(replays)
 	return report, out.finish()
 }
 

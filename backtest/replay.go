@@ -15,14 +15,15 @@ import (
 // happened afterwards.
 type replay struct {
 	*plan
-	store    *resultStore // nil: results are not stored
-	metrics  *qualityMetrics
-	outcomes feedback.Outcomes
-	totals   replicas.StrategyTotals // of all workloads
-	series   map[uint64]*inputSeries // by ID
-	order    []*inputSeries          // in order of appearance
-	findings []*Finding
-	dropped  int // results that could not be stored
+	store     *resultStore // nil: results are not stored
+	metrics   *qualityMetrics
+	outcomes  feedback.Outcomes
+	workloads workloads
+	totals    replicas.StrategyTotals // of all workloads
+	series    map[uint64]*inputSeries // by ID
+	order     []*inputSeries          // in order of appearance
+	findings  []*Finding
+	dropped   int // results that could not be stored
 }
 
 func newReplay(p *plan, store *resultStore) *replay {
@@ -36,8 +37,9 @@ func newReplay(p *plan, store *resultStore) *replay {
 // inputSeries is the state of a series that has results.
 type inputSeries struct {
 	labels      labels.Labels // of its results, without detector and scaler
-	scored      int           // steps with a score
-	high        int           // steps with a score at or above the threshold of alerts
+	workload    *workload
+	scored      int // steps with a score
+	high        int // steps with a score at or above the threshold of alerts
 	unscored    map[result.State]int
 	alerts      int
 	finding     *Finding           // the newest; nil: none
@@ -57,6 +59,7 @@ func (r *replay) observe(b *result.Batch) error {
 		current[i] = r.inputSeries(s)
 		r.evaluate(current[i], b, s)
 	}
+	r.workloads.observe(b, current)
 	for _, a := range b.Alerts {
 		s := r.series[a.Series.ID]
 		s.alerts++
@@ -81,6 +84,7 @@ func (r *replay) inputSeries(s *result.Series) *inputSeries {
 		for _, h := range r.horizons {
 			known.forecasts = append(known.forecasts, newForecastTracker(h, r.step))
 		}
+		known.workload = r.workloads.of(known.labels)
 		r.series[s.ID] = known
 		r.order = append(r.order, known)
 	}

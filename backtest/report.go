@@ -13,6 +13,7 @@ type Report struct {
 	Start, End time.Time
 	Detectors  []Detector // in the order of the configuration
 	Scalers    []Scaler
+	Budgets    []Budget  // the smallest first; empty without scores
 	Findings   []Finding // the strongest ten at most, strongest first
 }
 

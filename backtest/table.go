@@ -19,7 +19,7 @@ func (r *Report) String() string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	// Writes to a strings.Builder do not fail.
 	fmt.Fprintf(w, "from %s to %s\n", stamp(r.Start), stamp(r.End))
-	for _, table := range [][][]string{r.detectors(), r.forecasts(), r.truths(), r.scalers()} {
+	for _, table := range [][][]string{r.detectors(), r.budgets(), r.forecasts(), r.truths(), r.scalers()} {
 		if len(table) < 2 {
 			continue
 		}
@@ -53,6 +53,39 @@ func (r *Report) detectors() [][]string {
 		})
 	}
 	return table
+}
+
+// budgets has a row with the bars, one for each detector, and one for all of them.
+func (r *Report) budgets() [][]string {
+	header, bars := []string{"alerts a week by budget"}, []string{"bar: as unusual as once in"}
+	rows := make([][]string, len(r.Detectors)+1)
+	for _, b := range r.Budgets {
+		header = append(header, number(b.PerWeek)+" a week")
+		bars = append(bars, rarity(b.Bar))
+		all := 0.0
+		for i, alerts := range b.Alerts {
+			rows[i] = append(rows[i], number(alerts))
+			all += alerts
+		}
+		rows[len(r.Detectors)] = append(rows[len(r.Detectors)], number(all))
+	}
+	if len(r.Budgets) == 0 {
+		return nil
+	}
+	table := [][]string{header, bars}
+	for i, d := range r.Detectors {
+		table = append(table, append([]string{d.Name}, rows[i]...))
+	}
+	return append(table, append([]string{"all"}, rows[len(r.Detectors)]...))
+}
+
+// rarity formats a return period in seconds.
+func rarity(seconds float64) string {
+	weeks := seconds / week.Seconds()
+	if weeks < 104 { // two years
+		return number(weeks) + " weeks"
+	}
+	return number(weeks/52.18) + " years"
 }
 
 func (r *Report) forecasts() [][]string {
