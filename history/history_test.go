@@ -304,3 +304,23 @@ func BenchmarkRestore(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+func TestSeries_OldestIsWhatNoWindowShowsYetToo(t *testing.T) {
+	layout, err := history.NewLayout(time.Minute, 3*24*time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	s := history.New(layout)
+	_, ok := s.Oldest()
+	require.False(t, ok)
+	const first, end = 7 * 60_000, 4 * 24 * 3_600_000
+	for ts := int64(first); ts <= end; ts += 60_000 {
+		s.Append(ts, 1, false)
+	}
+	oldest, ok := s.Oldest()
+	require.True(t, ok)
+	require.Equal(t, int64(first), oldest)
+	s.Trim(end + layout.Length)
+	oldest, ok = s.Oldest()
+	require.True(t, ok)
+	require.LessOrEqual(t, oldest, end-layout.Overhang)
+	require.Greater(t, oldest, int64(end-24*3_600_000))
+}

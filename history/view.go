@@ -100,6 +100,18 @@ func (c *contents) First(end int64) (ts int64, ok bool) {
 	return ts, ok
 }
 
+// Oldest returns the time of the oldest value that is kept; ok is false if there is none.
+func (c *contents) Oldest() (ts int64, ok bool) {
+	ts = math.MaxInt64
+	for _, r := range []*resolution{&c.coarse, &c.fine} {
+		r.each(math.MinInt64/2, math.MaxInt64/2, func(at int64, _ float32, _ bool) bool {
+			ts, ok = min(ts, at), true
+			return false
+		})
+	}
+	return ts, ok
+}
+
 // Last returns the time of the newest value, and false if there has never been one.
 func (c *contents) Last() (int64, bool) { return c.last, c.nonEmpty }
 

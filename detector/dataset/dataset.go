@@ -190,12 +190,13 @@ func (d *Dataset) admit(fresh []*rawSeries, slice *Slice) {
 }
 
 // addAuxiliaries appends the values of the auxiliary expressions that belong to a series. It takes the values since the
-// first value of the series itself, whether that was read in this slice or long before.
+// first value of the series itself, whether that was read in this slice or long before. The window of the newest step
+// may not show that one: models are also fitted on earlier windows.
 func (d *Dataset) addAuxiliaries(s *Series, slice *Slice) {
 	if len(d.o.Auxiliaries) == 0 {
 		return
 	}
-	begin, ok := s.first(slice.Last)
+	begin, ok := s.oldest()
 	if !ok {
 		return
 	}

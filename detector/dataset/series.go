@@ -166,6 +166,19 @@ func (s *Series) first(end int64) (ts int64, ok bool) {
 	return ts, true
 }
 
+// oldest returns the time from which all inputs have values, as far back as any is kept; ok is false if one has none.
+func (s *Series) oldest() (ts int64, ok bool) {
+	ts = math.MinInt64
+	for _, h := range s.inputs {
+		oldest, ok := h.Oldest()
+		if !ok {
+			return 0, false
+		}
+		ts = max(ts, oldest)
+	}
+	return ts, true
+}
+
 // empty reports whether no window can show a value any more.
 func (s *Series) empty() bool {
 	return !slices.ContainsFunc(s.inputs, func(h *history.Series) bool { return !h.Empty() })
