@@ -1,6 +1,7 @@
 package feedback_test
 
 import (
+	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -60,31 +61,48 @@ func TestAlertState_RemembersWhenTheScoreBecameHigh(t *testing.T) {
 	require.Equal(t, int64(1037*step), a.Since, "a new run")
 }
 
+// The alerts that are counted are those of a small fleet: its bar is the lowest that the rules have, which is that of the
+// high score.
 func TestRule_IsTheOneThatIsShipped(t *testing.T) {
-	text, err := os.ReadFile("../../rules/anomalies.yml")
-	require.NoError(t, err)
-	var file struct {
-		Groups []struct {
-			Rules []struct {
-				Alert         string         `yaml:"alert"`
-				Expr          string         `yaml:"expr"`
-				For           model.Duration `yaml:"for"`
-				KeepFiringFor model.Duration `yaml:"keep_firing_for"`
-			} `yaml:"rules"`
-		} `yaml:"groups"`
+	type rule struct {
+		Record        string         `yaml:"record"`
+		Alert         string         `yaml:"alert"`
+		Expr          string         `yaml:"expr"`
+		For           model.Duration `yaml:"for"`
+		KeepFiringFor model.Duration `yaml:"keep_firing_for"`
 	}
-	require.NoError(t, yaml.Unmarshal(text, &file))
-	thresholds := map[string]bool{}
-	threshold := regexp.MustCompile(`predicted_anomaly_score:max >= (\S+)`)
-	for _, g := range file.Groups {
-		for _, r := range g.Rules {
-			if r.Alert == "AnomalyDetectedHighScore" {
-				thresholds[threshold.FindStringSubmatch(r.Expr)[1]] = true
-				require.Equal(t, feedback.HoldFor, time.Duration(r.For))
-				require.Equal(t, feedback.KeepFiring, time.Duration(r.KeepFiringFor))
-			}
+	load := func(name string) (all []rule) {
+		text, err := os.ReadFile("../../rules/" + name)
+		require.NoError(t, err)
+		var file struct {
+			Groups []struct {
+				Rules []rule `yaml:"rules"`
+			} `yaml:"groups"`
+		}
+		require.NoError(t, yaml.Unmarshal(text, &file))
+		for _, g := range file.Groups {
+			all = append(all, g.Rules...)
+		}
+		return all
+	}
+	alerts := 0
+	for _, r := range load("anomalies.yml") {
+		if r.Alert == "AnomalyDetectedHighScore" {
+			alerts++
+			require.Contains(t, r.Expr, "anomaly:return_period_bar:seconds")
+			require.Equal(t, feedback.HoldFor, time.Duration(r.For))
+			require.Equal(t, feedback.KeepFiring, time.Duration(r.KeepFiringFor))
 		}
 	}
-	least := strconv.FormatFloat(feedback.HighScore, 'g', -1, 64)
-	require.Equal(t, map[string]bool{least: true, "0.9": true}, thresholds, "from the lower severity on")
+	require.Equal(t, 2, alerts)
+	lowest := regexp.MustCompile(`^clamp_min\(.*, (\S+)\)$`)
+	for _, r := range load("recording.yml") {
+		if r.Record == "anomaly:return_period_bar:seconds" {
+			seconds, err := strconv.ParseFloat(lowest.FindStringSubmatch(r.Expr)[1], 64)
+			require.NoError(t, err)
+			require.InEpsilon(t, 300*math.Pow(10, 5*feedback.HighScore), seconds, 1e-9, "return period of the high score")
+			return
+		}
+	}
+	require.Fail(t, "no bar in recording.yml")
 }

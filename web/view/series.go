@@ -11,13 +11,14 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 )
 
-// The severities of the shipped rules for the score of a series.
+// The severities of a score. They are those that the shipped rules have in a small fleet; in a larger one their bar
+// follows from the alert budget.
 const (
 	Critical = "critical"
 	High     = "high"
 )
 
-// criticalScore is the threshold of the critical alert in rules/anomalies.yml; that of the other is feedback.HighScore.
+// criticalScore is ten times as rare as feedback.HighScore, from which a score is high.
 const criticalScore = 0.9
 
 // A Series is what is known of a series at the newest step.
