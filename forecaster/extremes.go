@@ -2,6 +2,7 @@ package forecaster
 
 import (
 	"math"
+	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
@@ -14,37 +15,103 @@ import (
 type windowErrors struct {
 	above, below           intervals.QuantileTable
 	aboveScale, belowScale intervals.Exponent
+	// recurring tells that above is of the windows in which nothing recurs. In the others the largest value is also told
+	// by other days.
+	recurring bool
 }
+
+// minOrdinary is how many windows in which nothing recurs are needed to measure them apart: those of a few hours mostly
+// hold something if something happens every hour. Then errors are those of all windows. Guard: fewer errors tell no
+// upper quantile.
+const minOrdinary = 40
 
 // measure advances the model over the window, of which it has seen the first values, and measures windowErrors from
 // the origin first on. It fills in errors unless they are nil.
 func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin.Errors) {
 	hs := m.options.Horizons
-	above, below := make([]intervals.ScaledErrors, len(hs)), make([]intervals.ScaledErrors, len(hs))
+	errorsOf := make([]windowSample, len(hs))
 	origins := rollingorigin.WindowOrigins(w, first, hs)
+	m.findOrdinary(origins, len(w.Values), errorsOf)
 	median := func(h int) float64 { return m.at(h).Median }
 	for t := seen; t < len(w.Values); t++ {
 		m.fresh = false
+		m.now = t
 		m.predictor.Advance(w.Values[t])
 		if errors != nil {
 			errors.Evaluate(w, t, median)
 		}
 		if len(origins) > 0 && int(origins[0]) == t {
 			origins = origins[1:]
-			m.measureWindows(w, t, above, below)
+			m.measureWindows(w, t, errorsOf)
 		}
 	}
 	m.fresh = false
 	for i := range m.windows {
 		e := &m.windows[i]
-		e.aboveScale, e.above = above[i].Table()
-		e.belowScale, e.below = below[i].Table()
+		e.belowScale, e.below = errorsOf[i].below.Table()
+		e.aboveScale, e.above, e.recurring = errorsOf[i].choose(m.options.MaxProbability)
 	}
 }
 
-// measureWindows adds to above and below, by horizon, the errors of the windows that begin after step t, where the
-// model is.
-func (m *Model) measureWindows(w *window.Window, t int, above, below []intervals.ScaledErrors) {
+// A windowSample is what past windows of one length held.
+type windowSample struct {
+	above, below intervals.ScaledErrors
+	// For each of above: what other days said of the quantile Options.MaxProbability, less the largest value of the path;
+	// -Inf where nothing recurs.
+	told []float64
+	// apart tells whether there are enough windows in which nothing recurs to measure them apart.
+	apart bool
+}
+
+// findOrdinary sets windowSample.apart: whether of the windows that begin after the origins, in n steps, in enough
+// nothing recurs.
+func (m *Model) findOrdinary(origins []int32, n int, samples []windowSample) {
+	if m.recurring == nil {
+		return
+	}
+	for i, h := range m.options.Horizons {
+		ordinary := 0
+		for _, t := range origins {
+			if _, ok := m.recurring.Over(int(t)+1, int(t)+h); !ok && int(t)+h < n {
+				ordinary++
+			}
+		}
+		samples[i].apart = ordinary >= minOrdinary
+	}
+}
+
+// choose returns the quantiles of the errors above: of the windows in which nothing recurs, unless with what other days
+// said of the rest this has a larger loss at quantile p than the quantiles of all windows.
+func (s *windowSample) choose(p float64) (scale intervals.Exponent, table intervals.QuantileTable, recurring bool) {
+	if !s.apart {
+		scale, table = s.above.Table()
+		return scale, table, false
+	}
+	var ordinary intervals.ScaledErrors
+	for i, e := range s.above {
+		if math.IsInf(s.told[i], -1) {
+			ordinary = append(ordinary, e)
+		}
+	}
+	all := slices.Clone(s.above)
+	scale, table = all.Table()
+	if len(ordinary) == len(s.above) || len(ordinary) < minOrdinary {
+		return scale, table, false
+	}
+	apartScale, apart := ordinary.Table()
+	plain, told := 0.0, 0.0
+	for i, e := range s.above {
+		plain += e.Weight * rollingorigin.Pinball(p, e.Value-scale.Factor(e.Scale)*table.At(p))
+		told += e.Weight * rollingorigin.Pinball(p, e.Value-max(apartScale.Factor(e.Scale)*apart.At(p), s.told[i]))
+	}
+	if told > plain {
+		return scale, table, false
+	}
+	return apartScale, apart, true
+}
+
+// measureWindows adds to samples, by horizon, the windows that begin after step t, where the model is.
+func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) {
 	weight := rollingorigin.ErrorWeight(w, t)
 	from, high, low := t+1, math.Inf(-1), math.Inf(1)
 	for i, h := range m.options.Horizons {
@@ -59,14 +126,36 @@ func (m *Model) measureWindows(w *window.Window, t int, above, below []intervals
 		if math.IsInf(high, 0) {
 			continue
 		}
+		s := &samples[i]
 		top, bottom := m.extremes(h)
 		e := intervals.ScaledError{Scale: m.windowScale(h)}
 		e.Weight = weight
 		e.Value = high - top
-		above[i] = append(above[i], e)
+		s.above = append(s.above, e)
 		e.Value = low - bottom
-		below[i] = append(below[i], e)
+		s.below = append(s.below, e)
+		told := math.Inf(-1)
+		if s.apart {
+			told = m.told(h, m.options.MaxProbability) - top
+		}
+		s.told = append(s.told, told)
 	}
+}
+
+// told is the quantile p of the largest value over the next h steps, as far as it recurs; -Inf if nothing does.
+func (m *Model) told(h int, p float64) float64 {
+	if m.recurring == nil {
+		return math.Inf(-1)
+	}
+	w, ok := m.recurring.Over(m.now+1, m.now+h)
+	if !ok {
+		return math.Inf(-1)
+	}
+	v := w.Quantile(p)
+	if m.counts != nil { // whole numbers stay whole
+		v = m.scaling.Forward(math.Ceil(m.scaling.Inverse(v)))
+	}
+	return v
 }
 
 // extremes are the largest and the smallest value of the path up to h.
@@ -96,11 +185,15 @@ func (m *Model) uncertainty(h int) float64 { return m.at(h).Uncertainty }
 // Options.Horizons that is at least h.
 func (m *Model) largest(i, h int, p float64) float64 {
 	if m.counts != nil {
-		return m.counts.Largest(i, h, p)
+		return max(m.counts.Largest(i, h, p), m.told(h, p))
 	}
 	top, _ := m.extremes(h)
 	e, end := &m.windows[i], m.options.Horizons[i]
-	return top + e.aboveScale.Factor(m.windowScale(end))*e.above.At(p) + m.uncertainty(end)*(2*p-1)
+	v := top + e.aboveScale.Factor(m.windowScale(end))*e.above.At(p) + m.uncertainty(end)*(2*p-1)
+	if e.recurring {
+		v = max(v, m.told(h, p))
+	}
+	return v
 }
 
 // smallest is the median of the smallest value over the next h steps, likewise.
@@ -115,17 +208,22 @@ func (m *Model) smallest(i, h int) float64 {
 
 // breach is the probability that one of the next h steps is over x (upper), or under it, likewise.
 func (m *Model) breach(i, h int, x float64, upper bool) float64 {
-	end := m.options.Horizons[i]
+	end, told := m.options.Horizons[i], 0.0
+	if upper && m.recurring != nil && (m.counts != nil || m.windows[i].recurring) {
+		if w, ok := m.recurring.Over(m.now+1, m.now+h); ok {
+			told = w.Exceeding(x)
+		}
+	}
 	switch {
 	case m.counts != nil && upper:
-		return m.counts.Exceeding(i, h, x)
+		return max(told, m.counts.Exceeding(i, h, x))
 	case m.counts != nil:
 		return m.counts.Undercutting(h, x)
 	}
 	top, bottom := m.extremes(h)
 	e, s := &m.windows[i], m.windowScale(end)
 	if upper {
-		return e.above.Exceeding(x-top, e.aboveScale.Factor(s), m.uncertainty(end))
+		return max(told, e.above.Exceeding(x-top, e.aboveScale.Factor(s), m.uncertainty(end)))
 	}
 	return 1 - e.below.Exceeding(x-bottom, e.belowScale.Factor(s), m.uncertainty(end))
 }
@@ -145,6 +243,20 @@ func (m *Model) MaxQuantile(h int, p float64) float64 {
 		}
 	}
 	return m.value(v)
+}
+
+// EarlierMaxQuantile returns the quantile p of the largest value that the window of the next h steps held on other days
+// at the same time of day, without any model. It is NaN unless Options.KeepDays is set, and if there is no such day or
+// the step does not divide the day.
+func (m *Model) EarlierMaxQuantile(h int, p float64) float64 {
+	if m.recurring == nil || !m.options.KeepDays {
+		return math.NaN()
+	}
+	w, _ := m.recurring.Over(m.now+1, m.now+m.clampHorizon(h))
+	if q := w.QuantileOfDays(p); !math.IsInf(q, -1) {
+		return m.value(q)
+	}
+	return math.NaN()
 }
 
 // BreachProbability returns the probability that the series rises over bound (upper), or falls under it, within the

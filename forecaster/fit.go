@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/counts"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
@@ -42,11 +43,13 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	if w.Constant {
 		m.name, m.predictor = "constant", pointPredictor{classical.NewLastValue(w.Values[len(w.Values)-1])}
 	} else {
+		m.recurring = recurring.Find(w, o.MaxProbability, o.KeepDays)
 		m.fit(w)
 		if o.Holiday != nil && m.counts == nil {
 			m.predictor = newHolidayModel(m.predictor, w, &m.scaling, y[w.First:end])
 		}
 	}
+	m.now = len(w.Values) - 1
 	for _, v := range y[end:] {
 		m.Advance(v)
 	}

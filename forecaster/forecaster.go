@@ -57,6 +57,8 @@ type Options struct {
 	Level float64
 	// MaxProbability is the quantile published as Point.Max; 0 means 0.9.
 	MaxProbability float64
+	// KeepDays keeps what Model.EarlierMaxQuantile needs.
+	KeepDays bool
 	// DataRange is what values can be at all; forecasts never leave it. Two zeros mean no limits.
 	DataRange [2]float64
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/counts"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -26,6 +27,9 @@ type Model struct {
 	fresh bool         // path is that of the last value
 	other prediction   // at a horizon that is not on the path
 
+	now       int                // the step of the last value, counted from the first of the window
+	recurring *recurring.Profile // of the window; nil if nothing recurs
+
 	offsets intervals.Offsets // of single steps
 	windows []windowErrors    // of the extreme values up to each of Options.Horizons
 }
@@ -39,6 +43,7 @@ func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.Re
 // Advance takes the value of the next step. NaN, or what else counts as none in Fit, means that there is none: then the
 // model goes on with what it expected.
 func (m *Model) Advance(y float64) {
+	m.now++
 	switch {
 	case window.IsFinite(y):
 		m.limits.extend(y)

@@ -49,7 +49,7 @@ func (e *Errors) Loss(w *window.Window, off *intervals.Offsets) (sum float64) {
 		x, logSteps := w.Values[e.set.Target(i)], math.Log(float64(e.set.Steps[i]))
 		actual := w.Scaling.Inverse(x)
 		for _, p := range [...]float64{0.1, 0.5, 0.9} {
-			sum += pinball(p, actual-w.Scaling.Inverse(x-missed+off.At(logSteps, p, intervals.Scale{})))
+			sum += Pinball(p, actual-w.Scaling.Inverse(x-missed+off.At(logSteps, p, intervals.Scale{})))
 		}
 	}
 	return sum
@@ -69,7 +69,7 @@ func (l *Loss) Mean() float64 { return l.sum / max(l.count, 1) }
 func (l *Loss) AddScaled(errors intervals.ScaledErrors, x intervals.Exponent, t *intervals.QuantileTable) {
 	for _, e := range errors {
 		for _, p := range lossQuantiles {
-			l.sum += x.Factor(e.Scale) * pinball(p, e.Value-t.At(p))
+			l.sum += x.Factor(e.Scale) * Pinball(p, e.Value-t.At(p))
 		}
 	}
 	l.count += float64(len(errors))
@@ -81,11 +81,11 @@ func (l *Loss) Evaluate(w *window.Window, s *EvaluationSet, t int, quantile func
 	for i := s.First(t); i >= 0; i = s.Next(i) {
 		h := int(s.Steps[i])
 		for _, p := range lossQuantiles {
-			l.sum += pinball(p, w.Values[t+h]-quantile(h, p))
+			l.sum += Pinball(p, w.Values[t+h]-quantile(h, p))
 		}
 		l.count++
 	}
 }
 
-// pinball is the loss of a quantile p that was missed by so much (Koenker and Bassett, "Regression Quantiles", 1978).
-func pinball(p, missed float64) float64 { return max(p*missed, (p-1)*missed) }
+// Pinball is the loss of a quantile p that was missed by so much (Koenker and Bassett, "Regression Quantiles", 1978).
+func Pinball(p, missed float64) float64 { return max(p*missed, (p-1)*missed) }

@@ -1,0 +1,222 @@
+package recurring
+
+import (
+	"math"
+	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+)
+
+// maxDays is how many days are looked back on at most. Guard: it bounds the work of a step.
+const maxDays = 64
+
+// A sample is the largest values that a cell or a window held, by day.
+type sample struct {
+	values [maxDays]float32
+	n      int
+}
+
+func (s *sample) add(v float32) {
+	s.values[s.n] = v
+	s.n++
+}
+
+// chooseGrouping returns which days tell most of cell c of the day: by the pinball loss of quantile p of each day, as
+// the other days of its group would have told it.
+func (r *Profile) chooseGrouping(c int, p float64) grouping {
+	var known, others sample
+	var days [maxDays]int
+	for k := max(0, r.days-maxDays); k < r.days; k++ {
+		v := r.around(k*r.perDay + c)
+		if v != v {
+			continue
+		}
+		known.add(v)
+		i := known.n - 1
+		for ; i > 0 && known.values[i-1] > v; i-- { // keep them sorted
+			known.values[i], days[i] = known.values[i-1], days[i-1]
+		}
+		known.values[i], days[i] = v, k
+	}
+	best, least := everyDay, math.Inf(1)
+	for g := everyDay; g < groupings; g++ {
+		loss := 0.0
+		for i, v := range known.values[:known.n] {
+			others.n = 0
+			for j, u := range known.values[:known.n] {
+				if j != i && r.alike(g, days[i], days[j]) {
+					others.add(u)
+				}
+			}
+			if others.n == 0 {
+				loss = math.Inf(1) // a day without another of its group
+				break
+			}
+			missed := float64(v) - others.sortedQuantile(p)
+			loss += max(p*missed, (p-1)*missed)
+		}
+		if g == everyDay || loss < splitLoss*least {
+			best, least = g, loss
+		}
+	}
+	return best
+}
+
+// around returns the largest value of cell i and the cells beside it.
+func (r *Profile) around(i int) float32 {
+	most := r.cells[i]
+	for _, j := range [...]int{i - 1, i + 1} {
+		if j >= 0 && j < len(r.cells) && !(most >= r.cells[j]) {
+			most = r.cells[j]
+		}
+	}
+	return most
+}
+
+// alike tells whether day j tells of day i under a grouping. Days are counted from the first one kept.
+func (r *Profile) alike(g grouping, i, j int) bool {
+	switch g {
+	case sameKind:
+		return r.rests(i) == r.rests(j)
+	case sameDay:
+		return (i-j)%7 == 0
+	}
+	return true
+}
+
+// rests tells whether a day is on a weekend.
+func (r *Profile) rests(day int) bool { return isWeekend(r.first + int64(day)) }
+
+// quantile returns the quantile p, at which the value to come counts as one more, beyond all of them: the split
+// conformal rule. NaN if there are no values. It sorts the values.
+func (s *sample) quantile(p float64) float64 {
+	if s.n == 0 {
+		return math.NaN()
+	}
+	slices.Sort(s.values[:s.n])
+	return s.sortedQuantile(p)
+}
+
+// sortedQuantile is quantile of values that are sorted, and at least one.
+func (s *sample) sortedQuantile(p float64) float64 {
+	v := s.values[:s.n]
+	rank := p*float64(s.n+1) - 1
+	i := int(math.Floor(rank))
+	switch {
+	case i < 0:
+		return float64(v[0])
+	case i >= s.n-1:
+		return float64(v[s.n-1])
+	}
+	x := rank - float64(i)
+	return float64(v[i]) + x*float64(v[i+1]-v[i])
+}
+
+// A Window is a stretch of steps, as far as it is recurring.
+type Window struct {
+	r        *Profile
+	from, to int64 // cells, counted from the first one kept; to is included
+}
+
+// Over returns the window of the steps from one up to and including another; ok is false if nothing recurs in it.
+func (r *Profile) Over(from, to int) (w Window, ok bool) {
+	origin := r.first * int64(r.perDay)
+	cell := func(step int) int64 { return calendar.Slot(r.grid.Local(step), r.length) - origin }
+	w = Window{r: r, from: cell(from), to: cell(to)}
+	n := int64(len(r.groups))
+	if w.to-w.from >= n {
+		return w, true
+	}
+	a, b := r.ofWeek(w.from), r.ofWeek(w.to)
+	count := r.through[b+1] - r.through[a]
+	if b < a {
+		count += r.through[n]
+	}
+	return w, count > 0
+}
+
+// QuantileOfDays returns the quantile p of the largest value that the window held on other days, whether anything in it
+// recurs or not; -Inf if no day is known.
+func (w *Window) QuantileOfDays(p float64) float64 {
+	s := w.collect(none)
+	if q := s.quantile(p); q == q {
+		return q
+	}
+	return math.Inf(-1)
+}
+
+// Quantile returns the quantile p of the largest value that the recurring cells of the window hold, as other days tell
+// it; -Inf if none does.
+func (w *Window) Quantile(p float64) float64 {
+	most := math.Inf(-1)
+	for g := everyDay; g < groupings; g++ {
+		if w.holds(g) {
+			s := w.collect(g)
+			if q := s.quantile(p); q > most {
+				most = q
+			}
+		}
+	}
+	return most
+}
+
+// Exceeding returns the share of days on which the recurring cells of the window held more than x: the largest over all
+// groups of days.
+func (w *Window) Exceeding(x float64) float64 {
+	most := 0.0
+	for g := everyDay; g < groupings; g++ {
+		if !w.holds(g) {
+			continue
+		}
+		s := w.collect(g)
+		n := 0
+		for _, v := range s.values[:s.n] {
+			if float64(v) > x {
+				n++
+			}
+		}
+		most = max(most, float64(n)/float64(max(s.n, 1)))
+	}
+	return most
+}
+
+// holds tells whether the window has a cell that a grouping tells of.
+func (w *Window) holds(g grouping) bool {
+	at := w.r.ofWeek(w.from)
+	for range w.to - w.from + 1 {
+		if w.r.groups[at] == g {
+			return true
+		}
+		if at++; at == len(w.r.groups) {
+			at = 0
+		}
+	}
+	return false
+}
+
+// collect returns the largest values of the cells of the window that a grouping tells of, by day, without the day that
+// the window begins on. For none it takes all cells and all days.
+func (w *Window) collect(g grouping) (s sample) {
+	r, perDay := w.r, w.r.perDay
+	day := int(calendar.Slot(w.from, int64(perDay)))
+	first := r.ofWeek(w.from)
+	for k := max(0, r.days-maxDays); k < r.days; k++ {
+		if k == day || !r.alike(g, day, k) {
+			continue
+		}
+		most, at := float32(math.NaN()), first
+		from := int(w.from) + (k-day)*perDay
+		for c := from; c <= from+int(w.to-w.from); c++ {
+			if (g == none || r.groups[at] == g) && c >= 0 && c < len(r.cells) && !(most >= r.cells[c]) {
+				most = r.cells[c]
+			}
+			if at++; at == len(r.groups) {
+				at = 0
+			}
+		}
+		if most == most {
+			s.add(most)
+		}
+	}
+	return s
+}

@@ -1,0 +1,325 @@
+// Package recurring finds what happens at the same time on most days, or every week: jobs, reports, batches. A model
+// that follows levels and smooth shapes misses them, because their cause is a clock.
+//
+// Steps are gathered in cells of five minutes, of which the largest value counts. A cell of the day or of the week is
+// recurring if it was high on more days than chance explains. What a window holds that is still to come is then told by
+// the same window of earlier days: by an empirical quantile, without any model.
+package recurring
+
+import (
+	"math"
+	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
+
+const (
+	// cellLength of a cell, or a step if that is longer. What begins a few minutes earlier or later than on other days
+	// lies in the same cell or in one beside it, and those are counted together. Chosen, not tuned.
+	cellLength = 5 * 60 * 1000 // ms
+	// blockLength is what the usual value around a cell is taken from. An event of up to half of it stands out. Chosen,
+	// not tuned: a job of an hour does, while the shape of the day is followed.
+	blockLength = 3 * 60 * 60 * 1000 // ms
+	// chance is up to which probability a cell that is high on so many days is not put down to chance. There are some
+	// hundred independent cells in a day, so that about one series in five has a false one. It costs little: the window
+	// is then forecast by what its like has held. Chosen, not tuned.
+	chance = 0.001
+	// ownChance is the same for a cell without those beside it, which have told already that something recurs. Chosen,
+	// not tuned: it only tells where.
+	ownChance = 0.05
+	// minDays is how many days tell what recurs. Guard: of two, everything recurs.
+	minDays = 3
+	// splitLoss is the ratio of losses up to which days are told apart. On 14 days a chance event of 40 % is missing on
+	// all four days of weekends once in eight times; the loss of telling them apart is then 0.6 of the loss of not
+	// doing it, and 0 for an event of workdays. Chosen, not tuned.
+	splitLoss = 0.5
+)
+
+// highShares are the shares of cells that count as high, tried one after the other: the first finds what is rare and
+// large, the last what fills much of the day, as something every hour does. Chosen, not tuned.
+var highShares = [...]float64{0.02, 0.1, 0.3}
+
+// A grouping says which earlier days tell of a cell.
+type grouping uint8
+
+const (
+	none      grouping = iota // the cell is not recurring
+	everyDay                  // all days
+	sameKind                  // workdays, or the days of weekends
+	sameDay                   // the same day of the week
+	groupings = iota
+)
+
+// A Profile knows the largest values of the cells of past days. Its values are in the unit of the window.
+type Profile struct {
+	grid    window.Grid
+	length  int64 // of a cell, in milliseconds
+	perDay  int   // cells
+	first   int64 // day of cells[0], counted from the epoch by the wall clock
+	days    int
+	cells   []float32  // by day; NaN where nothing is known
+	groups  []grouping // by cell of the week; of the day of the epoch first
+	through []int32    // how many of groups before a cell are recurring
+}
+
+// Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
+// steps over ten minutes. It returns nil if nothing recurs, unless it is told to keep the values of the days anyway, or
+// if the step does not divide the day.
+func Find(w *window.Window, p float64, keep bool) *Profile {
+	r := &Profile{grid: w.Grid, length: max(cellLength, w.Grid.Step)}
+	r.perDay = int(calendar.Day / r.length)
+	canRecur := w.Fine() && len(w.Values) >= minDays*w.StepsPerDay
+	if int64(r.perDay)*r.length != calendar.Day || !canRecur && !keep {
+		return nil // cells would wander through the day
+	}
+	r.gather(w)
+	r.groups = make([]grouping, 7*r.perDay)
+	if canRecur {
+		r.judge(p)
+	}
+	r.through = make([]int32, len(r.groups)+1)
+	for i, g := range r.groups {
+		r.through[i+1] = r.through[i]
+		if g != none {
+			r.through[i+1]++
+		}
+	}
+	if r.through[len(r.groups)] == 0 && !keep {
+		return nil
+	}
+	return r
+}
+
+// gather fills in the cells.
+func (r *Profile) gather(w *window.Window) {
+	n := len(w.Values)
+	r.first = calendar.Slot(r.grid.Local(0), calendar.Day)
+	r.days = int(calendar.Slot(r.grid.Local(n-1), calendar.Day)-r.first) + 1
+	r.cells = make([]float32, r.days*r.perDay)
+	for i := range r.cells {
+		r.cells[i] = float32(math.NaN())
+	}
+	origin := r.first * int64(r.perDay)
+	for i, v := range w.Values {
+		if !w.Learn[i] {
+			continue
+		}
+		c := &r.cells[calendar.Slot(r.grid.Local(i), r.length)-origin]
+		if x := float32(v); !(*c >= x) {
+			*c = x
+		}
+	}
+}
+
+// isWeekend tells whether a day, counted from the epoch, is a Saturday or a Sunday.
+func isWeekend(day int64) bool {
+	weekday := (day%7 + 7) % 7
+	return weekday == calendar.Sunday || weekday == calendar.Sunday-1
+}
+
+// judge decides which cells are recurring.
+func (r *Profile) judge(p float64) {
+	over := r.prominence()
+	high := widen(over)
+	sorted := make([]float32, 0, len(high)/3+1)
+	for i := 0; i < len(high); i += 3 { // neighbours share values
+		if high[i] == high[i] {
+			sorted = append(sorted, high[i])
+		}
+	}
+	if len(sorted) < minDays*r.perDay/3 {
+		return
+	}
+	slices.Sort(sorted)
+	for _, share := range highShares {
+		threshold := sorted[int(float64(len(sorted)-1)*(1-share))]
+		if !(threshold > sorted[len(sorted)/2]) {
+			continue // most cells are as high
+		}
+		r.judgeAt(over, high, threshold, p)
+	}
+}
+
+// prominence returns by how much each cell exceeds the usual value around it: NaN where nothing is known. The usual
+// value is the median of a block, between two of them interpolated.
+func (r *Profile) prominence() []float32 {
+	per := int(blockLength / r.length)
+	blocks := make([]float64, (len(r.cells)+per-1)/per)
+	buffer := make([]float32, 0, per)
+	last := math.NaN()
+	for b := range blocks {
+		buffer = buffer[:0]
+		for _, v := range r.cells[b*per : min((b+1)*per, len(r.cells))] {
+			if v == v {
+				buffer = append(buffer, v)
+			}
+		}
+		if 2*len(buffer) >= per {
+			slices.Sort(buffer)
+			last = float64(buffer[len(buffer)/2])
+		}
+		blocks[b] = last
+	}
+	over := make([]float32, len(r.cells))
+	for i, v := range r.cells {
+		at := (float64(i)+0.5)/float64(per) - 0.5
+		b := min(max(int(math.Floor(at)), 0), len(blocks)-1)
+		next := min(b+1, len(blocks)-1)
+		x := min(max(at-float64(b), 0), 1)
+		from, to := blocks[b], blocks[next]
+		if from != from {
+			from = to
+		}
+		if to != to {
+			to = from
+		}
+		over[i] = v - float32(from+x*(to-from))
+	}
+	return over
+}
+
+// widen returns the largest of each value and those beside it.
+func widen(values []float32) []float32 {
+	wide := make([]float32, len(values))
+	for i, v := range values {
+		if i > 0 && !(v >= values[i-1]) {
+			v = values[i-1]
+		}
+		if i+1 < len(values) && !(v >= values[i+1]) {
+			v = values[i+1]
+		}
+		wide[i] = v
+	}
+	return wide
+}
+
+// judgeAt marks the cells that are at or over a threshold on more days than chance explains. What begins some minutes
+// earlier or later than on other days is found by the cells beside it, but a cell must be high oftener itself, too.
+func (r *Profile) judgeAt(over, high []float32, threshold float32, p float64) {
+	wide, known := r.countOver(high, threshold)
+	own, _ := r.countOver(over, threshold)
+	byWeek, byDay := newSignificance(wide, known, chance), newSignificance(r.daily(wide), r.daily(known), chance)
+	ownWeek, ownDay := newSignificance(own, known, ownChance), newSignificance(r.daily(own), r.daily(known), ownChance)
+	for c := range r.perDay {
+		chosen := none
+		if byDay.passes(c) && ownDay.passes(c) && byDay.days[c] >= minDays && r.undecided(c) {
+			chosen = r.chooseGrouping(c, p)
+		}
+		for d := range 7 {
+			at := d*r.perDay + c
+			switch {
+			case r.groups[at] != none:
+			case chosen == everyDay,
+				chosen == sameDay && own[at] > 0,
+				chosen == sameKind && r.countKind(own, c, isWeekend(int64(d))) > 0:
+				r.groups[at] = chosen
+			case chosen == none && byWeek.passes(at) && ownWeek.passes(at):
+				r.groups[at] = sameDay
+			}
+		}
+	}
+}
+
+// undecided tells whether cell c of the day is not yet recurring on some day of the week.
+func (r *Profile) undecided(c int) bool {
+	for ; c < len(r.groups); c += r.perDay {
+		if r.groups[c] == none {
+			return true
+		}
+	}
+	return false
+}
+
+// countOver returns for each cell of the week on how many days it is at or over a threshold, and known.
+func (r *Profile) countOver(values []float32, threshold float32) (count, known []int) {
+	count, known = make([]int, len(r.groups)), make([]int, len(r.groups))
+	c := r.ofWeek(0)
+	for _, v := range values {
+		if v == v {
+			known[c]++
+			if v >= threshold {
+				count[c]++
+			}
+		}
+		if c++; c == len(count) {
+			c = 0
+		}
+	}
+	return count, known
+}
+
+// daily sums counts of cells of the week by cell of the day.
+func (r *Profile) daily(count []int) []int {
+	sums := make([]int, r.perDay)
+	for c, n := range count {
+		sums[c%r.perDay] += n
+	}
+	return sums
+}
+
+// countKind returns how often cell c of the day was high on weekends, or else on workdays.
+func (r *Profile) countKind(count []int, c int, weekend bool) (n int) {
+	for d := range 7 {
+		if isWeekend(int64(d)) == weekend {
+			n += count[d*r.perDay+c]
+		}
+	}
+	return n
+}
+
+// ofWeek returns the cell of the week of cell i, counted from the first one kept.
+func (r *Profile) ofWeek(i int64) int {
+	n := int64(len(r.groups))
+	return int(((i+r.first*int64(r.perDay))%n + n) % n)
+}
+
+// significance tells which counts of days are more than chance.
+type significance struct {
+	count, days []int
+	need        []int // by number of days
+}
+
+// newSignificance estimates the rate of chance from the share of cells that were never high: those that recur do not
+// count among them, however many they are.
+func newSignificance(count, days []int, chance float64) significance {
+	var cells, never, most int
+	var total float64
+	for i, n := range days {
+		if n > 0 {
+			cells++
+			total += float64(n)
+			most = max(most, n)
+			if count[i] == 0 {
+				never++
+			}
+		}
+	}
+	rate := 1.0
+	if never > 0 {
+		rate = 1 - math.Pow(float64(never)/float64(cells), float64(cells)/total)
+	}
+	s := significance{count: count, days: days, need: make([]int, most+1)}
+	for n := range s.need {
+		s.need[n] = leastUnlikely(n, rate, chance)
+	}
+	return s
+}
+
+func (s *significance) passes(cell int) bool { return s.count[cell] >= s.need[s.days[cell]] }
+
+// leastUnlikely returns the least m for which m or more of n, each with the probability rate, are less probable than
+// chance; n+1 if there is none. It is at least 2.
+func leastUnlikely(n int, rate, chance float64) int {
+	tail, m := 0.0, n
+	for ; m >= 0; m-- {
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(m + 1))
+		c, _ := math.Lgamma(float64(n - m + 1))
+		tail += math.Exp(a - b - c + float64(m)*math.Log(rate) + float64(n-m)*math.Log1p(-rate))
+		if !(tail < chance) {
+			break
+		}
+	}
+	return max(m+1, 2)
+}

@@ -1,0 +1,141 @@
+package recurring
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
+
+func newWindow(step time.Duration, y []float64) *window.Window {
+	const monday = 1767571200000
+	return window.New(window.Options{Step: step, DataRange: [2]float64{-1e9, 1e9}}, monday, y, nil)
+}
+
+func noise(r *rand.Rand, n int) []float64 {
+	y := make([]float64, n)
+	for i := range y {
+		y[i] = r.NormFloat64()
+	}
+	return y
+}
+
+func TestLeastUnlikely_IsTheBinomialTail(t *testing.T) {
+	// R: pbinom(m - 1, n, rate, lower.tail = FALSE)
+	require.Equal(t, 4, leastUnlikely(14, 0.02, 0.001), "0.0025 for 3, 0.00014 for 4")
+	require.Equal(t, 6, leastUnlikely(14, 0.1, 0.002), "0.0092 for 5, 0.0015 for 6")
+	require.Equal(t, 2, leastUnlikely(2, 0.02, 0.001), "0.0004")
+	require.Equal(t, 3, leastUnlikely(2, 0.1, 0.001), "0.01: never")
+	require.Equal(t, 2, leastUnlikely(14, 0, 0.001), "once is chance")
+	require.Equal(t, 15, leastUnlikely(14, 1, 0.001))
+}
+
+func TestSample_QuantileIsSplitConformal(t *testing.T) {
+	s := sample{n: 14}
+	for i := range s.n {
+		s.values[i] = float32(14 - i)
+	}
+	require.InDelta(t, 13.5, s.quantile(0.9), 1e-9, "0.9 of 15")
+	require.InDelta(t, 7.5, s.quantile(0.5), 1e-9)
+	require.InDelta(t, 14, s.quantile(0.99), 1e-9)
+	require.InDelta(t, 1, s.quantile(0.01), 1e-9)
+}
+
+// In noise nearly nothing recurs, and nothing at all where there is no day to compare with.
+func TestFind_FindsNothingInNoise(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	cells := 0
+	for range 20 {
+		if p := Find(newWindow(5*time.Minute, noise(r, 14*288)), 0.9, false); p != nil {
+			cells += int(p.through[len(p.groups)])
+		}
+	}
+	require.Less(t, float64(cells)/(20*7*288), 0.005)
+	require.Nil(t, Find(newWindow(time.Hour, noise(r, 14*24)), 0.9, false), "steps are too long")
+	require.Nil(t, Find(newWindow(7*time.Minute, noise(r, 14*206)), 0.9, true), "cells do not divide the day")
+	require.Nil(t, Find(newWindow(5*time.Minute, noise(r, 288)), 0.9, false), "a day")
+	require.NotNil(t, Find(newWindow(5*time.Minute, noise(r, 288)), 0.9, true))
+}
+
+// Which days tell of an event is chosen by how well they do.
+func TestFind_TellsDaysApartOnlyWhereThatIsBetter(t *testing.T) {
+	for name, tc := range map[string]struct {
+		happens func(day int) bool
+		want    []grouping // by day of the week, from Monday on
+	}{
+		"every day": {func(int) bool { return true }, slices.Repeat([]grouping{everyDay}, 7)},
+		"8 of 14":   {func(day int) bool { return day*7%12 < 6 }, slices.Repeat([]grouping{everyDay}, 7)},
+		"workdays": {
+			func(day int) bool { return day%7 < 5 },
+			[]grouping{sameKind, sameKind, sameKind, sameKind, sameKind, none, none},
+		},
+		"Mondays": {func(day int) bool { return day%7 == 0 }, []grouping{sameDay, none, none, none, none, none, none}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			y := noise(rand.New(rand.NewPCG(2, 3)), 14*288)
+			for day := range 14 {
+				if tc.happens(day) {
+					y[day*288+100] += 20
+					y[day*288+101] += 20
+				}
+			}
+			p := Find(newWindow(5*time.Minute, y), 0.9, false)
+			require.NotNil(t, p)
+			for day, want := range tc.want {
+				fromThursday := (day + 4) % 7
+				require.Equal(t, want, p.groups[fromThursday*288+100], day)
+			}
+		})
+	}
+}
+
+// The window of another day is that of the same time by the wall clock, over midnight too.
+func TestWindow_IsThatOfOtherDays(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 5))
+	y := noise(r, 14*288)
+	for day := range 13 {
+		y[day*288+287] += 100
+		y[day*288+288] += 200
+	}
+	w := newWindow(5*time.Minute, y)
+	p := Find(w, 0.9, false)
+	require.NotNil(t, p)
+	told := func(from, to int) float64 {
+		over, ok := p.Over(from, to)
+		require.True(t, ok)
+		return w.Scaling.Inverse(over.Quantile(0.9))
+	}
+	require.InDelta(t, 100, told(14*288+285, 14*288+287), 4)
+	require.InDelta(t, 200, told(14*288+285, 14*288+288), 4)
+	require.InDelta(t, 200, told(14*288, 14*288+1), 4)
+	over, _ := p.Over(14*288+285, 14*288+287)
+	require.InDelta(t, 13.0/14, over.Exceeding(w.Scaling.Forward(50)), 1e-9)
+	require.Equal(t, 0.0, over.Exceeding(w.Scaling.Forward(150)))
+	_, ok := p.Over(14*288+150, 14*288+152)
+	require.False(t, ok)
+
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	begin := time.Date(2026, 3, 22, 0, 0, 0, 0, berlin) // a week before clocks are put forward
+	local := make([]float64, 13*288)
+	for i := range local {
+		local[i] = r.NormFloat64()
+		if at := begin.Add(time.Duration(i) * 5 * time.Minute); at.Hour() == 9 && at.Minute() == 0 {
+			local[i] += 100
+		}
+	}
+	wall := window.New(window.Options{
+		Step: 5 * time.Minute, Location: berlin, DataRange: [2]float64{-1e9, 1e9},
+	}, begin.UnixMilli(), local, nil)
+	p = Find(wall, 0.9, false)
+	require.NotNil(t, p)
+	nine := int(time.Date(2026, 4, 5, 9, 0, 0, 0, berlin).Sub(begin) / (5 * time.Minute))
+	_, ok = p.Over(nine, nine)
+	require.True(t, ok)
+	_, ok = p.Over(nine+12, nine+12)
+	require.False(t, ok)
+}

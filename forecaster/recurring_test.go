@@ -1,0 +1,199 @@
+package forecaster_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
+)
+
+// An event adds to the load for some minutes, beginning at a minute of the day.
+type event struct {
+	minute, length int
+	happens        func(day int, r *rand.Rand) bool
+	moved          int // by up to so many minutes
+}
+
+func always(int, *rand.Rand) bool { return true }
+
+func chance(p float64) func(int, *rand.Rand) bool {
+	return func(_ int, r *rand.Rand) bool { return r.Float64() < p }
+}
+
+// withEvents is a load of about 300, by minute from Monday on, to which every event adds 2,700.
+func withEvents(r *rand.Rand, days int, events []event) (y []float64) {
+	y = make([]float64, days*24*60)
+	for i := range y {
+		y[i] = 300 * (1 + 0.05*r.NormFloat64())
+	}
+	for day := range days {
+		for _, e := range events {
+			if !e.happens(day, r) {
+				continue
+			}
+			from := day*24*60 + e.minute
+			if e.moved > 0 {
+				from += r.IntN(2*e.moved+1) - e.moved
+			}
+			for i := from; i < from+e.length && i < len(y); i++ {
+				y[i] += 2700
+			}
+		}
+	}
+	return y
+}
+
+// every returns the values at a step, of values at minutes.
+func every(y []float64, step time.Duration) (z []float64) {
+	for i := 0; i < len(y); i += int(step / time.Minute) {
+		z = append(z, y[i])
+	}
+	return z
+}
+
+// What happens at the same time on most days is in the quantile of the largest value before it happens, and not in the
+// hours between.
+func TestMaxQuantile_HoldsWhatHappensAtTheSameTimeOnMostDays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fits some 300 models")
+	}
+	var hourly, twelve []event
+	for h := range 24 {
+		hourly = append(hourly, event{h * 60, 5, always, 0})
+	}
+	for i := range 12 {
+		twelve = append(twelve, event{i*120 + 7*i%60, 4, chance(0.4 + 0.4*float64(i)/11), 0})
+	}
+	missing := map[int]bool{3: true, 5: true, 8: true, 12: true} // of 14 days
+	const at, history, days = 6 * 60, 14, 21
+	for name, events := range map[string][]event{
+		"every day":          {{at, 20, always, 0}},
+		"10 of 14 days":      {{at, 20, func(day int, _ *rand.Rand) bool { return !missing[day%14] }, 0}},
+		"moved by 3 minutes": {{at, 20, always, 3}},
+		"on workdays":        {{at, 20, func(day int, _ *rand.Rand) bool { return day%7 < 5 }, 0}},
+		"on Tuesdays":        {{at, 20, func(day int, _ *rand.Rand) bool { return day%7 == 1 }, 0}},
+		"every hour":         hourly,
+		"twelve times a day": twelve,
+	} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+			t.Run(name+" "+step.String(), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(3, 14))
+				y := every(withEvents(r, days, events), step)
+				perDay, horizon := int(24*time.Hour/step), int(15*time.Minute/step)
+				o := forecaster.Options{Step: step, Horizons: []int{horizon}, Refit: perDay / 2}
+				var m *forecaster.Model
+				var began, ready, between, high float64
+				for i := history * perDay; i+horizon < len(y); i++ {
+					if i%(perDay/2) == perDay/10 || m == nil {
+						from := i + 1 - history*perDay
+						start := monday + int64(from)*step.Milliseconds()
+						var err error
+						m, err = forecaster.Fit(o, start, y[from:i+1], nil)
+						require.NoError(t, err)
+					} else {
+						m.Advance(y[i])
+					}
+					maximum := m.MaxQuantile(horizon, 0.9)
+					if y[i+horizon] > 2000 && y[i+horizon-1] < 2000 { // an event begins in a horizon
+						began++
+						if maximum > 2000 {
+							ready++
+						}
+					}
+					near := false // an event, whether it happens or not
+					for _, e := range events {
+						minute := i * int(step/time.Minute) % (24 * 60)
+						from, to := e.minute-e.moved-25, e.minute+e.moved+e.length+5
+						near = near || minute >= from && minute <= to || minute-24*60 >= from
+					}
+					if !near {
+						between++
+						if maximum > 1000 {
+							high++
+						}
+					}
+				}
+				require.Positive(t, began)
+				require.GreaterOrEqual(t, ready, 0.85*began, "of %v", began)
+				require.LessOrEqual(t, high, 0.01*between, "of %v", between)
+			})
+		}
+	}
+}
+
+// What only chance brings to the same time on some days is not expected there, and what it adds to the maximum is
+// calibrated as ever.
+func TestMaxQuantile_ExpectsNothingAtATimeWhereThereWasOnlyChance(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 7))
+	const step, days, perDay = 5 * time.Minute, 14, 288
+	o := forecaster.Options{Step: step, Horizons: []int{3}}
+	high := 0.0
+	for range 5 {
+		y := make([]float64, (days+1)*perDay)
+		for i := range y {
+			y[i] = 300 * (1 + 0.05*r.NormFloat64())
+		}
+		for range 3 * days {
+			for i, at := 0, r.IntN(len(y)); i < 4 && at+i < len(y); i++ {
+				y[at+i] += 2700
+			}
+		}
+		m, err := forecaster.Fit(o, monday, y[:days*perDay], nil)
+		require.NoError(t, err)
+		for _, v := range y[days*perDay:] {
+			m.Advance(v)
+			if v < 1000 && m.MaxQuantile(3, 0.9) > 2000 {
+				high++
+			}
+		}
+	}
+	require.Less(t, high/(5*perDay), 0.1)
+}
+
+// Where a bound is crossed at the same time on most days, that is as probable as it was often.
+func TestBreachProbability_CountsTheDaysOnWhichItHappened(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	y := every(withEvents(r, 15, []event{{6 * 60, 20, func(day int, _ *rand.Rand) bool {
+		return day%3 > 0
+	}, 0}}), 5*time.Minute)
+	now := 14*288 + 6*12 - 2
+	o := forecaster.Options{Step: 5 * time.Minute, Horizons: []int{3}}
+	m, err := forecaster.Fit(o, monday, y[:now+1], nil)
+	require.NoError(t, err)
+	require.InDelta(t, 9.0/14, m.BreachProbability(3, 2000, true), 0.01)
+	require.Less(t, m.BreachProbability(3, 4000, true), 0.05)
+}
+
+func TestEarlierMaxQuantile_IsThatOfTheSameTimeOfOtherDays(t *testing.T) {
+	const perDay = 288
+	y := make([]float64, 9*perDay)
+	for i := range y {
+		y[i] = float64(i / perDay) // the number of the day
+	}
+	y[3*perDay+10] = 50
+	o := forecaster.Options{Step: 5 * time.Minute, Horizons: []int{3}, KeepDays: true}
+	fit := func(o forecaster.Options, n int) *forecaster.Model {
+		m, err := forecaster.Fit(o, monday, y[:n], nil)
+		require.NoError(t, err)
+		return m
+	}
+	m := fit(o, 9*perDay)
+	require.InDelta(t, 8, m.EarlierMaxQuantile(3, 0.9), 1e-6, "nine days")
+	require.InDelta(t, 4, m.EarlierMaxQuantile(3, 0.5), 1e-6)
+	for i := range 9 {
+		m.Advance(float64(i))
+	}
+	require.InDelta(t, 50, m.EarlierMaxQuantile(3, 0.9), 1e-5, "the 10th step of a day is ahead")
+	for range 3 {
+		m.Advance(9)
+	}
+	require.InDelta(t, 8, m.EarlierMaxQuantile(3, 0.9), 1e-6)
+	require.InDelta(t, 0, fit(o, perDay+1).EarlierMaxQuantile(3, 0.9), 1e-6, "one day is enough")
+	require.True(t, math.IsNaN(fit(o, perDay/2).EarlierMaxQuantile(3, 0.9)))
+	o.KeepDays = false
+	require.True(t, math.IsNaN(fit(o, 9*perDay).EarlierMaxQuantile(3, 0.9)))
+}
