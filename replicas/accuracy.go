@@ -9,87 +9,132 @@ import (
 const (
 	// errorWindow is how far back forecasts are compared with what happened: one whole daily season. Chosen, not tuned.
 	errorWindow = 24 * time.Hour
-	// errorBucket is how far the window moves at a time. It bounds the memory to 25 buckets, whatever the step. Chosen,
-	// not tuned.
+	// errorBucket is how far the window moves at a time, and how often another forecast may be trusted. It bounds the
+	// memory to 25 buckets, whatever the step. Chosen, not tuned.
 	errorBucket = time.Hour
-	// naiveErrorFloor is a share of the mean load that is added to the error of the seasonal naive forecast. It is a
-	// guard, not tuned: it keeps the ratio meaningful when yesterday is an almost perfect forecast.
-	naiveErrorFloor = 0.01
+	// lossFloor is a share of the mean load. A forecast that is too large by so much all the time has a loss that is
+	// added to the least loss of the others. It is a guard, not tuned: it keeps the ratio meaningful when one of them is
+	// almost perfect.
+	lossFloor = 0.01
 )
 
-// accuracy compares the forecasts of a workload with what then happened, and both with the load a day before. It sums
-// errors in buckets of absolute time, so that the result does not depend on when it began.
+// What can be taken as the largest load until the horizon.
+const (
+	byForecast   = iota // Observation.Upper
+	byEarlier           // Observation.Earlier
+	byLoad              // the load now
+	alternatives = iota
+)
+
+// accuracy compares the forecasts of the largest load until the horizon with what it then was: those of the model,
+// those of earlier days, and the load now. All are quantiles of the same probability, or meant to be, so what counts is
+// the pinball loss (Koenker and Bassett, "Regression Quantiles", 1978). It sums losses in buckets of absolute time, so
+// that the result does not depend on when it began.
 type accuracy struct {
-	perBucket int64 // steps
-	pending   []pendingForecast
-	buckets   []bucket
-	now       int64 // bucket of the newest step
+	probability, maxError float64
+	perBucket             int64 // steps
+	pending               []pendingForecast
+	loads                 []stepLoad // of the last steps, by step
+	buckets               []bucket
+	now                   int64 // bucket of the newest step
+	trusted               int   // what the buckets before it say is best
+	ratio                 float64
 }
 
-// pendingForecast is a forecast for the step due.
+// pendingForecast is what was said at a step of the load until the step due.
 type pendingForecast struct {
-	due    int64
-	median float64
+	from, due int64
+	said      [alternatives]float64
+}
+
+type stepLoad struct {
+	at   int64
+	load float64
 }
 
 // bucket holds sums over an errorBucket.
 type bucket struct {
-	index            int64
-	forecasts, loads float64 // how many
-	forecast, naive  float64 // absolute errors
-	load             float64 // absolute values
+	index     int64
+	forecasts float64               // how many
+	loss      [alternatives]float64 // pinball
+	load      float64               // absolute, of the largest loads
 }
 
 func newAccuracy(o Options) accuracy {
 	perBucket := max(1, int64(errorBucket/o.Step))
-	nothing := pendingForecast{due: math.MinInt64}
 	return accuracy{
-		perBucket: perBucket,
-		pending:   slices.Repeat([]pendingForecast{nothing}, o.Horizon+1),
-		buckets:   make([]bucket, int64(errorWindow/o.Step)/perBucket+1),
+		probability: o.Probability,
+		maxError:    o.MaxError,
+		perBucket:   perBucket,
+		pending:     slices.Repeat([]pendingForecast{{due: math.MinInt64}}, o.Horizon+1),
+		loads:       slices.Repeat([]stepLoad{{at: math.MinInt64}}, o.Horizon+1),
+		buckets:     make([]bucket, int64(errorWindow/o.Step)/perBucket+1),
+		now:         math.MinInt64,
+		ratio:       math.NaN(),
 	}
 }
 
 func (a *accuracy) observe(o Observation) {
-	a.now = o.At / a.perBucket
+	if index := o.At / a.perBucket; index != a.now {
+		a.now = index
+		a.judge()
+	}
 	b := &a.buckets[a.now%int64(len(a.buckets))]
 	if b.index != a.now {
 		*b = bucket{index: a.now}
 	}
-	if isFinite(o.Load) {
-		b.loads++
-		b.load += math.Abs(o.Load)
-	}
 	n := int64(len(a.pending))
-	if p := a.pending[o.At%n]; p.due == o.At && isFinite(o.Load) && isFinite(p.median) && isFinite(o.DayBefore) {
-		b.forecasts++
-		b.forecast += math.Abs(o.Load - p.median)
-		b.naive += math.Abs(o.Load - o.DayBefore)
+	a.loads[o.At%n] = stepLoad{o.At, o.Load}
+	if p := &a.pending[o.At%n]; p.due == o.At {
+		if most := a.largest(p.from, p.due); isFinite(most) {
+			b.forecasts++
+			b.load += math.Abs(most)
+			for i, said := range p.said {
+				missed := most - said
+				b.loss[i] += max(a.probability*missed, (a.probability-1)*missed)
+			}
+		}
 	}
-	due := o.At + int64(o.Horizon)
-	a.pending[due%n] = pendingForecast{due, o.Median}
+	p := pendingForecast{from: o.At, due: o.At + int64(o.Horizon), said: [...]float64{o.Upper, o.Earlier, o.Load}}
+	for _, said := range p.said {
+		if !isFinite(said) {
+			p.due = math.MinInt64
+		}
+	}
+	a.pending[(o.At+int64(o.Horizon))%n] = p
 }
 
-// relative is the mean absolute error of the forecasts, divided by that of the load a day before plus naiveErrorFloor
-// of the mean load. It is NaN as long as there is nothing to compare.
-func (a *accuracy) relative() float64 {
+// largest is the largest known load after one step, up to and including another.
+func (a *accuracy) largest(after, to int64) float64 {
+	most := math.NaN()
+	for at := after + 1; at <= to; at++ {
+		if s := a.loads[at%int64(len(a.loads))]; s.at == at && isFinite(s.load) && !(most >= s.load) {
+			most = s.load
+		}
+	}
+	return most
+}
+
+// judge decides what is trusted until the next bucket, by the errorWindow before this one.
+func (a *accuracy) judge() {
 	var sum bucket
-	oldest := a.now - int64(len(a.buckets)) + 1
-	for index := oldest; index <= a.now; index++ {
-		if index < 0 {
-			continue
-		}
-		if b := a.buckets[index%int64(len(a.buckets))]; b.index == index {
-			sum.forecasts, sum.loads = sum.forecasts+b.forecasts, sum.loads+b.loads
-			sum.forecast, sum.naive, sum.load = sum.forecast+b.forecast, sum.naive+b.naive, sum.load+b.load
+	for index := max(0, a.now-int64(len(a.buckets))+1); index < a.now; index++ {
+		if b := &a.buckets[index%int64(len(a.buckets))]; b.index == index {
+			sum.forecasts, sum.load = sum.forecasts+b.forecasts, sum.load+b.load
+			for i, loss := range b.loss {
+				sum.loss[i] += loss
+			}
 		}
 	}
-	if sum.forecasts == 0 {
-		return math.NaN()
+	a.trusted, a.ratio = byForecast, math.NaN()
+	best := byEarlier
+	if sum.loss[byLoad] < sum.loss[byEarlier] {
+		best = byLoad
 	}
-	naive := sum.naive/sum.forecasts + naiveErrorFloor*sum.load/sum.loads
-	if naive == 0 {
-		return math.NaN()
+	if least := sum.loss[best] + (1-a.probability)*lossFloor*sum.load; least > 0 {
+		a.ratio = sum.loss[byForecast] / least
 	}
-	return sum.forecast / sum.forecasts / naive
+	if a.ratio > a.maxError {
+		a.trusted = best
+	}
 }

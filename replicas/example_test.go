@@ -13,7 +13,7 @@ import (
 // there.
 func Example() {
 	w, err := replicas.New(replicas.Options{
-		Step: time.Minute, Min: 2, Max: 20, Horizon: 15, MaxError: 1, Stabilization: 10 * time.Minute,
+		Step: time.Minute, Min: 2, Max: 20, Horizon: 15, Probability: 0.9, MaxError: 1, Stabilization: 10 * time.Minute,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -21,7 +21,7 @@ func Example() {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).Unix() / 60
 	for i, upper := range []float64{400, 900, 400} {
 		r, ok := w.Observe(replicas.Observation{
-			At: at + int64(i), Load: 350, Upper: upper, Median: math.NaN(), DayBefore: math.NaN(), Peak: 1200,
+			At: at + int64(i), Load: 350, Upper: upper, Earlier: math.NaN(), Peak: 1200,
 			Capacity: 100, Horizon: 15,
 		})
 		fmt.Println(r.Replicas, r.Source, ok)
@@ -37,7 +37,7 @@ func Example() {
 
 func ExampleWorkload_TakeTotals() {
 	w, err := replicas.New(replicas.Options{
-		Step: time.Minute, Min: 1, Max: 20, Horizon: 1, MaxError: 1, Stabilization: 10 * time.Minute,
+		Step: time.Minute, Min: 1, Max: 20, Horizon: 1, Probability: 0.9, MaxError: 1, Stabilization: 10 * time.Minute,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -48,7 +48,7 @@ func ExampleWorkload_TakeTotals() {
 			upper = 800 // forecast one step ahead
 		}
 		w.Observe(replicas.Observation{
-			At: int64(i), Load: load, Upper: upper, Median: math.NaN(), DayBefore: math.NaN(), Peak: 800,
+			At: int64(i), Load: load, Upper: upper, Earlier: math.NaN(), Peak: 800,
 			Capacity: 100, Horizon: 1,
 		})
 	}

@@ -33,7 +33,8 @@ type Options struct {
 	Step          time.Duration // between two observations
 	Min, Max      int           // bounds of the recommendation
 	Horizon       int           // the longest horizon that an Observation may have, in steps
-	MaxError      float64       // error relative to the seasonal naive forecast above which forecasts are not trusted
+	Probability   float64       // of the quantiles in an Observation
+	MaxError      float64       // Workload.Error above which the forecasts are not trusted
 	Stabilization time.Duration // for how long a larger number holds a smaller one back
 }
 
@@ -45,6 +46,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("replicas from %d to %d are no range", o.Min, o.Max)
 	case o.Horizon < 1:
 		return fmt.Errorf("horizon of %d steps must be at least one", o.Horizon)
+	case !(o.Probability > 0 && o.Probability < 1):
+		return fmt.Errorf("probability %v is not between 0 and 1", o.Probability)
 	case !(o.MaxError > 0):
 		return fmt.Errorf("max error %v must be positive", o.MaxError)
 	case o.Stabilization < 0:

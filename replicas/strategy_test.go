@@ -115,20 +115,18 @@ func totalsOf(t *testing.T, o replicas.Options, capacity float64, loads []float6
 	f.next.Capacity = capacity
 	fo := forecaster.Options{
 		Step: o.Step, Horizons: []int{o.Horizon}, MaxProbability: 0.9, DataRange: [2]float64{0, math.Inf(1)},
+		KeepDays: true,
 	}
 	var m *forecaster.Model
 	var forecast forecaster.Forecast
 	f.next.Peak = loads[0]
 	for i, load := range loads {
-		f.next.DayBefore, f.next.Median = nan, nan
+		f.next.Earlier = nan
 		upper := nan
-		if i >= perDay {
-			f.next.DayBefore = loads[i-perDay]
-		}
 		if m != nil {
 			m.Advance(load)
 			m.Forecast(&forecast)
-			f.next.Median, upper = forecast.Points[0].Median, forecast.Points[0].Max
+			f.next.Earlier, upper = m.EarlierMaxQuantile(o.Horizon, 0.9), forecast.Points[0].Max
 		}
 		f.see(load, upper)
 		if math.IsNaN(upper) || f.Error() > o.MaxError {

@@ -19,14 +19,13 @@ const (
 
 // Observation is what is known of a workload at a step.
 type Observation struct {
-	At        int64   // the step, counted from the epoch
-	Load      float64 // NaN if it is unknown
-	DayBefore float64 // the load a day before; NaN if it is unknown
-	Peak      float64 // the largest load of the past, which a static fleet is sized for; NaN if it is unknown
-	Capacity  float64 // load that one replica carries; NaN if it is unknown
-	Horizon   int     // steps that forecasts are made for, and that a replica takes to serve; at least 1
-	Median    float64 // forecast of the load at the horizon; NaN if there is no model
-	Upper     float64 // upper quantile of the largest load until the horizon, as forecast; NaN if there is no model
+	At       int64   // the step, counted from the epoch
+	Load     float64 // NaN if it is unknown
+	Peak     float64 // the largest load of the past, which a static fleet is sized for; NaN if it is unknown
+	Capacity float64 // load that one replica carries; NaN if it is unknown
+	Horizon  int     // steps that forecasts are made for, and that a replica takes to serve; at least 1
+	Upper    float64 // quantile of the largest load until the horizon, as forecast; NaN if there is no model
+	Earlier  float64 // the same quantile, as the same time of earlier days tells it; NaN if there are none
 }
 
 // Workload follows one workload step by step: which numbers it desired lately, how good its forecasts were, and what
@@ -80,7 +79,10 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 		return r, false
 	}
 	upper := o.Upper
-	if w.Error() > w.o.MaxError {
+	switch w.accuracy.trusted {
+	case byEarlier:
+		upper = o.Earlier
+	case byLoad:
 		upper = math.NaN()
 	}
 	r = w.o.desired(o.Load, upper, o.Capacity)
@@ -113,9 +115,10 @@ func (w *Workload) minAllowed(now desired) int {
 	return least
 }
 
-// Error is the mean absolute error of the forecasts of the last day, relative to that of taking the load a day before
-// as the forecast. Below 1 the forecasts are better. It is NaN as long as there is nothing to compare.
-func (w *Workload) Error() float64 { return w.accuracy.relative() }
+// Error is the pinball loss of the forecasts over the last day, relative to the least loss of two others: the quantile
+// that earlier days tell, and the load now. Below 1 the forecasts are better. It is NaN as long as there is nothing to
+// compare. It changes once an hour.
+func (w *Workload) Error() float64 { return w.accuracy.ratio }
 
 // TakeTotals returns what the steps since the last call have meant, and starts again at zero.
 func (w *Workload) TakeTotals() StrategyTotals { return w.tracker.drain() }

@@ -14,7 +14,9 @@ import (
 var nan = math.NaN()
 
 func options() replicas.Options {
-	return replicas.Options{Step: time.Minute, Min: 2, Max: 20, Horizon: 15, MaxError: 1, Stabilization: 10 * time.Minute}
+	return replicas.Options{
+		Step: time.Minute, Min: 2, Max: 20, Horizon: 15, Probability: 0.9, MaxError: 1, Stabilization: 10 * time.Minute,
+	}
 }
 
 // follower feeds a workload one step after the other.
@@ -29,7 +31,7 @@ func follow(t testing.TB, o replicas.Options) *follower {
 	w, err := replicas.New(o)
 	require.NoError(t, err)
 	return &follower{Workload: w, at: 29_000_000, next: replicas.Observation{
-		DayBefore: nan, Peak: nan, Capacity: 100, Horizon: o.Horizon, Median: nan, Upper: nan,
+		Peak: nan, Capacity: 100, Horizon: o.Horizon, Upper: nan, Earlier: nan,
 	}}
 }
 
@@ -99,7 +101,6 @@ func TestObserve_LowersAfterTheStabilizationWindow(t *testing.T) {
 // A number that the load keeps coming close to is kept. Otherwise this load would make it flap between 4 and 3 all day.
 func TestObserve_KeepsNumberThatTheLoadComesCloseTo(t *testing.T) {
 	f := follow(t, options())
-	f.next.DayBefore = 295
 	for i := range 24 * 60 {
 		load := 295.0
 		if i%30 == 0 {
@@ -142,27 +143,77 @@ func TestObserve_NeverLowersOnMissingLoad(t *testing.T) {
 	require.Equal(t, 2, r.Replicas)
 }
 
-func TestObserve_IgnoresForecastsWorseThanTheDayBefore(t *testing.T) {
-	o := options()
-	load := func(i int) float64 { return 500 + 300*math.Sin(2*math.Pi*float64(i)/1440) }
-
-	bad := follow(t, o)
-	var r replicas.Recommendation
+// seeDays feeds two days of a load and its forecasts, and returns the last recommendation.
+func (f *follower) seeDays(load, upper, earlier func(i int) float64) (r replicas.Recommendation) {
 	for i := range 2*1440 + 30 {
-		bad.next.DayBefore, bad.next.Median = load(i-1440)+1, load(i)+900 // far over what then happens
-		r, _ = bad.see(load(i), load(i)+1000)
+		f.next.Earlier = earlier(i)
+		r, _ = f.see(load(i), upper(i))
 	}
-	require.Greater(t, bad.Error(), 1.0)
-	require.NotEqual(t, replicas.Forecast, r.Source)
+	return r
+}
 
-	good := follow(t, o)
-	noise := rand.New(rand.NewPCG(1, 2))
-	for i := range 2*1440 + 30 {
-		good.next.DayBefore, good.next.Median = load(i-1440)+20*noise.NormFloat64(), load(i+15)
-		r, _ = good.see(load(i)+20*noise.NormFloat64(), load(i+15)+200)
+// Forecasts are trusted as long as their loss is not larger than that of what can be said without them; else the best
+// of that is.
+func TestObserve_TrustsWhatHadTheLeastLoss(t *testing.T) {
+	load := func(i int) float64 { return 500 + 300*math.Sin(2*math.Pi*float64(i)/240) }
+	ahead := func(by float64) func(i int) float64 {
+		return func(i int) float64 { return max(load(i+1), load(i+15)) + by }
 	}
-	require.Less(t, good.Error(), 1.0)
-	require.Equal(t, replicas.Forecast, r.Source)
+	for _, tc := range []struct {
+		name           string
+		upper, earlier func(i int) float64
+		least, most    float64 // of Error
+		replicas       int     // the load is 707, and 774 in 15 minutes
+		source         replicas.Source
+	}{
+		{"the better forecast", ahead(100), ahead(200), 0.4, 0.6, 9, replicas.Forecast},
+		{"earlier days", ahead(900), ahead(100), 5, 10, 9, replicas.Forecast},
+		{"the load", ahead(2000), ahead(1500), 4, 8, 8, replicas.Current},
+		{"nothing to compare with", ahead(900), func(int) float64 { return nan }, nan, nan, 17, replicas.Forecast},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := follow(t, options())
+			r := f.seeDays(load, tc.upper, tc.earlier)
+			require.Equal(t, replicas.Recommendation{Replicas: tc.replicas, Source: tc.source}, r)
+			if math.IsNaN(tc.least) {
+				require.True(t, math.IsNaN(f.Error()))
+				return
+			}
+			require.GreaterOrEqual(t, f.Error(), tc.least)
+			require.LessOrEqual(t, f.Error(), tc.most)
+		})
+	}
+}
+
+// Where days are alike, what they tell has no loss at all. A forecast that holds the daily spike as well is trusted all
+// the same, or else the earlier days are: in any case the replicas are there before the spike.
+func TestObserve_IsReadyForADailySpikeWhicheverIsTrusted(t *testing.T) {
+	load := func(i int) float64 {
+		if i%1440 >= 360 && i%1440 < 380 {
+			return 1000
+		}
+		return 300
+	}
+	largest := func(i int) float64 {
+		most := 0.0
+		for h := 1; h <= 15; h++ {
+			most = max(most, load(i+h))
+		}
+		return most
+	}
+	for _, factor := range []float64{1, 1.05, 1.5, 3} {
+		f := follow(t, options())
+		for i := range 3 * 1440 {
+			f.next.Earlier = nan
+			if i >= 1440 {
+				f.next.Earlier = largest(i)
+			}
+			r, _ := f.see(load(i), factor*largest(i))
+			if minute := i % 1440; i >= 2*1440 && minute >= 350 && minute < 360 {
+				require.GreaterOrEqual(t, r.Replicas, 10, factor)
+			}
+		}
+	}
 }
 
 // random is a workload of random loads, gaps, forecasts and capacities.
@@ -174,17 +225,16 @@ func random(seed uint64, n int) []replicas.Observation {
 		if r.IntN(50) == 0 {
 			level = 2000 * r.Float64()
 		}
-		median := level + 200*r.NormFloat64()
 		all[i] = replicas.Observation{
-			At: 5_800_000 + int64(i), Load: level + 300*r.NormFloat64(), DayBefore: level + 300*r.NormFloat64(),
-			Peak:     2000 + float64(i),
-			Capacity: 100 + 10*float64(i/100%3), Horizon: 1 + i/77%7, Median: median, Upper: median + 300*r.Float64(),
+			At: 5_800_000 + int64(i), Load: level + 300*r.NormFloat64(), Peak: 2000 + float64(i),
+			Capacity: 100 + 10*float64(i/100%3), Horizon: 1 + i/77%7,
+			Upper: level + 500*r.Float64(), Earlier: level + 500*r.Float64(),
 		}
 		if r.IntN(20) == 0 {
 			all[i].Load = nan
 		}
 		if r.IntN(20) == 0 {
-			all[i].Median, all[i].Upper = nan, nan
+			all[i].Upper, all[i].Earlier = nan, nan
 		}
 	}
 	return all
@@ -257,38 +307,40 @@ func TestObserve_LowersToWhatTenPercentMoreLoadNeeds(t *testing.T) {
 	}
 }
 
-func TestError_HasAFloorOfOnePercentOfTheLoad(t *testing.T) {
+// The pinball loss of the quantile 0.9 is nine tenths of what is missing, or a tenth of what is too much.
+func TestError_IsThePinballLossRelativeToTheLeastOfTheOthers(t *testing.T) {
 	f := follow(t, options())
-	f.next.DayBefore, f.next.Median = 1000, 1005
-	require.True(t, math.IsNaN(f.Error()))
-	for range 15 {
-		f.see(1000, nan)
-		require.True(t, math.IsNaN(f.Error()), "no forecast is due")
+	f.at -= f.at % 60
+	f.next.Earlier = 900 // 100 missing: 90
+	for range 60 {
+		f.see(1000, 1300) // 300 too much: 30
+		require.True(t, math.IsNaN(f.Error()), "told from the next hour on")
 	}
-	f.see(1000, nan)
-	require.InDelta(t, 5.0/10, f.Error(), 1e-12, "yesterday was a perfect forecast")
-	f.next.DayBefore = 990
-	f.see(1000, nan)
-	require.InDelta(t, 5/(5.0+10), f.Error(), 1e-12, "two forecasts, 10 off on one of two days before")
+	f.see(1000, 1300)
+	require.InDelta(t, 30.0/(0+0.1*10), f.Error(), 1e-9, "the load was right; 1 % of it too much costs a tenth of that")
+
+	f = follow(t, options())
+	f.at -= f.at % 60
+	f.next.Earlier = 1100
+	for i := range 61 {
+		f.see(1000+float64(i), 1300) // from 16 to 60 minus 1015 to 1059
+	}
+	require.InDelta(t, (0.1*(1300-1037))/(0.1*(1100-1037)+0.1*10.37), f.Error(), 1e-9, "the load was worse")
 }
 
-// A bad forecast counts for the 24 hours after it and for the rest of the hour that it fell in.
+// A bad forecast counts for the 24 hours after the hour that it fell in.
 func TestError_ForgetsAfterADay(t *testing.T) {
 	f := follow(t, options())
-	f.at -= f.at % 120
-	f.next.DayBefore, f.next.Median = 1100, 1500
-	for range 16 {
-		f.see(1000, nan)
+	f.at -= f.at % 60
+	f.next.Earlier = 1100
+	for range 30 { // all are due in this hour
+		f.see(1000, 1500)
 	}
-	f.next.DayBefore, f.next.Median = 1100, 1000
-	for range 15 {
-		f.see(1000, nan)
+	for range 25*60 - 30 {
+		f.see(1000, 1000)
 	}
-	for range 25*60 - 31 {
-		f.see(1000, nan)
-		require.Positive(t, f.Error())
-	}
-	f.see(1000, nan)
+	require.Positive(t, f.Error())
+	f.see(1000, 1000)
 	require.Zero(t, f.Error())
 }
 
@@ -313,6 +365,7 @@ func TestNew_RefusesBadOptions(t *testing.T) {
 		func(o *replicas.Options) { o.Min = -1 },
 		func(o *replicas.Options) { o.Max = 1 },
 		func(o *replicas.Options) { o.Horizon = 0 },
+		func(o *replicas.Options) { o.Probability = 1 },
 		func(o *replicas.Options) { o.MaxError = nan },
 		func(o *replicas.Options) { o.Stabilization = -1 },
 	} {
@@ -325,7 +378,7 @@ func TestNew_RefusesBadOptions(t *testing.T) {
 
 func BenchmarkObserve(b *testing.B) {
 	f := follow(b, options())
-	f.next.DayBefore, f.next.Median = 510, 500
+	f.next.Earlier = 650
 	b.ReportAllocs()
 	for i := range b.N {
 		f.see(float64(500+i%100), 600)

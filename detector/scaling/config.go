@@ -104,9 +104,6 @@ func newLoadPlan(cfg *config.Config, c *config.Scaler) (*Plan, error) {
 		return nil, err
 	}
 	lookBack := replicas.LookBack(o) + time.Hour // the capacity is learned once an hour
-	if time.Duration(c.History) < 24*time.Hour {
-		lookBack += 24 * time.Hour // the window does not contain the load a day before
-	}
 	p, err := newPlan(cfg, c, "", c.Load, result.Recommendations, lookBack)
 	if err != nil {
 		return nil, err
@@ -170,6 +167,7 @@ func replicasOptions(c *config.Scaler) replicas.Options {
 		Min:           c.MinReplicas,
 		Max:           c.MaxReplicas,
 		Horizon:       max(1, int(horizon/time.Duration(c.Step))),
+		Probability:   c.Probability,
 		MaxError:      c.MaxError,
 		Stabilization: time.Duration(c.ScaleDownStabilization),
 	}

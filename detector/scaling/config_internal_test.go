@@ -1,7 +1,6 @@
 package scaling
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -160,14 +159,4 @@ scalers: [{name: x, load: sum(load), capacity_per_replica: {utilization: u, repl
 		require.True(t, a.All)
 	}
 	require.Equal(t, []string{}, plans[0].Labeler.Keep, "not one label of the load")
-}
-
-// The load of a day before is compared with forecasts. A short history does not hold it: it must be read again at a
-// start.
-func TestNewPlans_LookBackADayFartherIfTheHistoryIsShort(t *testing.T) {
-	const text = `
-scalers: [{name: x, load: sum(load), capacity_per_replica: 1, max_replicas: 2, history: %s, min_history: 6h}]`
-	short, long := newTestPlans(t, fmt.Sprintf(text, "12h"))[0], newTestPlans(t, fmt.Sprintf(text, "24h"))[0]
-	require.Equal(t, long.Schedule.LookBack+(24*time.Hour).Milliseconds(), short.Schedule.LookBack)
-	require.Greater(t, long.Schedule.LookBack, (24 * time.Hour).Milliseconds())
 }

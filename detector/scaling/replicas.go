@@ -105,7 +105,7 @@ func newWorkload(c *config.Scaler, fitting schedule.Fitting) *workload {
 		capacity: c.CapacityPerReplica.Value,
 		peak:     math.Inf(-1),
 	}
-	w.options.DataRange = c.DataRange
+	w.options.DataRange, w.options.KeepDays = c.DataRange, true
 	w.replicas, _ = replicas.New(o)
 	if c.CapacityPerReplica.Learned() {
 		w.capacity = math.NaN()
@@ -138,15 +138,15 @@ func (m *workload) observe(s *dataset.Series, at int64) {
 		m.capacity = m.learnCapacity(s, at)
 	}
 	load := s.Unmasked(0, at)
-	median, upper := math.NaN(), math.NaN()
+	upper, earlier := math.NaN(), math.NaN()
 	if m.forecaster != nil {
 		m.forecaster.Advance(load)
 		m.forecaster.Forecast(&m.forecast)
-		median, upper = m.forecast.Points[0].Median, m.forecast.Points[0].Max
+		upper = m.forecast.Points[0].Max
+		earlier = m.forecaster.EarlierMaxQuantile(m.horizon, m.options.MaxProbability)
 	}
 	m.recommendation, m.known = m.replicas.Observe(replicas.Observation{
-		At: at / m.step, Load: load, DayBefore: s.Unmasked(0, at-schedule.Day), Peak: m.peak,
-		Capacity: m.capacity, Horizon: m.horizon, Median: median, Upper: upper,
+		At: at / m.step, Load: load, Peak: m.peak, Capacity: m.capacity, Horizon: m.horizon, Upper: upper, Earlier: earlier,
 	})
 	m.raisePeak(load)
 }
