@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
@@ -178,6 +179,16 @@ func (m *Model) windowScale(h int) intervals.Scale {
 	return m.scale(&m.path[i])
 }
 
+// windowFactor is how much larger than usual the errors of the next h steps will be.
+func (m *Model) windowFactor(h int, e intervals.Exponent) float64 {
+	factor := e.Factor(m.windowScale(h))
+	if at := m.at(h); at.Spread != (combination.Spread{}) {
+		factor += at.Spread.Share * max(at.Spread.Ratio-factor, 0)
+		factor += at.Spread.Measured * (m.measuredRatio(&at.Spread) - factor)
+	}
+	return factor
+}
+
 // uncertainty is that of the path h steps ahead, one of Options.Horizons.
 func (m *Model) uncertainty(h int) float64 { return m.at(h).Uncertainty }
 
@@ -189,7 +200,7 @@ func (m *Model) largest(i, h int, p float64) float64 {
 	}
 	top, _ := m.extremes(h)
 	e, end := &m.windows[i], m.options.Horizons[i]
-	v := top + e.aboveScale.Factor(m.windowScale(end))*e.above.At(p) + m.uncertainty(end)*(2*p-1)
+	v := top + m.windowFactor(end, e.aboveScale)*e.above.At(p) + m.uncertainty(end)*(2*p-1)
 	if e.recurring {
 		v = max(v, m.told(h, p))
 	}
@@ -203,7 +214,7 @@ func (m *Model) smallest(i, h int) float64 {
 	}
 	_, bottom := m.extremes(h)
 	e := &m.windows[i]
-	return bottom + e.belowScale.Factor(m.windowScale(m.options.Horizons[i]))*e.below.At(0.5)
+	return bottom + m.windowFactor(m.options.Horizons[i], e.belowScale)*e.below.At(0.5)
 }
 
 // breach is the probability that one of the next h steps is over x (upper), or under it, likewise.
@@ -221,11 +232,11 @@ func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 		return m.counts.Undercutting(h, x)
 	}
 	top, bottom := m.extremes(h)
-	e, s := &m.windows[i], m.windowScale(end)
+	e := &m.windows[i]
 	if upper {
-		return max(told, e.above.Exceeding(x-top, e.aboveScale.Factor(s), m.uncertainty(end)))
+		return max(told, e.above.Exceeding(x-top, m.windowFactor(end, e.aboveScale), m.uncertainty(end)))
 	}
-	return 1 - e.below.Exceeding(x-bottom, e.belowScale.Factor(s), m.uncertainty(end))
+	return 1 - e.below.Exceeding(x-bottom, m.windowFactor(end, e.belowScale), m.uncertainty(end))
 }
 
 // MaxQuantile returns the quantile p of the largest value over the next h steps. It does not fall with h. It is NaN

@@ -95,7 +95,15 @@ func (m *Model) quantile(at *prediction, p float64) float64 {
 	if p == 0.5 {
 		return m.value(at.Median)
 	}
-	return m.value(at.Median + m.offsets.At(at.LogSteps, p, m.scale(at)) + at.Uncertainty*(2*p-1))
+	offset := m.offsets.At(at.LogSteps, p, m.scale(at))
+	if at.Spread != (combination.Spread{}) {
+		plain := m.offsets.At(at.LogSteps, p, intervals.Scale{})
+		if wide := at.Spread.Ratio * plain; math.Abs(wide) > math.Abs(offset) {
+			offset += at.Spread.Share * (wide - offset)
+		}
+		offset += at.Spread.Measured * (m.measuredRatio(&at.Spread)*plain - offset)
+	}
+	return m.value(at.Median + offset + at.Uncertainty*(2*p-1))
 }
 
 // scale is how much larger than usual errors are expected to be. Only the combination knows.
@@ -104,6 +112,19 @@ func (m *Model) scale(at *prediction) intervals.Scale {
 		return intervals.Scale{}
 	}
 	return m.combined.Scale(&at.Horizon, at.Median)
+}
+
+// meanErrorsWide is the width of an interval of 80 % in mean sizes of errors, where they follow a bell curve.
+const meanErrorsWide = 3.2
+
+// measuredRatio is how much larger than usual the errors of s were.
+func (m *Model) measuredRatio(s *combination.Spread) float64 {
+	lead := m.combined.Lead()
+	usual := m.offsets.At(lead, 0.9, intervals.Scale{}) - m.offsets.At(lead, 0.1, intervals.Scale{})
+	if !(usual > 0) {
+		return 1
+	}
+	return meanErrorsWide * s.MeanError / usual
 }
 
 // at is what is expected h steps ahead; it is valid until the next call.
@@ -123,12 +144,14 @@ func (m *Model) clampHorizon(h int) int {
 	return min(max(h, 1), m.path[len(m.path)-1].Steps)
 }
 
-// predict fills in what is expected at the horizon of at: not far beyond what was seen so far.
+// predict fills in what is expected at the horizon of at: not far beyond what was seen so far, except where a straight
+// line leads there.
 func (m *Model) predict(at *prediction) {
 	low, high := m.limits.plausible()
 	low, high = m.scaling.Forward(low), m.scaling.Forward(high)
 	at.Prediction = m.predictor.Predict(&at.Horizon)
-	at.Median, at.ExtremeBase = min(max(at.Median, low), high), min(max(at.ExtremeBase, low), high)
+	at.Median = min(max(at.Median, low), high) + at.Growth
+	at.ExtremeBase = min(max(at.ExtremeBase, low), high) + at.Growth
 }
 
 // refresh computes the path from the present state.

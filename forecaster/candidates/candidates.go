@@ -159,7 +159,7 @@ func (s *State) Forecast(candidate int, t *Target, ar *Autoregressions) float64 
 	case DayProfileAR:
 		return t.profile + dot(ar.Departures.At(t.Steps), s.past[:])
 	case candTrendHours:
-		slope, _ := s.trend.values.Slope()
+		slope, _ := s.trend.Slope()
 		return s.levels[0] + slope*s.fadingSteps(t, fade2h)
 	case candTrendDay:
 		return s.levels[0] + t.drift*float64(t.Steps)/s.perDay

@@ -20,23 +20,6 @@ func windowOf(step time.Duration, n int) *window.Window {
 	return window.New(window.Options{Step: step, DataRange: [2]float64{math.Inf(-1), math.Inf(1)}}, 0, y, nil)
 }
 
-func TestBreakoutShare_IsAboutStraightnessAndSize(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ explained, rise, want float64 }{
-		{0.8, 10, 0},
-		{0.86, 10, 0.5},
-		{0.92, 10, 1},
-		{1, 10, 1},
-		{1, 1, 0},
-		{1, 2, 0},
-		{1, 3, 0.5},
-		{1, 4, 1},
-		{0.86, 3, 0.25},
-	} {
-		require.InDelta(t, tc.want, breakoutShare(tc.explained, tc.rise), 1e-9, "%+v", tc)
-	}
-}
-
 func TestVolatility_HasTheMemoryOfItsHalfLives(t *testing.T) {
 	t.Parallel()
 	v := newVolatility(windowOf(5*time.Minute, 3), 288)

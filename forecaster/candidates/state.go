@@ -35,8 +35,9 @@ type State struct {
 	day, week  season
 
 	robust     float64           // departure of the last value from the median of its slot
+	strayed    float64           // of it from both that and the same time last week: the smaller departure
 	robusts    [2]rolling.Median // departures so measured: recent, of steps; lasting, of cells
-	trend      trend
+	trend      rolling.Line      // through the newest cells of the day
 	volatility volatility
 }
 
@@ -144,6 +145,7 @@ func (s *State) Advance(y float64) {
 		s.medians[i].Add(float32(y))
 	}
 	s.depart(y)
+	s.strayed = s.excess(y, s.robust)
 	s.volatility.add(s.changes[0], s.robust, s.now)
 
 	cell, dayClosed := s.day.add(y)
@@ -155,7 +157,7 @@ func (s *State) Advance(y float64) {
 			departure = cell - v
 		}
 		s.robusts[1].Add(float32(departure))
-		s.trend.add(cell, s.excess(cell, departure))
+		s.trend.Add(cell)
 		s.volatility.close(s.day.slot)
 		s.day.store(cell, s.levels[0], s.dayMean)
 	}
@@ -187,8 +189,9 @@ func (s *State) depart(y float64) {
 	}
 }
 
-// excess is how far a cell is from both the usual day and, where it is known, the same time last week.
-func (s *State) excess(cell, departure float64) float64 {
+// excess is how far y, which departs so far from the usual day, is from both that and, where it is known, the same time
+// last week.
+func (s *State) excess(y, departure float64) float64 {
 	if !s.weekly {
 		return departure
 	}
@@ -196,7 +199,7 @@ func (s *State) excess(cell, departure float64) float64 {
 	if lastWeek != lastWeek {
 		return departure
 	}
-	other := cell - float64(lastWeek)
+	other := y - float64(lastWeek)
 	switch {
 	case other*departure <= 0:
 		return 0

@@ -23,6 +23,7 @@ type Combination struct {
 	weights        []float64 // of the used ones, bucket by bucket, for the median
 	extremeWeights []float64 // likewise, for what extremes are measured from
 	rejected       bool
+	excursion      excursion
 }
 
 // A Prediction is what is expected at a horizon.
@@ -30,10 +31,24 @@ type Prediction struct {
 	Median      float64
 	ExtremeBase float64 // what the extremes of a window are measured from
 	Uncertainty float64 // added to the distance of the quantile p from the centre, times 2p-1
+	Growth      float64 // added to both: how far a straight line goes on, which need not keep to what was seen so far
+
+	Spread Spread
+}
+
+// A Spread says how much larger than usual errors are while a series is far from its usual day.
+type Spread struct {
+	Share     float64 // how surely they are Ratio times the usual ones, 0 to 1
+	Ratio     float64 // where it is not known yet
+	MeanError float64 // their size so far, at the horizon Combination.Lead
+	Measured  float64 // how far MeanError is to be believed instead, 0 to 1
 }
 
 // Advance takes the value of the next step.
-func (c *Combination) Advance(y float64) { c.state.Advance(y) }
+func (c *Combination) Advance(y float64) {
+	c.state.Advance(y)
+	c.excursion.advance(c)
+}
 
 // Scale returns how much larger than usual errors will be at h, where median is forecast.
 func (c *Combination) Scale(h *candidates.Horizon, median float64) intervals.Scale {
@@ -41,24 +56,26 @@ func (c *Combination) Scale(h *candidates.Horizon, median float64) intervals.Sca
 }
 
 // Predict returns what is expected at h.
-func (c *Combination) Predict(h *candidates.Horizon) (p Prediction) {
+func (c *Combination) Predict(h *candidates.Horizon) Prediction {
 	t := c.state.PrepareTarget(h)
-	i, x := intervals.Interpolate(c.knots, h.LogSteps)
+	p := c.combined(&t)
+	c.excursion.apply(&t, &p)
+	return p
+}
+
+// combined returns what the weights make of the candidates for t.
+func (c *Combination) combined(t *candidates.Target) (p Prediction) {
+	i, x := intervals.Interpolate(c.knots, t.LogSteps)
 	n := len(c.used)
 	at, next := i*n, min(i+1, len(c.knots)-1)*n
 	for k, j := range c.used {
 		weight := c.weights[at+k] + x*(c.weights[next+k]-c.weights[at+k])
 		extreme := c.extremeWeights[at+k] + x*(c.extremeWeights[next+k]-c.extremeWeights[at+k])
 		if weight != 0 || extreme != 0 {
-			v := c.state.Forecast(j, &t, &c.ar)
+			v := c.state.Forecast(j, t, &c.ar)
 			p.Median += weight * v
 			p.ExtremeBase += extreme * v
 		}
-	}
-	if b := c.state.ExtrapolateTrend(&t); b.Share > 0 {
-		p.Median += b.Share * (b.Value - p.Median)
-		p.ExtremeBase += b.Share * (b.Value - p.ExtremeBase)
-		p.Uncertainty = b.Uncertainty
 	}
 	return p
 }
@@ -103,7 +120,9 @@ func Fit(w *window.Window, o Options) Fitted {
 	set := rollingorigin.Sample(w, ends, first)
 	e := evaluate(candidates.New(w), w, set, longest)
 
-	c := &Combination{state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends)}
+	c := &Combination{
+		state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends), excursion: newExcursion(w, longest),
+	}
 	f := Fitted{Combination: c, Offsets: intervals.NewOffsets(c.knots, w.Minutes), FirstOrigin: first, Set: set}
 	var until int
 	until, c.rejected = e.trainUntil(ends, first, &o)
@@ -166,3 +185,6 @@ func (c *Combination) prune(weights, extremeWeights []float64, count int) {
 		c.ar.Departures = autoregression.Coefficients{}
 	}
 }
+
+// Lead returns the logarithm of the steps ahead that Spread.MeanError is of.
+func (c *Combination) Lead() float64 { return c.excursion.lead.LogSteps }

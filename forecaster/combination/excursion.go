@@ -1,0 +1,299 @@
+package combination
+
+import (
+	"math"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
+
+// An excursion follows a series that has left what is usual for it: a level that has jumped, or a straight line such as
+// a leak. The weights of the combination were chosen on a past without it, so they point back to the usual.
+//
+// While an excursion lasts there are alternatives, which go on from where the series is. They are believed as far as
+// they did better than the combination in this excursion and, unless it goes further, in earlier ones: a peak that
+// passes proves them wrong.
+type excursion struct {
+	lead    candidates.Horizon // at which forecasts are compared
+	minutes float64            // of a step
+	perDay  int                // steps
+
+	typical float64 // mean size of departures from the usual, over days
+	rate    float64 // of it
+	known   int     // departures that it was made from
+
+	count int        // of excursions before this one
+	sign  float64    // of the departure: +1 or -1; 0 if there is no excursion
+	steps int        // since it began
+	back  int        // newest steps that were near the usual again
+	last  [3]float64 // newest departures, in the direction of sign, newest first
+
+	peak, held   float64    // the largest departure of a step, and the largest that as many steps as last kept to
+	peaks, helds [2]float64 // the same of excursions that passed, by side
+
+	zero                 float64 // what 0 is; hasZero is false if a ratio to the usual means nothing
+	hasZero              bool
+	offset, ratio, level float64 // means of the departures from the usual, of the ratios to it, and of the values
+	newest               float64 // departure
+	trend                line    // through the departures
+
+	here, before comparison        // in this excursion, and in those before it
+	pending      []pendingForecast // made at the last steps, a ring; at is the oldest one
+	at           int
+
+	now belief // after the last value
+}
+
+// A belief is how far an excursion is followed.
+type belief struct {
+	known       bool    // whether the rest is that of the last value
+	alternative int     // the one that did best
+	share       float64 // how far it is believed at the lead, 0 to 1
+	surprise    float64 // how surely nothing as far as the last values has passed before, 0 to 1
+	line        lineAhead
+}
+
+// The alternatives: the usual day, moved or multiplied by a mean; a level without the shape of a day; and the usual
+// day, moved by the newest departure alone.
+const (
+	altOffset = iota
+	altRatio
+	altLevel
+	altNow
+	numAlternatives
+)
+
+// Chosen, not tuned, except where it says otherwise. What TestModel_FollowsALevelThatHasJumped measures changes little
+// with any of them.
+const (
+	excursionLead   = 15          // minutes: people act on it, and what came of it is soon known
+	typicalHalfLife = 2 * 24 * 60 // minutes
+	levelHalfLife   = 20          // minutes, of the means that the alternatives go on with
+	lossHalfLife    = 120         // minutes of excursions
+	doubt           = 5           // minutes, at least a step: as if the alternatives had been no better before
+
+	// excursionSize times the typical departure is an excursion: three standard deviations of a bell curve. Larger ones
+	// make the typical one grow only so far, so that a level takes two days, not hours, to become usual.
+	excursionSize = 4
+	backSteps     = 3 // so many steps within half of that end it
+
+	worstRatio = 0.75 // of the losses of alternative and combination: no belief
+	bestRatio  = 0.4  // full belief
+	newsSize   = 1.25 // times what has passed before is surely something new
+)
+
+func newExcursion(w *window.Window, longest int) excursion {
+	lead := min(max(1, int(math.Round(excursionLead/w.Minutes))), longest)
+	return excursion{
+		lead: candidates.NewHorizon(lead, w.Hours), minutes: w.Minutes, perDay: w.StepsPerDay,
+		rate: w.Decay(typicalHalfLife), pending: make([]pendingForecast, lead),
+	}
+}
+
+// advance takes in the last value of c.
+func (e *excursion) advance(c *Combination) {
+	d, ok := c.state.FromUsual()
+	if !ok {
+		return
+	}
+	e.now.known = false
+	e.score(d.Value)
+	e.follow(&d)
+	e.learnTypical(math.Abs(d.Size))
+	p := &e.pending[e.at]
+	p.departure = 0
+	if e.isOut() {
+		t := c.state.PrepareTarget(&e.lead)
+		*p = pendingForecast{combined: c.combined(&t).Median, departure: math.Abs(d.Size), excursion: e.count}
+		for k := range p.alternatives {
+			p.alternatives[k] = e.alternative(k, &t)
+		}
+	}
+	if e.at++; e.at == len(e.pending) {
+		e.at = 0
+	}
+}
+
+// isOut tells whether the last value is far from the usual.
+func (e *excursion) isOut() bool { return e.sign != 0 && e.back == 0 }
+
+// learnTypical takes in the size of a departure.
+func (e *excursion) learnTypical(size float64) {
+	e.known++
+	rate := e.rate
+	if e.known < e.perDay {
+		rate = max(rate, 1/float64(e.known))
+	} else {
+		size = min(size, excursionSize*e.typical)
+	}
+	e.typical += rate * (size - e.typical)
+}
+
+// score compares the forecasts that were made for the last value, y.
+func (e *excursion) score(y float64) {
+	p := &e.pending[e.at]
+	if p.departure == 0 {
+		return
+	}
+	fade := math.Exp2(-e.minutes / lossHalfLife)
+	e.before.fade(fade)
+	if p.excursion != e.count {
+		e.before.add(p, y)
+		return
+	}
+	e.here.fade(fade)
+	e.here.add(p, y)
+}
+
+// follow begins, continues or ends an excursion.
+func (e *excursion) follow(d *candidates.Departure) {
+	limit := excursionSize * e.typical
+	if e.sign == 0 {
+		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.known >= e.perDay) {
+			return
+		}
+		e.sign, e.steps, e.back = math.Copysign(1, d.Size), 0, 0
+		e.peak, e.held, e.last, e.trend = 0, 0, [3]float64{}, line{}
+		e.zero, e.hasZero = d.Zero, d.HasZero
+	}
+	e.steps++
+	e.trend.step(e.minutes / min(max(float64(e.steps)*e.minutes/2, shortestLine), longestLine))
+	size := e.sign * d.Size
+	if size < limit/2 {
+		if e.back++; e.back == backSteps {
+			e.end()
+		}
+		return
+	}
+	e.back = 0
+	copy(e.last[1:], e.last[:])
+	e.last[0] = size
+	e.peak, e.held = max(e.peak, size), max(e.held, e.steady())
+	e.newest = d.Value - d.Usual
+	e.trend.add(e.newest)
+	gain := max(1/float64(e.steps), 1-math.Exp2(-e.minutes/levelHalfLife))
+	e.offset += gain * (e.newest - e.offset)
+	e.level += gain * (d.Value - e.level)
+	ratio := 1.0
+	if usual := d.Usual - d.Zero; usual > 0 {
+		ratio = (d.Value - d.Zero) / usual
+	}
+	e.ratio += gain * (ratio - e.ratio)
+}
+
+// end files an excursion that has passed.
+func (e *excursion) end() {
+	k := e.side()
+	e.peaks[k], e.helds[k] = max(e.peaks[k], e.peak), max(e.helds[k], e.held)
+	e.before.merge(&e.here, 1)
+	e.here = comparison{}
+	e.count++
+	e.sign = 0
+}
+
+// side is 0 above the usual, 1 below it.
+func (e *excursion) side() int {
+	if e.sign < 0 {
+		return 1
+	}
+	return 0
+}
+
+// steady is what the last departures kept to.
+func (e *excursion) steady() float64 { return min(e.last[0], e.last[1], e.last[2]) }
+
+// news is how surely a departure that held is more than the series has come back from, 0 to 1.
+func (e *excursion) news(held float64) float64 {
+	past := e.helds[e.side()]
+	if held <= past {
+		return 0
+	}
+	return ramp(held, past, newsSize*past)
+}
+
+// surprise is how surely nothing as far as the last values has passed before, 0 to 1.
+func (e *excursion) surprise() float64 {
+	if e.last[0] > e.peaks[e.side()] {
+		return 1
+	}
+	return e.news(e.steady())
+}
+
+// alternative returns the forecast of an alternative for t.
+func (e *excursion) alternative(k int, t *candidates.Target) float64 {
+	usual := t.Usual()
+	switch {
+	case k == altNow:
+		return usual + e.newest
+	case k == altLevel:
+		return e.level
+	case k == altRatio && e.hasZero:
+		return e.zero + (usual-e.zero)*e.ratio
+	}
+	return usual + e.offset
+}
+
+// best returns the alternative that did best, and how far it is believed at the lead, 0 to 1.
+func (e *excursion) best() (alternative int, share float64) {
+	all := e.here
+	all.merge(&e.before, 1-e.news(e.held))
+	for k, loss := range all.alternatives {
+		if loss < all.alternatives[alternative] {
+			alternative = k
+		}
+	}
+	if !(all.combined > 0) {
+		return alternative, 0
+	}
+	d := max(doubt/e.minutes, 1)
+	ratio := (all.alternatives[alternative]/all.combined*e.here.rows + d) / (e.here.rows + d)
+	return alternative, ramp(ratio, worstRatio, bestRatio)
+}
+
+// believe returns the belief after the last value.
+func (e *excursion) believe() *belief {
+	if !e.now.known {
+		e.now = belief{known: true, surprise: e.surprise(), line: e.ahead()}
+		e.now.alternative, e.now.share = e.best()
+	}
+	return &e.now
+}
+
+// Chosen, not tuned.
+const (
+	// undecided times the distance of alternative and combination, times 2p-1, is added to the quantile p while it is not
+	// known which one is right, so that an interval of 80 % holds both.
+	undecided = 1 / 0.8
+
+	// As many minutes, and at least as many steps, errors have to be known to count as much as what is expected of them.
+	spreadDoubt  = 30
+	fewestErrors = 6
+
+	youngSpread = 1.3 // times the usual ones are errors at a level that is not known for long
+)
+
+// apply moves p, which the weights expect at t.
+func (e *excursion) apply(t *candidates.Target, p *Prediction) {
+	if !e.isOut() {
+		return
+	}
+	b := e.believe()
+	v, surprise := e.alternative(b.alternative, t), t.Fade8h()*b.surprise
+	// What has lasted for some time is believed to last as long again.
+	lasting := min(1, float64(e.steps)/float64(t.Steps))
+	reach := b.share * lasting
+	p.Uncertainty = undecided * max(surprise, min(2*b.share, 1)) * (1 - reach) * math.Abs(v-p.Median)
+	p.Median += reach * (v - p.Median)
+	highest := max(v, t.Usual()+e.newest) // what capacity has to hold is not below what is there now
+	p.ExtremeBase += max(reach, surprise) * (highest - p.ExtremeBase)
+
+	p.Spread = Spread{Share: reach, Ratio: youngSpread}
+	p.Spread.Measured = lasting * e.here.rows / (e.here.rows + max(spreadDoubt/e.minutes, fewestErrors))
+	if e.hasZero {
+		p.Spread.Ratio *= max(1, e.ratio) // what is multiplied strays in proportion
+	}
+	if e.here.rows > 0 {
+		p.Spread.MeanError = min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
+	}
+	b.line.apply(t, p)
+}

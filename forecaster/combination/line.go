@@ -1,0 +1,108 @@
+package combination
+
+import (
+	"math"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+)
+
+// Chosen, not tuned.
+const (
+	shortestLine = 60     // half-life of the points of a line, in minutes; half the time that the excursion has lasted
+	longestLine  = 8 * 60 // in between
+
+	bentShare     = 0.8  // of the variance explained by a line: no line
+	straightShare = 0.92 // a line
+
+	// Parts of the departure that a line explains if it began with the excursion: a level that wanders is none.
+	partOfDeparture = 0.5 // no line
+	allOfDeparture  = 0.8 // a line
+
+	// lineReach times as long as it has been seen a line is carried on. It is what people do with
+	// predict_linear(x[1h], 4*3600).
+	lineReach       = 4
+	lineUncertainty = 0.4 // of the growth foreseen is added to the uncertainty
+)
+
+// A lineAhead is a straight line that is carried on.
+type lineAhead struct {
+	share      float64 // how surely, 0 to 1
+	now, slope float64 // departure from the usual, and its growth by the step
+	steps      float64 // for which it goes on
+}
+
+// ahead carries on the straight line through the departures, as far as there is one that leaves behind those that the
+// series has come back from.
+func (e *excursion) ahead() (l lineAhead) {
+	news := e.news(e.steady())
+	if news == 0 {
+		return l
+	}
+	now, slope, explained := e.trend.fit()
+	if explained <= bentShare {
+		return l
+	}
+	l = lineAhead{now: now, slope: slope, steps: lineReach * float64(e.steps)}
+	l.share = news * ramp(explained, bentShare, straightShare)
+	l.share *= ramp(slope*float64(e.steps)/now, partOfDeparture, allOfDeparture)
+	return l
+}
+
+// apply moves p, which is expected at t, along the line.
+func (l *lineAhead) apply(t *candidates.Target, p *Prediction) {
+	if l.share == 0 {
+		return
+	}
+	growth := l.slope * min(float64(t.Steps), l.steps)
+	v := t.Usual() + l.now
+	p.Median += l.share * (v - p.Median)
+	p.ExtremeBase += l.share * (v - p.ExtremeBase)
+	p.Growth = l.share * growth
+	p.Uncertainty += l.share * (lineUncertainty*math.Abs(growth) - p.Uncertainty)
+}
+
+// ramp is 0 up to from, 1 beyond to, and in between on the way.
+func ramp(v, from, to float64) float64 {
+	if from == to {
+		return 1
+	}
+	return min(max((v-from)/(to-from), 0), 1)
+}
+
+// A line is the straight line through the points of an excursion, by least squares; older points count less. Positions
+// are steps back from the newest one.
+type line struct {
+	n, x, y, xx, xy, yy float64
+}
+
+// step moves on by a step, which is so many half-lives.
+func (l *line) step(halfLives float64) {
+	fade := math.Exp2(-halfLives)
+	l.xx, l.xy, l.x = fade*(l.xx-2*l.x+l.n), fade*(l.xy-l.y), fade*(l.x-l.n)
+	l.n, l.y, l.yy = fade*l.n, fade*l.y, fade*l.yy
+}
+
+// add takes the point of the newest step.
+func (l *line) add(v float64) {
+	l.n++
+	l.y += v
+	l.yy += v * v
+}
+
+// fewestPoints make a line. Chosen, not tuned.
+const fewestPoints = 5
+
+// fit returns where the line is now, its slope by the step, and the share of the variance that it explains.
+func (l *line) fit() (now, slope, explained float64) {
+	positions := l.xx - l.x*l.x/max(l.n, 1)
+	variance := l.yy - l.y*l.y/max(l.n, 1)
+	if l.n < fewestPoints || !(positions > 0) || !(variance > leastVariance*l.yy) {
+		return 0, 0, 0
+	}
+	covariance := l.xy - l.x*l.y/l.n
+	slope = covariance / positions
+	return (l.y - slope*l.x) / l.n, slope, min(1, covariance*slope/variance)
+}
+
+// leastVariance is the share of the squares below which the variance is rounding. Guard.
+const leastVariance = 1e-12

@@ -1,0 +1,135 @@
+package forecaster_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
+)
+
+// When a straight line reaches its bound is told as early as predict_linear(x[1h], 4*3600) tells it, and from then on
+// until it does, on a disk that fills and in a container that leaks.
+func TestTimeToBreach_IsTheTimeUntilALineGetsThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for _, hours := range []int{4, 8, 12, 24, 48} {
+			for _, sign := range []float64{1, -1} {
+				t.Run(fmt.Sprintf("%v/%d/%g", step, hours, sign), func(t *testing.T) {
+					t.Parallel()
+					rng := rand.New(rand.NewPCG(uint64(hours), 32))
+					hour := int(time.Hour / step)
+					begins := 14*24*hour + rng.IntN(24*hour)
+					y := make([]float64, begins+hours*hour)
+					bound := 0.0 // where the line ends
+					for i := range y {
+						bound = 300 + 8*math.Sin(2*math.Pi*float64(i)/float64(24*hour))
+						if i > begins {
+							bound += sign * 275 * float64(i-begins) / float64(hours*hour)
+						}
+						y[i] = bound + rng.NormFloat64()
+					}
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					told, held := math.Inf(1), 0.0
+					follow(t, o, y, begins-6*hour, hour, func(i int, m *forecaster.Model) {
+						steps, ok := m.TimeToBreach(bound, sign > 0)
+						if ok = ok && steps < float64(4*hour); ok {
+							require.Greater(t, i, begins, "before it began")
+							told = min(told, float64(i))
+							held++
+						}
+					})
+					lead := min(3.7, 0.75*float64(hours))
+					require.Greater(t, (float64(len(y))-told)/float64(hour), lead)
+					require.Greater(t, held, 0.9*(float64(len(y))-told))
+				})
+			}
+		}
+	}
+}
+
+// Lines that the past has seen end are not carried on to a bound that they have never reached.
+func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		for name, next := range map[string]func(rng *rand.Rand) func(i int) float64{
+			// Garbage is collected when the heap has grown by 300 or so, in two to five hours.
+			"garbage collection": func(rng *rand.Rand) func(i int) float64 {
+				used, limit, rate := 0.0, 300.0, 100.0
+				return func(int) float64 {
+					if used += rate / float64(hour); used > limit {
+						used, limit, rate = 0, 300*(0.85+0.3*rng.Float64()), 60+90*rng.Float64()
+					}
+					return used
+				}
+			},
+			// Logs grow by day more than by night, and are rotated at some time of the day.
+			"log rotation": func(rng *rand.Rand) func(i int) float64 {
+				used, at := 0.0, 24*hour
+				return func(i int) float64 {
+					used += 300.0 / float64(24*hour) * (1 + 0.8*math.Sin(2*math.Pi*float64(i)/float64(24*hour)))
+					if at--; at <= 0 {
+						used, at = 0, 18*hour+rng.IntN(12*hour)
+					}
+					return used
+				}
+			},
+			// From six to nine in the evening the load rises in a line, to a peak that varies.
+			"evening peak": func(rng *rand.Rand) func(i int) float64 {
+				peak := 300.0
+				return func(i int) float64 {
+					h := float64(i%(24*hour)) / float64(hour)
+					if h == 0 {
+						peak = 300 * (0.85 + 0.3*rng.Float64())
+					}
+					return peak * max(0, min((h-18)/3, (24-h)/3))
+				}
+			},
+			// A job that begins at any time of the night takes memory for two hours.
+			"nightly job": func(rng *rand.Rand) func(i int) float64 {
+				begins := 0.0
+				return func(i int) float64 {
+					h := float64(i%(24*hour)) / float64(hour)
+					if h == 0 {
+						begins = 4 * rng.Float64()
+					}
+					if h -= begins; h < 0 || h > 2 {
+						return 0
+					}
+					return 150 * h
+				}
+			},
+		} {
+			t.Run(fmt.Sprintf("%s/%v", name, step), func(t *testing.T) {
+				t.Parallel()
+				announced := 0
+				for seed := range uint64(2) {
+					rng := rand.New(rand.NewPCG(seed, 33))
+					value := next(rng)
+					y := make([]float64, 18*24*hour)
+					for i := range y {
+						y[i] = 300 + value(i) + 10*math.Sin(2*math.Pi*float64(i)/float64(24*hour)) + 2*rng.NormFloat64()
+					}
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					follow(t, o, y, 15*24*hour, 0, func(_ int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(800, true); ok && steps < float64(4*hour) {
+							announced++
+						}
+					})
+				}
+				require.Zero(t, announced)
+			})
+		}
+	}
+}
