@@ -28,6 +28,9 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	if learn != nil && len(learn) != len(y) {
 		return nil, fmt.Errorf("%d learn flags for %d values", len(learn), len(y))
 	}
+	if o.Model != modelCounts {
+		y = window.DropCorrupt(y)
+	}
 	w := o.newWindow(start, y, learn)
 	if w == nil {
 		return nil, ErrNoValues
@@ -39,6 +42,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 		path:    newPath(&o),
 		windows: make([]windowErrors, len(o.Horizons)),
 	}
+	m.zeros = w.MostlyZero
 	end := w.First + len(w.Values)
 	if w.Constant {
 		m.name, m.predictor = "constant", pointPredictor{classical.NewLastValue(w.Values[len(w.Values)-1])}

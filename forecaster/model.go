@@ -18,6 +18,8 @@ type Model struct {
 	name    string
 	scaling window.Scaling
 	limits  limits
+	zeros   bool // most values are 0
+	doubted bool // the last value was impossibly far from all others
 
 	predictor predictor
 	combined  *combination.Combination // what predictor has inside; nil if that is another model
@@ -42,10 +44,15 @@ func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.Re
 
 // Advance takes the value of the next step. NaN, or what else counts as none in Fit, means that there is none: then the
 // model goes on with what it expected.
+//
+// So does a value that is impossibly far from the window, until the next one confirms it.
 func (m *Model) Advance(y float64) {
 	m.now++
+	corrupt := m.counts == nil && !m.zeros && window.Corrupt(y, m.limits.lowest, m.limits.highest)
+	doubted := corrupt && !m.doubted
+	m.doubted = corrupt
 	switch {
-	case window.IsFinite(y):
+	case window.IsFinite(y) && !doubted:
 		m.limits.extend(y)
 	case m.counts != nil:
 		m.fresh = false

@@ -29,6 +29,7 @@ type Window struct {
 	Lowest, Highest float64 // of the observed values, in the unit of the series
 	UpperLimit      float64 // the largest value there can be, in the unit of Scaling
 	Constant        bool    // all observed values are the same
+	MostlyZero      bool    // more than half of the observed values are 0
 	CountLike       bool    // mostly zero, nothing below, and the same values again and again
 
 	dataRange [2]float64
@@ -59,6 +60,7 @@ func New(o Options, start int64, y []float64, learn []bool) *Window {
 		Hours:       o.Step.Hours(),
 		Lowest:      seen.lowest,
 		Highest:     seen.highest,
+		MostlyZero:  2*seen.zeros > seen.learned,
 		CountLike:   seen.lowest >= 0 && 2*seen.zeros > seen.learned && recurring(y, learn, seen.learned-seen.zeros),
 		dataRange:   o.DataRange,
 	}
