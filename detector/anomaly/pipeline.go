@@ -121,7 +121,7 @@ func (p *Pipeline) advance(s *series, to int64, w *history.Window) (r result.Ser
 		r.Forecast = forecast
 	}()
 	p.advanceModel(s, to, w)
-	if s.model != nil && s.model.forecaster != nil {
+	if s.model != nil && s.model.forecaster != nil && !s.Unresolved() {
 		forecast = p.forecast(s, to)
 	}
 	return r
@@ -182,6 +182,8 @@ func (s *series) state(step int64) result.State {
 	switch {
 	case s.Histogram():
 		return result.State{State: result.Failed, Reason: result.ReasonHistogram}
+	case s.Unresolved():
+		return result.State{State: result.Failed, Reason: result.ReasonResolution}
 	case newest == nil:
 		return result.State{State: result.Failed, Reason: result.ReasonFitError}
 	case s.Conflict(step):

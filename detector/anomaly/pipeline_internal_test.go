@@ -403,3 +403,25 @@ func TestPipeline_WeightsValuesByTheirEvents(t *testing.T) {
 		require.Equal(t, plain["unknown"], weighted["unknown"])
 	}
 }
+
+func TestPipeline_SaysWhereValuesCannotBeToldApart(t *testing.T) {
+	s := newSource(t)
+	end := begin + 34*hour
+	for name, value := range map[string]func(ts int64) float64{
+		"plain":     noisy,
+		"offset":    func(ts int64) float64 { return noisy(ts) + 1e12 },
+		"huge":      func(ts int64) float64 { return noisy(ts) * 1e300 },
+		"constant":  func(int64) float64 { return 1e12 },
+		"subtracts": func(ts int64) float64 { return noisy(ts) + 1e12 - 1e12 },
+	} {
+		s.write(pod(name), begin, end, 5*minute, value)
+	}
+	b := run(newTestPlan(t, loadText), s, unobserved(1)).step(end)
+	require.Equal(t, map[string]string{
+		"plain": "", "offset": "failedresolution", "huge": "failedresolution", "constant": "", "subtracts": "",
+	}, states(b, "pod"))
+	for _, one := range b.Series {
+		require.Equal(t, one.State == result.State{}, one.Forecast != nil, one.Input)
+		require.Equal(t, one.State == result.State{}, !math.IsNaN(one.Score.Value), one.Input)
+	}
+}

@@ -66,11 +66,11 @@ func (d *Dataset) Refused() int { return len(d.refused) }
 func (d *Dataset) Joins() []Join { return d.joins }
 
 // Live returns the series that have a value at a step, sorted by labels. In the newest slice a native histogram counts
-// as a value.
+// as a value, and so does one beyond float32.
 func (d *Dataset) Live(step int64) []*Series {
 	var live []*Series
 	for _, s := range d.series {
-		if s.live = s.has(step) || s.live && s.histogram; s.live {
+		if s.live = s.has(step) || s.live && (s.histogram || s.Overflows()); s.live {
 			live = append(live, s)
 		}
 	}
@@ -119,6 +119,7 @@ func (d *Dataset) add(s *Series, r *rawSeries, slice *Slice) {
 		for _, p := range points {
 			masked := !d.o.learned(p.F) || join.Any(s.mask, p.T) || join.Any(s.mute, p.T)
 			s.inputs[i].Append(p.T, p.F, masked)
+			s.resolutions[i].add(p)
 		}
 	}
 	s.live, s.histogram, s.conflict = true, r.histogram, r.conflict

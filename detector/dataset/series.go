@@ -18,6 +18,7 @@ type Series struct {
 	ID     uint64 // hash of the labels, the same in every build; unique in a Dataset
 
 	inputs      []*history.Series
+	resolutions []resolution // by input
 	auxiliaries []*history.Series
 
 	live      bool // any input has a value at the newest step
@@ -44,6 +45,7 @@ func newSeries(l labels.Labels, id uint64, o *Options) *Series {
 	s := &Series{
 		Labels: l, ID: id,
 		inputs:      make([]*history.Series, len(o.Inputs)),
+		resolutions: make([]resolution, len(o.Inputs)),
 		auxiliaries: make([]*history.Series, len(o.Auxiliaries)),
 	}
 	for i := range s.inputs {
@@ -109,6 +111,17 @@ func (s *Series) OldEnough(end, least int64) bool {
 
 // Histogram reports whether the newest step is a native histogram.
 func (s *Series) Histogram() bool { return s.histogram }
+
+// Unresolved reports whether the values of an input are too large for what they vary by: float32, in which the history
+// keeps them, cannot tell them apart. Or the newest one is beyond float32.
+func (s *Series) Unresolved() bool {
+	return slices.ContainsFunc(s.resolutions, func(r resolution) bool { return r.lost() })
+}
+
+// Overflows reports whether the newest value of an input is beyond float32, so that the history does not keep it.
+func (s *Series) Overflows() bool {
+	return slices.ContainsFunc(s.resolutions, func(r resolution) bool { return r.overflow })
+}
 
 // Unjoined reports whether a mask or other joined expression shares no label with the series.
 func (s *Series) Unjoined() bool { return s.unjoined }

@@ -67,6 +67,7 @@ const (
 	ReasonNoData       = "no_data"
 	ReasonNoCommon     = "no_common_label"
 	ReasonHistogram    = "histogram"
+	ReasonResolution   = "resolution"
 	ReasonSeveral      = "several_series"
 	ReasonMissing      = "missing_input"
 	ReasonFewSiblings  = "few_siblings"

@@ -312,6 +312,8 @@ func TestRequests_SayWhyThereIsNone(t *testing.T) {
 	half := func(int64) float64 { return 0.5 }
 	storage.WriteSeries(t, db, container("cpu", "old"), epoch, end, 5*minute, half)
 	storage.WriteSeries(t, db, container("cpu", "young"), end-hour, end, 5*minute, half)
+	huge := func(int64) float64 { return 1e300 }
+	storage.WriteSeries(t, db, container("cpu", "huge"), epoch, end, 5*minute, huge)
 	app := db.Appender(context.Background())
 	for ts := epoch; ts <= end; ts += 5 * minute {
 		h := tsdbutil.GenerateTestHistogram(1)
@@ -321,7 +323,7 @@ func TestRequests_SayWhyThereIsNone(t *testing.T) {
 	require.NoError(t, app.Commit())
 	b := run(t, newTestPlans(t, requestText)[0], requestsOf(unobserved()), db).step(end)
 	require.Equal(t, map[string]string{
-		"old": "", "young": "learningshort_history", "histogram": "failedhistogram",
+		"old": "", "young": "learningshort_history", "histogram": "failedhistogram", "huge": "failedresolution",
 	}, states(b, "container"))
 	for _, s := range b.Series {
 		if s.Input.Get("container") == "old" {

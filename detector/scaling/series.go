@@ -139,6 +139,8 @@ func (s *series[M]) state() result.State {
 	switch {
 	case s.Histogram():
 		return result.State{State: result.Failed, Reason: result.ReasonHistogram}
+	case s.Overflows():
+		return result.State{State: result.Failed, Reason: result.ReasonResolution}
 	case !s.fitted:
 		return result.State{State: result.Failed, Reason: result.ReasonFitError}
 	}

@@ -52,6 +52,7 @@ var stateTexts = map[string]string{
 	result.ReasonSeveral:      "several series have the same labels where one is expected; aggregate them",
 	result.ReasonNoCommon:     "a bound, mask or mute shares no label with it; set `on`",
 	result.ReasonHistogram:    "the expression returns native histograms; use histogram_quantile or histogram_count",
+	result.ReasonResolution:   "its values are too large for what they vary by; subtract a constant in the expression",
 	result.ReasonNoData:       "there is no value now",
 	result.ReasonFitError:     "fitting failed; see the log",
 	result.ReasonMute:         "the mute expression has a value",
