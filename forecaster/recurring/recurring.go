@@ -36,9 +36,10 @@ const (
 	splitLoss = 0.5
 )
 
-// highShares are the shares of cells that count as high, tried one after the other: the first finds what is rare and
-// large, the last what fills much of the day, as something every hour does. Chosen, not tuned.
-var highShares = [...]float64{0.02, 0.1, 0.3}
+// highShares are shares of cells, tried one after the other. What is as large as so many cells, or half of it over what
+// is usual, counts as high: the first share finds what comes once a week, the last what fills much of the day. Chosen,
+// not tuned. Without the half, what happens every hour would be high only on the days on which it is large.
+var highShares = [...]float64{0.001, 0.02, 0.1}
 
 // A grouping says which earlier days tell of a cell.
 type grouping uint8
@@ -133,8 +134,9 @@ func (r *Profile) judge(p float64) {
 	}
 	slices.Sort(sorted)
 	for _, share := range highShares {
-		threshold := sorted[int(float64(len(sorted)-1)*(1-share))]
-		if !(threshold > sorted[len(sorted)/2]) {
+		usual, large := sorted[len(sorted)/2], sorted[int(float64(len(sorted)-1)*(1-share))]
+		threshold := usual + (large-usual)/2
+		if !(threshold > usual) {
 			continue // most cells are as high
 		}
 		r.judgeAt(over, high, threshold, p)
