@@ -94,7 +94,9 @@ func TestSetBudgets_SaysNothingWithoutScores(t *testing.T) {
 }
 
 func TestRarity_IsReadable(t *testing.T) {
-	for weeks, want := range map[float64]string{4.96: "4.96 weeks", 80: "80 weeks", 400: "7.67 years", 200_000: "3833 years"} {
+	for weeks, want := range map[float64]string{
+		4.96: "4.96 weeks", 80: "80 weeks", 400: "7.67 years", 200_000: "3833 years",
+	} {
 		require.Equal(t, want, rarity(weeks*week.Seconds()))
 	}
 }

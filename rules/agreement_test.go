@@ -10,7 +10,7 @@ import (
 
 // The signals of a workload are simulated as normal variables with a correlation, in slots of 5 minutes. With the
 // correlation that the rule is made for, 0.5, CorrelatedDrift reaches its bar no more often than its share of the alert
-// budget allows. docs/models.md shows the figures. The bar here is lower than those of real fleets, to be reached at all.
+// budget allows. docs/models.md shows the figures. The bar here is lower than in real fleets, to be reached at all.
 func TestAgreement_KeepsItsShare(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -233,7 +233,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 		s.set(0)
 		return
 	}
-	s.set(m.calibration.LogPeriod(all.combined))
+	s.setSupported(m.calibration.LogPeriod(all.combined), m.calibration.Supported(all.combined, &all.parts))
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = contributions(featureNames, all.parts[:])
 	}

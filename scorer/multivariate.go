@@ -231,8 +231,8 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 	m.means[phase].next(&v)
 	st := m.measure(&v, m.means)
 	st[forest] = m.forest.Score(&v, 0, m.forest.Trees())
-	all, _ := m.calibration.Combine(&st)
-	s.set(m.calibration.LogPeriod(all))
+	all, parts := m.calibration.Combine(&st)
+	s.setSupported(m.calibration.LogPeriod(all), m.calibration.Supported(all, &parts))
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = m.explain(&v)
 	}

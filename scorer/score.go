@@ -38,8 +38,9 @@ type Score struct {
 	// outside of the data range has 1. NaN where there is no score.
 	Value float64
 	// ReturnPeriod is R in seconds: how often normal life looks at least this anomalous. It is never compressed: at a
-	// Value of 0.9 it is 347 days. Beyond the length of the window it is an extrapolation, which ends at 100,000 times
-	// From to To: this is also the period of a value outside of the data range. At least 300; NaN where there is no score.
+	// Value of 0.9 it is up to 347 days. Beyond the length of the window it is an extrapolation. It goes no further than
+	// the number of episodes in the tail supports, which Value does not mind, and ends at 100,000 times From to To: this
+	// is also the period of a value outside of the data range. At least 300; NaN where there is no score.
 	ReturnPeriod float64
 	// Expected is the value that the past makes normal. Beyond Lower and Upper the distance from it is by itself rarer
 	// than once in 3.5 days. They are in the unit of the series, and known before the step, but for those of a Group,
@@ -78,10 +79,14 @@ const (
 	supported = 100_000
 )
 
-// set sets the score and the return period, whose decimal logarithm in units of 5 minutes is given. Only the period is
-// capped: the score goes on to tell which of two steps is more anomalous.
-func (s *Score) set(logPeriod float64) {
-	s.Value, s.ReturnPeriod = calibration.Score(logPeriod)
+// set sets the score and the return period, whose decimal logarithm in units of 5 minutes is given.
+func (s *Score) set(logPeriod float64) { s.setSupported(logPeriod, logPeriod) }
+
+// setSupported sets the score by one return period, and the return period by the part of it that is supported. Only that
+// one is capped: the score goes on to tell which of two steps is more anomalous.
+func (s *Score) setSupported(logPeriod, supportedLog float64) {
+	s.Value, _ = calibration.Score(logPeriod)
+	_, s.ReturnPeriod = calibration.Score(supportedLog)
 	s.ReturnPeriod = min(s.ReturnPeriod, max(supported*float64(s.To-s.From)/1000, shortestPeriod))
 }
 

@@ -54,6 +54,9 @@ type Calibration struct {
 	enabled  [MaxStatistics]bool
 	tails    [MaxStatistics]Tail
 	combined Tail
+	// What the tails are worth beyond the sample.
+	beyond         [MaxStatistics]extrapolation
+	beyondCombined extrapolation
 	// logSlot is the logarithm of a slot in units of 5 minutes. Return periods are counted in slots, not in steps: at
 	// steps under 5 minutes, neighbours hardly differ in how anomalous they are.
 	logSlot float64
@@ -82,6 +85,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 			separation = 0
 		}
 		c.tails[s] = FitTail(v, separation)
+		c.beyond[s] = newExtrapolation(v, &c.tails[s], o.Separation)
 	}
 	for i := range sample {
 		v[i], _ = c.Combine(&sample[i])
@@ -89,6 +93,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	c.combined = FitTail(v, separation)
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.combined.shape = float32(notZero(float64(c.combined.shape) + youngShape*young))
+	c.beyondCombined = newExtrapolation(v, &c.combined, o.Separation)
 	return c
 }
 
@@ -107,16 +112,25 @@ func (c *Calibration) Combine(st *Statistics) (all float32, surprisals Statistic
 			n++
 		}
 	}
+	return float32(fisher(sum, n)), surprisals
+}
+
+// fisher returns the combined surprisal of n statistics with a sum of surprisals.
+func fisher(sum, n float64) float64 {
 	if n > 1 {
 		sum *= independentTests / n
 		sum -= math.Log1p(sum + sum*sum/2)
 	}
-	return float32(sum), surprisals
+	return sum
 }
 
 // LogPeriod returns the decimal logarithm of the return period of what Combine returned, in units of 5 minutes.
 func (c *Calibration) LogPeriod(all float32) float64 {
-	return max(c.combined.Surprisal(all)-c.multipleTestingCorrection, 0)/math.Ln10 + c.logSlot
+	return c.logPeriod(c.combined.Surprisal(all))
+}
+
+func (c *Calibration) logPeriod(surprisal float64) float64 {
+	return max(surprisal-c.multipleTestingCorrection, 0)/math.Ln10 + c.logSlot
 }
 
 // Band returns the distance from the expected value beyond which the distance by itself is rarer than once in 3.5 days.

@@ -28,13 +28,17 @@ const (
 	refitInterval = 6 * time.Hour
 	fineHistory   = 48 * time.Hour // at steps under 5 minutes, all that is kept at full resolution
 	shortGap      = 3              // steps
+
+	// Return periods are written as log10(R / 5m) / 10, because the evaluation takes scores of up to 1: a bar of W weeks is
+	// a threshold of log10(2016 W) / 10.
+	periodDecades = 10
 )
 
 // runAnomaly replays every series of a folder as the detector would score it, and writes a folder of scores.
 func runAnomaly(args []string) error {
 	flags := flag.NewFlagSet("anomaly", flag.ContinueOnError)
 	data := flags.String("data", "", "folder of series: <id>.csv (timestamp,value) and labels.json")
-	out := flags.String("out", "", "folder for the scores: score/<id>.csv and onset/<id>.csv")
+	out := flags.String("out", "", "folder for the scores: score/<id>.csv, onset/<id>.csv and period/<id>.csv")
 	model := flags.String("model", "auto", "model of the scorer")
 	only := flags.String("only", "", "replay only series whose id contains this")
 	if err := flags.Parse(args); err != nil {
@@ -54,7 +58,7 @@ func runAnomaly(args []string) error {
 		}
 	}
 	sort.Slice(ids, func(i, j int) bool { return steps[ids[i]] < steps[ids[j]] })
-	for _, dir := range []string{"score", "onset"} {
+	for _, dir := range []string{"score", "onset", "period"} {
 		if err := os.MkdirAll(filepath.Join(*out, dir), 0o755); err != nil {
 			return err
 		}
@@ -115,13 +119,15 @@ func replayFile(data, out, id string, step time.Duration, model string) error {
 		return err
 	}
 	onset := scorer.NewOnset(step)
-	lowered := make([]float64, len(scores))
+	values, lowered, periods := make([]float64, len(scores)), make([]float64, len(scores)), make([]float64, len(scores))
 	for i, s := range scores {
-		lowered[i] = onset.Next(s)
+		values[i], lowered[i] = s.Value, onset.Next(s.Value)
+		periods[i] = math.Log10(s.ReturnPeriod/300) / periodDecades
 	}
 	return errors.Join(
-		writeScores(filepath.Join(out, "score", id+".csv"), start, step.Milliseconds(), scores),
+		writeScores(filepath.Join(out, "score", id+".csv"), start, step.Milliseconds(), values),
 		writeScores(filepath.Join(out, "onset", id+".csv"), start, step.Milliseconds(), lowered),
+		writeScores(filepath.Join(out, "period", id+".csv"), start, step.Milliseconds(), periods),
 	)
 }
 
@@ -158,10 +164,10 @@ func readGrid(path string, step int64) (start int64, y []float64, err error) {
 }
 
 // replay scores y step by step, with a fit at every refit slot.
-func replay(o scorer.Options, start int64, y []float64) ([]float64, error) {
+func replay(o scorer.Options, start int64, y []float64) ([]scorer.Score, error) {
 	step := o.Step.Milliseconds()
 	offset := int64(o.Seed%uint64(refitInterval/o.Step)) * step
-	scores := make([]float64, len(y))
+	scores := make([]scorer.Score, len(y))
 	var m *scorer.Model
 	for i := range y {
 		t := start + int64(i)*step
@@ -177,9 +183,9 @@ func replay(o scorer.Options, start int64, y []float64) ([]float64, error) {
 				m = fitted
 			}
 		}
-		scores[i] = math.NaN()
+		scores[i] = scorer.Score{Value: math.NaN(), ReturnPeriod: math.NaN()}
 		if m != nil {
-			scores[i] = m.Score(y[i], true).Value
+			scores[i] = m.Score(y[i], true)
 		}
 	}
 	return scores, nil

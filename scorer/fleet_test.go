@@ -1,0 +1,132 @@
+package scorer_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+)
+
+const (
+	fleetSize  = 2000
+	fleetWeeks = 2 // that are replayed
+	fleetStep  = 5 * time.Minute
+	perWeek    = int(week / fleetStep)
+	// The bar of AnomalyDetectedHighScore in rules/recording.yml, in weeks, with a budget of one alert a week. SlowDrift
+	// alerts from a quarter of it, as the mean of an hour.
+	fleetBar = 2 * fleetSize
+	perHour  = int(time.Hour / fleetStep)
+)
+
+// A fleet of quiet series keeps the budget of one false alert a week: two at most, as chance has it. The bar is so high
+// that no series has lived long enough to know it. All alerts here come from tails that were extrapolated too far.
+func TestFleet_KeepsItsAlertBudget(t *testing.T) {
+	skipStatistical(t)
+	for _, history := range []int{2, 4} {
+		t.Run(fmt.Sprintf("%d weeks", history), func(t *testing.T) {
+			var mu sync.Mutex
+			high, slow := map[string]int{}, map[string]int{}
+			fleet := make(chan int)
+			var wg sync.WaitGroup
+			for range runtime.GOMAXPROCS(0) {
+				wg.Go(func() {
+					for seed := range fleet {
+						shape := shapes[seed%len(shapes)]
+						r := returnPeriods(t, shape.make(rand.New(rand.NewPCG(uint64(seed), 7)), fleetStep), history)
+						h, s := highScores(r, fleetBar), slowDrifts(r, fleetBar)
+						mu.Lock()
+						high[shape.name] += h
+						slow[shape.name] += s
+						mu.Unlock()
+					}
+				})
+			}
+			for seed := range fleetSize {
+				fleet <- seed
+			}
+			close(fleet)
+			wg.Wait()
+			total := 0
+			for _, shape := range shapes {
+				t.Logf("%s: AnomalyDetectedHighScore %d, SlowDrift %d", shape.name, high[shape.name], slow[shape.name])
+				total += high[shape.name] + slow[shape.name]
+			}
+			require.LessOrEqual(t, total, 2*fleetWeeks)
+		})
+	}
+}
+
+// returnPeriods replays weeks after those of history, with a fit a week, and returns the return periods in weeks.
+func returnPeriods(t *testing.T, value func(float64) float64, history int) []float64 {
+	y := make([]float64, (history+fleetWeeks)*perWeek)
+	for i := range y {
+		y[i] = value(float64(i) * fleetStep.Hours() / 24)
+	}
+	periods := make([]float64, 0, fleetWeeks*perWeek)
+	for i := history * perWeek; i < len(y); i += perWeek {
+		from := i - history*perWeek
+		start := int64(from) * fleetStep.Milliseconds()
+		m, err := scorer.Fit(scorer.Options{Step: fleetStep, ExplainThreshold: 2}, start, y[from:i], nil)
+		if errors.Is(err, scorer.ErrConstant) {
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+			return periods
+		}
+		for _, v := range y[i : i+perWeek] {
+			periods = append(periods, m.Score(v, true).ReturnPeriod/week.Seconds())
+		}
+	}
+	return periods
+}
+
+// highScores counts the alerts of AnomalyDetectedHighScore for a series: it fires after two steps over the bar, and
+// keeps firing for 15 minutes.
+func highScores(periods []float64, bar float64) (alerts int) {
+	const keepFiring = int(15 * time.Minute / fleetStep)
+	last, run, firing := -fleetSize, 0, false
+	for i, r := range periods {
+		if r < bar {
+			run = 0
+			continue
+		}
+		run++
+		if firing && i-last > keepFiring+1 {
+			firing = false
+		}
+		last = i
+		if run == 2 && !firing {
+			alerts++
+			firing = true
+		}
+	}
+	return alerts
+}
+
+// slowDrifts counts those of SlowDrift: the mean of an hour is over a quarter of the bar, and no step over the bar.
+func slowDrifts(periods []float64, bar float64) (alerts int) {
+	last := -perHour
+	for i := perHour; i <= len(periods); i++ {
+		sum, most := 0.0, 0.0
+		for _, r := range periods[i-perHour : i] {
+			sum += r
+			most = max(most, r)
+		}
+		if sum/float64(perHour) < bar/4 || most >= bar {
+			continue
+		}
+		if i-last > perHour {
+			alerts++
+		}
+		last = i
+	}
+	return alerts
+}
