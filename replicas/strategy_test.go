@@ -81,7 +81,8 @@ func TestObserve_ServesSpikeNoLaterThanReactive(t *testing.T) {
 	require.Positive(t, sooner)
 }
 
-// plain is the rule without hysteresis, the obvious way: the largest number wanted within the stabilization window.
+// plain is the rule without hysteresis and kept numbers, the obvious way: the largest number wanted within the
+// stabilization window.
 type plain struct {
 	wanted, asked                    []int
 	changes, steps, replicas, tooFew int
@@ -203,7 +204,7 @@ func TestObserve_RarelyChangesAndIsRarelyShort(t *testing.T) {
 			require.LessOrEqual(t, a.Raised+a.Lowered, without.changes)
 			changes, changesWithout = changes+a.Raised+a.Lowered, changesWithout+without.changes
 			require.LessOrEqual(t, short(replicas.Recommended), shortWithout)
-			require.Less(t, mean(replicas.Recommended), 1.04*meanWithout)
+			require.Less(t, mean(replicas.Recommended), 1.05*meanWithout)
 		})
 	}
 	require.Less(t, changes, changesWithout*3/4)

@@ -98,6 +98,42 @@ func TestObserve_LowersAfterTheStabilizationWindow(t *testing.T) {
 		"9 for the ten minutes after the spike, and then at once 3")
 }
 
+// lowered counts how often the number falls over some loads.
+func (f *follower) lowered(loads []float64) (steps int) {
+	last := 0
+	for _, load := range loads {
+		r, _ := f.see(load, nan)
+		if r.Replicas < last {
+			steps++
+		}
+		last = r.Replicas
+	}
+	return steps
+}
+
+// A queue that drains asks for less at every step. The fleet follows in few steps, and is down soon after.
+func TestObserve_LowersInFewStepsWhileTheLoadFalls(t *testing.T) {
+	for _, minutes := range []int{10, 20, 40, 60} {
+		f := follow(t, options())
+		loads := []float64{0, 0}
+		for i := range minutes {
+			loads = append(loads, 1900*(1-float64(i)/float64(minutes)))
+		}
+		require.LessOrEqual(t, f.lowered(append(loads, make([]float64, 30)...)), 5, minutes)
+		r, _ := f.see(0, nan)
+		require.Equal(t, 2, r.Replicas, "half an hour later")
+	}
+
+	f := follow(t, options())
+	desired := []int{}
+	for i := range 8 * 60 {
+		load := 2000 - 1600*float64(i)/480
+		desired = append(desired, int(math.Ceil(load/100)))
+		r, _ := f.see(load, nan)
+		require.LessOrEqual(t, r.Replicas, desired[max(0, i-60)], "nothing is kept that was not needed for an hour")
+	}
+}
+
 // A number that the load keeps coming close to is kept. Otherwise this load would make it flap between 4 and 3 all day.
 func TestObserve_KeepsNumberThatTheLoadComesCloseTo(t *testing.T) {
 	f := follow(t, options())
@@ -356,7 +392,7 @@ func TestLookBack_CoversNumbersOfADayAndTheErrorsBefore(t *testing.T) {
 		r, _ := f.see(100, nan)
 		require.Equal(t, tc.replicas, r.Replicas)
 	}
-	require.Equal(t, 24*time.Hour+24*time.Hour+2*time.Hour+15*time.Minute, replicas.LookBack(options()))
+	require.Equal(t, 48*time.Hour+24*time.Hour+2*time.Hour+15*time.Minute, replicas.LookBack(options()))
 }
 
 func TestNew_RefusesBadOptions(t *testing.T) {
