@@ -185,7 +185,7 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	at := m.baseline.Next(y, learn)
 	s := unknown(m.baseline.Learned)
 	part := credibility(weight)
-	m.setBand(&s, at.Forecast, part)
+	m.setBand(&s, at, part)
 	at.Value = towards(at.Value, at.Expected, float32(part))
 	m.advance(at)
 	center, constant := m.baseline.Constant()
@@ -229,6 +229,9 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 	if m.maxOverSlot != nil {
 		all = m.maxOverSlot.put(at.Phase, all)
 	}
+	if at.Low < at.High { // the expected value is one of many
+		d = m.baseline.Distance(e)
+	}
 	if !m.o.large(d, s.Expected) {
 		s.set(0)
 		return
@@ -250,15 +253,16 @@ func (m *Model) scoreChange(s *Score, y, center, d float64) {
 	s.explainBy("change", m.o.ExplainThreshold)
 }
 
-// setBand sets the expected value and what is normal around it, of a value of whose deviation a part counts.
-func (m *Model) setBand(s *Score, forecast float32, part float64) {
-	expected, width := m.baseline.Value(forecast), 0.0
+// setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.
+func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
+	expected, width := m.baseline.Value(at.Forecast), 0.0
 	if _, constant := m.baseline.Constant(); !constant {
 		width = m.baseline.Distance(m.calibration.Band())
 	}
 	width = max(width, m.o.minDeviation(expected)) / max(part, minCredibility)
 	r := baseline.Range(m.o.DataRange)
-	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(expected-width), r.Clip(expected+width)
+	low, high := m.baseline.Value(at.Low), m.baseline.Value(at.High)
+	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(low-width), r.Clip(high+width)
 }
 
 // surprisals are the combined surprisal of a step and those of its statistics.

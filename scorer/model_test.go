@@ -531,3 +531,100 @@ func TestModel_HasNoVerdictWhereATimeOfDayIsNotKnown(t *testing.T) {
 		}
 	}
 }
+
+// nightly is a job that runs from about 02:50 on each day: start, length and size are by day.
+type nightly struct{ start, length, size float64 }
+
+// What happens every night is normal, though it moves by some minutes and varies in length and size. It is so much
+// normal that what differs from it is found: twice the size, another hour, or that it does not happen.
+func TestModel_KnowsWhatHappensEveryNight(t *testing.T) {
+	skipStatistical(t)
+	uniform := func(r *rand.Rand, from, to float64) float64 { return from + (to-from)*r.Float64() }
+	for _, job := range []struct {
+		name string
+		day  func(r *rand.Rand, d int) nightly
+	}{
+		{"moves", func(r *rand.Rand, _ int) nightly { return nightly{uniform(r, -8, 8), 40, 200} }},
+		{"moves by twenty minutes", func(r *rand.Rand, _ int) nightly { return nightly{uniform(r, -20, 20), 60, 200} }},
+		{"takes longer", func(r *rand.Rand, _ int) nightly { return nightly{uniform(r, -4, 4), uniform(r, 30, 60), 200} }},
+		{"varies in size", func(r *rand.Rand, _ int) nightly { return nightly{0, 40, 200 + 30*r.NormFloat64()} }},
+		{"is a drop", func(r *rand.Rand, _ int) nightly { return nightly{uniform(r, -8, 8), 40, -60} }},
+		{"on workdays", func(r *rand.Rand, d int) nightly {
+			if d%7 >= 5 {
+				return nightly{}
+			}
+			return nightly{uniform(r, -8, 8), 40, 200}
+		}},
+	} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+			t.Run(job.name+"/"+step.String(), func(t *testing.T) {
+				t.Parallel()
+				const odd = 23 // the day on which it differs, a Wednesday
+				night := func(r *rand.Rand, d int) nightly { return job.day(r, d) }
+				normal, found := 0, map[string]float64{}
+				for seed := range uint64(3) {
+					normal += daysOver(nights(seed, step, night), step, 21, 28)
+					for name, change := range map[string]func(n nightly) nightly{
+						"twice":      func(n nightly) nightly { return nightly{n.start, n.length, 2 * n.size} },
+						"by day":     func(n nightly) nightly { return nightly{n.start + 600, n.length, n.size} },
+						"not at all": func(nightly) nightly { return nightly{} },
+					} {
+						days := daysOver(nights(seed, step, func(r *rand.Rand, d int) nightly {
+							n := night(r, d)
+							if d == odd {
+								n = change(n)
+							}
+							return n
+						}), step, odd, odd+1)
+						found[name] += float64(days)
+					}
+				}
+				require.LessOrEqual(t, normal, 3, "days over 0.8 in three weeks")
+				for _, name := range []string{"twice", "by day"} {
+					require.GreaterOrEqual(t, found[name], 2.0, name)
+				}
+				if job.name == "moves" || job.name == "is a drop" { // others are not there at any fixed time
+					require.GreaterOrEqual(t, found["not at all"], 2.0)
+				}
+			})
+		}
+	}
+}
+
+// nights returns four weeks of a daily season with a job.
+func nights(seed uint64, step time.Duration, night func(r *rand.Rand, d int) nightly) []float64 {
+	r, noise := rand.New(rand.NewPCG(seed, 5)), rand.New(rand.NewPCG(seed, 6))
+	perDay := int(24 * time.Hour / step)
+	y := make([]float64, 28*perDay)
+	var job nightly
+	for i := range y {
+		if i%perDay == 0 {
+			job = night(r, i/perDay)
+		}
+		y[i] = 100 + 30*math.Sin(2*math.Pi*float64(i)/float64(perDay)) + 2*noise.NormFloat64()
+		if m := float64(i%perDay)*step.Minutes() - 170 - job.start; m >= 0 && m < job.length {
+			y[i] += job.size
+		}
+	}
+	return y
+}
+
+// daysOver returns on how many days a score reaches 0.8, with two weeks of history and a fit every 6 hours.
+func daysOver(y []float64, step time.Duration, from, to int) int {
+	perDay := int(24 * time.Hour / step)
+	days := map[int]bool{}
+	for i := from * perDay; i < to*perDay; i += perDay / 4 {
+		w, learn := thin(y[i-14*perDay:i], step)
+		start := int64(i-14*perDay)*step.Milliseconds() + 4*24*time.Hour.Milliseconds() // day 0 is a Monday
+		m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, start, w, learn)
+		if err != nil {
+			panic(err)
+		}
+		for k := i; k < i+perDay/4; k++ {
+			if m.Score(y[k], true).Value >= 0.8 {
+				days[k/perDay] = true
+			}
+		}
+	}
+	return len(days)
+}

@@ -78,8 +78,12 @@ func (v *slotValues) around(slot int64) (value float32, known int) {
 	s := daily()
 	values := v.scratch[:0]
 	var on [8]bool // by how many days ago
+	periods := min(s.periods, int((slot+v.nearby-v.first)/int64(v.perDay))-1)
+	if periods < s.min {
+		return nan32, 0
+	}
 	for away := int64(1); away <= v.nearby && len(values) < s.periods; away++ {
-		for k := 1; k <= s.periods; k++ {
+		for k := 1; k <= periods; k++ {
 			for _, near := range [...]int64{slot - away, slot + away} {
 				if x := v.at(near - int64(k*v.perDay)); x == x {
 					values = append(values, x)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -86,10 +87,11 @@ type Series struct {
 	fixed         bool // the expected value is always center
 	constant      bool // the window holds only center
 
-	first   int64     // slot of profile[0]
-	profile []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
-	jump    float32   // difference of neighbouring slots of the season above which there is an edge between them
-	level   orderstat.RollingMedian
+	first    int64             // slot of profile[0]
+	profile  []float32         // season of the slots to come, a day or a week around; NaN: not known; nil: none
+	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
+	envelope envelope.Envelope // of the slots of the season, less the level
+	level    orderstat.RollingMedian
 }
 
 // A Step is what a Series says of a step. All values are scaled.
@@ -99,7 +101,10 @@ type Step struct {
 	Forecast float32
 	// Value is NaN if it is missing or impossible.
 	Value float32
-	// Expected is Forecast except next to an edge of the season, see between. NaN: not known.
+	// Low and High are what was expected where days differ, see envelope; else they are Forecast.
+	Low, High float32
+	// Expected is Forecast except next to an edge of the season, see between, and where days differ: there it is what is
+	// nearest to the value. NaN: not known.
 	Expected float32
 }
 
@@ -116,6 +121,12 @@ func (s *Series) Next(y float64, learn bool) Step {
 	}
 	if at.Phase > 0 {
 		at.Expected = s.expect(slot, at.Phase, at.Value)
+	}
+	at.Low, at.High = at.Forecast, at.Forecast
+	if !s.envelope.Empty() {
+		normal := s.normal(slot, at.Phase).Moved(s.level.Median())
+		at.Low, at.High = normal.Nearest(at.Forecast, -maxScaled), normal.Nearest(at.Forecast, maxScaled)
+		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.isHoliday(slot) {
 		x := at.Value
@@ -147,15 +158,32 @@ func (s *Series) Scaled(y float64) float32 {
 
 // season returns the seasonal value of a slot after the window.
 func (s *Series) season(slot int64) float32 {
-	n := int64(len(s.profile))
-	if n == 0 {
+	if len(s.profile) == 0 {
 		return 0
+	}
+	return s.profile[s.inSeason(slot)]
+}
+
+// inSeason returns the place of a slot in the season, or in the day if there is none.
+func (s *Series) inSeason(slot int64) int64 {
+	n := s.slots.perDay
+	if len(s.profile) > 0 {
+		n = int64(len(s.profile))
 	}
 	i := (s.slots.seasonSlot(slot) - s.first) % n
 	if i < 0 {
 		i += n
 	}
-	return s.profile[i]
+	return i
+}
+
+// normal returns what is normal at a step where days differ, less the level.
+func (s *Series) normal(slot int64, phase int) envelope.Interval {
+	i := s.envelope.At(s.inSeason(slot))
+	if phase > 0 {
+		i = i.Join(s.envelope.At(s.inSeason(slot + 1)))
+	}
+	return i
 }
 
 // expect returns season and level at a step. x is its value if that is known, see between.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -43,8 +44,9 @@ type Backtest struct {
 
 	series   *Series
 	start    int64
-	expected []float32 // by slot; NaN where it would say nothing of how far values stray
-	periods  []uint8   // by slot, of how many periods the season was the median
+	expected []float32           // by slot; NaN where it would say nothing of how far values stray
+	periods  []uint8             // by slot, of how many periods the season was the median
+	normal   []envelope.Interval // by slot, the envelope with the level; nil: none
 	// sampleSizeFactor is by number of periods: how much smaller deviations are from the median of as many as are known
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
@@ -84,6 +86,13 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 	e := b.expected[k]
 	if at.Phase > 0 && k+1 < len(b.expected) {
 		e = b.series.between(e, b.expected[k+1], at.Phase, x)
+	}
+	if b.normal != nil {
+		normal := b.normal[k]
+		if at.Phase > 0 && k+1 < len(b.normal) {
+			normal = normal.Join(b.normal[k+1])
+		}
+		e = normal.Nearest(e, x)
 	}
 	if b.series.profile != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.periods[k]]
@@ -211,21 +220,25 @@ func (b *Backtest) chooseSeason() {
 	s := b.series
 	values := b.bySlot()
 	best := math.Inf(1)
+	var levels []float32
+	var chosen season
 	for _, candidate := range seasons {
 		t := b.backtestSeason(values, candidate)
 		if t.meanDeviation < best || b.expected == nil {
 			best, b.expected, b.periods, s.level = t.meanDeviation, t.expected, t.periods, t.level
-			s.profile = nil
+			s.profile, levels, chosen = nil, t.levels, candidate
 			if candidate.days > 0 {
 				b.setProfile(values, candidate)
 			}
 		}
 	}
+	b.setEnvelope(levels, chosen)
 }
 
 // seasonTest is what a season would have expected of the slots of a window.
 type seasonTest struct {
 	expected      []float32 // as of Backtest
+	levels        []float32 // by slot
 	periods       []uint8
 	level         orderstat.RollingMedian // after the last slot
 	meanDeviation float64                 // infinite if the season is not covered
@@ -236,7 +249,7 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season) seasonTe
 	s := b.series
 	n := len(b.Values)/s.Grid.stride + 1
 	t := seasonTest{
-		expected: make([]float32, 0, n), periods: make([]uint8, 0, n),
+		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n),
 		level: orderstat.NewRollingMedian(s.Grid.Slots(levelWindow)),
 	}
 	weekly := candidate.days == 7
@@ -253,8 +266,9 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season) seasonTe
 		if weeklyOnly && days != candidate.days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
-		e := v + t.level.Median()
-		t.expected, t.periods = append(t.expected, e), append(t.periods, uint8(periods))
+		level := t.level.Median()
+		e := v + level
+		t.expected, t.levels, t.periods = append(t.expected, e), append(t.levels, level), append(t.periods, uint8(periods))
 		if !isHoliday {
 			t.level.Push(x - v)
 		}
@@ -313,5 +327,43 @@ func (b *Backtest) setProfile(values *slotValues, candidate season) {
 		if n > 0 && most > 0 {
 			b.sampleSizeFactor[n] = float32(math.Sqrt((1 + medianVariance[most]) / (1 + medianVariance[n])))
 		}
+	}
+}
+
+// setEnvelope finds the times of day at which the days of the window differ, by values less their levels. Where they no
+// longer do after the window, they are not looked for in it.
+func (b *Backtest) setEnvelope(levels []float32, candidate season) {
+	s := b.series
+	values := b.bySlot()
+	level := nan32
+	if candidate.days > 0 {
+		level = 0 // the first days are what the season begins with
+	}
+	for at := range b.Positions(0) {
+		if l := levels[at.Slot]; l == l {
+			level = l
+		}
+		values.values[s.slots.at(at.Time)-values.first] -= level
+	}
+	o := envelope.Options{First: values.first, Slot: time.Duration(s.Grid.slot) * time.Millisecond, PerDay: values.perDay}
+	weekly := candidate.days == 7
+	if weekly {
+		o.Alike = func(slot, earlier int64) bool { return s.slots.isWeekend(slot) == s.slots.isWeekend(earlier) }
+	}
+	days := envelope.New(o, values.values)
+	if s.envelope = days.After(s.slots.at(s.now), max(candidate.days, 1)*values.perDay); s.envelope.Empty() {
+		return
+	}
+	slots := make([]int64, 0, len(levels))
+	for at := range b.Positions(0) {
+		slot := s.slots.at(at.Time)
+		if weekly {
+			slot = s.slots.seasonSlot(slot)
+		}
+		slots = append(slots, slot)
+	}
+	b.normal = days.Replay(slots)
+	for i := range b.normal {
+		b.normal[i] = b.normal[i].Moved(levels[i])
 	}
 }

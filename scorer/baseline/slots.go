@@ -38,3 +38,8 @@ func (s *localSlots) seasonSlot(slot int64) int64 {
 	}
 	return slot
 }
+
+func (s *localSlots) isWeekend(slot int64) bool {
+	day := calendar.SlotIn(slot*s.length, calendar.Week, calendar.Day)
+	return day == calendar.Sunday || day == calendar.Sunday-1
+}

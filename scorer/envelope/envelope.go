@@ -1,0 +1,217 @@
+// Package envelope says what is normal at a time of day at which days differ.
+//
+// A job moves by some minutes, takes longer, is larger than on other days, or is left out. No value can be expected of
+// such a time of day, but a range of values can: what most days had within some minutes of it.
+package envelope
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+)
+
+const (
+	// shift is how much earlier or later than on other days something may happen. Chosen, not tuned: what starts by the
+	// clock and takes its time is some minutes off.
+	shift = 10 * time.Minute
+	// maxDays is how many earlier days count, and minDays how many are needed. Chosen, not tuned:
+	// two weeks hold two week-ends.
+	maxDays = 14
+	minDays = 4
+	// What happens on one of share days, but at least on minRank, is normal at its time of day. Chosen, not tuned:
+	// a week-end is two days of seven, and one incident stays an incident.
+	share   = 4
+	minRank = 2
+	// disagreeFactor is how many times more than usual the days have to disagree about a time of day. Chosen, not tuned:
+	// noise hardly gets beyond three times.
+	disagreeFactor = 6
+	// margin is the part of its width by which an interval is larger at either end. Chosen, not tuned: what differs from
+	// day to day is not at its largest yet.
+	margin = 1.0 / 10
+)
+
+var nan32 = float32(math.NaN())
+
+// An Interval is a range of values. NaN: none.
+type Interval struct{ Low, High float32 }
+
+// None returns no interval.
+func None() Interval { return Interval{nan32, nan32} }
+
+// IsNone tells whether there is none.
+func (i Interval) IsNone() bool { return i.Low != i.Low }
+
+// Join returns the interval that contains both.
+func (i Interval) Join(o Interval) Interval {
+	if i.IsNone() {
+		return o
+	}
+	if o.IsNone() {
+		return i
+	}
+	return Interval{min(i.Low, o.Low), max(i.High, o.High)}
+}
+
+// Moved returns the interval moved by d.
+func (i Interval) Moved(d float32) Interval { return Interval{i.Low + d, i.High + d} }
+
+// Nearest returns what is nearest to x of the interval and of all that lies between it and e; e if there is no interval
+// or no x.
+func (i Interval) Nearest(e, x float32) float32 {
+	if x != x || i.IsNone() {
+		return e
+	}
+	return min(max(x, min(i.Low, e)), max(i.High, e))
+}
+
+// An Envelope holds the intervals of some slots, few of which have one.
+type Envelope struct {
+	slots     []int32 // those with an interval, in ascending order
+	intervals []Interval
+}
+
+// Empty tells whether no slot has an interval.
+func (e *Envelope) Empty() bool { return len(e.slots) == 0 }
+
+// At returns the interval of a slot.
+func (e *Envelope) At(slot int64) Interval {
+	if i, ok := slices.BinarySearch(e.slots, int32(slot)); ok {
+		return e.intervals[i]
+	}
+	return None()
+}
+
+// Options say how Days are made.
+type Options struct {
+	First  int64                          // the slot of the first value
+	Slot   time.Duration                  // the length of a slot
+	PerDay int                            // slots
+	Alike  func(slot, earlier int64) bool // tells whether a slot is compared with one of an earlier day; nil: always
+}
+
+// Days are those of a window.
+type Days struct {
+	o          Options
+	exact      []float32 // by slot
+	most       []float32 // the largest and the smallest of these within the shift of a slot
+	least      []float32
+	reach      int     // slots in the shift
+	difference float32 // by which days have to differ
+}
+
+// disagreement is what earlier days had around a time of day.
+type disagreement struct {
+	Interval
+	size float32 // how much the days differ; NaN: not known
+}
+
+// New returns the days of values by slot, less their levels. NaN is no value.
+func New(o Options, values []float32) *Days {
+	d := &Days{o: o, exact: values, most: values, least: values, reach: int(shift / o.Slot)}
+	if d.reach == 0 {
+		return d
+	}
+	d.most, d.least = slices.Clone(values), slices.Clone(values)
+	for i := range values {
+		for _, x := range values[max(0, i-d.reach):min(len(values), i+d.reach+1)] {
+			if x == x && !(d.most[i] >= x) {
+				d.most[i] = x
+			}
+			if x == x && !(d.least[i] <= x) {
+				d.least[i] = x
+			}
+		}
+	}
+	return d
+}
+
+// After returns the envelope of n slots from one after the window on, which is counted as 0.
+func (d *Days) After(slot int64, n int) Envelope {
+	days := make([]disagreement, n)
+	sizes := make([]float32, 0, n)
+	for i := range days {
+		days[i] = d.at(slot + int64(i))
+		if size := days[i].size; size == size {
+			sizes = append(sizes, size)
+		}
+	}
+	var e Envelope
+	if len(sizes) == 0 {
+		return e
+	}
+	slices.Sort(sizes)
+	d.difference = disagreeFactor * orderstat.Quantile(sizes, 0.5)
+	for i, in := range d.intervals(days) {
+		if !in.IsNone() {
+			e.slots, e.intervals = append(e.slots, int32(i)), append(e.intervals, in)
+		}
+	}
+	return e
+}
+
+// Replay returns the interval that each of some slots of the window, in order of time, had by the days before it; nil
+// if none had one. Days differ enough if they would after the window: After has to come before it.
+func (d *Days) Replay(slots []int64) []Interval {
+	days := make([]disagreement, len(slots))
+	for i, slot := range slots {
+		days[i] = d.at(slot)
+	}
+	return d.intervals(days)
+}
+
+// at returns how earlier days differ around the time of a slot: in what they had at this very time, or at most or at
+// least around it.
+func (d *Days) at(slot int64) disagreement {
+	var sorted [3][maxDays]float32
+	n := 0
+	for k := 1; k <= maxDays; k++ {
+		earlier := slot - int64(k*d.o.PerDay)
+		i := earlier - d.o.First
+		if i < 0 {
+			break
+		}
+		if i >= int64(len(d.exact)) || d.exact[i] != d.exact[i] || d.o.Alike != nil && !d.o.Alike(slot, earlier) {
+			continue
+		}
+		sorted[0][n], sorted[1][n], sorted[2][n] = d.exact[i], d.most[i], d.least[i]
+		n++
+	}
+	if n < minDays {
+		return disagreement{None(), nan32}
+	}
+	rank := max(n/share, minRank)
+	low, high := rank-1, n-rank
+	size := float32(0)
+	for i := range sorted {
+		orderstat.Median(sorted[i][:n]) // sorts
+		size = max(size, sorted[i][high]-sorted[i][low])
+	}
+	return disagreement{Interval{sorted[2][low], sorted[1][high]}, size}
+}
+
+// intervals returns those of slots around which days differ enough; nil if there are none.
+func (d *Days) intervals(days []disagreement) []Interval {
+	var e []Interval
+	last := -len(days) - d.reach // the last slot, as far as the reach of i, around which they do
+	for ahead := range len(days) + d.reach {
+		if ahead < len(days) && days[ahead].size > d.difference {
+			last = ahead
+		}
+		i := ahead - d.reach
+		if i < 0 || last < i-d.reach {
+			continue
+		}
+		in := days[i].Interval
+		width := in.High - in.Low
+		if !(width > d.difference) {
+			continue
+		}
+		if e == nil {
+			e = slices.Repeat([]Interval{None()}, len(days))
+		}
+		e[i] = Interval{in.Low - margin*width, in.High + margin*width}
+	}
+	return e
+}
