@@ -17,6 +17,7 @@ import (
 // The candidates, in the order of names. Exported are those that a combination has to know.
 const (
 	LastValue = iota
+	candSteady
 	candLevelFast
 	candLevelMiddle
 	candLevelSlow
@@ -62,7 +63,7 @@ const (
 )
 
 var names = [numCandidates]string{
-	"last_value", "level_fast", "level_middle", "level_slow", "day_mean", "week_mean",
+	"last_value", "steady_line", "level_fast", "level_middle", "level_slow", "day_mean", "week_mean",
 	"yesterday", "day_profile", "yesterday_drift",
 	"yesterday_fading_8h", "day_profile_fading_8h", "yesterday_fading_48h", "day_profile_fading_48h",
 	"day_profile_shifted", "autoregression", "day_profile_autoregression",
@@ -95,6 +96,7 @@ func (s *State) DisableUnused(used []int) {
 	}{
 		{[]int{candMedianShort}, &s.medians[0]},
 		{[]int{candMedianLong}, &s.medians[1]},
+		{[]int{candSteady}, &s.rises},
 		{[]int{candDayMedian}, &s.day.cells},
 		{[]int{candWeekMedian}, &s.week.cells},
 		{[]int{candUsual8h}, &s.robusts[0]},
@@ -166,6 +168,8 @@ func (s *State) Forecast(candidate int, t *Target, ar *Autoregressions) float64 
 	case candScaled8h:
 		fade := t.fade[fade8h]
 		return s.scaled(t.profile, t, fade*s.ratios[1]+(1-fade)*s.ratios[2])
+	case candSteady:
+		return s.last + s.rises.Median(0)*float64(t.Steps)/s.cellSteps
 	default: // LastValue
 		return s.last
 	}

@@ -36,8 +36,8 @@ func (c *comparison) add(p *pendingForecast, y float64) {
 	weight := p.departure * p.departure
 	c.rows++
 	c.weight += weight
-	c.combined += weight * math.Abs(y-p.combined)
+	c.combined += weight * (math.Abs(y-p.combined) + rounding)
 	for k, v := range p.alternatives {
-		c.alternatives[k] += weight * math.Abs(y-v)
+		c.alternatives[k] += weight * (math.Abs(y-v) + rounding)
 	}
 }

@@ -18,6 +18,11 @@ const (
 	weightHalfLife = 10 // days
 )
 
+// rounding is by how much a mean error has to be less to be better. Guard: what is remembered of a day is rounded to
+// single precision. Of candidates that are equally exact the first one is taken: of a countdown the steady line, which
+// alone stays exact at a jump.
+const rounding = 1e-6
+
 // chooseWeights fills in the weights of bucket k for the median and, unless extreme is nil, for what extremes are
 // measured from, by the rows whose targets are before until.
 func (e *evaluation) chooseWeights(k, until int, median, extreme []float64) {
@@ -98,7 +103,7 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 	order = order[:min(selectFrom, len(order))]
 	count := len(weights)
 	// Column by column, and weighted once, so that the inner loop is short.
-	rows := len(u)
+	rows, equal := len(u), rounding*total(u)
 	sum, columns := room[:rows], room[rows:]
 	clear(sum)
 	for k, j := range order {
@@ -111,7 +116,7 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 		pick, least := 0, 0.0
 		for k := range order {
 			loss := absoluteSum(sum, columns[k*rows:(k+1)*rows])
-			if k == 0 || loss < least {
+			if k == 0 || loss < least-equal {
 				pick, least = k, loss
 			}
 		}
@@ -151,6 +156,17 @@ func rankCandidates(count int, errs, u []float64) []int {
 	for j := range order {
 		order[j] = j
 	}
+	equal := rounding * total(u)
+	for j := range loss {
+		loss[j] = max(loss[j], equal)
+	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(loss[a], loss[b]) })
 	return order
+}
+
+func total(u []float64) (sum float64) {
+	for _, v := range u {
+		sum += v
+	}
+	return sum
 }
