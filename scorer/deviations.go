@@ -54,17 +54,12 @@ func (s *ewmaState) next(x, b float32) {
 	s.last, s.value = e, x
 }
 
-// measure returns the statistics after the deviation e, without the pattern, each of the phase where it is largest:
-// what one minute has seen the next does not forget. A series is volatile if both its deviations and its values are:
-// an incident that the season remembers makes only the deviations jump.
-func measure(states []ewmaState, e float32) calibration.Statistics {
-	var mean, variance float64
-	for i := range states {
-		mean = max(mean, math.Abs(states[i].mean))
-		variance = max(variance, min(states[i].change, states[i].raw))
-	}
+// measure returns the statistics after the deviation e, without the pattern. A series is volatile if both its
+// deviations and its values are: an incident that the season remembers makes only the deviations jump.
+func (s *ewmaState) measure(e float32) calibration.Statistics {
 	return calibration.Statistics{
-		size: float32(math.Abs(float64(e))), trend: float32(mean), volatility: float32(math.Sqrt(variance)),
+		size: float32(math.Abs(float64(e))), trend: float32(math.Abs(s.mean)),
+		volatility: float32(math.Sqrt(min(s.change, s.raw))),
 	}
 }
 
@@ -112,10 +107,12 @@ func (d *deviations) replay(phase int, x, b float32) (point isolationforest.Poin
 	return point
 }
 
-// measureIf returns the statistics after the deviation e, by the first phases; all 0 if it does not count.
-func (d *deviations) measureIf(counts bool, phases int, e float32) (st calibration.Statistics) {
+// measureIf returns the statistics of a phase after the deviation e; all 0 if it does not count. They are those of this
+// phase alone: so every phase is as the first one was in the older history, from which the tails are. What one minute
+// has seen the next does not forget all the same, see maxOverSlot.
+func (d *deviations) measureIf(counts bool, phase int, e float32) (st calibration.Statistics) {
 	if counts {
-		st = measure(d.states[:phases], e)
+		st = d.states[phase].measure(e)
 	}
 	return st
 }

@@ -122,7 +122,7 @@ func (g *Group) collectSample(b *baseline.GroupBacktest) (*sample, []*MemberStat
 			if !begins || (slot+b.Number(int(at.Member)))%every != 0 {
 				continue
 			}
-			s.add(step.Time, d.measureIf(g.o.onSide(float64(e)), 1, e))
+			s.add(step.Time, d.measureIf(g.o.onSide(float64(e)), 0, e))
 			if d.recent != nil {
 				s.points = append(s.points, point)
 			}
@@ -237,7 +237,7 @@ func (g *Group) score(m *Member, offset float64, e float32, phase int) {
 func (g *Group) measure(d *deviations, e float32, phase int) (st calibration.Statistics) {
 	if g.o.onSide(float64(e)) {
 		all := average(d.states)
-		st = measure([]ewmaState{all}, e)
+		st = all.measure(e)
 	}
 	if d.recent != nil && e == e { // NaN: offset and distance are beyond float32
 		if point := d.recent[phase].Point(e); st != (calibration.Statistics{}) {

@@ -142,11 +142,12 @@ func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
 			continue
 		}
 		counts := m.o.onSide(y[at.Index] - m.baseline.Value(expected))
+		st := m.deviations.measureIf(counts, at.Phase, e)
 		if m.maxOverSlot != nil && at.Index >= from && at.Index < to {
-			r.addStep(at.Slot, m.deviations.measureIf(counts, len(m.deviations.states), e))
+			r.addStep(at.Slot, st)
 		}
 		if at.Phase == 0 {
-			r.add(at.Time, m.deviations.measureIf(counts, 1, e))
+			r.add(at.Time, st)
 			if m.deviations.recent != nil {
 				r.points = append(r.points, point)
 			}
@@ -220,7 +221,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 		point = recent[at.Phase].Point(at.Value)
 	}
 	counts := m.o.onSide(d)
-	st := m.deviations.measureIf(counts, len(m.deviations.states), e)
+	st := m.deviations.measureIf(counts, at.Phase, e)
 	if counts && recent != nil {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
 	}
