@@ -207,7 +207,7 @@ func TestModel_CountsAFlickeringEventOnceAtShortSteps(t *testing.T) {
 			}
 			hot := m.Score(v, true).Value >= 0.8
 			if hot && !above {
-				if i < event+30 {
+				if i < event+10 {
 					crossings++
 					require.InDelta(t, event, i, 3, "seed %d", seed)
 				} else {

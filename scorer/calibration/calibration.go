@@ -51,12 +51,17 @@ type Options struct {
 
 // A Calibration knows how rare statistics are in normal life.
 type Calibration struct {
-	enabled  [MaxStatistics]bool
-	tails    [MaxStatistics]Tail
-	combined Tail
+	enabled [MaxStatistics]bool
+	tails   [MaxStatistics]Tail
 	// What the tails are worth beyond the sample.
 	beyond         [MaxStatistics]extrapolation
 	beyondCombined extrapolation
+
+	combined Tail // knows how little the sample says of what is as rare as a score of 0.8
+	fitted   Tail // knows it only of the scale
+	// shapeVariance is that of the shape of fitted.
+	shapeVariance float64
+
 	// logSlot is the logarithm of a slot in units of 5 minutes. Return periods are counted in slots, not in steps: at
 	// steps under 5 minutes, neighbours hardly differ in how anomalous they are.
 	logSlot float64
@@ -90,11 +95,18 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	for i := range sample {
 		v[i], _ = c.Combine(&sample[i])
 	}
-	c.combined = FitTail(v, separation)
+	c.fitted, c.shapeVariance = FitPredictiveTail(v, separation)
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
-	c.combined.shape = float32(notZero(float64(c.combined.shape) + youngShape*young))
+	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
+	c.setCombined()
 	c.beyondCombined = newExtrapolation(v, &c.combined, o.Separation)
 	return c
+}
+
+// setCombined sets the combined tail, which is to be right at 0.8, the score from which people are told.
+func (c *Calibration) setCombined() {
+	surprisal := (decades*compressAbove-c.logSlot)*math.Ln10 + c.multipleTestingCorrection
+	c.combined = c.fitted.doubtShape(c.shapeVariance, surprisal)
 }
 
 // Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics.
@@ -158,6 +170,7 @@ func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []
 	slices.Sort(most)
 	limit := max(orderstat.Quantile(most, correctionQuantile), math.SmallestNonzeroFloat32)
 	c.multipleTestingCorrection = max(math.Log(shareBeyond(most, limit)/shareBeyond(first, limit)), 0)
+	c.setCombined()
 }
 
 // mostOfSlots returns the largest surprisal of each slot that has stride steps.

@@ -75,3 +75,45 @@ func TestTail_SurprisalGrowsWithoutJumps(t *testing.T) {
 		}
 	}
 }
+
+// Of independent values all are, of runs of ten one in ten.
+func TestExtremalIndex_IsTheShareOfIndependentValues(t *testing.T) {
+	const n, run = 40_000, 10
+	independent := halfNormal(n, 4)
+	runs := make([]float32, n)
+	for i := range runs {
+		runs[i] = independent[i/run]
+	}
+	limit := float32(math.Inf(1))
+	require.InDelta(t, 1, extremalIndex(independent, 2.5, limit), 0.15)
+	require.InDelta(t, 1.0/run, extremalIndex(runs, 2, limit), 0.03)
+	require.InDelta(t, 1, extremalIndex(runs, 20, limit), 0, "nothing beyond the threshold")
+}
+
+// What comes in runs has told less of what is rare than as many independent values.
+func TestFitPredictiveTail_KnowsLessFromRuns(t *testing.T) {
+	const n, run, separation = 4000, 20, 36
+	runs := make([]float32, n)
+	few := halfNormal(n/run, 6)
+	for i := range runs {
+		runs[i] = few[i/run]
+	}
+	plain := FitTail(runs, separation)
+	predictive, _ := FitPredictiveTail(runs, separation)
+	require.InDelta(t, plain.shape+0.08, predictive.shape, 0.03)
+	independent := halfNormal(n, 6)
+	plain = FitTail(independent, separation)
+	predictive, _ = FitPredictiveTail(independent, separation)
+	require.InDelta(t, plain.shape, predictive.shape, 0.01)
+	predictive, variance := FitPredictiveTail(make([]float32, n), separation)
+	require.Equal(t, FitTail(make([]float32, n), separation), predictive)
+	require.Zero(t, variance)
+}
+
+// The farther one looks beyond the threshold, the more the shape is in doubt.
+func TestTail_DoubtShapeGrowsWithTheDistance(t *testing.T) {
+	tail := Tail{threshold: 1, rate: 4, scale: 0.5, shape: 0.1}
+	require.Equal(t, tail, tail.doubtShape(0.01, 6))
+	require.InDelta(t, 0.1+0.01*2.25, tail.doubtShape(0.01, 9).shape, 1e-6)
+	require.InDelta(t, 0.1+0.01*6.25, tail.doubtShape(0.01, 11).shape, 1e-6)
+}

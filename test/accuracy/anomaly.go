@@ -21,9 +21,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// How the detector calls the package: its defaults, and history as long as the evaluation asks for.
+// How the detector calls the package: its defaults. History is longer unless --history says so.
 const (
-	history       = 28 * 24 * time.Hour
 	minHistory    = 24 * time.Hour
 	refitInterval = 6 * time.Hour
 	fineHistory   = 48 * time.Hour // at steps under 5 minutes, all that is kept at full resolution
@@ -40,6 +39,7 @@ func runAnomaly(args []string) error {
 	data := flags.String("data", "", "folder of series: <id>.csv (timestamp,value) and labels.json")
 	out := flags.String("out", "", "folder for the scores: score/<id>.csv, onset/<id>.csv and period/<id>.csv")
 	model := flags.String("model", "auto", "model of the scorer")
+	history := flags.Duration("history", 28*24*time.Hour, "length of the windows")
 	only := flags.String("only", "", "replay only series whose id contains this")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -71,7 +71,7 @@ func runAnomaly(args []string) error {
 	for w := range errs {
 		wg.Go(func() {
 			for id := range work {
-				if err := replayFile(*data, *out, id, steps[id], *model); err != nil {
+				if err := replayFile(*data, *out, id, steps[id], *history, *model); err != nil {
 					errs[w] = errors.Join(errs[w], fmt.Errorf("%s: %w", id, err))
 				}
 			}
@@ -105,7 +105,7 @@ func readSteps(path string) (map[string]time.Duration, error) {
 	return steps, nil
 }
 
-func replayFile(data, out, id string, step time.Duration, model string) error {
+func replayFile(data, out, id string, step, history time.Duration, model string) error {
 	start, y, err := readGrid(filepath.Join(data, id+".csv"), step.Milliseconds())
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func replayFile(data, out, id string, step time.Duration, model string) error {
 	h.Write([]byte(id))
 	scores, err := replay(scorer.Options{
 		Model: model, Step: step, Contamination: 0.05, ExplainThreshold: 0.6, Seed: h.Sum64(),
-	}, start, y)
+	}, history, start, y)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func readGrid(path string, step int64) (start int64, y []float64, err error) {
 }
 
 // replay scores y step by step, with a fit at every refit slot.
-func replay(o scorer.Options, start int64, y []float64) ([]scorer.Score, error) {
+func replay(o scorer.Options, history time.Duration, start int64, y []float64) ([]scorer.Score, error) {
 	step := o.Step.Milliseconds()
 	offset := int64(o.Seed%uint64(refitInterval/o.Step)) * step
 	scores := make([]scorer.Score, len(y))
