@@ -20,7 +20,7 @@ const (
 	fleetStep  = 5 * time.Minute
 	perWeek    = int(week / fleetStep)
 	// The bar of AnomalyDetectedHighScore in rules/recording.yml, in weeks, with a budget of one alert a week. SlowDrift
-	// alerts from a quarter of it, as the mean of an hour.
+	// alerts from half of it, as the mean of an hour.
 	fleetBar = 2 * fleetSize
 	perHour  = int(time.Hour / fleetStep)
 )
@@ -111,7 +111,7 @@ func highScores(periods []float64, bar float64) (alerts int) {
 	return alerts
 }
 
-// slowDrifts counts those of SlowDrift: the mean of an hour is over a quarter of the bar, and no step over the bar.
+// slowDrifts counts those of SlowDrift: the mean of an hour is over half the bar, and no step over the bar.
 func slowDrifts(periods []float64, bar float64) (alerts int) {
 	last := -perHour
 	for i := perHour; i <= len(periods); i++ {
@@ -120,7 +120,7 @@ func slowDrifts(periods []float64, bar float64) (alerts int) {
 			sum += r
 			most = max(most, r)
 		}
-		if sum/float64(perHour) < bar/4 || most >= bar {
+		if sum/float64(perHour) < bar/2 || most >= bar {
 			continue
 		}
 		if i-last > perHour {

@@ -50,8 +50,8 @@ func episodes(sample []float32, threshold float32, separation int) int {
 	return max(n, 1)
 }
 
-// Supported returns what LogPeriod returns for what Combine returned, but no further beyond the sample than the episodes in
-// the tails support.
+// Supported returns what LogPeriod returns for what Combine returned, but no further beyond the sample than the
+// episodes in the tails support.
 func (c *Calibration) Supported(all float32, surprisals *Statistics) float64 {
 	combined := c.combined.Surprisal(all)
 	if combined <= c.beyondCombined.from {

@@ -28,8 +28,8 @@ const (
 	fineHistory   = 48 * time.Hour // at steps under 5 minutes, all that is kept at full resolution
 	shortGap      = 3              // steps
 
-	// Return periods are written as log10(R / 5m) / 10, because the evaluation takes scores of up to 1: a bar of W weeks is
-	// a threshold of log10(2016 W) / 10.
+	// Return periods are written as log10(R / 5m) / 10, because the evaluation takes scores of up to 1. A bar of W weeks
+	// is a threshold of log10(2016 W) / 10.
 	periodDecades = 10
 )
 
