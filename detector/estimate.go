@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/anomaly"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
@@ -22,7 +23,7 @@ func EstimateBytes(d config.Detector, series int) int64 {
 		Step: s.Step, Length: time.Duration(d.History).Milliseconds(), Overhang: s.Overhang().Milliseconds(),
 	}
 	histories := max(1, len(d.Inputs))
-	if d.Scorer.Weight != nil {
+	if anomaly.EventWeight(&d) != nil {
 		histories++
 	}
 	each := int64(histories)*layout.Bytes() + seriesBytes

@@ -110,7 +110,7 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 			lower: d.Bounds.Lower, upper: d.Bounds.Upper,
 		},
 	}
-	if w := d.Scorer.Weight; w != nil {
+	if w := EventWeight(d); w != nil {
 		p.options.weighted = true
 		p.Data.Auxiliaries = []dataset.Auxiliary{{
 			Selector: dataset.Selector{Key: "scorer.weight", Expr: w.Expr.String(), On: w.On, Exact: true},
