@@ -13,7 +13,7 @@ import (
 // A saved series is, in this order:
 //
 //	version      1 byte
-//	layout       varints: step, length, overhang, missing
+//	layout       varints: step, length, overhang; missing, and 16 if the window is kept whole
 //	newest       1 byte: whether there has been a value; then varint: its time; 4 bytes: the value
 //	fine, coarse uvarint: number of blocks; then each block
 //	checksum     4 bytes: CRC-32C of all before it
@@ -42,7 +42,7 @@ func (c *contents) AppendBinary(b []byte) ([]byte, error) {
 	begin := len(b)
 	b = append(b, binaryVersion)
 	l := c.layout
-	for _, v := range []int64{l.Step, l.Length, l.Overhang, int64(l.Missing)} {
+	for _, v := range []int64{l.Step, l.Length, l.Overhang, l.flags()} {
 		b = binary.AppendVarint(b, v)
 	}
 	if c.nonEmpty {
@@ -54,6 +54,20 @@ func (c *contents) AppendBinary(b []byte) ([]byte, error) {
 	b = c.fine.appendBinary(b, c.last)
 	b = c.coarse.appendBinary(b, c.last)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[begin:], castagnoli())), nil
+}
+
+// wholeFlag tells in a saved layout that the window is kept whole. It leaves room for other meanings of a gap.
+const wholeFlag = 16
+
+func (l Layout) flags() int64 {
+	if l.Whole {
+		return int64(l.Missing) | wholeFlag
+	}
+	return int64(l.Missing)
+}
+
+func (l *Layout) setFlags(flags int64) {
+	l.Missing, l.Whole = Missing(flags&^wholeFlag), flags&wholeFlag != 0
 }
 
 // castagnoli is the table of CRC-32C, which the library makes once.
@@ -102,7 +116,8 @@ func Restore(l Layout, b []byte) (*Series, error) {
 		return nil, errors.New("saved series: checksum mismatch")
 	}
 	d := decoder{b: b[1:]}
-	saved := Layout{Step: d.varint(), Length: d.varint(), Overhang: d.varint(), Missing: Missing(d.varint())}
+	saved := Layout{Step: d.varint(), Length: d.varint(), Overhang: d.varint()}
+	saved.setFlags(d.varint())
 	if d.err == nil && saved != l {
 		return nil, fmt.Errorf("saved series: layout %+v is not %+v", saved, l)
 	}

@@ -104,11 +104,12 @@ func TestRestore_RefusesAnotherLayout(t *testing.T) {
 		func(l *history.Layout) { l.Length += l.Step },
 		func(l *history.Layout) { l.Overhang++ },
 		func(l *history.Layout) { l.Missing = history.Last },
+		func(l *history.Layout) { l.Whole = true },
 	} {
 		other := l
 		change(&other)
 		_, err := history.Restore(other, b)
-		require.ErrorContains(t, err, "layout {Step:240000 Length:345600000 Overhang:10800000 Missing:0} is not {")
+		require.ErrorContains(t, err, "layout {Step:240000 Length:345600000 Overhang:10800000 Missing:0 Whole:false} is not")
 	}
 	_, err := history.Restore(history.Layout{}, b)
 	require.EqualError(t, err, "step of 0 ms: must be at least 1")

@@ -139,6 +139,12 @@ func TestWindow_ShowsOldValuesAtTheCoarseStep(t *testing.T) {
 	require.Equal(t, ms(history.CoarseFrom), l.Coarse())
 	require.Equal(t, ms(6*time.Minute), layout(t, 2*time.Minute, 24*time.Hour, 0, history.Drop).Coarse())
 	require.Equal(t, ms(time.Hour), layout(t, time.Hour, 24*time.Hour, 0, history.Drop).Coarse())
+
+	whole := l
+	whole.Whole = true
+	require.Equal(t, l.Step, whole.Coarse())
+	require.Equal(t, l.Length, whole.Fine())
+	require.Greater(t, whole.Bytes(), l.Bytes())
 }
 
 // A series that was trimmed all the while shows the same windows as one that was begun later, and as one that keeps

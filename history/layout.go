@@ -31,7 +31,7 @@ const (
 const shortGap = 3
 
 // Missing says what a gap in the input means.
-type Missing int
+type Missing uint8
 
 // The meanings of a gap.
 const (
@@ -62,6 +62,7 @@ type Layout struct {
 	// and then to catch up.
 	Overhang int64
 	Missing  Missing // what a gap means
+	Whole    bool    // every step of the window is kept, not only those of the last FineFor
 }
 
 // NewLayout translates durations and checks them. The step must be at least 1ms, the length at least a step and the
@@ -83,9 +84,10 @@ func NewLayout(step, length, overhang time.Duration, missing Missing) (Layout, e
 // Len is the number of values of a window.
 func (l Layout) Len() int { return int(l.Length / l.Step) }
 
-// Coarse is the step of values older than FineFor: the shortest multiple of the step that is at least CoarseFrom.
+// Coarse is the step of values older than FineFor: the shortest multiple of the step that is at least CoarseFrom, or
+// the step if the window is kept Whole.
 func (l Layout) Coarse() int64 {
-	if l.Step >= coarseFrom {
+	if l.Step >= coarseFrom || l.Whole {
 		return l.Step
 	}
 	return (coarseFrom + l.Step - 1) / l.Step * l.Step

@@ -137,6 +137,8 @@ func newPlan(
 	if err != nil {
 		return nil, fmt.Errorf("history: %w", err)
 	}
+	// Loads are few, and a spike of a minute is what they need replicas for: what recurs must be seen on all days.
+	layout.Whole = resource == ""
 	p := &Plan{
 		Source:   result.Source{Scaler: true, Name: c.Name, Resource: resource},
 		Spec:     newSpec(c, resource),

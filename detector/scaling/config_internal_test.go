@@ -137,6 +137,8 @@ func TestNewPlans_ReadWhatTheRecommendationsDependOn(t *testing.T) {
 		t, 9.0, plans[0].Data.Auxiliaries[startup].Reduce([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}), "nearly the longest",
 	)
 	require.Equal(t, []string{"service"}, plans[0].Labeler.Keep)
+	require.True(t, plans[0].Data.Layout.Whole, "a spike of a minute counts as long as it is known")
+	require.False(t, plans[1].Data.Layout.Whole)
 
 	require.Empty(t, plans[1].Data.Auxiliaries)
 	require.Nil(t, plans[1].Labeler.Keep, "a request is of a container: all labels stay")
