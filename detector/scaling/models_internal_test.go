@@ -297,6 +297,56 @@ func TestWorkload_SaysWhyThereIsNoRecommendation(t *testing.T) {
 	}
 }
 
+// One corrupt sample is not followed, nor learned from. A jump of the same size is followed a step later, a smaller one
+// at once.
+func TestReplicas_BelievesAnEnormousLoadOnceItIsConfirmed(t *testing.T) {
+	const text = `
+global: {step: 5m, history: 2d, min_history: 12h, refit_interval: 1h, query_offset: 0s}
+scalers: [{name: shop, load: load, by: [service], capacity_per_replica: 10, max_replicas: 500}]`
+	begin := epoch + 40*hour
+	loads := map[string]func(ts int64) float64{
+		"corrupt": func(ts int64) float64 {
+			if ts == begin {
+				return 18446744073709551615
+			}
+			return wave(ts)
+		},
+		"jump": func(ts int64) float64 {
+			if ts >= begin {
+				return 4000
+			}
+			return wave(ts)
+		},
+		"smaller": func(ts int64) float64 {
+			if ts >= begin {
+				return 1200
+			}
+			return wave(ts)
+		},
+	}
+	db := storage.New(t)
+	for service, f := range loads {
+		storage.WriteSeries(t, db, load(service), epoch, begin+5*hour, 5*minute, f)
+	}
+	r := run(t, newTestPlans(t, text)[0], replicasOf(unobserved()), db)
+	at := func(ts int64) map[string]int {
+		found := map[string]int{}
+		for _, s := range r.step(ts).Series {
+			found[s.Labels.Get("service")] = s.Replicas.Replicas
+		}
+		return found
+	}
+	before, now, next := at(begin-5*minute), at(begin), at(begin+5*minute)
+	require.LessOrEqual(t, now["corrupt"], before["corrupt"]+1)
+	require.LessOrEqual(t, next["corrupt"], before["corrupt"]+1)
+	require.Less(t, now["jump"], 30)
+	require.GreaterOrEqual(t, next["jump"], 400)
+	require.GreaterOrEqual(t, now["smaller"], 120)
+	for ts := begin + 10*minute; ts <= begin+5*hour; ts += 5 * minute {
+		require.Less(t, at(ts)["corrupt"], 30, (ts-begin)/minute)
+	}
+}
+
 const requestText = `
 global: {step: 5m, history: 2d, min_history: 12h, refit_interval: 1h, query_offset: 0s}
 scalers: [{name: sizes, resources: {cpu: cpu, memory: memory, oom: oom}}]

@@ -115,8 +115,14 @@ func newWorkload(c *config.Scaler, fitting schedule.Fitting) *workload {
 
 func (m *workload) fit(s *dataset.Series, at int64, w *history.Window) {
 	m.reset(s, at)
-	for _, v := range w.Values {
-		m.raisePeak(v)
+	before := math.NaN()
+	for i, v := range w.Values {
+		if m.isIsolated(v, before) {
+			w.Values[i], w.Learn[i] = math.NaN(), false
+		} else {
+			m.raisePeak(v)
+		}
+		before = v
 	}
 	m.fitting.Observe(m.options.Model, func() {
 		if fitted, err := forecaster.Fit(m.options, w.Start, w.Values, w.Learn); err == nil {
@@ -138,6 +144,9 @@ func (m *workload) observe(s *dataset.Series, at int64) {
 		m.capacity = m.learnCapacity(s, at)
 	}
 	load := s.Unmasked(0, at)
+	if before := s.Unmasked(0, at-m.step); m.isIsolated(load, before) {
+		load = before
+	}
 	upper, earlier := math.NaN(), math.NaN()
 	if m.forecaster != nil {
 		m.forecaster.Advance(load)
@@ -149,6 +158,18 @@ func (m *workload) observe(s *dataset.Series, at int64) {
 		At: at / m.step, Load: load, Peak: m.peak, Capacity: m.capacity, Horizon: m.horizon, Upper: upper, Earlier: earlier,
 	})
 	m.raisePeak(load)
+}
+
+// isolatedRatio is by how many times a load must exceed every one before it for the next step to have to confirm it.
+// Chosen, not tuned: counters that wrap and broken units are off by more, and a fleet that grows by less at once is
+// served at once.
+const isolatedRatio = 10
+
+// isIsolated tells whether a load is not to be believed yet: it is far beyond all before it, and the step before was
+// not. A jump that stays is followed a step later.
+func (m *workload) isIsolated(load, before float64) bool {
+	bound := isolatedRatio * m.peak
+	return m.peak > 0 && load > bound && !(before > bound)
 }
 
 func (m *workload) raisePeak(load float64) {
