@@ -37,21 +37,63 @@ type ewmaState struct {
 	raw    float64 // variance of the changes of the values
 	last   float32 // deviation of the slot before; NaN if unknown
 	value  float32 // of the slot before; NaN if unknown
+	before float32 // size of the deviation of the slot before, as it was; NaN if unknown
 }
 
 // next takes the value x of the next slot, of which b was expected. NaN keeps the state, but forgets the last values.
-func (s *ewmaState) next(x, b float32) {
-	e := x - b
+func (s *ewmaState) next(x, b float32, within *bounds) {
+	d := x - b
+	e := within.clip(d, s.before)
+	s.before = max(d, -d)
 	if e == e {
 		s.mean += trendGain * (float64(e) - s.mean)
 		if c := float64(e - s.last); c == c {
 			s.change += volatilityGain * (c*c - s.change)
 		}
-		if c := float64(x - s.value); c == c {
+		if c := float64(within.clipChange(x - s.value)); c == c {
 			s.raw += volatilityGain * (c*c - s.raw)
 		}
 	}
 	s.last, s.value = e, x
+}
+
+// corrupt is how many times larger than the largest ordinary one a deviation is that is taken for a corrupt value, if
+// the one before it was ordinary. Chosen, not tuned: of normal noise it is 80 standard deviations.
+const corrupt = 10
+
+// bounds bound what a deviation does to trend and volatility. What comes after one corrupt value is judged as if that
+// had been an ordinary large one. If only one side can be anomalous, what happens on the other one counts as no
+// deviation, or the way back from there would be anomalous.
+type bounds struct {
+	ordinary  float32
+	low, high float32 // 0 or infinite: by side
+}
+
+func newBounds(ordinary float32, side int) bounds {
+	infinite := float32(math.Inf(1))
+	b := bounds{ordinary, -infinite, infinite}
+	switch {
+	case side > 0:
+		b.low = 0
+	case side < 0:
+		b.high = 0
+	}
+	return b
+}
+
+// clip returns what counts of a deviation, where the one before it had the size before, NaN if that is unknown.
+func (b *bounds) clip(e, before float32) float32 {
+	limit := corrupt * b.ordinary
+	if (e > limit || e < -limit) && !(before > b.ordinary) {
+		limit = b.ordinary
+	}
+	return min(max(e, b.low, -limit), b.high, limit)
+}
+
+// clipChange returns what counts of the change of a value, which may be that of an edge of the season.
+func (b *bounds) clipChange(c float32) float32 {
+	limit := 2 * corrupt * b.ordinary
+	return min(max(c, -limit), limit)
 }
 
 // measure returns the statistics after the deviation e, without the pattern. A series is volatile if both its
@@ -79,10 +121,11 @@ func average(states []ewmaState) ewmaState {
 type deviations struct {
 	states []ewmaState                // by phase
 	recent []*isolationforest.Rolling // by phase, for the forest; nil without one
+	within bounds
 }
 
-func newDeviations(stride int, forest bool) deviations {
-	d := deviations{states: make([]ewmaState, stride)}
+func newDeviations(stride int, forest bool, within bounds) deviations {
+	d := deviations{states: make([]ewmaState, stride), within: within}
 	for i := range d.states {
 		d.states[i].last, d.states[i].value = nan32, nan32
 	}
@@ -94,9 +137,12 @@ func newDeviations(stride int, forest bool) deviations {
 	return d
 }
 
+// next takes the value x of a phase, of which b was expected.
+func (d *deviations) next(phase int, x, b float32) { d.states[phase].next(x, b, &d.within) }
+
 // replay takes the value x of the training window, of which b was expected, and returns its point for the forest.
 func (d *deviations) replay(phase int, x, b float32) (point isolationforest.Point) {
-	d.states[phase].next(x, b)
+	d.next(phase, x, b)
 	switch {
 	case d.recent == nil:
 	case x != x:

@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/peergroup"
 )
 
 // maxSample is the number of deviations that the tails of a group are made from, at most; they are taken evenly from
@@ -30,7 +31,7 @@ var groupFeatureNames = []string{size: peers, trend: "trend", volatility: "volat
 // It is not safe for concurrent use.
 type Group struct {
 	o           Options
-	baseline    *baseline.Group
+	baseline    *peergroup.Group
 	enabled     [calibration.MaxStatistics]bool
 	forest      isolationforest.Forest
 	calibration calibration.Calibration
@@ -40,7 +41,7 @@ type Group struct {
 
 // A MemberState is what a Group remembers of a member between steps.
 type MemberState struct {
-	offset     baseline.Offset
+	offset     peergroup.Offset
 	deviations deviations
 	away       int // steps since it left members that were always alike
 }
@@ -69,8 +70,8 @@ func FitGroup(
 	if err := o.validate(); err != nil {
 		return nil, nil, fmt.Errorf("scorer: %w", err)
 	}
-	options := baseline.GroupOptions{Step: o.Step, Possible: o.possible(), Contamination: o.Contamination}
-	base, backtest, err := baseline.FitGroup(options, start, steps, windows)
+	options := peergroup.GroupOptions{Step: o.Step, Possible: o.possible(), Contamination: o.Contamination}
+	base, backtest, err := peergroup.FitGroup(options, start, steps, windows)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,7 +89,7 @@ func FitGroup(
 
 // collectSample runs the statistics over the window, takes a sample of them, and returns the states of the members that
 // are still there.
-func (g *Group) collectSample(b *baseline.GroupBacktest) (*sample, []*MemberState) {
+func (g *Group) collectSample(b *peergroup.GroupBacktest) (*sample, []*MemberState) {
 	slots := 0
 	for _, step := range b.Steps {
 		if step.Phase == 0 {
@@ -133,7 +134,7 @@ func (g *Group) collectSample(b *baseline.GroupBacktest) (*sample, []*MemberStat
 }
 
 // states returns the states after the window, by member; nil of one that is gone.
-func (g *Group) states(b *baseline.GroupBacktest, follow []*deviations) []*MemberState {
+func (g *Group) states(b *peergroup.GroupBacktest, follow []*deviations) []*MemberState {
 	states := make([]*MemberState, b.Members())
 	for i, d := range follow {
 		offset := b.Offset(i)
@@ -150,7 +151,8 @@ func (g *Group) states(b *baseline.GroupBacktest, follow []*deviations) []*Membe
 }
 
 func (g *Group) newDeviations() deviations {
-	return newDeviations(g.baseline.Grid.Stride(), g.enabled[pattern])
+	everything := newBounds(float32(math.Inf(1)), g.o.side())
+	return newDeviations(g.baseline.Grid.Stride(), g.enabled[pattern], everything)
 }
 
 // Score scores the members at the step after the last one. All that have a State have to be there, with or without a
@@ -192,7 +194,7 @@ func (g *Group) Score(members []Member) {
 
 // advance takes a step into the state.
 func (s *MemberState) advance(phase int, distance, e float32, learn bool) {
-	s.deviations.states[phase].next(e, 0)
+	s.deviations.next(phase, e, 0)
 	if e != e && s.deviations.recent != nil {
 		s.deviations.recent[phase].Add(e) // others are added when they are scored
 	}

@@ -33,7 +33,8 @@ type Model struct {
 	forest      isolationforest.Forest // without trees if the pattern does not count
 	calibration calibration.Calibration
 	maxOverSlot maxOverSlot // nil where a slot is a step, and with a forest
-	change      change      // of a series that was constant
+	exact       bool        // every value of the window was what was expected
+	change      change      // of a series that was exact
 	away        int         // steps since
 }
 
@@ -63,10 +64,12 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	}
 	enabled := o.statistics()
 	m := &Model{
-		o: o, baseline: series, deviations: newDeviations(series.Grid.Stride(), enabled[pattern]),
-		change: change{calibration.LogPeriod(backtest.Learned, series.Grid.Slot())},
+		o: o, baseline: series,
+		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], newBounds(backtest.Ordinary(), o.side())),
+		change:     change{calibration.LogPeriod(backtest.Learned, series.Grid.Slot())},
 	}
 	if _, constant := series.Constant(); constant {
+		m.exact = true
 		return m, nil
 	}
 	if series.Grid.Stride() > 1 && !enabled[pattern] {
@@ -76,6 +79,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	if len(r.statistics) < baseline.MinValues {
 		return nil, backtest.Unusable()
 	}
+	m.exact = r.exact
 	if enabled[pattern] {
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
@@ -97,7 +101,9 @@ func (o *Options) statistics() [calibration.MaxStatistics]bool {
 
 // baseline returns the options of a series.
 func (o *Options) baseline() baseline.Options {
-	b := baseline.Options{Step: o.Step, Location: o.Location, Holiday: o.Holiday, Possible: o.possible()}
+	b := baseline.Options{
+		Step: o.Step, Location: o.Location, Holiday: o.Holiday, Possible: o.possible(), Side: o.side(),
+	}
 	switch o.Model {
 	case "mad":
 		b.Method = baseline.Median
@@ -112,11 +118,12 @@ type replay struct {
 	sample
 	steps  calibration.SlotSample // one by one, of the end of the window where maxOverSlot is used
 	firsts int                    // index in sample from which it is as new as steps
+	exact  bool                   // there was no deviation
 }
 
 // replay runs the statistics over the window.
 func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
-	r, grid := &replay{}, m.baseline.Grid
+	r, grid := &replay{exact: true}, m.baseline.Grid
 	while := baseline.WarmUp
 	if m.maxOverSlot != nil {
 		while = fineWindow
@@ -129,19 +136,20 @@ func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
 			part = float32(credibility(weights[at.Index]))
 		}
 		if x != x && grid.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
-			x := m.baseline.Scaled(y[at.Index]) // carries the state, but is not in the sample
+			x := m.baseline.Scaled(at.Time, y[at.Index]) // carries the state, but is not in the sample
 			expected := b.Expected(at, x)
-			m.deviations.states[at.Phase].next(towards(x, expected, part), expected)
+			m.deviations.next(at.Phase, towards(x, expected, part), expected)
 			continue
 		}
 		expected := b.Expected(at, x)
 		x = towards(x, expected, part)
 		point := m.deviations.replay(at.Phase, x, expected)
 		e := x - expected
-		if e != e {
+		if e != e || b.Lasting(at) {
 			continue
 		}
-		counts := m.o.onSide(y[at.Index] - m.baseline.Value(expected))
+		r.exact = r.exact && e == 0
+		counts := m.o.onSide(float64(e))
 		st := m.deviations.measureIf(counts, at.Phase, e)
 		if m.maxOverSlot != nil && at.Index >= from && at.Index < to {
 			r.addStep(at.Slot, st)
@@ -189,14 +197,14 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	m.setBand(&s, at, part)
 	at.Value = towards(at.Value, at.Expected, float32(part))
 	m.advance(at)
-	center, constant := m.baseline.Constant()
 	switch {
 	case y != y || math.IsInf(y, 0):
 	case !m.o.possible().Contains(y):
 		m.o.outside(&s, y)
-	case constant:
-		m.scoreChange(&s, y, center, part*(y-s.Expected))
-	case at.Value == at.Value && at.Expected == at.Expected:
+	case at.Value != at.Value || at.Expected != at.Expected:
+	case m.exact:
+		m.scoreChange(&s, part*(y-s.Expected), at)
+	default:
 		m.score(&s, part*(y-s.Expected), at)
 	}
 	return s
@@ -204,7 +212,7 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 
 // advance takes a step into the state.
 func (m *Model) advance(at baseline.Step) {
-	m.deviations.states[at.Phase].next(at.Value, at.Expected)
+	m.deviations.next(at.Phase, at.Value, at.Expected)
 	if e := at.Value - at.Expected; e != e && m.deviations.recent != nil {
 		m.deviations.recent[at.Phase].Add(at.Value) // others are added when they are scored
 	}
@@ -220,7 +228,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 	if recent != nil {
 		point = recent[at.Phase].Point(at.Value)
 	}
-	counts := m.o.onSide(d)
+	counts := m.o.onSide(d) && m.o.onSide(float64(e))
 	st := m.deviations.measureIf(counts, at.Phase, e)
 	if counts && recent != nil {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
@@ -243,9 +251,10 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 	}
 }
 
-// scoreChange scores the value y of a series that was always center, and whose deviation counts for d.
-func (m *Model) scoreChange(s *Score, y, center, d float64) {
-	if y == center || !m.o.onSide(d) || !m.o.large(d, s.Expected) {
+// scoreChange scores a value whose deviation counts for d, of a series that has always been what was expected.
+func (m *Model) scoreChange(s *Score, d float64, at baseline.Step) {
+	e := m.baseline.Distance(at.Value - at.Expected)
+	if math.Abs(e) <= m.baseline.PerStep() || !m.o.onSide(e) || !m.o.large(d, s.Expected) {
 		m.away = 0
 		s.set(0)
 		return
@@ -256,13 +265,13 @@ func (m *Model) scoreChange(s *Score, y, center, d float64) {
 
 // setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.
 func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
-	expected, width := m.baseline.Value(at.Forecast), 0.0
+	expected, width := m.baseline.Value(at.Time, at.Forecast), 0.0
 	if _, constant := m.baseline.Constant(); !constant {
 		width = m.baseline.Distance(m.calibration.Band())
 	}
 	width = max(width, m.o.minDeviation(expected)) / max(part, minCredibility)
 	r := baseline.Range(m.o.DataRange)
-	low, high := m.baseline.Value(at.Low), m.baseline.Value(at.High)
+	low, high := m.baseline.Value(at.Time, at.Low), m.baseline.Value(at.Time, at.High)
 	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(low-width), r.Clip(high+width)
 }
 

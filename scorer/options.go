@@ -125,6 +125,9 @@ func (o *Options) onSide(d float64) bool {
 	return !(o.Direction == "above" && d <= 0 || o.Direction == "below" && d >= 0)
 }
 
+// side returns 1 if deviations upwards can be anomalous, -1 if those downwards can, 0 if both can.
+func (o *Options) side() int { return map[string]int{"above": 1, "below": -1}[o.Direction] }
+
 // large tells whether a deviation from an expected value is as large as is asked for. It holds scores back and leaves
 // the calibration alone: the more deviations a tail is made from, the better it is known.
 func (o *Options) large(d, expected float64) bool {

@@ -2,8 +2,8 @@
 //
 // Three models score the steps after a training window, one by one. Each is composed of the same parts:
 //
-//   - a baseline says which value is normal at a step (package baseline): a Model expects it from season and recent
-//     level, a Group from the other members, a Multivariate from season and level of each of its inputs;
+//   - a baseline says which value is normal at a step (packages baseline and peergroup): a Model expects it from season
+//     and recent level, a Group from the other members, a Multivariate from season and level of each of its inputs;
 //   - statistics measure how far a step is from that (deviations here, and packages pca and isolationforest);
 //   - a calibration turns the statistics into the return period that their own past gives them, and into a score
 //     (package calibration).

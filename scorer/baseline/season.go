@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
@@ -37,6 +38,19 @@ type slotValues struct {
 	perDay  int
 	nearby  int64 // slots in neighbourhood
 	scratch [21]float32
+}
+
+func (v *slotValues) clone() *slotValues {
+	c := *v
+	c.values = slices.Clone(v.values)
+	return &c
+}
+
+// shift moves the values before a slot.
+func (v *slotValues) shift(slot int64, by float32) {
+	for i := range v.values[:slot-v.first] {
+		v.values[i] += by
+	}
 }
 
 func (v *slotValues) at(slot int64) float32 {

@@ -1,8 +1,5 @@
-// Package baseline says which value is normal at a step: from the past of the series itself, or from the other
-// members of its group.
-//
-// A Series expects what its season and the level of its last hours make normal. A Group expects of each member what the
-// median of the members is at this very step, moved by the member's own offset from it.
+// Package baseline says which value is normal for a series at a step: what its season and the level of its last hours
+// make normal.
 package baseline
 
 import (
@@ -11,7 +8,6 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
 // Why there is no baseline.
@@ -27,11 +23,8 @@ var (
 const (
 	// MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
 	MinValues = 20
-	// levelWindow is how far back the level looks. Its median follows a lasting change after half of it, 8 hours. Chosen,
-	// not tuned.
-	levelWindow = 16 * time.Hour
-	// maxScaled keeps squares of scaled values within float32 (guard).
-	maxScaled = 1e15
+	// MaxScaled is the largest scaled value. It keeps squares of scaled values within float32 (guard).
+	MaxScaled = 1e15
 )
 
 // Method is how a Series expects values.
@@ -60,13 +53,16 @@ type Options struct {
 	Holiday  func(year int, month time.Month, day int) bool // local dates that are like Sundays; nil: none
 	Possible Range                                          // other values are neither learned from nor expected
 	Method   Method
+	// Side is the side of the expected value that matters: 1 above it, -1 below it, 0 both. While a former level is
+	// remembered, what does not go beyond that one too on this side is expected.
+	Side int
 }
 
 // A Span is a range of time, both ends included, in milliseconds.
 type Span struct{ From, To int64 }
 
-// emptySpan contains nothing.
-var emptySpan = Span{From: math.MaxInt64, To: math.MinInt64}
+// EmptySpan contains nothing.
+var EmptySpan = Span{From: math.MaxInt64, To: math.MinInt64}
 
 // Include returns the span that also contains t.
 func (s Span) Include(t int64) Span { return Span{min(s.From, t), max(s.To, t)} }
@@ -75,27 +71,38 @@ func (s Span) Include(t int64) Span { return Span{min(s.From, t), max(s.To, t)} 
 func (s Span) Union(t Span) Span { return Span{min(s.From, t.From), max(s.To, t.To)} }
 
 // A Series is the baseline of one series, step by step from the end of the window that it was fitted on. Values are
-// scaled inside: (value - center) / scale. It is not safe for concurrent use.
+// scaled inside: (value - line) / scale, where the line is straight. It is not safe for concurrent use.
 type Series struct {
 	Grid    Grid
 	Learned Span // the steps of the window that were learned from
 
-	possible      Range
-	slots         localSlots
-	now           int64 // ms, the next step
-	center, scale float64
-	fixed         bool // the expected value is always center
-	constant      bool // the window holds only center
+	possible Range
+	side     int
+	slots    localSlots
+	now      int64 // ms, the next step
+	scaling
+	fixed    bool // the expected value is always center
+	constant bool // the window holds only center
 
 	first    int64             // slot of profile[0]
 	profile  []float32         // season of the slots to come, a day or a week around; NaN: not known; nil: none
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
-	level    orderstat.RollingMedian
+	level    level
+}
+
+// A scaling turns values into scaled ones, which are kept as float32. Its line goes through center at origin.
+type scaling struct {
+	center, scale float64
+	slope         float64 // per ms
+	origin        int64   // ms
+	// resolution is the scaled distance below which two values cannot be told apart.
+	resolution float32
 }
 
 // A Step is what a Series says of a step. All values are scaled.
 type Step struct {
+	Time  int64 // ms
 	Phase int
 	// Forecast is what was expected before the value was known.
 	Forecast float32
@@ -103,8 +110,9 @@ type Step struct {
 	Value float32
 	// Low and High are what was expected where days differ, see envelope; else they are Forecast.
 	Low, High float32
-	// Expected is Forecast except next to an edge of the season, see between, and where days differ: there it is what is
-	// nearest to the value. NaN: not known.
+	// Expected is Forecast, except next to an edge of the season (see between), where a former level is remembered (see
+	// choose), where days differ, and for a value that cannot be told from it: there it is what is nearest to the value.
+	// NaN: not known.
 	Expected float32
 }
 
@@ -112,28 +120,29 @@ type Step struct {
 // learn is false does not move the level.
 func (s *Series) Next(y float64, learn bool) Step {
 	slot := s.slots.at(s.now)
-	at := Step{Phase: s.Grid.Phase(s.now), Value: nan32}
+	at := Step{Time: s.now, Phase: s.Grid.Phase(s.now), Value: nan32}
 	s.now += s.Grid.Step()
-	at.Forecast = s.expect(slot, at.Phase, nan32)
-	at.Expected = at.Forecast
 	if s.possible.Contains(y) {
-		at.Value = s.Scaled(y)
+		at.Value = s.Scaled(at.Time, y)
 	}
-	if at.Phase > 0 {
-		at.Expected = s.expect(slot, at.Phase, at.Value)
+	at.Forecast = s.expect(slot, at.Phase, s.level.next(), nan32)
+	at.Expected = s.expect(slot, at.Phase, s.level.now(), at.Value)
+	if old := s.level.before(); old == old {
+		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
 	if !s.envelope.Empty() {
-		normal := s.normal(slot, at.Phase).Moved(s.level.Median())
-		at.Low, at.High = normal.Nearest(at.Forecast, -maxScaled), normal.Nearest(at.Forecast, maxScaled)
+		normal := s.normal(slot, at.Phase).Moved(s.level.now())
+		at.Low, at.High = normal.Nearest(at.Forecast, -MaxScaled), normal.Nearest(at.Forecast, MaxScaled)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
+	at.Expected = s.resolve(at.Expected, at.Value)
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.isHoliday(slot) {
 		x := at.Value
 		if !learn {
 			x = nan32
 		}
-		s.level.Push(x - s.season(slot))
+		s.level.push(x - s.season(slot))
 	}
 	return at
 }
@@ -141,20 +150,27 @@ func (s *Series) Next(y float64, learn bool) Step {
 // Constant tells whether the window held one value only, and which it was.
 func (s *Series) Constant() (value float64, ok bool) { return s.center, s.constant }
 
-// Value returns a scaled value in the unit of the series.
-func (s *Series) Value(x float32) float64 { return s.center + s.scale*float64(x) }
+// Value returns the scaled value of the time t (ms) in the unit of the series.
+func (s *scaling) Value(t int64, x float32) float64 { return s.line(t) + s.scale*float64(x) }
 
 // Distance returns a scaled distance in the unit of the series.
-func (s *Series) Distance(x float32) float64 { return s.scale * float64(x) }
+func (s *scaling) Distance(x float32) float64 { return s.scale * float64(x) }
 
-// Scaled returns the value y scaled, at most 1e15 in size.
-func (s *Series) Scaled(y float64) float32 {
-	x := y/s.scale - s.center/s.scale // cannot overflow as a difference of huge values does
+// Scaled returns the value y of the time t (ms) scaled, at most 1e15 in size.
+func (s *scaling) Scaled(t int64, y float64) float32 {
+	line := s.line(t)
+	x := y/s.scale - line/s.scale // cannot overflow as a difference of huge values does
 	if math.Abs(x) < 1 {
-		x = (y - s.center) / s.scale // exact near the centre
+		x = (y - line) / s.scale // exact near the line
 	}
-	return float32(min(max(x, -maxScaled), maxScaled))
+	return float32(min(max(x, -MaxScaled), MaxScaled))
 }
+
+// PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
+func (s *Series) PerStep() float64 { return math.Abs(s.slope) * float64(s.Grid.Step()) }
+
+// line returns where the line is at the time t (ms).
+func (s *scaling) line(t int64) float64 { return s.center + s.slope*float64(t-s.origin) }
 
 // season returns the seasonal value of a slot after the window.
 func (s *Series) season(slot int64) float32 {
@@ -187,15 +203,37 @@ func (s *Series) normal(slot int64, phase int) envelope.Interval {
 }
 
 // expect returns season and level at a step. x is its value if that is known, see between.
-func (s *Series) expect(slot int64, phase int, x float32) float32 {
+func (s *Series) expect(slot int64, phase int, level, x float32) float32 {
 	if s.fixed || s.constant {
 		return 0
 	}
-	season, level := s.season(slot), s.level.Median()
+	season := s.season(slot)
 	if phase > 0 {
 		season = s.between(season, s.season(slot+1), phase, x-level)
 	}
 	return season + level
+}
+
+// choose returns what is expected of the value x where old is what the former level makes normal. If one side matters,
+// a value has to be beyond both. Else it may be near the former one as well.
+func (s *Series) choose(expected, old, x float32) float32 {
+	switch {
+	case s.side > 0:
+		return max(expected, old)
+	case s.side < 0:
+		return min(expected, old)
+	case abs(x-old) < abs(x-expected) && s.level.isNear(x, old):
+		return old
+	}
+	return expected
+}
+
+// resolve returns what is expected of the value x, which is x itself if they cannot be told apart.
+func (s *scaling) resolve(expected, x float32) float32 {
+	if abs(x-expected) <= s.resolution {
+		return x
+	}
+	return expected
 }
 
 // between returns what is expected at a phase between two slots: it lies on the line from one to the next. But at an

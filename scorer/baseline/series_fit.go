@@ -22,6 +22,9 @@ const (
 	// A season has to show by itself at least half a day of slots (minOwnDays), and a quarter of those that it is compared
 	// on (minOwnShare). Guard: a smaller part says nothing of the rest.
 	minOwnDays, minOwnShare = 1.0 / 2, 1.0 / 4
+	// unseen is the scaled deviation that counts at most when seasons are compared. Guard: one corrupt sample does not
+	// choose the season.
+	unseen = 100
 	// dropDays and dropShare bound what DropWarmup leaves out: the days until a median of days is a usual one, but no more
 	// than a quarter of what is known. Chosen, not tuned.
 	dropDays, dropShare = 3, 4
@@ -42,14 +45,14 @@ type Backtest struct {
 	// Learned is the number of slots with a value to learn from.
 	Learned int
 
-	series   *Series
-	start    int64
-	expected []float32           // by slot; NaN where it would say nothing of how far values stray
-	periods  []uint8             // by slot, of how many periods the season was the median
-	normal   []envelope.Interval // by slot, the envelope with the level; nil: none
+	series *Series
+	start  int64
+	choice
+	normal []envelope.Interval // by slot, the envelope with the level; nil: none
 	// sampleSizeFactor is by number of periods: how much smaller deviations are from the median of as many as are known
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
+	ordinary         float32 // see Ordinary
 }
 
 // FitSeries learns from a window. The errors are ErrShortHistory, ErrGaps and, unless the method is Seasonal,
@@ -57,19 +60,29 @@ type Backtest struct {
 func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	grid := NewGrid(o.Step)
 	s := &Series{
-		Grid: grid, Learned: emptySpan, possible: o.Possible, slots: newLocalSlots(grid, o.Location, o.Holiday),
+		Grid: grid, Learned: EmptySpan, possible: o.Possible, side: o.Side,
+		slots: newLocalSlots(grid, o.Location, o.Holiday),
 		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*grid.Step(),
 	}
 	b := &Backtest{series: s, start: w.Start}
+	if err := b.learn(w); err != nil {
+		return nil, nil, err
+	}
 	if err := b.scale(w, o.Method); err != nil {
 		return nil, nil, err
 	}
+	s.first = s.slots.at(s.now)
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/grid.stride+1)
-	} else {
-		b.chooseSeason()
+		b.setOrdinary()
+		return s, b, nil
 	}
-	s.first = s.slots.at(s.now)
+	b.chooseSeason()
+	b.chooseLine(w)
+	b.holdLevel()
+	b.setOrdinary()
+	b.setProfile()
+	b.setEnvelope()
 	return s, b, nil
 }
 
@@ -83,9 +96,11 @@ func (b *Backtest) Positions(lastWhile time.Duration) func(yield func(Position) 
 // than now, x strayed farther from it than it would today, and the difference is made smaller by as much.
 func (b *Backtest) Expected(at Position, x float32) float32 {
 	k := at.Slot
-	e := b.expected[k]
-	if at.Phase > 0 && k+1 < len(b.expected) {
-		e = b.series.between(e, b.expected[k+1], at.Phase, x)
+	e := b.between(b.expected, at, x)
+	if b.former != nil {
+		if old := b.between(b.former, at, x); old == old {
+			e = b.series.choose(e, old, x)
+		}
 	}
 	if b.normal != nil {
 		normal := b.normal[k]
@@ -97,8 +112,31 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 	if b.series.profile != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.periods[k]]
 	}
-	return e
+	return b.series.resolve(e, x)
 }
+
+// between returns what was expected at a position by what was expected at slots.
+func (b *Backtest) between(expected []float32, at Position, x float32) float32 {
+	k := at.Slot
+	if at.Phase > 0 && k+1 < len(expected) {
+		return b.series.between(expected[k], expected[k+1], at.Phase, x)
+	}
+	return expected[k]
+}
+
+// Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
+func (b *Backtest) Lasting(at Position) bool {
+	for _, e := range b.lasting {
+		if at.Slot >= e.first && at.Slot <= e.last {
+			return true
+		}
+	}
+	return false
+}
+
+// Ordinary returns the scaled deviation that is as large as ordinary ones get: larger ones need not have a larger
+// effect on what comes after them. +Inf if there are none.
+func (b *Backtest) Ordinary() float32 { return b.ordinary }
 
 // Unusable returns why a window says too little although it has values: the series has not been known for a day, or its
 // values are mostly missing.
@@ -137,56 +175,63 @@ func (b *Backtest) knownFor() int64 {
 	return int64(len(b.Values)-first) * b.series.Grid.Step()
 }
 
-// scale finds centre and scale of the values, and scales them.
-func (b *Backtest) scale(w Window, method Method) error {
+// learn sets the steps that are learned from.
+func (b *Backtest) learn(w Window) error {
 	s := b.series
-	learned := func(i int) bool { return (w.Learn == nil || w.Learn[i]) && s.possible.Contains(w.Values[i]) }
-	known := make([]float64, 0, len(w.Values)/s.Grid.stride+1)
+	b.Values = make([]float32, len(w.Values))
+	for i, y := range w.Values {
+		b.Values[i] = nan32
+		if (w.Learn == nil || w.Learn[i]) && s.possible.Contains(y) {
+			b.Values[i] = 0
+			s.Learned = s.Learned.Include(w.Start + int64(i)*s.Grid.Step())
+		}
+	}
 	slots := 0
-	for at := range s.Grid.Positions(w.Start, len(w.Values), len(w.Values)) {
+	for at := range b.Positions(0) {
 		slots++
-		if learned(at.Index) {
-			known = append(known, w.Values[at.Index])
+		if b.Values[at.Index] == 0 {
+			b.Learned++
 		}
 	}
 	switch {
 	case slots < MinValues:
 		return ErrShortHistory
-	case len(known) < MinValues:
+	case b.Learned < MinValues:
 		return ErrGaps
-	}
-	b.Learned = len(known)
-	slices.Sort(known)
-	s.center, s.scale = orderstat.Quantile(known, 0.5), spread(known)
-	if method == Mean {
-		s.center = mean(known)
-	}
-	s.constant = known[0] == known[len(known)-1]
-	if s.constant && s.fixed {
-		return ErrConstant
-	}
-	b.Values = make([]float32, len(w.Values))
-	for i := range b.Values {
-		b.Values[i] = nan32
-		if learned(i) {
-			b.Values[i] = s.Scaled(w.Values[i])
-			s.Learned = s.Learned.Include(w.Start + int64(i)*s.Grid.Step())
-		}
 	}
 	return nil
 }
 
-// spread is half the distance from the first to the last decile of ascending values: robust, and of the size of a
-// standard deviation. Scores do not depend on it but for rounding. Where it is 0, it is half of the range, or else 1.
-func spread(sorted []float64) float64 {
-	scale := orderstat.Quantile(sorted, 0.9)/2 - orderstat.Quantile(sorted, 0.1)/2
-	if scale == 0 {
-		scale = sorted[len(sorted)-1]/2 - sorted[0]/2
+// scale finds centre and scale of the values around a line with the slope of the series, and scales them.
+func (b *Backtest) scale(w Window, method Method) error {
+	s := b.series
+	s.origin = s.now
+	known := make([]float64, 0, b.Learned)
+	largest := make([]float64, 0, b.Learned)
+	for at := range b.Positions(0) {
+		if b.Values[at.Index] == b.Values[at.Index] {
+			y := w.Values[at.Index]
+			known = append(known, y-s.slope*float64(at.Time-s.origin))
+			largest = append(largest, math.Abs(y))
+		}
 	}
-	if scale == 0 {
-		scale = 1
+	slices.Sort(known)
+	slices.Sort(largest)
+	s.center, s.scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
+	if method == Mean {
+		s.center = mean(known)
 	}
-	return scale
+	s.constant = s.slope == 0 && known[0] == known[len(known)-1]
+	if s.constant && s.fixed {
+		return ErrConstant
+	}
+	s.resolution = float32(digits * orderstat.Quantile(largest, 0.9) / s.scale)
+	for i, x := range b.Values {
+		if x == x {
+			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])
+		}
+	}
+	return nil
 }
 
 // mean is computed as a running mean, which cannot overflow.
@@ -215,50 +260,58 @@ func (b *Backtest) bySlot() *slotValues {
 	return v
 }
 
+// A choice is a season, and what the window looks like with it.
+type choice struct {
+	season season
+	slots  *slotValues
+	seasonTest
+}
+
 // chooseSeason takes the season with the smallest mean deviation.
 func (b *Backtest) chooseSeason() {
 	s := b.series
 	values := b.bySlot()
-	best := math.Inf(1)
-	var levels []float32
-	var chosen season
+	follow := newLevel(s.Grid, infinite, infinite)
+	b.choice = choice{}
 	for _, candidate := range seasons {
-		t := b.backtestSeason(values, candidate)
-		if t.meanDeviation < best || b.expected == nil {
-			best, b.expected, b.periods, s.level = t.meanDeviation, t.expected, t.periods, t.level
-			s.profile, levels, chosen = nil, t.levels, candidate
-			if candidate.days > 0 {
-				b.setProfile(values, candidate)
-			}
+		follow.values.Reset()
+		t := b.backtestSeason(values, candidate, follow)
+		if t.meanDeviation < b.meanDeviation || b.expected == nil {
+			b.choice = choice{candidate, values, t}
+			follow = newLevel(s.Grid, infinite, infinite)
 		}
 	}
-	b.setEnvelope(levels, chosen)
 }
 
 // seasonTest is what a season would have expected of the slots of a window.
 type seasonTest struct {
-	expected      []float32 // as of Backtest
+	expected      []float32 // by slot; NaN where it would say nothing of how far values stray
+	former        []float32 // the same by the former level; NaN where none is remembered; nil: nowhere
 	levels        []float32 // by slot
-	periods       []uint8
-	level         orderstat.RollingMedian // after the last slot
-	meanDeviation float64                 // infinite if the season is not covered
+	periods       []uint8   // by slot, of how many periods the season was the median
+	lasting       []episode // of hours
+	level         level     // after the last slot
+	meanDeviation float64   // infinite if the season is not covered
 }
 
-// backtestSeason expects every slot of the window by a season and by the level of the slots before.
-func (b *Backtest) backtestSeason(values *slotValues, candidate season) seasonTest {
+// backtestSeason expects every slot of the window by a season and by the level of the slots before. As the level moves
+// away for good, it moves the values before that as well.
+func (b *Backtest) backtestSeason(values *slotValues, candidate season, level level) seasonTest {
 	s := b.series
 	n := len(b.Values)/s.Grid.stride + 1
 	t := seasonTest{
-		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n),
-		level: orderstat.NewRollingMedian(s.Grid.Slots(levelWindow)),
+		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n), level: level,
 	}
 	weekly := candidate.days == 7
 	weeklyOnly := weekly && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
-	compared := coverage{from: len(b.Values) - s.Grid.Steps(choiceWindow)}
+	compared := coverage{from: len(b.Values) - s.Grid.Steps(choiceWindow), resolution: s.resolution}
+	var away episode
+	lasts := s.Grid.Slots(lastingFrom)
 	for at := range b.Positions(0) {
 		x := b.Values[at.Index]
-		slot := s.slots.at(at.Time)
-		isHoliday := s.slots.isHoliday(slot)
+		now := s.slots.at(at.Time)
+		isHoliday := s.slots.isHoliday(now)
+		slot := now
 		if weekly {
 			slot = s.slots.seasonSlot(slot)
 		}
@@ -266,14 +319,32 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season) seasonTe
 		if weeklyOnly && days != candidate.days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
-		level := t.level.Median()
-		e := v + level
-		t.expected, t.levels, t.periods = append(t.expected, e), append(t.levels, level), append(t.periods, uint8(periods))
+		e := v + t.level.now()
+		t.expected, t.periods = append(t.expected, e), append(t.periods, uint8(periods))
+		t.levels = append(t.levels, t.level.now())
+		t.addFormer(v+t.level.before(), n)
 		if !isHoliday {
-			t.level.Push(x - v)
+			was := t.level.away
+			jump, moved := t.level.push(x - v)
+			if t.level.begun {
+				t.lasting = away.end(t.lasting, lasts)
+				away = episode{first: at.Slot, since: now, up: x > e}
+			}
+			if moved || t.level.begun || t.level.away > was {
+				away.last = at.Slot
+				away.away++
+			}
+			if moved && candidate.days > 0 {
+				values.shift(away.since, jump)
+				t.level.shift(-jump)
+			}
+			if moved || was > 0 && t.level.away == 0 {
+				t.lasting = away.end(t.lasting, lasts)
+			}
 		}
 		compared.add(at.Index, x, e, days == candidate.days)
 	}
+	t.lasting = away.end(t.lasting, lasts)
 	t.meanDeviation = compared.sum / float64(max(compared.known, 1))
 	if candidate.days > 0 && !compared.enough(values.perDay) {
 		t.meanDeviation = math.Inf(1)
@@ -281,11 +352,26 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season) seasonTe
 	return t
 }
 
+// addFormer adds what the former level would have made expected of a slot.
+func (t *seasonTest) addFormer(e float32, n int) {
+	if t.former == nil {
+		if e != e {
+			return
+		}
+		t.former = make([]float32, 0, n)
+	}
+	for len(t.former) < len(t.expected)-1 {
+		t.former = append(t.former, nan32)
+	}
+	t.former = append(t.former, e)
+}
+
 // coverage sums the deviations from a season, and counts the slots that the season covers by itself.
 type coverage struct {
 	from              int // the index of the first step that counts
 	slots, known, own int // with a value; with an expected value; expected by the period of the season itself
 	sum               float64
+	resolution        float32
 }
 
 func (c *coverage) add(i int, x, expected float32, own bool) {
@@ -294,7 +380,9 @@ func (c *coverage) add(i int, x, expected float32, own bool) {
 	}
 	c.slots++
 	if d := abs(x - expected); d == d {
-		c.sum += float64(d)
+		if d > c.resolution {
+			c.sum += float64(min(d, unseen))
+		}
 		c.known++
 		if own {
 			c.own++
@@ -308,13 +396,16 @@ func (c *coverage) enough(perDay int) bool {
 }
 
 // setProfile sets the season of the day or week after the window, of which all that is known is in the window.
-func (b *Backtest) setProfile(values *slotValues, candidate season) {
-	s := b.series
-	first := s.slots.at(s.now)
-	s.profile = make([]float32, candidate.days*values.perDay)
+func (b *Backtest) setProfile() {
+	s, values := b.series, b.slots
+	s.level = b.level
+	if b.season.days == 0 {
+		return
+	}
+	s.profile = make([]float32, b.season.days*values.perDay)
 	most, differences := 0, float32(0)
 	for i := range s.profile {
-		v, _, periods := values.expected(candidate, first+int64(i))
+		v, _, periods := values.expected(b.season, s.first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
 		if i > 0 && v == v && s.profile[i-1] == s.profile[i-1] {
@@ -332,29 +423,35 @@ func (b *Backtest) setProfile(values *slotValues, candidate season) {
 
 // setEnvelope finds the times of day at which the days of the window differ, by values less their levels. Where they no
 // longer do after the window, they are not looked for in it.
-func (b *Backtest) setEnvelope(levels []float32, candidate season) {
-	s := b.series
-	values := b.bySlot()
+func (b *Backtest) setEnvelope() {
+	s, values, weekly := b.series, b.slots.clone(), b.season.days == 7
 	level := nan32
-	if candidate.days > 0 {
+	if b.season.days > 0 {
 		level = 0 // the first days are what the season begins with
 	}
+	// As the level moved for good, it moved the values before that: the envelope is that of the moved ones.
+	moved := make([]float32, len(b.levels))
+	shift := float32(0)
 	for at := range b.Positions(0) {
-		if l := levels[at.Slot]; l == l {
+		if l := b.levels[at.Slot]; l == l {
 			level = l
 		}
-		values.values[s.slots.at(at.Time)-values.first] -= level
+		i := s.slots.at(at.Time) - values.first
+		if d := values.values[i] - b.Values[at.Index]; d == d {
+			shift = d
+		}
+		moved[at.Slot] = shift
+		values.values[i] -= level
 	}
 	o := envelope.Options{First: values.first, Slot: time.Duration(s.Grid.slot) * time.Millisecond, PerDay: values.perDay}
-	weekly := candidate.days == 7
 	if weekly {
 		o.Alike = func(slot, earlier int64) bool { return s.slots.isWeekend(slot) == s.slots.isWeekend(earlier) }
 	}
 	days := envelope.New(o, values.values)
-	if s.envelope = days.After(s.slots.at(s.now), max(candidate.days, 1)*values.perDay); s.envelope.Empty() {
+	if s.envelope = days.After(s.first, max(b.season.days, 1)*values.perDay); s.envelope.Empty() {
 		return
 	}
-	slots := make([]int64, 0, len(levels))
+	slots := make([]int64, 0, len(b.levels))
 	for at := range b.Positions(0) {
 		slot := s.slots.at(at.Time)
 		if weekly {
@@ -364,6 +461,6 @@ func (b *Backtest) setEnvelope(levels []float32, candidate season) {
 	}
 	b.normal = days.Replay(slots)
 	for i := range b.normal {
-		b.normal[i] = b.normal[i].Moved(levels[i])
+		b.normal[i] = b.normal[i].Moved(b.levels[i] - moved[i])
 	}
 }

@@ -81,7 +81,7 @@ func TestSeries_FollowsDaylightSaving(t *testing.T) {
 			for at := end; at.Before(end.Add(3 * day)); at = at.Add(5 * time.Minute) {
 				y := office(at)
 				step := s.Next(y, true)
-				require.InDelta(t, y, s.Value(step.Forecast), 10, at)
+				require.InDelta(t, y, s.Value(step.Time, step.Forecast), 10, at)
 			}
 		})
 	}
@@ -107,7 +107,7 @@ func TestSeries_ExpectsASundayOfAHoliday(t *testing.T) {
 			want = 50
 		}
 		step := s.Next(want, true)
-		require.InDelta(t, want, s.Value(step.Forecast), 10, end.Add(time.Duration(i)*5*time.Minute))
+		require.InDelta(t, want, s.Value(step.Time, step.Forecast), 10, end.Add(time.Duration(i)*5*time.Minute))
 	}
 }
 
@@ -148,7 +148,8 @@ func TestSeries_ExpectsEdgesAtAnyStepOfASlot(t *testing.T) {
 	s, _ := fit(t, baseline.Options{Step: time.Minute}, start, values(start, time.Minute, 8*1440, shift))
 	for at := start.Add(8 * day); at.Before(start.Add(9 * day)); at = at.Add(time.Minute) {
 		y := shift(at)
-		require.InDelta(t, y, s.Value(s.Next(y, true).Expected), 2, at)
+		step := s.Next(y, true)
+		require.InDelta(t, y, s.Value(step.Time, step.Expected), 2, at)
 	}
 }
 
@@ -168,7 +169,8 @@ func TestSeries_ExpectsOnlyWhatIsKnownOfATimeOfDay(t *testing.T) {
 			end := start.Add(14 * day)
 			s, _ := fit(t, baseline.Options{Step: step}, start, values(start, step, int(14*day/step), office))
 			for at := end; at.Before(end.Add(2 * day)); at = at.Add(step) { // the second day is like the first
-				got := s.Value(s.Next(office(at), true).Expected)
+				step := s.Next(office(at), true)
+				got := s.Value(step.Time, step.Expected)
 				switch m := at.Hour()*60 + at.Minute(); {
 				case m < 415 || m > 1260:
 					require.True(t, math.IsNaN(got), "%s: %g", at, got)

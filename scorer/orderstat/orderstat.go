@@ -26,6 +26,19 @@ func Quantile[T float32 | float64](sorted []T, q float64) T {
 	return sorted[int(q*float64(len(sorted)-1)+0.5)]
 }
 
+// Spread is half the distance from the first to the last decile of ascending values: robust, and of the size of a
+// standard deviation. Scores do not depend on it but for rounding. Where it is 0, it is half of the range, or else 1.
+func Spread(sorted []float64) float64 {
+	scale := Quantile(sorted, 0.9)/2 - Quantile(sorted, 0.1)/2
+	if scale == 0 {
+		scale = sorted[len(sorted)-1]/2 - sorted[0]/2
+	}
+	if scale == 0 {
+		scale = 1
+	}
+	return scale
+}
+
 // minShare is the part of a rolling window that has to be filled before its median means anything. Chosen, not tuned:
 // of the scorer's 16 hours it is 2 hours.
 const minShare = 1.0 / 8
@@ -59,6 +72,24 @@ func (r *RollingMedian) Push(v float32) {
 	r.ring[r.oldest] = v
 	if r.oldest++; r.oldest == len(r.ring) {
 		r.oldest = 0
+	}
+}
+
+// Reset empties the window.
+func (r *RollingMedian) Reset() {
+	for i := range r.ring {
+		r.ring[i] = float32(math.NaN())
+	}
+	r.sorted, r.oldest = r.sorted[:0], 0
+}
+
+// Shift adds d to all values of the window.
+func (r *RollingMedian) Shift(d float32) {
+	for i := range r.ring {
+		r.ring[i] += d
+	}
+	for i := range r.sorted {
+		r.sorted[i] += d
 	}
 }
 

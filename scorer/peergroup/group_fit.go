@@ -1,4 +1,4 @@
-package baseline
+package peergroup
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -34,7 +35,7 @@ const (
 // GroupOptions say what is normal of a group. Step and Possible are required.
 type GroupOptions struct {
 	Step     time.Duration
-	Possible Range
+	Possible baseline.Range
 	// Contamination is the share of members that are left out of the tolerance, those farthest from the median.
 	Contamination float64
 }
@@ -84,11 +85,11 @@ type member struct {
 func FitGroup(
 	o GroupOptions, start int64, steps int, windows iter.Seq2[[]float64, []bool],
 ) (*Group, *GroupBacktest, error) {
-	grid := NewGrid(o.Step)
-	g := &Group{Grid: grid, Learned: emptySpan, possible: o.Possible, now: start + int64(steps)*grid.Step()}
+	grid := baseline.NewGrid(o.Step)
+	g := &Group{Grid: grid, Learned: baseline.EmptySpan, possible: o.Possible, now: start + int64(steps)*grid.Step()}
 	b := &GroupBacktest{group: g, start: start, steps: steps, fineFrom: steps}
-	if grid.stride > 1 {
-		b.fineFrom -= min(steps, grid.Steps(WarmUp))
+	if grid.Stride() > 1 {
+		b.fineFrom -= min(steps, grid.Steps(baseline.WarmUp))
 	}
 	for values, learn := range windows {
 		if len(values) != steps || len(learn) != steps {
@@ -166,7 +167,7 @@ func (b *GroupBacktest) time(step int) int64 { return b.start + int64(step)*b.gr
 
 // slot tells whether a step begins a slot, and numbers the slots.
 func (b *GroupBacktest) slot(step int) (begins bool, k int) {
-	t, length := b.time(step), b.group.Grid.slot
+	t, length := b.time(step), b.group.Grid.Slot()
 	return b.group.Grid.Phase(t) == 0, int(calendar.Slot(t, length) - calendar.Slot(b.start, length))
 }
 
@@ -229,13 +230,13 @@ func (b *GroupBacktest) chooseTransform(begin int) error {
 		}
 	}
 	switch {
-	case to-from < MinValues:
-		return ErrShortHistory
-	case len(dispersions) < MinValues:
-		return ErrGaps
+	case to-from < baseline.MinValues:
+		return baseline.ErrShortHistory
+	case len(dispersions) < baseline.MinValues:
+		return baseline.ErrGaps
 	}
 	slices.Sort(all)
-	b.group.transform = transform{center: orderstat.Quantile(all, 0.5), scale: spread(all)}
+	b.group.transform = transform{center: orderstat.Quantile(all, 0.5), scale: orderstat.Spread(all)}
 	if low := orderstat.Quantile(all, 0.1); all[0] >= 0 && low > 0 && growsWithLevel(dispersions) {
 		b.group.transform = transform{log: true, scale: low / linearFraction}
 	}
@@ -313,7 +314,7 @@ func (b *GroupBacktest) replay(begin int) {
 // pushOffsets takes a slot into the offsets. A member that has not been there of late loses its own.
 func (b *GroupBacktest) pushOffsets(at GroupStep) {
 	grid := b.group.Grid
-	longAgo := at.index - grid.Slots(levelWindow)*grid.stride
+	longAgo := at.index - grid.Slots(offsetWindow)*grid.Stride()
 	next := at.from
 	for i := range b.members {
 		m := &b.members[i]
@@ -349,7 +350,7 @@ func (b *GroupBacktest) setTolerance(contamination float64) error {
 	squares = squares[:len(squares)-int(contamination*float64(len(squares)))]
 	n := float64(len(squares))
 	if n < minMembers {
-		return ErrShortHistory
+		return baseline.ErrShortHistory
 	}
 	sum := 0.0
 	for _, s := range squares {

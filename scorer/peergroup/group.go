@@ -1,13 +1,20 @@
-package baseline
+// Package peergroup says which value is normal for a member of a group at a step: what the median of the members is at
+// this very step, moved by the member's own offset from it.
+package peergroup
 
 import (
 	"math"
 	"slices"
+	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
 const (
+	// offsetWindow is how far back the offset of a member looks. Its median follows a lasting change after half of it, 8
+	// hours. Chosen, not tuned.
+	offsetWindow = 16 * time.Hour
 	// minMembers is how many members need a value at a step for the median to be that of a group. Guard: of two, nobody
 	// can tell which one is odd.
 	minMembers = 3
@@ -18,6 +25,8 @@ const (
 	minOwnOffsets = 24
 )
 
+var nan32 = float32(math.NaN())
+
 // A Group is the baseline of members that do the same at the same time, step by step from the end of the window that
 // it was fitted on. The value of a step is the group's median: the median of the values of all members, each less its
 // own offset. All values are transformed (see transform) unless a comment says otherwise. It is not safe for
@@ -25,10 +34,10 @@ const (
 //
 // For each step, call Next, then Add for each value, then Locate.
 type Group struct {
-	Grid    Grid
-	Learned Span // the steps of the window that were learned from
+	Grid    baseline.Grid
+	Learned baseline.Span // the steps of the window that were learned from
 
-	possible  Range
+	possible  baseline.Range
 	now       int64 // ms, the next step
 	transform transform
 	tolerance float64 // how far from the median a new member may well be
@@ -51,7 +60,7 @@ type sample struct {
 
 // NewOffset returns the Offset of a member that has just begun.
 func (g *Group) NewOffset() Offset {
-	return Offset{orderstat.NewRollingMedian(g.Grid.Slots(levelWindow))}
+	return Offset{orderstat.NewRollingMedian(g.Grid.Slots(offsetWindow))}
 }
 
 // Next begins the next step, of which it returns the phase.
@@ -191,7 +200,7 @@ func (t transform) forward(y float64) float64 {
 	if t.log {
 		return math.Asinh(y / t.scale) // linear around 0
 	}
-	return min(max(y/t.scale-t.center/t.scale, -maxScaled), maxScaled)
+	return min(max(y/t.scale-t.center/t.scale, -baseline.MaxScaled), baseline.MaxScaled)
 }
 
 func (t transform) inverse(x float64) float64 {

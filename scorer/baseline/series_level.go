@@ -1,0 +1,167 @@
+package baseline
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+)
+
+const (
+	// digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
+	// values, season and level are sums.
+	digits = 1.0 / (1 << 22)
+	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
+	// Chosen, not tuned: half of the time that the level looks back.
+	lastingFrom = levelWindow / 2
+	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
+	// change as a matter of course, and are followed at once. Chosen, not tuned.
+	lastingPerWeek, lastingAtLeast = 1, 2
+	// ordinaryShare is the share of deviations that are ordinary, and ordinaryFactor how many times larger one may be.
+	// Chosen, not tuned: of normal noise it is 8 standard deviations.
+	ordinaryShare, ordinaryFactor = 0.99, 3
+	// lineFactor is the part of the mean deviation that a line has to move by while the level, which looks back 16 hours,
+	// lags behind it. Chosen, not tuned: what moves by less is followed well enough.
+	lineFactor = 1.0 / 2
+	// lineGain is the part of other deviations that those from a line may have for the line to be taken. If the line moves
+	// by clearlyVisible mean deviations in that time, lineTolerance is. Chosen, not tuned: deviations from a season that
+	// copies a line are as small, but they age.
+	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
+	// differences is how many differences of values a slope is the median of. Chosen, not tuned.
+	differences = 512
+)
+
+// An episode is one of values that are away from the level.
+type episode struct {
+	first, last int   // slots, as in Position
+	since       int64 // the first slot, of local time
+	away        int   // slots
+	up          bool
+}
+
+// end adds the episode to those that lasted so many slots, if it did, and was away for half of the time at least.
+func (e *episode) end(lasting []episode, from int) []episode {
+	if e.away >= from && 2*e.away >= e.last-e.first+1 {
+		lasting = append(lasting, *e)
+	}
+	e.away = 0
+	return lasting
+}
+
+// holdLevel repeats the pass over the window with a level that stays where it is while values are away.
+func (b *Backtest) holdLevel() {
+	s := b.series
+	away := max(awayFactor*orderstat.Quantile(b.deviations(), 0.5), 2*s.resolution)
+	values, test := b.hold(away, away)
+	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
+	if float64(test.watched(s.side)) > max(lastingPerWeek*weeks, lastingAtLeast) {
+		switch {
+		case s.side > 0:
+			values, test = b.hold(away, infinite)
+		case s.side < 0:
+			values, test = b.hold(infinite, away)
+		default:
+			return
+		}
+	}
+	b.slots, b.seasonTest = values, test
+}
+
+func (b *Backtest) hold(below, above float32) (*slotValues, seasonTest) {
+	values := b.slots.clone()
+	return values, b.backtestSeason(values, b.season, newLevel(b.series.Grid, below, above))
+}
+
+// watched returns how many episodes lasted on the side that matters.
+func (t *seasonTest) watched(side int) (n int) {
+	for _, e := range t.lasting {
+		if side == 0 || e.up == (side > 0) {
+			n++
+		}
+	}
+	return n
+}
+
+// deviations returns the deviations of the slots of the window from what was expected, in order of size, without
+// those of lasting episodes. There is at least one.
+func (b *Backtest) deviations() []float32 {
+	all := make([]float32, 0, len(b.expected)+1)
+	for at := range b.Positions(0) {
+		x := b.Values[at.Index]
+		if d := abs(x - b.series.resolve(b.expected[at.Slot], x)); d == d && !b.Lasting(at) {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		return append(all, 0)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// setOrdinary sets the largest ordinary deviation.
+func (b *Backtest) setOrdinary() {
+	all := b.deviations()
+	b.ordinary = infinite
+	if zeros, _ := slices.BinarySearch(all, math.SmallestNonzeroFloat32); zeros < len(all) {
+		b.ordinary = ordinaryFactor * max(orderstat.Quantile(all, ordinaryShare), orderstat.Quantile(all[zeros:], 0.5))
+	}
+}
+
+// chooseLine puts the values around a straight line, if deviations are then no larger.
+func (b *Backtest) chooseLine(w Window) {
+	s := b.series
+	lag := float64((levelWindow / 2).Milliseconds())
+	for _, over := range [...]time.Duration{day, time.Hour} {
+		slope := b.slope(w, s.Grid.Slots(over))
+		before := b.strays()
+		if !(math.Abs(slope-s.slope)*lag > lineFactor*before) {
+			continue
+		}
+		scaling, values, choice := s.scaling, b.Values, b.choice
+		b.Values = slices.Clone(values)
+		s.slope = slope
+		if b.scale(w, Seasonal) == nil {
+			b.chooseSeason()
+			limit := lineGain
+			if math.Abs(slope)*lag > clearlyVisible*before {
+				limit = lineTolerance
+			}
+			if b.strays() <= limit*before {
+				continue
+			}
+		}
+		s.scaling, b.Values, b.choice = scaling, values, choice
+	}
+}
+
+// strays returns the mean deviation in the unit of the series, at least what can be told apart.
+func (b *Backtest) strays() float64 {
+	s := b.series
+	return max(b.meanDeviation*s.scale, s.Distance(s.resolution))
+}
+
+// slope returns the median slope of the values over so many slots, per ms; NaN if it is not known.
+func (b *Backtest) slope(w Window, slots int) float64 {
+	grid := b.series.Grid
+	known := make([]float64, 0, len(w.Values)/grid.stride+1)
+	for at := range b.Positions(0) {
+		y := math.NaN()
+		if x := b.Values[at.Index]; x == x {
+			y = w.Values[at.Index]
+		}
+		known = append(known, y)
+	}
+	d := make([]float64, 0, differences)
+	for i := slots; i < len(known); i += max(1, (len(known)-slots)/differences) {
+		if x := known[i] - known[i-slots]; x == x {
+			d = append(d, x)
+		}
+	}
+	if len(d) < MinValues {
+		return math.NaN()
+	}
+	slices.Sort(d)
+	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*grid.slot)
+}
