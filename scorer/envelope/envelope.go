@@ -24,8 +24,8 @@ const (
 	// a week-end is two days of seven, and one incident stays an incident.
 	share   = 4
 	minRank = 2
-	// disagreeFactor is how many times more than usual the days have to disagree about a time of day. Chosen, not tuned:
-	// noise hardly gets beyond three times.
+	// disagreeFactor is how many times more than a day usually differs from the one before days have to differ at a time
+	// of day. Chosen, not tuned: noise hardly gets beyond three times.
 	disagreeFactor = 6
 	// margin is the part of its width by which an interval is larger at either end. Chosen, not tuned: what differs from
 	// day to day is not at its largest yet.
@@ -105,6 +105,8 @@ type Days struct {
 type disagreement struct {
 	Interval
 	size float32 // how much the days differ; NaN: not known
+	// usual is how much a day differs from the one before, in the median: a trend over the days hardly counts in it.
+	usual float32
 }
 
 // New returns the days of values by slot, less their levels. NaN is no value.
@@ -130,19 +132,19 @@ func New(o Options, values []float32) *Days {
 // After returns the envelope of n slots from one after the window on, which is counted as 0.
 func (d *Days) After(slot int64, n int) Envelope {
 	days := make([]disagreement, n)
-	sizes := make([]float32, 0, n)
+	usual := make([]float32, 0, n)
 	for i := range days {
 		days[i] = d.at(slot + int64(i))
-		if size := days[i].size; size == size {
-			sizes = append(sizes, size)
+		if u := days[i].usual; u == u {
+			usual = append(usual, u)
 		}
 	}
 	var e Envelope
-	if len(sizes) == 0 {
+	if len(usual) == 0 {
 		return e
 	}
-	slices.Sort(sizes)
-	d.difference = disagreeFactor * orderstat.Quantile(sizes, 0.5)
+	slices.Sort(usual)
+	d.difference = disagreeFactor * orderstat.Quantile(usual, 0.5)
 	for i, in := range d.intervals(days) {
 		if !in.IsNone() {
 			e.slots, e.intervals = append(e.slots, int32(i)), append(e.intervals, in)
@@ -179,7 +181,11 @@ func (d *Days) at(slot int64) disagreement {
 		n++
 	}
 	if n < minDays {
-		return disagreement{None(), nan32}
+		return disagreement{None(), nan32, nan32}
+	}
+	var steps [maxDays]float32
+	for i := range n - 1 {
+		steps[i] = max(sorted[0][i]-sorted[0][i+1], sorted[0][i+1]-sorted[0][i])
 	}
 	rank := max(n/share, minRank)
 	low, high := rank-1, n-rank
@@ -188,7 +194,7 @@ func (d *Days) at(slot int64) disagreement {
 		orderstat.Median(sorted[i][:n]) // sorts
 		size = max(size, sorted[i][high]-sorted[i][low])
 	}
-	return disagreement{Interval{sorted[2][low], sorted[1][high]}, size}
+	return disagreement{Interval{sorted[2][low], sorted[1][high]}, size, orderstat.Median(steps[:n-1])}
 }
 
 // intervals returns those of slots around which days differ enough; nil if there are none.

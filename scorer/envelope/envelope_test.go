@@ -80,3 +80,13 @@ func TestInterval_IsNearestInsideAndTowardsTheExpected(t *testing.T) {
 	require.Equal(t, in, envelope.None().Join(in))
 	require.True(t, envelope.None().Moved(3).IsNone())
 }
+
+// A trend makes each day differ from all others, but hardly from the one before: it hides no event.
+func TestEnvelope_SeesEventsInATrend(t *testing.T) {
+	values := days(14, 6, func(d int) int { return 100 + d%3 })
+	for i := range values {
+		values[i] += 3 * float32(i) / perDay
+	}
+	e := after(values, nil)
+	require.False(t, e.At(100).IsNone())
+}
