@@ -61,8 +61,8 @@ func TestAlertState_RemembersWhenTheScoreBecameHigh(t *testing.T) {
 	require.Equal(t, int64(1037*step), a.Since, "a new run")
 }
 
-// The alerts that are counted are those of a small fleet: its bar is the lowest that the rules have, which is that of the
-// high score.
+// The alerts that are counted are those of a small fleet: its bar is the lowest that the rules have, which is that of
+// the high score.
 func TestRule_IsTheOneThatIsShipped(t *testing.T) {
 	type rule struct {
 		Record        string         `yaml:"record"`

@@ -18,15 +18,16 @@ const (
 	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
 	// change as a matter of course, and are followed at once. Chosen, not tuned.
 	lastingPerWeek, lastingAtLeast = 1, 2
-	// ordinaryShare is the share of deviations that are ordinary, and ordinaryFactor how many times larger one may be.
-	// Chosen, not tuned: of normal noise it is 8 standard deviations.
+	// ordinaryShare is the share of deviations that are ordinary, and ordinaryFactor how many times larger one may be: of
+	// normal noise it is 8 standard deviations. Chosen after smaller bounds on what a deviation does had cost recall on
+	// the developing series (test/accuracy anomaly).
 	ordinaryShare, ordinaryFactor = 0.99, 3
 	// lineFactor is the part of the mean deviation that a line has to move by while the level, which looks back 16 hours,
 	// lags behind it. Chosen, not tuned: what moves by less is followed well enough.
 	lineFactor = 1.0 / 2
 	// lineGain is the part of other deviations that those from a line may have for the line to be taken. If the line moves
-	// by clearlyVisible mean deviations in that time, lineTolerance is. Chosen, not tuned: deviations from a season that
-	// copies a line are as small, but they age.
+	// by clearlyVisible mean deviations in that time, lineTolerance is. Deviations from a season that copies a line are as
+	// small, but they age. Chosen after looser limits had cost best F1 on the developing series (test/accuracy anomaly).
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
 	// differences is how many differences of values a slope is the median of. Chosen, not tuned.
 	differences = 512
