@@ -125,6 +125,11 @@ test-e2e: build tools
 	$(GO) test -count=1 -timeout 20m ./test/e2e/...
 	$(MAKE) demo DEMO_ARGS=--once
 
+# The alert budget of 2,000 generated series over two weeks.
+.PHONY: test-fleet
+test-fleet:
+	$(GO) test -count=1 -timeout 20m -run TestFleet -v ./scorer -args -fleet
+
 # Decodes the manifests into the published Go types of Kubernetes, the Prometheus operator and KEDA.
 .PHONY: test-kubernetes
 test-kubernetes:

@@ -120,12 +120,15 @@ var shapes = []struct {
 }
 
 // fewer are the shapes that may cross 0.8 less often than it means: deviations that have an end and come near to it
-// each day, and those that come in runs, as a run is one crossing.
-var fewer = []string{"nightly job", "sawtooth", "constant, rare events", "steps", "random walk"}
+// each day, those that come in runs, as a run is one crossing, and a season, of which two weeks do not show everything.
+var fewer = []string{"nightly job", "sawtooth", "constant, rare events", "steps", "random walk", "seasonal"}
 
 // uncalibrated are the cases that are known to miss the aim, and the crossings a series-week that they reach meanwhile.
-// At a minute each of five steps may be the one, and two weeks at 5 minutes tell little of what is five times rarer.
-var uncalibrated = map[string]float64{"heavy tailed/1m0s/2 weeks": 1}
+// At a minute each of five steps may be the one, and two weeks at 5 minutes tell little of what is five times rarer. At
+// an hour a job that ends some minutes earlier or later has one step more or less.
+var uncalibrated = map[string]float64{
+	"heavy tailed/1m0s/2 weeks": 1, "nightly job/1h0m0s/2 weeks": 1, "nightly job/1h0m0s/4 weeks": 0.9,
+}
 
 // skipStatistical skips a test that measures how often something happens in generated data, which takes long.
 func skipStatistical(t *testing.T) {

@@ -2,6 +2,7 @@ package scorer_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -25,19 +26,23 @@ const (
 	perHour  = int(time.Hour / fleetStep)
 )
 
+var fleet = flag.Bool("fleet", false, "run the test of a fleet of 2,000 series")
+
 // A fleet of quiet series keeps the budget of one false alert a week: two at most, as chance has it. The bar is so high
 // that no series has lived long enough to know it. All alerts here come from tails that were extrapolated too far.
 func TestFleet_KeepsItsAlertBudget(t *testing.T) {
-	skipStatistical(t)
+	if !*fleet {
+		t.Skip("takes minutes of CPU: make test-fleet")
+	}
 	for _, history := range []int{2, 4} {
 		t.Run(fmt.Sprintf("%d weeks", history), func(t *testing.T) {
 			var mu sync.Mutex
 			high, slow := map[string]int{}, map[string]int{}
-			fleet := make(chan int)
+			seeds := make(chan int)
 			var wg sync.WaitGroup
 			for range runtime.GOMAXPROCS(0) {
 				wg.Go(func() {
-					for seed := range fleet {
+					for seed := range seeds {
 						shape := shapes[seed%len(shapes)]
 						r := returnPeriods(t, shape.make(rand.New(rand.NewPCG(uint64(seed), 7)), fleetStep), history)
 						h, s := highScores(r, fleetBar), slowDrifts(r, fleetBar)
@@ -49,9 +54,9 @@ func TestFleet_KeepsItsAlertBudget(t *testing.T) {
 				})
 			}
 			for seed := range fleetSize {
-				fleet <- seed
+				seeds <- seed
 			}
-			close(fleet)
+			close(seeds)
 			wg.Wait()
 			highs, slows := 0, 0
 			for _, shape := range shapes {

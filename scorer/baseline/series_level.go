@@ -29,6 +29,8 @@ const (
 	// by clearlyVisible mean deviations in that time, lineTolerance is. Deviations from a season that copies a line are as
 	// small, but they age. Chosen after looser limits had cost best F1 on the developing series (test/accuracy anomaly).
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
+	// slopeTolerance is the part by which two slopes of a line may differ. Chosen, not tuned.
+	slopeTolerance = 1.0 / 2
 	// differences is how many differences of values a slope is the median of. Chosen, not tuned.
 	differences = 512
 )
@@ -117,7 +119,7 @@ func (b *Backtest) chooseLine(w Window) {
 	for _, over := range [...]time.Duration{day, time.Hour} {
 		slope := b.slope(w, s.Grid.Slots(over))
 		before := b.strays()
-		if !(math.Abs(slope-s.slope)*lag > lineFactor*before) {
+		if !(math.Abs(slope-s.slope)*lag > lineFactor*before) || over < levelWindow/2 && !b.lasts(w, slope) {
 			continue
 		}
 		scaling, values, choice := s.scaling, b.Values, b.choice
@@ -135,6 +137,13 @@ func (b *Backtest) chooseLine(w Window) {
 		}
 		s.scaling, b.Values, b.choice = scaling, values, choice
 	}
+}
+
+// lasts tells whether a slope of neighbouring values is also that of values as far apart as the level lags. That of a
+// sawtooth is not, which goes back to where it began before the level has followed.
+func (b *Backtest) lasts(w Window, slope float64) bool {
+	lasting := b.slope(w, b.series.Grid.Slots(levelWindow/2))
+	return math.Abs(lasting-slope) <= slopeTolerance*math.Abs(slope)
 }
 
 // strays returns the mean deviation in the unit of the series, at least what can be told apart.
