@@ -59,6 +59,19 @@ func TestScores_AreAsDocumentedForOddSeries(t *testing.T) {
 			},
 		},
 		{
+			name: "a straight line without noise", least: 0, most: 0,
+			value: func(at time.Time) float64 { return 500 + now.Sub(at).Hours() },
+		},
+		{
+			name: "a straight line without noise", least: 0.6, most: 0.8,
+			value: func(at time.Time) float64 {
+				if since(at, 0) {
+					return 250
+				}
+				return 500 + now.Sub(at).Hours()
+			},
+		},
+		{
 			name: "NaN, infinite or missing now", least: absent, state: "scored",
 			value: func(at time.Time) float64 {
 				if since(at, 0) {

@@ -84,7 +84,9 @@ func (l *level) push(x float32) (jump float32, moved bool) {
 	l.begun = false
 	now := l.now()
 	former := l.remembered > 0 && l.isNear(x, l.old) && abs(x-l.old) < abs(x-now)
-	if x != x || now != now || l.isNear(x, now) && !former {
+	// A level of a few hours is none yet: what a window begins with may be an incident.
+	known := 2*l.values.Len() >= l.values.Size()
+	if x != x || !known || l.isNear(x, now) && !former {
 		l.values.Push(x)
 		if l.away > 0 {
 			l.episode.Push(x)

@@ -24,8 +24,11 @@ const (
 	// a week-end is two days of seven, and one incident stays an incident.
 	share   = 4
 	minRank = 2
-	// disagreeFactor is how many times more than a day usually differs from the one before days have to differ at a time
-	// of day. Chosen, not tuned: noise hardly gets beyond three times.
+	// usualShare is the share of the times of day at which days differ no more than usual. Chosen, not tuned: it is not 0
+	// where half of the day holds nothing, as nights without requests do.
+	usualShare = 0.75
+	// disagreeFactor is how many times more than usual the days have to differ at a time of day. Chosen, not tuned: noise
+	// hardly gets beyond three times.
 	disagreeFactor = 6
 	// margin is the part of its width by which an interval is larger at either end. Chosen, not tuned: what differs from
 	// day to day is not at its largest yet.
@@ -105,7 +108,7 @@ type Days struct {
 type disagreement struct {
 	Interval
 	size float32 // how much the days differ; NaN: not known
-	// usual is how much a day differs from the one before, in the median: a trend over the days hardly counts in it.
+	// usual is how much the differences of a day from the one before differ: a trend over the days does not count in it.
 	usual float32
 }
 
@@ -144,7 +147,7 @@ func (d *Days) After(slot int64, n int) Envelope {
 		return e
 	}
 	slices.Sort(usual)
-	d.difference = disagreeFactor * orderstat.Quantile(usual, 0.5)
+	d.difference = disagreeFactor * orderstat.Quantile(usual, usualShare)
 	for i, in := range d.intervals(days) {
 		if !in.IsNone() {
 			e.slots, e.intervals = append(e.slots, int32(i)), append(e.intervals, in)
@@ -183,18 +186,20 @@ func (d *Days) at(slot int64) disagreement {
 	if n < minDays {
 		return disagreement{None(), nan32, nan32}
 	}
+	rank := max(n/share, minRank)
 	var steps [maxDays]float32
 	for i := range n - 1 {
-		steps[i] = max(sorted[0][i]-sorted[0][i+1], sorted[0][i+1]-sorted[0][i])
+		steps[i] = sorted[0][i] - sorted[0][i+1]
 	}
-	rank := max(n/share, minRank)
+	orderstat.Median(steps[:n-1]) // sorts
+	usual := steps[max(n-1-rank, rank-1)] - steps[rank-1]
 	low, high := rank-1, n-rank
 	size := float32(0)
 	for i := range sorted {
 		orderstat.Median(sorted[i][:n]) // sorts
 		size = max(size, sorted[i][high]-sorted[i][low])
 	}
-	return disagreement{Interval{sorted[2][low], sorted[1][high]}, size, orderstat.Median(steps[:n-1])}
+	return disagreement{Interval{sorted[2][low], sorted[1][high]}, size, usual}
 }
 
 // intervals returns those of slots around which days differ enough; nil if there are none.
