@@ -120,8 +120,8 @@ var shapes = []struct {
 }
 
 // fewer are the shapes that may cross 0.8 less often than it means: deviations that have an end and come near to it
-// each day, those that come in runs, as a run is one crossing, and a season, of which two weeks do not show everything.
-var fewer = []string{"nightly job", "sawtooth", "constant, rare events", "steps", "random walk", "seasonal"}
+// each day, and those that come in runs, as a run is one crossing.
+var fewer = []string{"nightly job", "sawtooth", "constant, rare events", "steps", "random walk"}
 
 // uncalibrated are the cases that are known to miss the aim, and the crossings a series-week that they reach meanwhile.
 // At a minute each of five steps may be the one, and two weeks at 5 minutes tell little of what is five times rarer. At
