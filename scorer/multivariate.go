@@ -84,7 +84,9 @@ func FitMultivariate(o Options, start int64, inputs []Input) (*Multivariate, err
 	allConstant := true
 	for _, in := range inputs {
 		window := baseline.Window{Start: start, Values: in.Values, Learn: in.Learn}
-		series, backtest, err := baseline.FitSeries(o.baseline(), window)
+		b := o.baseline()
+		b.OneValue = true
+		series, backtest, err := baseline.FitSeries(b, window)
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", in.Name, err)
 		}

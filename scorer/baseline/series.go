@@ -53,6 +53,9 @@ type Options struct {
 	Holiday  func(year int, month time.Month, day int) bool // local dates that are like Sundays; nil: none
 	Possible Range                                          // other values are neither learned from nor expected
 	Method   Method
+	// OneValue expects one value where days differ, and no range. How values differ from those of the same time of other
+	// days may be what several signals have in common.
+	OneValue bool
 	// Side is the side of the expected value that matters: 1 above it, -1 below it, 0 both. While a former level is
 	// remembered, what does not go beyond that one too on this side is expected.
 	Side int

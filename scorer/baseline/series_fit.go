@@ -82,7 +82,9 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.holdLevel()
 	b.setOrdinary()
 	b.setProfile()
-	b.setEnvelope()
+	if !o.OneValue {
+		b.setEnvelope()
+	}
 	return s, b, nil
 }
 
