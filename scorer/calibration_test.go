@@ -78,7 +78,7 @@ var shapes = []struct {
 				day, size, hours = d, 60*math.Exp(0.15*r.NormFloat64()), 2+0.2*r.NormFloat64()
 			}
 			v := 20 + 3*r.NormFloat64()
-			if since := 24*(t-day) - 2; since >= 0 && since < hours {
+			if since := 24*(t-day) - 2; since > -1e-6 && since < hours { // of two o'clock itself rounding does not decide
 				v += size
 			}
 			return v
@@ -125,10 +125,8 @@ var fewer = []string{"nightly job", "sawtooth", "constant, rare events", "steps"
 
 // uncalibrated are the cases that are known to miss the aim, and the crossings a series-week that they reach meanwhile.
 // At a minute each of five steps may be the one, and two weeks at 5 minutes tell little of what is five times rarer. At
-// an hour a job that ends some minutes earlier or later has one step more or less.
-var uncalibrated = map[string]float64{
-	"heavy tailed/1m0s/2 weeks": 1, "nightly job/1h0m0s/2 weeks": 1.2,
-}
+// an hour, a job that ends some minutes earlier or later has a step more or less, on too few days of two weeks.
+var uncalibrated = map[string]float64{"heavy tailed/1m0s/2 weeks": 1, "nightly job/1h0m0s/2 weeks": 0.7}
 
 // skipStatistical skips a test that measures how often something happens in generated data, which takes long.
 func skipStatistical(t *testing.T) {
