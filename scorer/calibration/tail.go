@@ -166,13 +166,13 @@ func (t *Tail) setBody(sorted []float32, k int) {
 func (t *Tail) setThreshold(sorted []float32, k int) (excesses []float32, jump float32) {
 	n := len(sorted)
 	t.threshold = sorted[n-1-k]
+	below, _ := slices.BinarySearch(sorted, t.threshold)
 	first := n - k
 	for first < n && sorted[first] == t.threshold {
 		first++
 	}
-	if first > n-k && first < n {
+	if first-below > 1 && first < n {
 		t.tied = t.threshold
-		below, _ := slices.BinarySearch(sorted, t.tied)
 		t.tiedRate = float32(-math.Log(float64(n-below) / float64(n)))
 		jump = sorted[first] - t.tied
 		t.threshold = math.Nextafter32(sorted[first], t.threshold)

@@ -49,6 +49,22 @@ func TestFitTail_GivesTiedValuesTheirShare(t *testing.T) {
 	require.Greater(t, tail.Surprisal(3), tail.Surprisal(2)+1)
 }
 
+// Where hardly anything ever happens, how rare something large is hardly depends on whether a few more or fewer things
+// have happened than a tail holds.
+func TestFitTail_HardlyDependsOnTheNumberOfEvents(t *testing.T) {
+	const n = 3000
+	for events := minTail - 20; events <= minTail+20; events++ {
+		r := rand.New(rand.NewPCG(7, 0))
+		v := make([]float32, n)
+		for i := range events {
+			v[i*n/events] = 6 + float32(r.ExpFloat64())
+		}
+		tail := FitTail(v, 0)
+		// By its scale it is ln(n/events) + 12, of which the doubt about scale and shape leaves two thirds.
+		require.Greater(t, tail.Surprisal(18), math.Log(float64(n)/float64(events))+6, "%d events", events)
+	}
+}
+
 func TestFitTail_LeavesTheSampleAsItIs(t *testing.T) {
 	for _, separation := range []int{0, 36} {
 		v := halfNormal(500, 2)
