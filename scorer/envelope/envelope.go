@@ -1,7 +1,8 @@
 // Package envelope says what is normal at a time of day at which days differ.
 //
-// A job moves by some minutes, takes longer, is larger than on other days, or is left out. No value can be expected of
-// such a time of day, but a range of values can: what most days had within some minutes of it.
+// A job moves by some minutes, takes longer, is larger than on other days, is left out, or runs on one day of the week.
+// No value can be expected of such a time of day, but a range of values can: what enough days had within some minutes
+// of it, or the same day of every week.
 package envelope
 
 import (
@@ -16,10 +17,11 @@ const (
 	// shift is how much earlier or later than on other days something may happen. Chosen, not tuned: what starts by the
 	// clock and takes its time is some minutes off.
 	shift = 10 * time.Minute
-	// maxDays is how many earlier days count, and minDays how many are needed. Chosen, not tuned:
-	// two weeks hold two week-ends.
-	maxDays = 14
-	minDays = 4
+	// maxDays is how many earlier days count, and minDays and minWeeks how many days and weeks are needed. Chosen, not
+	// tuned: two weeks hold two week-ends, and what was there in one week only may have been an incident.
+	maxDays  = 14
+	minDays  = 4
+	minWeeks = 2
 	// What happens on one of share days, but at least on minRank, is normal at its time of day. Chosen, not tuned:
 	// a week-end is two days of seven, and one incident stays an incident.
 	share   = 4
@@ -171,7 +173,8 @@ func (d *Days) Replay(slots []int64) []Interval {
 // least around it.
 func (d *Days) at(slot int64) disagreement {
 	var sorted [3][maxDays]float32
-	n := 0
+	week := [3]Interval{None(), None(), None()} // from the least to the most that the same day of the week had
+	n, weeks := 0, 0
 	for k := 1; k <= maxDays; k++ {
 		earlier := slot - int64(k*d.o.PerDay)
 		i := earlier - d.o.First
@@ -182,6 +185,12 @@ func (d *Days) at(slot int64) disagreement {
 			continue
 		}
 		sorted[0][n], sorted[1][n], sorted[2][n] = d.exact[i], d.most[i], d.least[i]
+		if k%7 == 0 {
+			for j := range week {
+				week[j] = week[j].Join(Interval{sorted[j][n], sorted[j][n]})
+			}
+			weeks++
+		}
 		n++
 	}
 	if n < minDays {
@@ -196,11 +205,16 @@ func (d *Days) at(slot int64) disagreement {
 	usual := steps[max(n-1-rank, rank-1)] - steps[rank-1]
 	low, high := rank-1, n-rank
 	size := float32(0)
+	var normal [3]Interval
 	for i := range sorted {
 		orderstat.Median(sorted[i][:n]) // sorts
-		size = max(size, sorted[i][high]-sorted[i][low])
+		normal[i] = Interval{sorted[i][low], sorted[i][high]}
+		if weeks >= minWeeks { // every week reached at least as far as the one that reached least
+			normal[i] = Interval{min(normal[i].Low, week[i].High), max(normal[i].High, week[i].Low)}
+		}
+		size = max(size, normal[i].High-normal[i].Low)
 	}
-	return disagreement{Interval{sorted[2][low], sorted[1][high]}, size, usual}
+	return disagreement{Interval{normal[2].Low, normal[1].High}, size, usual}
 }
 
 // intervals returns those of slots around which days differ enough; nil if there are none.

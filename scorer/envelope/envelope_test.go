@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +68,32 @@ func TestEnvelope_ComparesDaysThatAreAlike(t *testing.T) {
 	require.True(t, e.At(107).IsNone(), "it is always there at this time")
 	all := after(days(14, 12, workdays), nil)
 	require.InDelta(t, -50, all.At(107).Low, 2)
+}
+
+func TestEnvelope_KnowsOneDayOfTheWeek(t *testing.T) {
+	for name, tc := range map[string]struct {
+		on    []int
+		known bool
+	}{
+		"both weeks":             {[]int{0, 7}, true},
+		"last week only":         {[]int{7}, false},
+		"the week before only":   {[]int{0}, false},
+		"another day last week":  {[]int{0, 8}, false},
+		"another day both weeks": {[]int{1, 8}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := after(days(14, 6, func(d int) int {
+				if slices.Contains(tc.on, d) {
+					return 100 + d/7
+				}
+				return -1
+			}), nil)
+			require.Equal(t, !tc.known, e.Empty())
+			if tc.known {
+				require.InDelta(t, 150, e.At(102).High, 2)
+			}
+		})
+	}
 }
 
 func TestInterval_IsNearestInsideAndTowardsTheExpected(t *testing.T) {
