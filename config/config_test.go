@@ -232,6 +232,7 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 		MaxReplicas:            20,
 		ScaleDownStabilization: duration(15 * time.Minute),
 		CostPerReplicaHour:     0.05,
+		RunningReplicas:        expr(t, "sum by (service) (kube_deployment_status_replicas)"),
 		Resources: &config.Resources{
 			CPU:    expr(t, "sum by (container) (rate(container_cpu_usage_seconds_total[5m]))"),
 			Memory: expr(t, "max by (container) (container_memory_working_set_bytes)"),

@@ -25,6 +25,7 @@ type Scaler struct {
 	MaxReplicas            int            `yaml:"max_replicas"`
 	ScaleDownStabilization model.Duration `yaml:"scale_down_stabilization"`
 	CostPerReplicaHour     float64        `yaml:"cost_per_replica_hour"` // 0: unknown
+	RunningReplicas        Expr           `yaml:"running_replicas,omitempty"`
 
 	Resources *Resources `yaml:"resources,omitempty"`
 
@@ -136,6 +137,7 @@ func (sc *Scaler) check(s *document.Section) {
 			sc.CapacityPerReplica, sc.By, sc.Horizon, sc.MaxError = Capacity{}, nil, Horizon{}, 0
 			sc.DataRange = [2]float64{}
 			sc.MinReplicas, sc.MaxReplicas, sc.ScaleDownStabilization, sc.CostPerReplicaHour = 0, 0, 0, 0
+			sc.RunningReplicas = Expr{}
 			return
 		}
 	}

@@ -28,21 +28,21 @@ func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*r
 	return nil
 }
 
-// ReplaySeries replays one series of the current Snapshot, and calls emit with its results at each step from start to
-// end, both rounded down to multiples of the step. The results equal those that were published, to the bit. Steps
-// without a value are left out.
+// ReplaySeries replays some series of the current Snapshot, given by their IDs, and calls emit with their results at
+// each step from start to end, both rounded down to multiples of the step. The results equal those that were published,
+// to the bit. Steps without a value are left out.
 //
 // It reads the history of the whole detector or scaler again, but fits models only for the series, and for the other
-// members of its pool. It can be used while Run is running, and touches none of its state. One read and one fit run at
-// a time, however many calls there are, beside those of Run. The error is ErrUnknownSeries if there is no such series.
+// members of their pools. It can be used while Run is running, and touches none of its state. One read and one fit run
+// at a time, however many calls there are, beside those of Run. The error is ErrUnknownSeries if one is not there.
 func (m *Manager) ReplaySeries(
-	ctx context.Context, source result.Source, id uint64, start, end time.Time, emit func(*result.Batch, *result.Series),
+	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
+	emit func(*result.Batch, *result.Series),
 ) error {
 	batch := m.Snapshot().Batch(source)
 	if batch == nil {
 		return ErrUnknownSeries
 	}
-	series := batch.Find(id)
 	m.mu.Lock()
 	slot, queryable := m.slots[source], m.source
 	var p plan
@@ -50,18 +50,27 @@ func (m *Manager) ReplaySeries(
 		p = slot.plan
 	}
 	m.mu.Unlock()
-	if series == nil || slot == nil {
+	if slot == nil {
 		return ErrUnknownSeries
 	}
-	key := p.shardKey(series.Input)
+	keys := map[uint64]bool{}
+	for _, id := range ids {
+		series := batch.Find(id)
+		if series == nil {
+			return ErrUnknownSeries
+		}
+		keys[p.shardKey(series.Input)] = true
+	}
 	o := Options{
 		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(),
-		Owns: func(shardKey uint64) bool { return shardKey == key },
+		Owns: func(shardKey uint64) bool { return keys[shardKey] },
 	}
 	p.outcomes = nil
 	err := newGroup(p, queryable, &o, newMetrics(nil)).replay(ctx, start, end, func(b *result.Batch) {
-		if s := b.Find(id); s != nil {
-			emit(b, s)
+		for _, id := range ids {
+			if s := b.Find(id); s != nil {
+				emit(b, s)
+			}
 		}
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package detector_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -36,7 +37,12 @@ detectors:
   - {name: alone, expr: load, bounds: {upper: 500}, forecaster: {horizons: [15m, 1h]}}
   - {name: pooled, expr: load, pool_by: [container]}
 scalers:
-  - {name: all, load: load, by: [pod], capacity_per_replica: 100, max_replicas: 50}
+  - name: all
+    load: load
+    by: [pod]
+    capacity_per_replica: 100
+    max_replicas: 50
+    running_replicas: ceil(load / 90)
 `)
 	m := newManager(t, detector.Options{})
 	require.NoError(t, m.ApplyConfig(cfg, db))
@@ -71,15 +77,21 @@ scalers:
 			requireEqualSeries(t, want[b.Step], bare(s), "%s at %d", source, b.Step)
 		}
 		first := start.Add(-5 * time.Minute) // of the first cycle, because of query_offset
-		require.NoError(t, m.ReplaySeries(context.Background(), source, id, first, end.Add(-time.Minute), emit))
+		require.NoError(t, m.ReplaySeries(context.Background(), source, []uint64{id}, first, end.Add(-time.Minute), emit))
 		require.Equal(t, len(want), steps)
 		if !source.Scaler {
 			require.Greater(t, highest, 0.8, source)
+			continue
+		}
+		for step, s := range want {
+			require.GreaterOrEqual(t, s.Scaling.Running, 1.0, step)
+			require.Equal(t, s.Replicas.Replicas, s.Scaling.Requested[replicas.Recommended])
+			require.NotNil(t, s.Forecast)
 		}
 	}
 	ignore := func(*result.Batch, *result.Series) {}
 	for _, name := range []string{"none", "alone"} {
-		err := m.ReplaySeries(context.Background(), result.Source{Name: name}, 1, start, end, ignore)
+		err := m.ReplaySeries(context.Background(), result.Source{Name: name}, []uint64{1}, start, end, ignore)
 		require.ErrorIs(t, err, detector.ErrUnknownSeries)
 	}
 }
@@ -93,6 +105,7 @@ func requireEqualSeries(t *testing.T, want, got result.Series, msg ...any) {
 	require.Equal(t, want.State, got.State, msg...)
 	require.Equal(t, want.Labels, got.Labels, msg...)
 	require.Equal(t, want.Replicas, got.Replicas, msg...)
+	require.Equal(t, fmt.Sprintf("%+v", want.Scaling), fmt.Sprintf("%+v", got.Scaling), msg...)
 	require.Equal(t, want.Score.Contributions, got.Score.Contributions, msg...)
 	require.Equal(t, want.Forecast == nil, got.Forecast == nil, msg...)
 	if want.Forecast != nil {

@@ -37,10 +37,18 @@ func (t *StrategyTotals) Add(other StrategyTotals) {
 	t.Raised, t.Lowered = t.Raised+other.Raised, t.Lowered+other.Lowered
 }
 
+// A Decision is what a step has meant: what the recommendation went by, and what each strategy requested.
+type Decision struct {
+	Upper     float64             // quantile of the largest load until the horizon; NaN: the load of the step alone
+	Requested [NumStrategies]int  // replicas
+	Short     [NumStrategies]bool // the load exceeded the capacity of the serving replicas
+}
+
 // strategyTracker follows the strategies for one workload and totals them.
 type strategyTracker struct {
 	totals    StrategyTotals
-	before    int // recommended at the step before
+	decision  Decision // of the newest step
+	before    int      // recommended at the step before
 	begun     bool
 	hpa       hpa
 	requested [NumStrategies]ring[int] // in the last steps
@@ -54,8 +62,8 @@ func newStrategyTracker(o Options) strategyTracker {
 	return t
 }
 
-// record adds a step to the totals.
-func (t *strategyTracker) record(o Options, now Observation, recommended int) {
+// record adds a step to the totals. upper is the quantile that the recommendation went by.
+func (t *strategyTracker) record(o Options, now Observation, upper float64, recommended int) {
 	switch {
 	case !t.begun:
 	case recommended > t.before:
@@ -69,17 +77,18 @@ func (t *strategyTracker) record(o Options, now Observation, recommended int) {
 	if !isFinite(peak) {
 		peak = now.Load
 	}
-	requests := [NumStrategies]int{
+	t.decision = Decision{Upper: upper, Requested: [NumStrategies]int{
 		Recommended: recommended,
 		Reactive:    t.hpa.next(o, now),
 		Static:      o.clamped(peak, now.Capacity),
-	}
+	}}
 	seconds := o.Step.Seconds()
 	t.totals.Seconds += seconds
-	for s, n := range requests {
+	for s, n := range t.decision.Requested {
 		t.requested[s].push(n)
 		t.totals.ReplicaSeconds[s] += float64(n) * seconds
 		if now.Load > float64(serving(&t.requested[s], now.Horizon))*now.Capacity*(1+roundingError) {
+			t.decision.Short[s] = true
 			t.totals.UnderSeconds[s] += seconds
 		}
 	}

@@ -230,6 +230,11 @@ func TestTakeTotals_CountsReactiveAndStatic(t *testing.T) {
 		if load > float64(100*serving) {
 			short++
 		}
+		d := f.Decision()
+		require.Equal(t, reactive[i], d.Requested[replicas.Reactive])
+		require.Equal(t, 15, d.Requested[replicas.Static])
+		require.Equal(t, load > float64(100*serving), d.Short[replicas.Reactive])
+		require.True(t, math.IsNaN(d.Upper), "there is no forecast")
 	}
 	a := f.TakeTotals()
 	require.Equal(t, 600.0, a.Seconds)

@@ -102,7 +102,7 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 		r = Recommendation{n, Stabilization}
 	}
 	w.held = r.Replicas
-	w.tracker.record(w.o, o, r.Replicas)
+	w.tracker.record(w.o, o, upper, r.Replicas)
 	return r, true
 }
 
@@ -141,6 +141,9 @@ func (w *Workload) lowered(at int64) int {
 // that earlier days tell, and the load now. Below 1 the forecasts are better. It is NaN as long as there is nothing to
 // compare. It changes once an hour.
 func (w *Workload) Error() float64 { return w.accuracy.ratio }
+
+// Decision returns what the last step with a recommendation has meant.
+func (w *Workload) Decision() Decision { return w.tracker.decision }
 
 // TakeTotals returns what the steps since the last call have meant, and starts again at zero.
 func (w *Workload) TakeTotals() StrategyTotals { return w.tracker.drain() }

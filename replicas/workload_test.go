@@ -318,6 +318,10 @@ func TestObserve_DependsOnLookBackAlone(t *testing.T) {
 				require.Equal(t, want, got)
 				require.Equal(t, wantOK, ok)
 				require.Equal(t, always.TakeTotals(), late.TakeTotals())
+				a, b := always.Decision(), late.Decision()
+				require.Equal(t, math.Float64bits(a.Upper), math.Float64bits(b.Upper))
+				require.Equal(t, a.Requested, b.Requested)
+				require.Equal(t, a.Short, b.Short)
 			}
 			always.TakeTotals()
 			late.TakeTotals()

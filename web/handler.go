@@ -20,6 +20,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -31,7 +32,7 @@ type Options struct {
 	Config   func() *config.Config // returns the configuration in force; nil: none yet
 	Reload   func() error          // reads the configuration again; if it fails, nothing has changed
 	Snapshot func() *result.Snapshot
-	Replay   view.Replay
+	Replay   past.Replay
 	Query    incident.Query // evaluates an expression over the source of the configuration in force
 	Now      func() time.Time
 

@@ -44,7 +44,7 @@ func options() web.Options {
 		Reload:   func() error { return nil },
 		Snapshot: func() *result.Snapshot { return &result.Snapshot{} },
 		Replay: func(
-			context.Context, result.Source, uint64, time.Time, time.Time, func(*result.Batch, *result.Series),
+			context.Context, result.Source, []uint64, time.Time, time.Time, func(*result.Batch, *result.Series),
 		) error {
 			return nil
 		},

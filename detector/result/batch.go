@@ -114,10 +114,19 @@ type Series struct {
 	Forecast *Forecast    // nil if there is none
 
 	Replicas replicas.Recommendation // of a scaler, if State is zero
+	Scaling  *Scaling                // of a scaler's load, if State is zero
 	Request  float64                 // of a scaler's resource, if State is zero
 	Totals   replicas.StrategyTotals // of a scaler: totals of each strategy since the previous Batch
 
 	History []history.View // by input, up to the step
+}
+
+// Scaling is what the recommendation of a scaler was made of, and what else could have run.
+type Scaling struct {
+	replicas.Decision
+	Capacity float64       // load that one replica carries
+	Horizon  time.Duration // that the load is forecast for, and that a replica takes to serve
+	Running  float64       // replicas that were running; NaN: not known
 }
 
 // An Input describes one of the expressions of a detector.

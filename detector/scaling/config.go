@@ -37,6 +37,7 @@ func newSpec(c *config.Scaler, resource string) Spec {
 	}
 	s.Load, s.By, s.CapacityPerReplica, s.Horizon = config.Expr{}, nil, config.Capacity{}, config.Horizon{}
 	s.MinReplicas, s.MaxReplicas, s.MaxError, s.ScaleDownStabilization = 0, 0, 0, 0
+	s.RunningReplicas = config.Expr{}
 	s.DataRange = [2]float64{}
 	own := config.Resources{CPU: c.Resources.CPU}
 	if resource == memoryResource {
@@ -120,8 +121,9 @@ func newLoadPlan(cfg *config.Config, c *config.Scaler) (*Plan, error) {
 	}
 	p.Data.Auxiliaries = []dataset.Auxiliary{
 		utilization: auxiliary("capacity_per_replica.utilization", c.CapacityPerReplica.Utilization, mean),
-		running:     auxiliary("capacity_per_replica.replicas", c.CapacityPerReplica.Replicas, sum),
+		sharing:     auxiliary("capacity_per_replica.replicas", c.CapacityPerReplica.Replicas, sum),
 		startup:     auxiliary("horizon.startup", c.Horizon.Startup, replicas.UpperQuantile),
+		running:     auxiliary("running_replicas", c.RunningReplicas, sum),
 	}
 	return p, nil
 }

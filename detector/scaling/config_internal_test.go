@@ -37,6 +37,7 @@ scalers:
     capacity_per_replica: {utilization: utilization, replicas: running}
     horizon: {startup: startup}
     max_replicas: 50
+    running_replicas: fleet
     data_range: [0, 1000]
     resources: {cpu: cpu, memory: memory, oom: oom}
     holidays: [01-01]
@@ -51,7 +52,7 @@ func TestSpec_DependsOnEveryKeyButThoseThatOnlyConcernResults(t *testing.T) {
 	ofResults := []string{"Labels", "SeriesLimit", "CostPerReplicaHour"}
 	ofLoads := []string{
 		"Load", "DataRange", "By", "CapacityPerReplica", "Horizon", "MinReplicas", "MaxReplicas", "MaxError",
-		"ScaleDownStabilization",
+		"ScaleDownStabilization", "RunningReplicas",
 	}
 	cfg := loadConfig(t, everyKey)
 	base := cfg.Scalers[0]
@@ -130,9 +131,10 @@ func TestNewPlans_ReadWhatTheRecommendationsDependOn(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"capacity_per_replica.utilization utilization", "capacity_per_replica.replicas running", "horizon.startup startup",
+		"running_replicas fleet",
 	}, exprs)
 	require.Equal(t, 2.0, plans[0].Data.Auxiliaries[utilization].Reduce([]float64{1, 3}), "the mean")
-	require.Equal(t, 4.0, plans[0].Data.Auxiliaries[running].Reduce([]float64{1, 3}), "the sum")
+	require.Equal(t, 4.0, plans[0].Data.Auxiliaries[sharing].Reduce([]float64{1, 3}), "the sum")
 	require.Equal(
 		t, 9.0, plans[0].Data.Auxiliaries[startup].Reduce([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}), "nearly the longest",
 	)

@@ -33,8 +33,9 @@ const (
 // The auxiliary expressions of a load. One that is not configured is empty.
 const (
 	utilization = iota
-	running
+	sharing     // replicas that share the load
 	startup
+	running
 )
 
 // Replicas recommends replicas for the loads of a scaler. It is not safe for concurrent use.
@@ -69,6 +70,7 @@ func (r *Replicas) Advance(step int64, data *dataset.Dataset) *result.Batch {
 			continue
 		}
 		out.Replicas, out.Totals = s.model.recommendation, s.model.totals()
+		out.Scaling, out.Forecast = s.model.scaling(s.Series, step), s.model.forecastResult()
 	}
 	if len(capacities) > 0 {
 		b.Learned = &result.Learned{Capacity: feedback.Median(capacities), Horizon: feedback.Median(horizons)}
@@ -185,7 +187,7 @@ func (m *workload) learnCapacity(s *dataset.Series, at int64) float64 {
 	samples := make([]replicas.UtilizationSample, 0, learnAtMost)
 	for ts := schedule.Floor(at, stride); ts > at-learnFrom.Milliseconds(); ts -= stride {
 		samples = append(samples, replicas.UtilizationSample{
-			Load: s.Unmasked(0, ts), Utilization: s.Auxiliary(utilization, ts), Replicas: s.Auxiliary(running, ts),
+			Load: s.Unmasked(0, ts), Utilization: s.Auxiliary(utilization, ts), Replicas: s.Auxiliary(sharing, ts),
 		})
 	}
 	capacity, _ := replicas.Capacity(samples, m.config.CapacityPerReplica.Target)
@@ -221,6 +223,26 @@ func (m *workload) totals() replicas.StrategyTotals {
 		return replicas.StrategyTotals{}
 	}
 	return t
+}
+
+// scaling returns what the recommendation of a step was made of.
+func (m *workload) scaling(s *dataset.Series, at int64) *result.Scaling {
+	known := s.Auxiliary(running, at)
+	if m.config.RunningReplicas.IsZero() {
+		known = s.Auxiliary(sharing, at)
+	}
+	return &result.Scaling{
+		Decision: m.replicas.Decision(), Capacity: m.capacity,
+		Horizon: time.Duration(m.horizon) * m.options.Step, Running: known,
+	}
+}
+
+// forecastResult returns the forecast of the load; nil if there is none.
+func (m *workload) forecastResult() *result.Forecast {
+	if m.forecaster == nil {
+		return nil
+	}
+	return &result.Forecast{Model: m.forecaster.Name(), Points: slices.Clone(m.forecast.Points)}
 }
 
 // state returns why there is no recommendation; it is zero if there is one.

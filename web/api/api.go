@@ -18,6 +18,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -111,7 +112,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 		writeError(w, http.StatusServiceUnavailable, "canceled", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		writeError(w, http.StatusServiceUnavailable, "timeout", err)
-	case errors.Is(err, view.ErrBusy):
+	case errors.Is(err, past.ErrBusy):
 		w.Header().Set("Retry-After", "5")
 		writeError(w, http.StatusServiceUnavailable, "unavailable", err)
 	case err != nil:

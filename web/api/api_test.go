@@ -20,6 +20,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
@@ -36,17 +37,24 @@ detectors:
   - {name: latency, expr: latency_seconds, bounds: {upper: 10}, forecaster: {horizons: [15m, 1h]}}
   - {name: requests, expr: requests}
 scalers:
-  - {name: fleet, load: requests, by: [job], capacity_per_replica: 100, max_replicas: 50}
+  - {name: fleet, load: requests, by: [job], capacity_per_replica: 100, max_replicas: 50, cost_per_replica_hour: 0.1}
 `
 
 // published is what the exporter published of a series at a step.
 type published struct{ value, score, lower, upper float64 }
 
+// recommended is what it published of a load.
+type recommended struct {
+	load float64
+	result.Series
+}
+
 // exporter is a real one over a real TSDB, and what it has published.
 type exporter struct {
 	*detector.Manager
 	server *httptest.Server
-	seen   map[string]map[int64]published // of latency, by job and second
+	seen   map[string]map[int64]published   // of latency, by job and second
+	fleet  map[string]map[int64]recommended // likewise
 }
 
 // start runs cycles over the last hours. The latency of checkout triples half an hour before the end.
@@ -75,7 +83,7 @@ func start(t *testing.T) *exporter {
 	cfg, err := config.Load([]byte(testConfig), "test.yml")
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, db))
-	e := &exporter{Manager: m, seen: map[string]map[int64]published{}}
+	e := &exporter{Manager: m, seen: map[string]map[int64]published{}, fleet: map[string]map[int64]recommended{}}
 	for at := end.Add(-2 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
 		require.NoError(t, m.Cycle(t.Context(), at))
 		b := m.Snapshot().Batch(result.Source{Name: "latency"})
@@ -86,6 +94,14 @@ func start(t *testing.T) *exporter {
 				e.seen[job] = map[int64]published{}
 			}
 			e.seen[job][b.Step/1000] = published{b.Value(s, 0), s.Score.Value, s.Score.Lower, s.Score.Upper}
+		}
+		b = m.Snapshot().Batch(result.Source{Scaler: true, Name: "fleet"})
+		for i := range b.Series {
+			job := b.Series[i].Input.Get("job")
+			if e.fleet[job] == nil {
+				e.fleet[job] = map[int64]recommended{}
+			}
+			e.fleet[job][b.Step/1000] = recommended{b.Value(&b.Series[i], 0), b.Series[i]}
 		}
 	}
 	v, err := view.New(view.Options{
@@ -149,6 +165,53 @@ func TestAPI_GroupsWhatIsAnomalous(t *testing.T) {
 	require.Empty(t, none["incidents"])
 	require.InDelta(t, 2, none["scored"], 0)
 	require.Less(t, none["highest"], 0.8)
+}
+
+func TestAPI_ReplaysWhatScalersPublished(t *testing.T) {
+	e := start(t)
+	first := end.Add(-time.Hour)
+	for job, want := range e.fleet {
+		d := e.data(t, "/api/v1/recommendations", url.Values{
+			"match[]": {`{job="` + job + `"}`}, "scaler": {"fleet"}, "start": {first.Format(time.RFC3339)},
+		})
+		h := list(d["recommendations"])[0].(map[string]any)["history"].(map[string]any)
+		strategies := map[string]map[string]any{}
+		for _, s := range list(h["strategies"]) {
+			strategies[s.(map[string]any)["name"].(string)] = s.(map[string]any)
+		}
+		require.Len(t, strategies, 3, "how many are running is not known")
+		require.Len(t, h["time"], 12+1+3, "an hour, and the horizon of a quarter")
+		hours, short := 0.0, 0.0
+		for i, at := range list(h["time"]) {
+			s, published := want[int64(at.(float64))]
+			require.Equal(t, published, at.(float64) <= float64(end.Unix()))
+			// A quarter of an hour before, this was forecast for the step; at the end, that is all.
+			forecast := want[int64(at.(float64))-900].Forecast.Points[0]
+			require.Equal(t, []any{forecast.Median, forecast.Lower, forecast.Upper},
+				[]any{list(h["expected"])[i], list(h["lower"])[i], list(h["upper"])[i]})
+			if !published {
+				require.Nil(t, list(h["load"])[i])
+				require.Empty(t, list(h["decided"])[i])
+				continue
+			}
+			require.Equal(t, []any{s.load, s.Scaling.Upper, 100.0, string(s.Replicas.Source)}, []any{
+				list(h["load"])[i], list(h["largest"])[i], list(h["capacity"])[i], list(h["decided"])[i],
+			})
+			for k, n := range s.Scaling.Requested {
+				strategy := strategies[replicas.Strategy(k).String()]
+				require.Equal(t, float64(n), list(strategy["replicas"])[i])
+				require.Equal(t, s.Scaling.Short[k], list(strategy["short"])[i])
+			}
+			require.Equal(t, float64(s.Replicas.Replicas), list(strategies["recommended"]["replicas"])[i])
+			hours += float64(s.Replicas.Replicas) / 12
+			if s.Scaling.Short[replicas.Reactive] {
+				short += 300
+			}
+		}
+		require.InDelta(t, hours, strategies["recommended"]["replicaHours"], 1e-9)
+		require.InDelta(t, hours/10, strategies["recommended"]["cost"], 1e-9)
+		require.InDelta(t, short, strategies["reactive"]["shortSeconds"], 0)
+	}
 }
 
 func TestAPI_ReplaysWhatWasPublished(t *testing.T) {
@@ -237,6 +300,12 @@ func TestAPI_RefusesBadRequests(t *testing.T) {
 		{"/api/v1/series", url.Values{"min_score": {"NaN"}}, 400, `min_score: "NaN" is not a number from 0 to 1`},
 		{"/api/v1/series", url.Values{"start": {"yesterday"}}, 400, `start: "yesterday" is neither RFC 3339 nor`},
 		{"/api/v1/series", url.Values{"start": {"0"}}, 400, "start: 9 series match; the history of one can be asked for"},
+		{
+			"/api/v1/recommendations",
+			url.Values{"start": {"0"}},
+			400,
+			"start: 3 recommendations match; the history of one can be asked for",
+		},
 		{
 			"/api/v1/series",
 			url.Values{"match[]": {`latency_seconds{job="cart"}`}, "start": {"0"}},

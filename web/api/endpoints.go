@@ -33,8 +33,18 @@ func (a *API) forecast(_ context.Context, s *result.Snapshot, q *query) (any, er
 	return map[string]any{"forecasts": found, "total": total}, nil
 }
 
-func (a *API) recommendations(_ context.Context, s *result.Snapshot, q *query) (any, error) {
+// recommendations lists what scalers recommend; with start, and if only one matches, what was published of it.
+func (a *API) recommendations(ctx context.Context, s *result.Snapshot, q *query) (any, error) {
 	found, total := a.o.View.Recommendations(s, &q.Filter)
+	if !q.from.IsZero() {
+		if total != 1 || len(found) != 1 {
+			return nil, view.Invalidf("start: %d recommendations match; the history of one can be asked for", total)
+		}
+		var err error
+		if found[0].History, err = a.o.View.ScalerHistory(ctx, &found[0], q.from, q.to); err != nil {
+			return nil, err
+		}
+	}
 	return map[string]any{"recommendations": found, "total": total}, nil
 }
 

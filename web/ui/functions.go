@@ -25,6 +25,9 @@ func (u *UI) functions() template.FuncMap {
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
 		"spark":    func(s view.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
 		"labels":   labelText,
+		"decider":  view.DeciderText,
+		"round":    func(v view.Number) string { return humanize.Quantity(float64(v), "") },
+		"duration": func(v view.Number) string { return humanize.Duration(time.Duration(float64(v) * 1e9)) },
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -52,7 +53,7 @@ func New(o Options) (*UI, error) {
 		o.Logger = log.NewNopLogger()
 	}
 	u := &UI{o: o, pages: map[string]*template.Template{}}
-	for _, name := range []string{"overview", "series", "missing"} {
+	for _, name := range []string{"overview", "series", "scaler", "missing"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
 			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
@@ -67,6 +68,7 @@ func New(o Options) (*UI, error) {
 func (u *UI) Register(mux *http.ServeMux) {
 	mux.HandleFunc("/{$}", u.overview)
 	mux.HandleFunc("/series", u.series)
+	mux.HandleFunc("/scaler", u.scaler)
 	assets := http.FileServerFS(files)
 	mux.HandleFunc("/assets/", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/") {
@@ -142,7 +144,8 @@ var ranges = []struct {
 	{"14d", 14 * 24 * time.Hour},
 }
 
-const defaultRange = 1 // index in ranges
+// The ranges at first, as indices: an anomaly began within hours, and a scaler follows a day.
+const defaultSeriesRange, defaultScalerRange = 1, 2
 
 // link is a link of a page.
 type link struct {
@@ -150,35 +153,61 @@ type link struct {
 	Current   bool
 }
 
+// find returns the series that a page is about; nil: there is not exactly one, and the answer says so.
+func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
+	found := u.o.View.Find(r.URL.Query())
+	if len(found) == 1 {
+		return &found[0]
+	}
+	text, status := "No series has these labels now", http.StatusNotFound
+	if len(found) > 1 {
+		text, status = fmt.Sprintf("%d series have these labels", len(found)), http.StatusMultipleChoices
+	}
+	u.missing(w, status, text, found[:min(len(found), 100)])
+	return nil
+}
+
+// zooms returns links to the ranges that a series can be looked at over, and the range that a query chooses.
+func (u *UI) zooms(s *view.Series, query url.Values, otherwise int) (links []link, chosen time.Duration) {
+	name := ranges[otherwise].Name
+	for _, one := range ranges {
+		if u.o.View.Replayable(s, one.Of) {
+			links = append(links, link{Text: one.Name, URL: with(query, "range", one.Name)})
+			if one.Name == query.Get("range") {
+				name = one.Name
+			}
+		}
+	}
+	for i := range links {
+		links[i].Current = links[i].Text == name
+	}
+	for _, one := range ranges {
+		if one.Name == name {
+			chosen = one.Of
+		}
+	}
+	return links, chosen
+}
+
+// data returns the address of what was published of a series, at an endpoint of the API.
+func (u *UI) data(s *view.Series, endpoint string, from time.Time) string {
+	query := url.Values{
+		"match[]": {s.Selector()}, s.Kind: {strings.SplitN(s.Source, "/", 2)[0]}, "start": {from.Format(time.RFC3339)},
+	}
+	return u.o.Prefix + "/api/v1/" + endpoint + "?" + query.Encode()
+}
+
 // series shows one series.
 func (u *UI) series(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	found := u.o.View.Find(query)
-	if len(found) != 1 {
-		text, status := "No series has these labels now", http.StatusNotFound
-		if len(found) > 1 {
-			text, status = fmt.Sprintf("%d series have these labels", len(found)), http.StatusMultipleChoices
-		}
-		u.missing(w, status, text, found[:min(len(found), 100)])
+	s := u.find(w, r)
+	if s == nil {
 		return
 	}
-	s := &found[0]
-	chosen := ranges[defaultRange]
-	var zooms []link
-	for _, one := range ranges {
-		if !u.o.View.Replayable(s, one.Of) {
-			continue
-		}
-		if one.Name == query.Get("range") {
-			chosen = one
-		}
-		zooms = append(zooms, link{Text: one.Name, URL: with(query, "range", one.Name)})
+	if s.OfLoad() {
+		http.Redirect(w, r, u.o.Prefix+s.Path, http.StatusFound)
+		return
 	}
-	for i := range zooms {
-		zooms[i].Current = zooms[i].Text == chosen.Name
-	}
-	data := url.Values{"match[]": {s.Selector()}, s.Kind: {strings.SplitN(s.Source, "/", 2)[0]}}
-	data.Set("start", s.Step.Add(-chosen.Of).Format(time.RFC3339))
+	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
 		*view.Series
 		Forecast    *view.Forecast
@@ -187,9 +216,50 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 		Expressions []link
 		Data        string
 	}{
-		s, u.o.View.Forecast(s), u.o.View.Also(s), zooms, u.expressions(s),
-		u.o.Prefix + "/api/v1/series?" + data.Encode(),
+		s, u.o.View.Forecast(s), u.o.View.Also(s), zooms, u.expressions(s), u.data(s, "series", s.Step.Add(-over)),
 	})
+}
+
+// shownChanges is how many changes of a recommendation are listed. Guard: nobody reads more.
+const shownChanges = 50
+
+// scaler shows the load of a scaler, what is recommended for it, and what else could have run. The tables come with the
+// page; the charts get the same history from the API, which remembers it.
+func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
+	s := u.find(w, r)
+	if s == nil {
+		return
+	}
+	if !s.OfLoad() {
+		http.Redirect(w, r, u.o.Prefix+s.Path, http.StatusFound)
+		return
+	}
+	zooms, over := u.zooms(s, r.URL.Query(), defaultScalerRange)
+	page := struct {
+		view.Recommendation
+		History     *past.ScalerHistory
+		Changes     []past.Change
+		More        int // changes
+		Problem     string
+		Bounds      [2]int
+		Zooms       []link
+		Expressions []link
+		Data        string
+	}{
+		Recommendation: u.o.View.Recommendation(s), Bounds: u.o.View.Bounds(s), Zooms: zooms,
+		Expressions: u.expressions(s), Data: u.data(s, "recommendations", s.Step.Add(-over)),
+	}
+	if s.State == "" {
+		history, err := u.o.View.ScalerHistory(r.Context(), &page.Recommendation, s.Step.Add(-over), time.Time{})
+		if err != nil {
+			page.Problem = err.Error()
+		} else {
+			page.History, page.Changes = history, history.Changes()
+			page.More = max(0, len(page.Changes)-shownChanges)
+			page.Changes = page.Changes[:len(page.Changes)-page.More]
+		}
+	}
+	u.show(w, http.StatusOK, "scaler", s.Title(), page)
 }
 
 // expressions returns the PromQL of a series, with links to the server that it can be looked at in.

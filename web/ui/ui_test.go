@@ -49,7 +49,8 @@ func pages(t *testing.T, high bool) http.Handler {
 remote_read: [{url: http://localhost:9090/api/v1/read}]
 global: {history: 3d, step: 5m, query_offset: 0s}
 detectors: [{name: load, expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}}]
-scalers: [{name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50}]
+scalers:
+  - {name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50, running_replicas: vector(3)}
 `), "test.yml")
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, db))
@@ -72,7 +73,7 @@ func get(t *testing.T, h http.Handler, path string) (status int, body string) {
 	t.Helper()
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
-	if strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html") {
+	if strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html") && rec.Code != http.StatusFound {
 		require.Contains(t, rec.Header().Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'")
 		require.NotContains(t, rec.Header().Get("Content-Security-Policy"), "unsafe")
 	}
@@ -126,9 +127,26 @@ func TestSeries_ShowsOne(t *testing.T) {
 		require.NotContains(t, body, "<script>alert")
 		require.NotContains(t, body, "ZgotmplZ")
 	}
-	status, body := get(t, h, "/series?scaler=fleet")
+}
+
+func TestScaler_ShowsWhatWouldHaveRun(t *testing.T) {
+	h := pages(t, true)
+	status, _ := get(t, h, "/series?scaler=fleet")
+	require.Equal(t, http.StatusFound, status)
+	status, body := get(t, h, "/scaler?scaler=fleet&range=6h")
 	require.Equal(t, http.StatusOK, status)
-	require.Regexp(t, `fleet needs \d+ replicas, because of`, body)
+	require.Regexp(t, `fleet needs \d+ replicas.*, and a replica carries 954 MiB\. Running: 3\.`, body)
+	require.Contains(t, body, `aria-current="true">6h</a>`)
+	require.Regexp(t, `<th>recommended</th>(<td class="n">[\d.]+</td>){2}<td class="n">unknown</td>`, body)
+	for _, strategy := range []string{"reactive", "static", "running"} {
+		require.Contains(t, body, "<th>"+strategy+"</th>")
+	}
+	require.Regexp(t, `<td>11:\d\d</td><td class="n">\d+ to \d+</td><td>the forecast load</td>`, body)
+	require.Contains(t, body, "sum(load_bytes)</pre>")
+	require.Contains(t, body, "/anomaly/api/v1/recommendations?match%5B%5D=")
+	require.NotContains(t, body, "ZgotmplZ")
+	status, _ = get(t, h, "/scaler?detector=load&job=api")
+	require.Equal(t, http.StatusFound, status)
 }
 
 func TestSeries_TellsWhatItDoesNotFind(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
 // A Forecast is what is forecast of a series.
@@ -104,27 +105,35 @@ func (v *View) Forecast(s *Series) *Forecast {
 	return &f
 }
 
-// A Recommendation is what a scaler recommends for a workload or a container.
+// A Recommendation is what a scaler recommends for a workload or a container. Numbers that are not known are null, and
+// so are those about replicas where a request is recommended.
 type Recommendation struct {
 	Series
 	Replicas int    `json:"replicas"`
+	Running  Number `json:"running"`  // replicas
 	Decided  string `json:"decided"`  // what decided: forecast, current, min, max or stabilization
-	Request  Number `json:"request"`  // of cpu or memory; null for replicas
-	Capacity Number `json:"capacity"` // load that a replica carries, the median over the workloads; null: not known
-	Horizon  Number `json:"horizon"`  // seconds of look-ahead, likewise
+	Request  Number `json:"request"`  // of cpu or memory
+	Capacity Number `json:"capacity"` // load that a replica carries
+	Horizon  Number `json:"horizon"`  // seconds of look-ahead
+	// Largest is the quantile of the largest load until the horizon that the recommendation went by; null: it went by
+	// the load now.
+	Largest Number              `json:"largest"`
+	History *past.ScalerHistory `json:"history,omitempty"`
 }
 
-func (v *View) newRecommendation(b *result.Batch, s *result.Series) Recommendation {
+// Recommendation describes what is recommended for a series of a scaler.
+func (v *View) Recommendation(s *Series) Recommendation {
 	nan := Number(math.NaN())
 	r := Recommendation{
-		Series: v.newSeries(b, s), Replicas: s.Replicas.Replicas, Decided: string(s.Replicas.Source),
-		Request: nan, Capacity: nan, Horizon: nan,
+		Series: *s, Replicas: s.series.Replicas.Replicas, Decided: string(s.series.Replicas.Source),
+		Running: nan, Request: nan, Capacity: nan, Horizon: nan, Largest: nan,
 	}
-	if b.Source.Resource != "" {
-		r.Request = Number(s.Request)
+	if s.batch.Source.Resource != "" {
+		r.Request = Number(s.series.Request)
 	}
-	if b.Learned != nil {
-		r.Capacity, r.Horizon = Number(b.Learned.Capacity), Number(b.Learned.Horizon)
+	if made := s.series.Scaling; made != nil {
+		r.Running, r.Capacity, r.Largest = Number(made.Running), Number(made.Capacity), Number(made.Upper)
+		r.Horizon = Number(made.Horizon.Seconds())
 	}
 	return r
 }
@@ -141,7 +150,8 @@ func (v *View) Recommendations(s *result.Snapshot, f *Filter) (found []Recommend
 				continue
 			}
 			if total++; total > f.Offset && len(found) < f.Limit {
-				found = append(found, v.newRecommendation(b, &b.Series[i]))
+				one := v.newSeries(b, &b.Series[i])
+				found = append(found, v.Recommendation(&one))
 			}
 		}
 	}

@@ -168,11 +168,6 @@ func sameWorkload(key string, l map[string]string) bool {
 	return key != "" && key == other
 }
 
-// Replayable reports whether what was published of a series can be replayed over a time.
-func (v *View) Replayable(s *Series, over time.Duration) bool {
-	return over/s.batch.Format.Step <= maxPoints
-}
-
 // Selector returns the selector that matches the labels of a series.
 func (s *Series) Selector() string {
 	names := make([]string, 0, len(s.Labels))

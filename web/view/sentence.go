@@ -3,11 +3,13 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 )
 
@@ -75,9 +77,7 @@ func (s *Series) sentence(now time.Time) string {
 		if s.series.Request > 0 {
 			return fmt.Sprintf("%s should request %s.", s.Title(), value(Number(s.series.Request)))
 		}
-		r := s.series.Replicas
-		return fmt.Sprintf("%s needs %d replicas, because of %s; the load is %s.",
-			s.Title(), r.Replicas, sourceTexts[string(r.Source)], value(s.Value))
+		return s.scalerSentence(value)
 	}
 	text := s.Title()
 	if len(s.Inputs) == 0 {
@@ -98,8 +98,42 @@ func (s *Series) sentence(now time.Time) string {
 	return text
 }
 
-// sourceTexts say what decided a recommendation.
-var sourceTexts = map[string]string{
-	"forecast": "the forecast load", "current": "the load now", "min": "min_replicas", "max": "max_replicas",
-	"stabilization": "the wait before it scales down",
+// scalerSentence says what is recommended for a load, and why.
+func (s *Series) scalerSentence(value func(Number) string) string {
+	r, made := s.series.Replicas, s.series.Scaling
+	text := fmt.Sprintf("%s needs %d replicas", s.Title(), r.Replicas)
+	if made == nil {
+		return text + "."
+	}
+	switch r.Source {
+	case replicas.Forecast:
+		text += fmt.Sprintf(": a load of up to %s is forecast within %s", value(Number(made.Upper)),
+			humanize.Duration(made.Horizon))
+	case replicas.Min:
+		text += ", which is min_replicas: the load is " + value(s.Value)
+	case replicas.Max:
+		text += ", which is max_replicas and not enough: the load is " + value(s.Value)
+		if made.Upper > float64(s.Value) {
+			text += fmt.Sprintf(", and up to %s is forecast", value(Number(made.Upper)))
+		}
+	case replicas.Stabilization:
+		text += fmt.Sprintf(", as before: it waits before it scales down; the load is %s", value(s.Value))
+	default:
+		text += fmt.Sprintf(": the load is %s, and no more is forecast", value(s.Value))
+	}
+	text += fmt.Sprintf(", and a replica carries %s.", value(Number(made.Capacity)))
+	if !math.IsNaN(made.Running) {
+		text += fmt.Sprintf(" Running: %.3g.", made.Running)
+	}
+	return text
 }
+
+// deciderTexts say what decided a recommendation.
+var deciderTexts = map[string]string{
+	string(replicas.Forecast): "the forecast load", string(replicas.Current): "the load now",
+	string(replicas.Min): "min_replicas", string(replicas.Max): "max_replicas",
+	string(replicas.Stabilization): "the wait before it scales down",
+}
+
+// DeciderText says what decided a recommendation.
+func DeciderText(source string) string { return cmp.Or(deciderTexts[source], source) }

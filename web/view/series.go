@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
 // The severities of a score. They are those that the shipped rules have in a small fleet; in a larger one their bar
@@ -50,10 +52,10 @@ type Series struct {
 	LearnedTo           *time.Time     `json:"learnedTo,omitempty"`
 	Model               string         `json:"model,omitempty"` // of the forecast
 
-	Sentence string   `json:"sentence"` // all of this for people
-	Path     string   `json:"-"`        // of its page, without what is before all paths
-	URL      string   `json:"url"`      // of its page
-	History  *History `json:"history,omitempty"`
+	Sentence string        `json:"sentence"` // all of this for people
+	Path     string        `json:"-"`        // of its page, without what is before all paths
+	URL      string        `json:"url"`      // of its page
+	History  *past.History `json:"history,omitempty"`
 
 	batch  *result.Batch
 	series *result.Series
@@ -69,18 +71,6 @@ type Contribution struct {
 type Input struct {
 	Name  string `json:"name"`
 	Value Number `json:"value"`
-}
-
-// A History is what was published of a series, step by step: arrays of the same length.
-type History struct {
-	Time     []int64  `json:"time"` // seconds since 1970
-	Value    []Number `json:"value"`
-	Expected []Number `json:"expected"`
-	Lower    []Number `json:"lower"`
-	Upper    []Number `json:"upper"`
-	Score    []Number `json:"score"`
-	Muted    []bool   `json:"muted"`
-	Replicas []Number `json:"replicas,omitempty"` // of a scaler
 }
 
 // newSeries describes a series of a batch.
@@ -140,8 +130,15 @@ func (s *Series) page() string {
 		q.Set(name, value)
 	}
 	q.Set(s.Kind, s.Source)
-	return "/series?" + q.Encode()
+	path := "/series?"
+	if s.OfLoad() {
+		path = "/scaler?"
+	}
+	return path + q.Encode()
 }
+
+// OfLoad reports whether the series is the load of a scaler, for which replicas are recommended.
+func (s *Series) OfLoad() bool { return s.batch.Source.Scaler && s.batch.Source.Resource == "" }
 
 // List returns the series that were asked for, in the order of their sources and labels.
 func (v *View) List(s *result.Snapshot, f *Filter) (found []Series, total int) {
@@ -166,18 +163,16 @@ func (v *View) expressions(source result.Source) []string {
 		return nil
 	}
 	if source.Scaler {
-		for i := range cfg.Scalers {
-			if c := &cfg.Scalers[i]; c.Name == source.Name {
-				switch source.Resource {
-				case "cpu":
-					return []string{c.Resources.CPU.String()}
-				case "memory":
-					return []string{c.Resources.Memory.String()}
-				}
-				return []string{c.Load.String()}
-			}
+		switch c := v.scaler(source); {
+		case c == nil:
+			return nil
+		case source.Resource == "cpu":
+			return []string{c.Resources.CPU.String()}
+		case source.Resource == "memory":
+			return []string{c.Resources.Memory.String()}
+		default:
+			return []string{c.Load.String()}
 		}
-		return nil
 	}
 	for i := range cfg.Detectors {
 		d := &cfg.Detectors[i]
@@ -195,6 +190,28 @@ func (v *View) expressions(source result.Source) []string {
 		return all
 	}
 	return nil
+}
+
+// scaler returns the configuration of a scaler; nil: there is none.
+func (v *View) scaler(source result.Source) *config.Scaler {
+	cfg := v.o.Config()
+	if cfg == nil {
+		return nil
+	}
+	for i := range cfg.Scalers {
+		if cfg.Scalers[i].Name == source.Name {
+			return &cfg.Scalers[i]
+		}
+	}
+	return nil
+}
+
+// Bounds returns the smallest and the largest number of replicas that a scaler may recommend.
+func (v *View) Bounds(s *Series) [2]int {
+	if c := v.scaler(s.batch.Source); c != nil {
+		return [2]int{c.MinReplicas, c.MaxReplicas}
+	}
+	return [2]int{}
 }
 
 // Expressions returns the PromQL behind a series.

@@ -3,9 +3,7 @@
 package view
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
 // Options of a View. All but Public are required.
@@ -21,19 +20,14 @@ type Options struct {
 	Snapshot func() *result.Snapshot
 	Config   func() *config.Config // the one in force; nil: none yet
 	Now      func() time.Time
-	Replay   Replay
+	Replay   past.Replay
 	Public   string // address of the pages, without a slash at its end; "": links are paths
 }
 
-// Replay calls emit with the results of a series at each step from start to end, as they were published.
-type Replay func(
-	ctx context.Context, source result.Source, id uint64, start, end time.Time, emit func(*result.Batch, *result.Series),
-) error
-
 // View describes the newest results. It is safe for concurrent use.
 type View struct {
-	o       Options
-	replays replays
+	o    Options
+	past *past.Past
 }
 
 // New returns a View.
@@ -41,20 +35,20 @@ func New(o Options) (*View, error) {
 	if o.Snapshot == nil || o.Config == nil || o.Now == nil || o.Replay == nil {
 		return nil, errors.New("view: one of Snapshot, Config, Now and Replay is missing")
 	}
-	return &View{o: o, replays: newReplays()}, nil
+	return &View{o: o, past: past.New(o.Replay)}, nil
 }
 
 // Snapshot returns the newest results.
 func (v *View) Snapshot() *result.Snapshot { return v.o.Snapshot() }
 
-// An Invalid error is the fault of who asked.
-type Invalid struct{ error }
+// A Number is a number that JSON cannot always hold.
+type Number = past.Number
 
-// Unwrap returns what is wrong.
-func (e Invalid) Unwrap() error { return e.error }
+// An Invalid error is the fault of who asked.
+type Invalid = past.Invalid
 
 // Invalidf returns an Invalid error.
-func Invalidf(format string, args ...any) error { return Invalid{fmt.Errorf(format, args...)} }
+func Invalidf(format string, args ...any) error { return past.Invalidf(format, args...) }
 
 // A Filter says which results are asked for.
 type Filter struct {

@@ -1,0 +1,170 @@
+// Package past replays what was published of series, step by step, one replay at a time, and remembers the last ones.
+package past
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+const (
+	// maxReplays is how many replays may wait for their turn. Guard: it bounds the load on Prometheus.
+	maxReplays = 8
+	// keptSteps is how many steps of all replays are remembered. Guard: a step takes some 100 bytes, so this is 10 MB.
+	keptSteps = 100_000
+	// MaxSteps bounds the steps of a replay, as Prometheus bounds those of a range query.
+	MaxSteps = 11_000
+	// replayTimeout bounds a replay, which takes less than a second for a week at 5m of a detector with few series.
+	replayTimeout = time.Minute
+)
+
+// ErrBusy says that too many replays are waiting.
+var ErrBusy = errors.New("too many histories are being replayed; try again in a few seconds")
+
+// An Invalid error is the fault of who asked.
+type Invalid struct{ error }
+
+// Unwrap returns what is wrong.
+func (e Invalid) Unwrap() error { return e.error }
+
+// Invalidf returns an Invalid error.
+func Invalidf(format string, args ...any) error { return Invalid{fmt.Errorf(format, args...)} }
+
+// Replay calls emit with the results of some series at each step from start to end, as they were published.
+type Replay func(
+	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
+	emit func(*result.Batch, *result.Series),
+) error
+
+// A Span is what to replay: a series from a step to another (ms), both included.
+type Span struct {
+	Source   result.Source
+	ID       uint64
+	From, To int64
+}
+
+// NewSpan returns the Span of a series of a batch from a time to another; zero: the step of the batch, which is also
+// the latest.
+func NewSpan(b *result.Batch, s *result.Series, from, to time.Time) (span Span, err error) {
+	step := b.Format.Step
+	if newest := time.UnixMilli(b.Step); to.IsZero() || to.After(newest) {
+		to = newest
+	}
+	span = Span{b.Source, s.ID, from.Truncate(step).UnixMilli(), to.Truncate(step).UnixMilli()}
+	switch steps := (span.To - span.From) / step.Milliseconds(); {
+	case steps < 0:
+		return span, Invalidf("start: %s is after end", from.Format(time.RFC3339))
+	case steps > MaxSteps:
+		return span, Invalidf("%d steps between start and end are more than %d", steps, MaxSteps)
+	}
+	return span, nil
+}
+
+// Past replays. It is safe for concurrent use.
+type Past struct {
+	replay  Replay
+	waiting chan struct{} // a place in the queue
+	turn    chan []kept   // the one that may run, with what is remembered
+}
+
+type kept struct {
+	key     any // a Span, or a type made of one
+	history history
+}
+
+// New returns a Past.
+func New(replay Replay) *Past {
+	p := &Past{replay: replay, waiting: make(chan struct{}, maxReplays), turn: make(chan []kept, 1)}
+	p.turn <- nil
+	return p
+}
+
+// history is the result of a replay.
+type history interface{ steps() int }
+
+// remembered returns what is remembered for a key, or else what run returns, once it is its turn. Keys of one type are
+// of histories of one type.
+func remembered[H history](
+	ctx context.Context, p *Past, key any, run func(context.Context) (H, error),
+) (h H, err error) {
+	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
+	defer cancel()
+	select {
+	case p.waiting <- struct{}{}:
+		defer func() { <-p.waiting }()
+	default:
+		return h, ErrBusy
+	}
+	var memory []kept
+	select {
+	case memory = <-p.turn:
+		defer func() { p.turn <- memory }()
+	case <-ctx.Done():
+		return h, context.Cause(ctx)
+	}
+	for _, k := range memory {
+		if k.key == key {
+			return k.history.(H), nil
+		}
+	}
+	if h, err = run(ctx); err == nil {
+		memory = append(memory, kept{key, h})
+		steps := 0
+		for i, k := range slices.Backward(memory) {
+			if steps += k.history.steps(); steps > keptSteps {
+				memory = slices.Delete(memory, 0, i+1)
+				break
+			}
+		}
+	}
+	return h, err
+}
+
+// A History is what was published of a series, step by step: arrays of the same length.
+type History struct {
+	Time     []int64  `json:"time"` // seconds since 1970
+	Value    []Number `json:"value"`
+	Expected []Number `json:"expected"`
+	Lower    []Number `json:"lower"`
+	Upper    []Number `json:"upper"`
+	Score    []Number `json:"score"`
+	Muted    []bool   `json:"muted"`
+}
+
+func (h *History) steps() int { return len(h.Time) }
+
+// Series replays a series. Errors tell whether the request or the source was at fault.
+func (p *Past) Series(ctx context.Context, span Span) (*History, error) {
+	return remembered(ctx, p, span, func(ctx context.Context) (*History, error) {
+		h := &History{}
+		err := p.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To), h.add)
+		return h, err
+	})
+}
+
+func (p *Past) run(
+	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
+	emit func(*result.Batch, *result.Series),
+) error {
+	if err := p.replay(ctx, source, ids, start, end, emit); err != nil {
+		return fmt.Errorf("replaying the history: %w", err)
+	}
+	return nil
+}
+
+// add adds the step of a batch.
+func (h *History) add(b *result.Batch, s *result.Series) {
+	h.Time = append(h.Time, b.Step/1000)
+	h.Value = append(h.Value, Number(b.Value(s, 0)))
+	h.Expected = append(h.Expected, Number(s.Score.Expected))
+	h.Lower = append(h.Lower, Number(s.Score.Lower))
+	h.Upper = append(h.Upper, Number(s.Score.Upper))
+	h.Score = append(h.Score, Number(s.Score.Value))
+	h.Muted = append(h.Muted, s.State.State == result.Muted)
+}
+
+func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

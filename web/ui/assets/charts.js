@@ -1,0 +1,96 @@
+// What the charts of all pages share: colours, numbers, the time axis, marks, and where their data comes from.
+'use strict';
+const charts = (() => {
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+  const number = (text) => text === '' || !Number.isFinite(Number(text)) ? null : Number(text);
+
+  // format shows a number as the tables do: three digits, with its unit.
+  const format = (v, unit) => {
+    if (v === null || v === undefined) return '';
+    const scaled = (base, units) => {
+      let i = 0;
+      while (Math.abs(v) >= base && i < units.length - 1) { v /= base; i++; }
+      return Number(v.toPrecision(3)) + ' ' + units[i];
+    };
+    switch (unit) {
+      case 'seconds': return Math.abs(v) < 1 && v !== 0 ? Number((v * 1000).toPrecision(3)) + ' ms' : Number(v.toPrecision(3)) + ' s';
+      case 'bytes': return scaled(1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']);
+      case 'ratio': return Number((v * 100).toPrecision(3)) + ' %';
+    }
+    return Math.abs(v) >= 10000 ? scaled(1000, ['', 'k', 'M', 'G', 'T', 'P']) : String(Number(v.toPrecision(3)));
+  };
+
+  // times shows the hour and minute, and the day where it changes.
+  const times = (u, all) => all.map((t, i) => {
+    const d = new Date(t * 1000).toISOString();
+    const day = i === 0 || d.slice(0, 10) !== new Date(all[i - 1] * 1000).toISOString().slice(0, 10);
+    return d.slice(11, 16) + (day ? '\n' + d.slice(5, 10) : '');
+  });
+  const time = { label: 'UTC', value: (_, t) => t === null ? '' : new Date(t * 1000).toISOString().slice(0, 16).replace('T', ' ') };
+  const line = (label, stroke, unit, extra) => ({ label, stroke, width: 1.5, points: { show: false }, value: (_, v) => format(v, unit), ...extra });
+  // edge is an end of a band: a series that is not drawn, and that the legend does not list.
+  const edge = () => ({ label: '', stroke: 'transparent', points: { show: false } });
+  // range is the text of the band between two series at a step.
+  const range = (u, i, from, to, unit) => i === null || u.data[from][i] == null ? '' : format(u.data[from][i], unit) + ' to ' + format(u.data[to][i], unit);
+
+  // draw draws what a mark is made of, clipped to the chart.
+  const draw = (u, f) => {
+    const { left, top, width, height } = u.bbox;
+    u.ctx.save();
+    u.ctx.setLineDash([]); // of the series that was drawn last
+    u.ctx.beginPath(); u.ctx.rect(left, top, width, height); u.ctx.clip();
+    f(u.ctx, u.bbox);
+    u.ctx.restore();
+  };
+  const vertical = (u, t, stroke) => draw(u, (ctx, { top, height }) => {
+    const x = u.valToPos(t, 'x', true);
+    ctx.strokeStyle = stroke;
+    ctx.beginPath(); ctx.moveTo(x, top); ctx.lineTo(x, top + height); ctx.stroke();
+  });
+  const horizontal = (u, at, stroke) => draw(u, (ctx, { left, width }) => {
+    const y = u.valToPos(at, 'y', true);
+    ctx.strokeStyle = stroke;
+    ctx.setLineDash([6, 4]);
+    ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(left + width, y); ctx.stroke();
+  });
+
+  // plot draws a chart in the colours of the page, with its times in UTC. What is selected in it is zoomed to, in all.
+  let plots = [];
+  const plot = (element, o, data) => {
+    const axis = { stroke: color('faint'), grid: { stroke: color('line'), width: 1 }, ticks: { stroke: color('line'), width: 1 } };
+    const u = new uPlot({
+      width: element.clientWidth, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
+      cursor: { sync: { key: 'time' }, drag: { x: true, y: false } },
+      ...o, axes: [{ ...axis, values: times }, { ...axis, size: 72, ...o.y }],
+    }, data, element);
+    u.root.querySelectorAll('.u-legend .u-series').forEach((row, i) => { row.hidden = o.series[i].label === ''; });
+    plots.push(u);
+  };
+
+  // show replays a history, which the element names the address of, and draws it, again if the colours change. drawn
+  // returns what is to be said of it.
+  const show = async (element, status, pick, drawn) => {
+    status.textContent = 'Replaying the history as it was published.';
+    const redraw = (history) => {
+      plots.forEach((u) => u.destroy());
+      plots = [];
+      return drawn(history);
+    };
+    try {
+      const response = await fetch(element.dataset.url, { cache: 'no-cache' });
+      const answer = await response.json();
+      if (answer.status !== 'success') throw new Error(answer.error);
+      const history = pick(answer.data);
+      if (!history.time || history.time.length < 2) throw new Error('fewer than two steps have a value');
+      status.textContent = redraw(history);
+      matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw(history));
+      // The charts follow the width of the window, in the frame after it has changed.
+      new ResizeObserver(() => requestAnimationFrame(() => plots.forEach((u) => {
+        if (u.width !== element.clientWidth) u.setSize({ width: element.clientWidth, height: u.height });
+      }))).observe(element);
+    } catch (err) {
+      status.textContent = 'No chart: ' + err.message;
+    }
+  };
+  return { color, number, format, line, edge, range, time, draw, vertical, horizontal, plot, show };
+})();
