@@ -103,7 +103,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 	q, err := parseQuery(r)
 	var data any
 	if err == nil {
-		data, err = f(r.Context(), snapshot, q)
+		a.o.View.Settle(r.Context(), func() { data, err = f(r.Context(), snapshot, q) })
 	}
 	switch bad := (view.Invalid{}); {
 	case errors.As(err, &bad):

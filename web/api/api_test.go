@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,7 +59,10 @@ type exporter struct {
 }
 
 // start runs cycles over the last hours. The latency of checkout triples half an hour before the end.
-func start(t *testing.T) *exporter {
+func start(t *testing.T) *exporter { return startAt(t, end.Add(-2*time.Hour)) }
+
+// startAt runs cycles from a time to the end.
+func startAt(t *testing.T, first time.Time) *exporter {
 	t.Helper()
 	db := storage.New(t)
 	var series []labels.Labels
@@ -84,7 +88,7 @@ func start(t *testing.T) *exporter {
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, db))
 	e := &exporter{Manager: m, seen: map[string]map[int64]published{}, fleet: map[string]map[int64]recommended{}}
-	for at := end.Add(-2 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
+	for at := first; !at.After(end); at = at.Add(5 * time.Minute) {
 		require.NoError(t, m.Cycle(t.Context(), at))
 		b := m.Snapshot().Batch(result.Source{Name: "latency"})
 		for i := range b.Series {
@@ -354,4 +358,18 @@ func TestAPI_AnswersNotModifiedUntilThereAreNewResults(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, get(tag).StatusCode)
 	require.NoError(t, e.Cycle(t.Context(), end.Add(5*time.Minute)))
 	require.Equal(t, http.StatusOK, get(tag).StatusCode)
+}
+
+// An exporter that starts during an anomaly knows since when it lasts.
+func TestAPI_KnowsSinceWhenWhatWasAnomalousBeforeTheStart(t *testing.T) {
+	e := startAt(t, end.Add(-10*time.Minute))
+	b := e.Snapshot().Batch(result.Source{Name: "latency"})
+	require.True(t, slices.ContainsFunc(b.Series, func(s result.Series) bool { return s.Since.OrEarlier }))
+	d := e.data(t, "/api/v1/anomalies", nil)
+	incident := list(d["incidents"])[0].(map[string]any)
+	require.Equal(t, end.Add(-30*time.Minute).Format(time.RFC3339), incident["since"])
+	require.NotContains(t, incident, "sinceOrEarlier")
+	s := list(incident["series"])[0].(map[string]any)
+	require.Equal(t, incident["since"], s["since"])
+	require.Contains(t, s["sentence"], "Since 11:30 (31 min).")
 }

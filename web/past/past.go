@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
@@ -69,6 +70,9 @@ type Past struct {
 	replay  Replay
 	waiting chan struct{} // a place in the queue
 	turn    chan []kept   // the one that may run, with what is remembered
+
+	mu     sync.Mutex // guards what follows
+	sinces sinces
 }
 
 type kept struct {
@@ -79,6 +83,7 @@ type kept struct {
 // New returns a Past.
 func New(replay Replay) *Past {
 	p := &Past{replay: replay, waiting: make(chan struct{}, maxReplays), turn: make(chan []kept, 1)}
+	p.sinces.known, p.sinces.asked = map[start]map[uint64]result.Since{}, map[start]map[uint64]bool{}
 	p.turn <- nil
 	return p
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,4 +52,56 @@ func TestPast_RunOneAtATimeAndAreRemembered(t *testing.T) {
 	for range maxReplays {
 		require.ErrorIs(t, <-done, context.Canceled)
 	}
+}
+
+func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {
+	source, begun := result.Source{Name: "latency"}, time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+	refused, replays := true, 0
+	p := New(func(
+		_ context.Context, of result.Source, ids []uint64, start, end time.Time,
+		emit func(*result.Batch, *result.Series),
+	) error {
+		replays++
+		if refused {
+			return errors.New("refused")
+		}
+		require.Equal(t, source, of)
+		require.ElementsMatch(t, []uint64{1, 2}, ids)
+		require.Equal(t, begun.Add(-48*time.Hour), start)
+		require.Equal(t, begun, end)
+		high := result.Since{At: begun.Add(-time.Hour).UnixMilli()}
+		emit(&result.Batch{Step: begun.UnixMilli()}, &result.Series{ID: 1, Since: high})
+		return nil
+	})
+	ask := func() (one, two result.Since, ok bool) {
+		one, ok1 := p.Since(source, 1, begun.UnixMilli())
+		two, ok2 := p.Since(source, 2, begun.UnixMilli())
+		return one, two, ok1 && ok2
+	}
+	described, known := 0, false
+	describe := func() {
+		if described++; described == 1 {
+			memory := <-p.turn // something else is replayed
+			defer func() { p.turn <- memory }()
+		}
+		_, _, known = ask()
+	}
+	p.Settle(t.Context(), describe)
+	require.Equal(t, []any{1, 1, false}, []any{described, replays, known})
+	require.Zero(t, p.sinces.size)
+
+	refused, described = false, 0
+	p.Settle(t.Context(), describe)
+	require.Equal(t, []any{2, 2, true}, []any{described, replays, known}, "a failure is not remembered")
+	one, two, ok := ask()
+	require.True(t, ok)
+	require.Equal(t, result.Since{At: begun.Add(-time.Hour).UnixMilli()}, one)
+	require.Equal(t, result.Since{At: begun.UnixMilli(), OrEarlier: true}, two, "the replay has not seen it")
+	p.Settle(t.Context(), describe)
+	require.Equal(t, 3, described)
+
+	p.sinces.size, p.sinces.done = maxSinces, make(chan struct{})
+	_, ok = p.Since(source, 3, 2)
+	require.False(t, ok)
+	require.Empty(t, p.sinces.asked, "no more than so many")
 }

@@ -120,7 +120,11 @@ func (u *UI) missing(w http.ResponseWriter, status int, text string, such []view
 // overview shows what is anomalous now.
 func (u *UI) overview(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	o, err := u.o.View.Overview(strings.TrimSpace(q.Get("match")), q.Get("severity"), q.Get("detector"))
+	var o *view.Overview
+	var err error
+	u.o.View.Settle(r.Context(), func() {
+		o, err = u.o.View.Overview(strings.TrimSpace(q.Get("match")), q.Get("severity"), q.Get("detector"))
+	})
 	if err != nil {
 		u.missing(w, http.StatusBadRequest, err.Error(), nil)
 		return
@@ -155,7 +159,8 @@ type link struct {
 
 // find returns the series that a page is about; nil: there is not exactly one, and the answer says so.
 func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
-	found := u.o.View.Find(r.URL.Query())
+	var found []view.Series
+	u.o.View.Settle(r.Context(), func() { found = u.o.View.Find(r.URL.Query()) })
 	if len(found) == 1 {
 		return &found[0]
 	}

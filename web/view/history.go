@@ -33,6 +33,10 @@ func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to ti
 	return v.past.Scaler(ctx, span, r.series.Scaling.Horizon, cost)
 }
 
+// Settle calls describe, which describes series. If some were anomalous before the exporter started, it waits until it
+// is known since when, but not for long, and calls describe again.
+func (v *View) Settle(ctx context.Context, describe func()) { v.past.Settle(ctx, describe) }
+
 // Replayable reports whether what was published of a series can be replayed over a time.
 func (v *View) Replayable(s *Series, over time.Duration) bool {
 	return over/s.batch.Format.Step <= past.MaxSteps

@@ -90,7 +90,11 @@ func (s *Series) sentence(now time.Time) string {
 		if s.SinceOrEarlier {
 			age += " or longer"
 		}
-		text += fmt.Sprintf(" Since %s (%s).", s.Since.Format("15:04"), age)
+		layout := "15:04"
+		if s.Since.YearDay() != now.UTC().YearDay() {
+			layout = "2 Jan 15:04"
+		}
+		text += fmt.Sprintf(" Since %s (%s).", s.Since.Format(layout), age)
 		if r := humanize.Rarity(float64(s.ReturnPeriodSeconds)); r != "" {
 			text += " Normal behaviour looks like this " + r + "."
 		}

@@ -43,7 +43,7 @@ type Series struct {
 	ReturnPeriodSeconds Number         `json:"returnPeriodSeconds"`
 	Severity            string         `json:"severity,omitempty"`
 	Since               *time.Time     `json:"since,omitempty"`          // when the score became high
-	SinceOrEarlier      bool           `json:"sinceOrEarlier,omitempty"` // it was high when the exporter started
+	SinceOrEarlier      bool           `json:"sinceOrEarlier,omitempty"` // how much earlier is not known
 	Contributions       []Contribution `json:"contributions,omitempty"`
 	Inputs              []Input        `json:"inputs,omitempty"` // of a detector with several
 	Trend               string         `json:"trend,omitempty"`  // of the value over the last three hours
@@ -94,9 +94,14 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 	case v >= feedback.HighScore:
 		r.Severity = High
 	}
-	if s.Since.At != 0 {
-		since := at(s.Since.At)
-		r.Since, r.SinceOrEarlier = &since, s.Since.OrEarlier
+	if high := s.Since; high.At != 0 {
+		if high.OrEarlier {
+			if found, ok := v.past.Since(b.Source, s.ID, high.At); ok {
+				high = found
+			}
+		}
+		since := at(high.At)
+		r.Since, r.SinceOrEarlier = &since, high.OrEarlier
 	}
 	if s.Score.To > s.Score.From {
 		from, to := at(s.Score.From), at(s.Score.To)

@@ -3,7 +3,7 @@
 'use strict';
 (() => {
   const { color, line, edge, number } = charts;
-  const load = document.getElementById('load'), replicas = document.getElementById('replicas'), lanes = document.getElementById('lanes');
+  const load = document.getElementById('load'), fleet = document.getElementById('fleet'), lanes = document.getElementById('lanes');
   const unit = load.dataset.unit, bounds = [number(load.dataset.min), number(load.dataset.max)];
   const colors = { recommended: 'expected', reactive: 'high', static: 'faint', running: 'running' };
   const deciders = { forecast: 'forecast', current: 'value', min: 'faint', max: 'bound', stabilization: 'expected' };
@@ -31,7 +31,7 @@
       y: { size, values: (_, all) => all.map((v) => charts.format(v, unit)) },
       hooks: { draw: [now] },
     }, [h.time, h.upper, h.lower, h.expected, h.largest, carries('recommended'), carries('running'), h.load]);
-    charts.plot(replicas, {
+    charts.plot(fleet, {
       height: 200,
       series: [charts.time, ...h.strategies.map((s) => line(s.name, color(colors[s.name]), '', { ...stairs, width: s.name === 'recommended' ? 2.5 : 1.5, dash: s.name === 'static' ? [6, 4] : undefined }))],
       scales: { y: { range: (_, least, most) => [0, most + 1] } },
