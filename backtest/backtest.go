@@ -13,6 +13,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
+	"github.com/anomaly-exporter/anomaly-exporter/backtest/openmetrics"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
@@ -72,35 +73,51 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := newOutput(o.Output)
-	if err != nil {
-		return nil, err
+	var out *openmetrics.Writer
+	if o.Output != "" {
+		if out, err = openmetrics.New(o.Output); err != nil {
+			return nil, err
+		}
+		defer out.Close()
 	}
-	defer out.close()
-
 	report := &Report{Start: o.Start, End: o.End}
 	var replays []*replay
 	for _, p := range plans {
-		store, err := out.begin()
-		if err != nil {
-			return nil, err
-		}
-		r, err := p.replay(ctx, &o, store)
-		if err != nil {
-			return nil, err
-		}
-		if err := out.end(p.source); err != nil {
+		r := newReplay(p)
+		if err := o.replay(ctx, p, r, out); err != nil {
 			return nil, err
 		}
 		r.report(report)
 		replays = append(replays, r)
-		if r.dropped > 0 {
-			level.Warn(o.Logger).Log("msg", "Dropped results with duplicate or invalid labels",
-				p.source.Kind(), p.source.Name, "results", r.dropped)
-		}
 	}
 	report.setBudgets(replays)
-	return report, out.finish()
+	if out == nil {
+		return report, nil
+	}
+	return report, out.Finish()
+}
+
+// replay replays a detector or scaler, and writes its results to out unless that is nil.
+func (o *Options) replay(ctx context.Context, p *plan, r *replay, out *openmetrics.Writer) error {
+	if out == nil {
+		return p.replay(ctx, o, func(b *result.Batch) error { r.observe(b); return nil })
+	}
+	if err := out.Begin(p.source, p.config.Outcomes != nil); err != nil {
+		return err
+	}
+	err := p.replay(ctx, o, func(b *result.Batch) error {
+		r.observe(b)
+		return out.Add(b)
+	})
+	if err != nil {
+		return err
+	}
+	dropped, err := out.End()
+	if dropped > 0 {
+		level.Warn(o.Logger).Log("msg", "Dropped results with duplicate or invalid labels",
+			p.source.Kind(), p.source.Name, "results", dropped)
+	}
+	return err
 }
 
 // plan says what to replay of one detector or scaler.
@@ -189,15 +206,14 @@ func (o *Options) outcomes() *config.Outcomes {
 	return &outcomes
 }
 
-// replay moves a detector or scaler through history.
-func (p *plan) replay(ctx context.Context, o *Options, store *resultStore) (*replay, error) {
+// replay moves a detector or scaler through history, and calls emit with the results of each step until it fails.
+func (p *plan) replay(ctx context.Context, o *Options, emit func(*result.Batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	replayer, err := o.NewReplayer(p.config)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := newReplay(p, store)
 	done, total := 0, int((p.end-p.start)/p.step)+1
 	o.Progress(p.source.String(), 0, total)
 	var failed error
@@ -205,16 +221,16 @@ func (p *plan) replay(ctx context.Context, o *Options, store *resultStore) (*rep
 		if failed != nil {
 			return
 		}
-		if failed = r.observe(b); failed != nil {
+		if failed = emit(b); failed != nil {
 			cancel()
 		}
 		done++
 		o.Progress(p.source.String(), done, total)
 	})
 	if failed != nil {
-		return nil, fmt.Errorf("%s: %w", p.source, failed)
+		return fmt.Errorf("%s: %w", p.source, failed)
 	}
-	return r, err
+	return err
 }
 
 // floor returns the largest multiple of step at or below ts.

@@ -2,7 +2,6 @@ package backtest
 
 import (
 	"math"
-	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -11,28 +10,18 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
-// replay takes the results of one detector or scaler, step by step. It stores them, and compares them with what
-// happened afterwards.
+// replay takes the results of one detector or scaler, step by step, and compares them with what happened afterwards.
 type replay struct {
 	*plan
-	store     *resultStore // nil: results are not stored
-	metrics   *qualityMetrics
 	outcomes  feedback.Outcomes
 	workloads workloads
 	totals    replicas.StrategyTotals // of all workloads
 	series    map[uint64]*inputSeries // by ID
 	order     []*inputSeries          // in order of appearance
 	findings  []*Finding
-	dropped   int // results that could not be stored
 }
 
-func newReplay(p *plan, store *resultStore) *replay {
-	r := &replay{plan: p, store: store, series: map[uint64]*inputSeries{}}
-	if store != nil {
-		r.metrics = newQualityMetrics(p.source, p.config.Outcomes != nil)
-	}
-	return r
-}
+func newReplay(p *plan) *replay { return &replay{plan: p, series: map[uint64]*inputSeries{}} }
 
 // inputSeries is the state of a series that has results.
 type inputSeries struct {
@@ -45,11 +34,10 @@ type inputSeries struct {
 	finding     *Finding           // the newest; nil: none
 	forecasts   []*forecastTracker // by horizon
 	recommended int                // steps with recommended replicas
-	results     [result.NumFamilies]resultSeries
 }
 
 // observe takes the results of a step.
-func (r *replay) observe(b *result.Batch) error {
+func (r *replay) observe(b *result.Batch) {
 	current := make([]*inputSeries, len(b.Series))
 	for i := range b.Series {
 		s := &b.Series[i]
@@ -68,13 +56,6 @@ func (r *replay) observe(b *result.Batch) error {
 	if b.Outcomes != nil {
 		r.outcomes.Add(*b.Outcomes)
 	}
-	if r.store == nil {
-		return nil
-	}
-	if err := r.keep(b, current); err != nil {
-		return err
-	}
-	return r.metrics.record(r.store, b)
 }
 
 func (r *replay) inputSeries(s *result.Series) *inputSeries {
@@ -127,53 +108,4 @@ func (r *replay) evaluate(of *inputSeries, b *result.Batch, s *result.Series) {
 	if s.Unjoined {
 		of.unscored[result.State{State: result.Failed, Reason: result.ReasonNoCommon}]++
 	}
-}
-
-// keep stores the results of a step. current holds the series of the batch by index.
-func (r *replay) keep(b *result.Batch, current []*inputSeries) (err error) {
-	for f := range result.NumFamilies {
-		family := r.store.families[f]
-		b.Flatten(f, 0, func(s result.Sample) bool {
-			buffer := current[s.Series].results[f].buffer(family, &s)
-			if buffer == nil || buffer.last == b.Step {
-				r.dropped++
-				return true
-			}
-			err = r.store.append(buffer, b.Step, s.Value)
-			return err == nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// resultSeries holds the buffers of one family for an input series, one for each set of extra labels.
-type resultSeries struct {
-	all  []addedLabels
-	next int // index in all after the newest result; the order is nearly the same at every step
-}
-
-type addedLabels struct {
-	labels []labels.Label
-	buffer *seriesBuffer // nil: no server accepts the labels
-}
-
-// buffer returns the buffer for a result; nil if it cannot be stored.
-func (r *resultSeries) buffer(family *familyBuffers, s *result.Sample) *seriesBuffer {
-	for range r.all {
-		r.next %= len(r.all)
-		known := &r.all[r.next]
-		r.next++
-		if slices.Equal(known.labels, s.Extra) {
-			return known.buffer
-		}
-	}
-	added := addedLabels{labels: slices.Clone(s.Extra)}
-	if name, ok := render(family.name, s.Labels.With(nil, s.Extra)); ok {
-		added.buffer = family.buffer(name)
-	}
-	r.all = append(r.all, added)
-	return added.buffer
 }

@@ -1,4 +1,4 @@
-package backtest
+package openmetrics
 
 import (
 	"math"
