@@ -117,7 +117,7 @@ func (a *alerts) grade(b *result.Batch, queryOffset time.Duration) {
 		}
 		return false
 	})
-	b.Outcomes = &o
+	b.Outcomes, b.Incidents = &o, a.grader.Ongoing()
 }
 
 // log logs the series whose score has become high since the previous cycle.

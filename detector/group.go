@@ -233,6 +233,9 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 		g.apply(slice, request.Truth)
 		if emit != nil {
 			for at := slice.First; at <= slice.Last; at += g.plan.schedule.Step {
+				if err := ctx.Err(); err != nil { // a slice may be days long
+					return err
+				}
 				emit(g.step(at))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
@@ -26,6 +27,34 @@ func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*r
 		}
 	}
 	return nil
+}
+
+// ReplaySome is like Replay, for some series only. They are given by the labels of their input, and replayed together
+// with the other members of their pools. The results are the same as those of Replay. Everything is read as for all
+// series, but models, which take most of the time, are fitted only for these.
+func (m *Manager) ReplaySome(
+	ctx context.Context, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
+) error {
+	m.mu.Lock()
+	queryable := m.source
+	m.mu.Unlock()
+	for _, g := range m.groups() {
+		o := m.o
+		o.Owns = g.plan.only(series)
+		if err := newGroup(g.plan, queryable, &o, newMetrics(nil)).replay(ctx, start, end, emit); err != nil {
+			return fmt.Errorf("%s: %w", g.plan.source, err)
+		}
+	}
+	return nil
+}
+
+// only returns what tells by shard key whether a series is one of these, or must stay together with one of them.
+func (p *plan) only(series []labels.Labels) func(shardKey uint64) bool {
+	keys := make(map[uint64]bool, len(series))
+	for _, s := range series {
+		keys[p.shardKey(s)] = true
+	}
+	return func(shardKey uint64) bool { return keys[shardKey] }
 }
 
 // ReplaySeries replays some series of the current Snapshot, given by their IDs, and calls emit with their results at
@@ -53,17 +82,16 @@ func (m *Manager) ReplaySeries(
 	if slot == nil {
 		return ErrUnknownSeries
 	}
-	keys := map[uint64]bool{}
+	inputs := make([]labels.Labels, 0, len(ids))
 	for _, id := range ids {
 		series := batch.Find(id)
 		if series == nil {
 			return ErrUnknownSeries
 		}
-		keys[p.shardKey(series.Input)] = true
+		inputs = append(inputs, series.Input)
 	}
 	o := Options{
-		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(),
-		Owns: func(shardKey uint64) bool { return keys[shardKey] },
+		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(), Owns: p.only(inputs),
 	}
 	p.outcomes = nil
 	err := newGroup(p, queryable, &o, newMetrics(nil)).replay(ctx, start, end, func(b *result.Batch) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
@@ -89,11 +90,49 @@ scalers:
 			require.NotNil(t, s.Forecast)
 		}
 	}
+	some := newManager(t, detector.Options{})
+	require.NoError(t, some.ApplyConfig(cfg, db))
+	steps, input := map[result.Source]int{}, m.Snapshot().Batches[0].Series[2].Input
+	require.Equal(t, "api-02", input.Get("pod"))
+	require.NoError(t, some.ReplaySome(t.Context(), []labels.Labels{input}, start.Add(-5*time.Minute), end, func(b *result.Batch) {
+		switch b.Source.Name {
+		case "pooled":
+			require.Len(t, b.Series, 5, "with its pool")
+		case "alone":
+			require.Len(t, b.Series, 1)
+		}
+		for i := range b.Series {
+			want, ok := published[b.Source][b.Step]
+			if s := &b.Series[i]; ok && s.Input.Get("pod") == "api-02" {
+				steps[b.Source]++
+				requireEqualSeries(t, want, bare(s), "%s at %d", b.Source, b.Step)
+			}
+		}
+	}))
+	for source, want := range published {
+		require.Equal(t, len(want), steps[source], source)
+	}
 	ignore := func(*result.Batch, *result.Series) {}
 	for _, name := range []string{"none", "alone"} {
 		err := m.ReplaySeries(context.Background(), result.Source{Name: name}, []uint64{1}, start, end, ignore)
 		require.ErrorIs(t, err, detector.ErrUnknownSeries)
 	}
+}
+
+func TestManager_StopsAReplayBetweenTwoSteps(t *testing.T) {
+	end := epoch.Add(2 * 24 * time.Hour)
+	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 1), serving)
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, "detectors: [{name: load, expr: load, history: 1d, step: 5m}]"), db))
+	ctx, cancel := context.WithCancel(t.Context())
+	steps := 0
+	err := m.Replay(ctx, end.Add(-6*time.Hour), end, func(*result.Batch) {
+		if steps++; steps == 3 {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 3, steps)
 }
 
 // requireEqualSeries compares results to the bit; NaN equals NaN.

@@ -68,6 +68,23 @@ type Incident struct {
 	detected bool
 }
 
+// Incidents are those that were in progress at a step.
+type Incidents struct {
+	on  []string
+	all []*Incident
+}
+
+// Any reports whether there is one.
+func (i Incidents) Any() bool { return len(i.all) > 0 }
+
+// Cover reports whether one of them covers a series.
+func (i Incidents) Cover(series labels.Labels) bool {
+	return slices.ContainsFunc(i.all, func(one *Incident) bool { return one.covers(i.on, series) })
+}
+
+// Ongoing returns the incidents that are in progress at the newest step.
+func (g *Grader) Ongoing() Incidents { return Incidents{g.on, slices.Clone(g.incidents)} }
+
 type gradedAlert struct {
 	Alert
 	explained bool
@@ -178,8 +195,11 @@ func (g *Grader) inScope(i *Incident) bool { return i.Start-g.window > g.begun }
 func (g *Grader) Watched(i *Incident, scored int64) bool { return scored >= i.Start-g.window }
 
 // Covers reports whether an incident matches a series.
-func (g *Grader) Covers(i *Incident, series labels.Labels) bool {
-	common := join.Common(g.on, i.names, series)
+func (g *Grader) Covers(i *Incident, series labels.Labels) bool { return i.covers(g.on, series) }
+
+// covers reports whether an incident matches a series on the given labels, or on those that both have.
+func (i *Incident) covers(on []string, series labels.Labels) bool {
+	common := join.Common(on, i.names, series)
 	differs := func(name string) bool { return i.Labels.Get(name) != series.Get(name) }
 	return len(common) > 0 && !slices.ContainsFunc(common, differs)
 }

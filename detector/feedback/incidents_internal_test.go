@@ -195,6 +195,18 @@ func TestGrader_TakesTheStepsThatWereSkippedSinceItBegan(t *testing.T) {
 	require.Equal(t, Outcomes{}, advance(0), "what was before the first step counts for nothing")
 }
 
+func TestGrader_TellsWhichIncidentsAreInProgress(t *testing.T) {
+	g := NewGrader(nil, 5*time.Minute, minute, 0)
+	g.Extend(truth(nil, ".xx."), start, start+3*minute)
+	of, other := labels.FromStrings("pod", "a", "job", "y"), labels.FromStrings("pod", "b", "job", "x")
+	for i, want := range []bool{false, true, true, false} {
+		g.Advance(start+int64(i)*minute, nil, watched)
+		require.Equal(t, want, g.Ongoing().Any(), i)
+		require.Equal(t, want, g.Ongoing().Cover(of), i)
+		require.False(t, g.Ongoing().Cover(other))
+	}
+}
+
 func TestGrader_BeginsWithItsFirstStep(t *testing.T) {
 	g := NewGrader(nil, 5*time.Minute, minute, 0)
 	require.False(t, g.Begun())

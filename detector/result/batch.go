@@ -172,13 +172,14 @@ type Batch struct {
 	Format *Format
 	Series []Series // with a value at the step, sorted by Input (for replicas by Labels)
 
-	Alerts   []Alert
-	Outcomes *feedback.Outcomes // decided at the step; nil without a truth
-	Quality  []feedback.Quality // of recent forecasts
-	Models   map[string]int     // fitted models in service, by name
-	Rejected int                // series whose newest refit was rejected
-	Learned  *Learned           // of a scaler; nil: unknown
-	IsStale  bool               // it holds only states, because its results were too old
+	Alerts    []Alert
+	Outcomes  *feedback.Outcomes // decided at the step; nil without a truth
+	Incidents feedback.Incidents // of the truth, in progress at the step
+	Quality   []feedback.Quality // of recent forecasts
+	Models    map[string]int     // fitted models in service, by name
+	Rejected  int                // series whose newest refit was rejected
+	Learned   *Learned           // of a scaler; nil: unknown
+	IsStale   bool               // it holds only states, because its results were too old
 }
 
 // Find returns the results of the series with an ID; nil if it has none at the step.
@@ -218,6 +219,7 @@ func (b *Batch) Relabel(f *Format, l *Labeler) *Batch {
 	relabelled := *b
 	relabelled.Format = f
 	relabelled.Alerts, relabelled.Outcomes = nil, nil // belong to the step and were published once
+	relabelled.Incidents = feedback.Incidents{}
 	relabelled.Series = make([]Series, len(b.Series))
 	for i, s := range b.Series {
 		s.Labels, s.Totals = l.Labels(s.Input), replicas.StrategyTotals{}
