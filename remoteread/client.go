@@ -14,6 +14,9 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 )
 
 // Options for a Client. Only URL is required.
@@ -51,7 +54,7 @@ func (o Options) validate() error {
 		return errors.New("URL cannot be parsed") // the error of net/url contains the URL with its credentials
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("URL %q does not begin with http:// or https:// and a host", redact(u))
+		return fmt.Errorf("URL %q does not begin with http:// or https:// and a host", redact.URL(u))
 	}
 	if o.Timeout < 0 || o.MaxConcurrency < 0 || o.MinBackoff < 0 || o.MaxBackoff < 0 || o.MaxFrameBytes < 0 {
 		return errors.New("negative limit")
@@ -85,11 +88,6 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// redact returns the URL without user name, password and query.
-func redact(u *url.URL) string {
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-}
-
 // Client reads from one URL. It is safe for concurrent use.
 type Client struct {
 	options Options
@@ -97,7 +95,7 @@ type Client struct {
 	metrics urlMetrics
 
 	slots    chan struct{} // holds one element for each read in flight
-	frames   sync.Pool     // of *frameReader
+	frames   sync.Pool     // of *frame.Reader
 	answered atomic.Int32  // the answerType of the last answer
 }
 
@@ -115,10 +113,10 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{
 		options: o,
-		url:     redact(u),
-		metrics: o.Metrics.forURL(redact(u)),
+		url:     redact.URL(u),
+		metrics: o.Metrics.forURL(redact.URL(u)),
 		slots:   make(chan struct{}, o.MaxConcurrency),
-		frames:  sync.Pool{New: func() any { return newFrameReader() }},
+		frames:  sync.Pool{New: func() any { return frame.NewReader() }},
 	}, nil
 }
 

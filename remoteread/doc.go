@@ -41,5 +41,6 @@
 // All errors are of type *Error. A failed connection, 429 and 5xx are retried, after MinBackoff, twice that and so
 // on, or after Retry-After, as long as no series has been returned. Later errors are not retried, because series
 // would come twice. A stream that is torn, too large, or does not match its checksums is an error, and so is one that
-// takes longer than Options.Timeout. A chunk that cannot be decoded is an error of the Iterator of its series.
+// takes longer than Options.Timeout. So is an HTTP/1.x answer with neither Content-Length nor chunks: nothing would
+// show that it was cut between two frames. A chunk that cannot be decoded is an error of the Iterator of its series.
 package remoteread

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
 )
 
 // The reasons of an Error, and values of the label reason.
@@ -25,12 +24,13 @@ const (
 	reasonTimeout     = "timeout"      // the answer was not complete within Options.Timeout
 	reasonTooLarge    = "too_large"    // a frame or a sampled answer is over Options.MaxFrameBytes
 	reasonTruncated   = "truncated"    // the stream ends within a frame
+	reasonUndelimited = "undelimited"  // nothing would show that the answer was cut
 )
 
 func reasons() []string {
 	return []string{
 		reasonCanceled, reasonChecksum, reasonConnection, reasonContentType, reasonEncoding,
-		reasonMalformed, reasonStatus, reasonTimeout, reasonTooLarge, reasonTruncated,
+		reasonMalformed, reasonStatus, reasonTimeout, reasonTooLarge, reasonTruncated, reasonUndelimited,
 	}
 }
 
@@ -38,8 +38,8 @@ func reasons() []string {
 type Error struct {
 	// URL has neither credentials nor query parameters.
 	URL string
-	// Reason is one of canceled, checksum, connection, content_type, encoding, malformed, status, timeout, too_large
-	// and truncated.
+	// Reason is one of canceled, checksum, connection, content_type, encoding, malformed, status, timeout, too_large,
+	// truncated and undelimited.
 	Reason string
 	Status int   // HTTP status of the answer, 0 if there was none
 	Frame  int   // number of the frame, from 1; 0 if the error is not about a frame
@@ -80,7 +80,16 @@ func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return &Error{Reason: reasonMalformed, Err: err}
+	reason := reasonMalformed
+	switch {
+	case errors.Is(err, frame.ErrTruncated):
+		reason = reasonTruncated
+	case errors.Is(err, frame.ErrTooLarge):
+		reason = reasonTooLarge
+	case errors.Is(err, frame.ErrChecksum):
+		reason = reasonChecksum
+	}
+	return &Error{Reason: reason, Err: err}
 }
 
 // transportError returns the Error for an error of the HTTP client or of a body. If the context has ended, that is
@@ -97,22 +106,4 @@ func transportError(ctx context.Context, err error) *Error {
 	default:
 		return &Error{Reason: reasonConnection, Err: err}
 	}
-}
-
-// maxExcerpt is how many bytes of an unexpected answer an error shows: about two lines of a log (chosen, not tuned).
-const maxExcerpt = 200
-
-// excerpt returns the beginning of an answer on one line. Control characters and invalid UTF-8 become dots.
-func excerpt(b []byte) string {
-	b = b[:min(len(b), maxExcerpt)]
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-			return '.'
-		default:
-			return r
-		}
-	}, string(b)))
 }

@@ -1,11 +1,6 @@
 package remoteread
 
 import (
-	"bytes"
-	"encoding/binary"
-	"errors"
-	"hash/crc32"
-	"io"
 	"math"
 	"testing"
 
@@ -22,48 +17,6 @@ func testClient(tb testing.TB) *Client {
 	c, err := New(Options{URL: "http://localhost/"})
 	require.NoError(tb, err)
 	return c
-}
-
-// FuzzFrames reads any bytes as a stream. It ends, and it ends with io.EOF exactly if it consists of complete frames.
-func FuzzFrames(f *testing.F) {
-	whole := func(messages ...string) (b []byte) {
-		for _, m := range messages {
-			b = binary.AppendUvarint(b, uint64(len(m)))
-			b = binary.BigEndian.AppendUint32(b, crc32.Checksum([]byte(m), crc32.MakeTable(crc32.Castagnoli)))
-			b = append(b, m...)
-		}
-		return b
-	}
-	f.Add(whole("hello", "", "there"))
-	f.Add(whole("hello", "there"))
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		const limit = 1 << 16
-		r := newFrameReader()
-		r.reset(bytes.NewReader(data), limit)
-		var again []byte
-		for {
-			message, err := r.next()
-			if err == nil {
-				require.NotEmpty(t, message)
-				require.LessOrEqual(t, len(message), limit)
-				again = append(again, whole(string(message))...)
-				continue
-			}
-			if errors.Is(err, io.EOF) {
-				require.True(
-					t, bytes.Equal(again, data) || len(again) < len(data),
-					"complete frames, except for lengths with leading zeros",
-				)
-			} else {
-				e, ok := errors.AsType[*Error](err)
-				require.True(t, ok)
-				require.Contains(t, reasons(), e.Reason)
-				require.Positive(t, e.Frame)
-			}
-			return
-		}
-	})
 }
 
 // FuzzMessages parses any bytes as a message. What is parsed without an error, prompb parses with the same result.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -18,7 +19,9 @@ import (
 
 	"github.com/prometheus/prometheus/prompb"
 
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 )
 
 // answerType is the kind of answers that a server gives.
@@ -123,11 +126,11 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	explanation, _ := io.ReadAll(io.LimitReader(resp.Body, 4*maxExcerpt)) // as much as can be read
+	explanation, _ := io.ReadAll(io.LimitReader(resp.Body, 4*redact.MaxExcerpt)) // as much as can be read
 	return nil, &Error{
 		Reason:     reasonStatus,
 		Status:     resp.StatusCode,
-		Err:        fmt.Errorf("server answered %s: %s", resp.Status, excerpt(explanation)),
+		Err:        fmt.Errorf("server answered %s: %s", resp.Status, redact.Excerpt(explanation)),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
 }
@@ -153,10 +156,16 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		body            = &bodyReader{ctx: ctx, r: resp.Body, bytes: c.metrics.bytes}
 	)
 	switch mediaType {
+	case "application/x-streamed-protobuf", "application/x-protobuf":
+		if err := checkDelimited(resp); err != nil {
+			return err
+		}
+	}
+	switch mediaType {
 	case "application/x-streamed-protobuf":
 		c.answered.Store(answersStreamed)
-		s.frames = c.frames.Get().(*frameReader)
-		s.frames.reset(body, c.options.MaxFrameBytes)
+		s.frames = c.frames.Get().(*frame.Reader)
+		s.frames.Reset(body, c.options.MaxFrameBytes)
 		for len(s.buffered) == 0 && s.frames != nil {
 			s.readFrame()
 		}
@@ -166,12 +175,29 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		defer s.close(nil)
 		return s.readSampled(body)
 	default:
-		start, _ := io.ReadAll(io.LimitReader(body, maxExcerpt)) // as much as can be read
+		start, _ := io.ReadAll(io.LimitReader(body, redact.MaxExcerpt)) // as much as can be read
 		return &Error{
 			Reason: reasonContentType,
 			Status: resp.StatusCode,
-			Err:    fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, excerpt(start)),
+			Err:    fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, redact.Excerpt(start)),
 		}
+	}
+}
+
+// checkDelimited returns an error if the answer ends where the connection ends. Frames have no end mark, so an answer
+// that was cut between two of them would look complete. This is how HTTP/1.0 ends answers, and thus proxies that speak
+// it. TLS does not help: its close_notify only says that the proxy meant to close the connection, which it also does
+// once its own server has gone away.
+func checkDelimited(resp *http.Response) error {
+	if resp.ProtoMajor != 1 || resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked") {
+		return nil
+	}
+	return &Error{
+		Reason: reasonUndelimited,
+		Status: resp.StatusCode,
+		Err: fmt.Errorf("%s answer with neither Content-Length nor chunked transfer encoding: nothing would show that "+
+			"it was cut. If a proxy is in between, let it speak HTTP/1.1 to both sides (nginx: proxy_http_version 1.1)",
+			resp.Proto),
 	}
 }
 

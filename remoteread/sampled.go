@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 )
 
 // readSampled reads a whole sampled answer, a prometheus.ReadResponse compressed by snappy, and compresses its series
@@ -54,7 +55,7 @@ func (s *stream) readMessage(body io.Reader) ([]byte, error) {
 	}
 	size, err := snappy.DecodedLen(compressed)
 	if err != nil {
-		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, excerpt(compressed))
+		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, redact.Excerpt(compressed))
 	}
 	if size > limit {
 		err := fmt.Errorf("sampled answer of %d bytes is over the limit of %d", size, limit)
@@ -62,7 +63,7 @@ func (s *stream) readMessage(body io.Reader) ([]byte, error) {
 	}
 	message, err := snappy.Decode(nil, compressed)
 	if err != nil {
-		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, excerpt(compressed))
+		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, redact.Excerpt(compressed))
 	}
 	return message, nil
 }

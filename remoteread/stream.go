@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
@@ -20,7 +21,7 @@ type stream struct {
 	client *Client
 	query  *query.Query
 	end    func()              // ends the request and releases its slot; may be called any number of times
-	frames *frameReader        // nil once the answer has been read completely, or given up
+	frames *frame.Reader       // nil once the answer has been read completely, or given up
 	part   int                 // index of the part of the query that is being read
 	seen   map[string]struct{} // labels of the series so far, if the query has shared ones
 
@@ -61,8 +62,8 @@ func (s *stream) drain() {
 // close ends the request and gives up what has not been read yet. An err is counted and becomes that of the stream.
 func (s *stream) close(err error) {
 	if s.frames != nil {
-		if cap(s.frames.buf) <= maxPooledFrame {
-			s.frames.reset(nil, 0)
+		if s.frames.Reusable() {
+			s.frames.Reset(nil, 0)
 			s.client.frames.Put(s.frames)
 		}
 		s.frames = nil
@@ -75,7 +76,7 @@ func (s *stream) close(err error) {
 
 // readFrame reads and parses one frame, or the end of the answer.
 func (s *stream) readFrame() {
-	message, err := s.frames.next()
+	message, err := s.frames.Next()
 	if err == io.EOF { //nolint:errorlint // the bare one ends the stream
 		s.finishOpen()
 		s.close(nil)
@@ -86,7 +87,7 @@ func (s *stream) readFrame() {
 	}
 	if err != nil {
 		e := asError(err)
-		e.Frame = s.frames.count
+		e.Frame = s.frames.Count()
 		s.close(e)
 	}
 }
