@@ -2,8 +2,10 @@ package detector
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"reflect"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -23,15 +25,11 @@ const (
 	// maxJitter bounds the offset between the cycles of different detectors, so that they do not all read in the same
 	// second. Chosen: a default scrape interval; a quarter of the step if that is shorter.
 	maxJitter = 15 * time.Second
-
-	// Results are withdrawn once they are older than both maxAge and maxAgeSteps (docs/metrics.md). Chosen: as long as
-	// Prometheus' own look-back, so that a rule never sees results that Prometheus would call stale.
-	maxAge      = 5 * time.Minute
-	maxAgeSteps = 3
 )
 
 // group runs the cycles of one source: it reads the newest steps, advances all models to them, and publishes a Batch.
-// It belongs to the goroutine that calls its methods, except for change, which is safe for concurrent use.
+// It belongs to the goroutine that calls its methods, except for change, which is safe for concurrent use. The Manager
+// withdraws its results if they become too old.
 type group struct {
 	plan     plan
 	data     *dataset.Dataset
@@ -44,6 +42,7 @@ type group struct {
 	logger    log.Logger
 	metrics   *metrics
 	logged    map[string]bool // warnings that have been logged
+	took      time.Duration   // the newest read; 0: there was none
 	publish   func(*result.Batch)
 	attempted func() // called after each cycle
 
@@ -62,8 +61,6 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
 	logger := log.With(o.Logger, "component", "detector", p.source.Kind(), p.source.ID())
 	g := &group{
 		plan:      p,
-		data:      dataset.New(p.datasetOptions(o.Owns, logger)),
-		pipeline:  p.newPipeline(schedule.Fitting{Workers: o.Limits.workers, Observe: m.observeFit}, logger),
 		evaluator: dataset.Evaluator{Engine: o.Engine, Source: source},
 		options:   o,
 		logger:    logger,
@@ -71,13 +68,23 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
 		logged:    map[string]bool{},
 		wake:      make(chan struct{}, 1),
 	}
+	g.begin()
+	m.begin(p.source, p.schedule.Step)
+	m.quality.Compare(p.source, p.outcomes != nil)
+	return g
+}
+
+// begin forgets all histories and models, so that the next cycle reads them anew.
+func (g *group) begin() {
+	p := &g.plan
+	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.metrics.observeFit}
+	g.data = dataset.New(p.datasetOptions(g.options.Owns, g.logger))
+	g.pipeline = p.newPipeline(fitting, g.logger)
+	g.batch = nil
 	if !p.source.Scaler {
 		g.alerts = newAlerts(p.schedule.Step)
 		g.alerts.compareWith(p.outcomes)
 	}
-	m.begin(p.source)
-	m.quality.Compare(p.source, p.outcomes != nil)
-	return g
 }
 
 // run calls cycle for every step as soon as the step is complete, and immediately for the first. After a failure it
@@ -85,11 +92,7 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
 func (g *group) run(ctx context.Context) {
 	retry := time.Duration(0)
 	for {
-		wait := retry
-		if retry == 0 {
-			wait = g.due(g.options.Now())
-		}
-		if !g.wait(ctx, wait) {
+		if !g.wait(ctx, retry) {
 			return
 		}
 		err := g.cycle(ctx, g.options.Now())
@@ -108,29 +111,43 @@ func (g *group) run(ctx context.Context) {
 // nextRetry returns how long to wait after a failure, given the wait before the failed attempt; 0 if that was no retry.
 func nextRetry(before time.Duration) time.Duration { return min(max(firstRetry, 2*before), lastRetry) }
 
-// wait waits for d and adopts pending plans meanwhile. It reports whether d has passed; false means that ctx ended.
-func (g *group) wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// wait waits until the next step is due or, if retry is not 0, for that long. It adopts pending plans meanwhile, and
+// looks at the clock again and again, because that may jump. It reports false if ctx ended.
+func (g *group) wait(ctx context.Context, retry time.Duration) bool {
+	begin := time.Now()
 	for {
+		rest := retry - time.Since(begin)
+		if retry == 0 {
+			rest = g.due(g.options.Now())
+		}
+		if rest <= 0 && ctx.Err() == nil {
+			return true
+		}
+		timer := time.NewTimer(min(rest, g.options.tick))
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return false
 		case <-g.wake:
 			g.adopt()
 		case <-timer.C:
-			return true
 		}
+		timer.Stop()
 	}
 }
 
 // due returns how long to wait at now until the next step can be read.
 func (g *group) due(now time.Time) time.Duration {
-	if g.data.At() == 0 || g.data.CatchingUp() {
+	if g.data.At() == 0 || g.data.CatchingUp() || g.newest(now) < g.data.At() {
 		return 0
 	}
 	at := time.UnixMilli(g.data.At() + g.plan.schedule.Step).Add(g.plan.queryOffset + g.jitter())
 	return max(0, at.Sub(now))
+}
+
+// newest returns the newest step that can be read at now.
+func (g *group) newest(now time.Time) int64 {
+	return schedule.Floor(now.Add(-g.plan.queryOffset).UnixMilli(), g.plan.schedule.Step)
 }
 
 // jitter returns the offset of the cycles of this source, from a hash of its ID.
@@ -163,7 +180,7 @@ func (g *group) adopt() {
 	g.plan, g.evaluator.Source = c.plan, c.source
 	g.data.Configure(c.plan.datasetOptions(g.options.Owns, g.logger))
 	g.pipeline.Configure(c.plan.format, c.plan.labeler)
-	if g.batch == nil || g.batch.IsStale {
+	if g.batch == nil {
 		return
 	}
 	g.batch = g.batch.Relabel(c.plan.format, c.plan.labeler)
@@ -171,23 +188,30 @@ func (g *group) adopt() {
 }
 
 // cycle reads up to the newest step that is due at now, and publishes its results. After a failure the next call
-// resumes where this one stopped; until then the results published earlier age.
+// resumes where this one stopped. If the clock was set back, the steps ahead of it were read too early: history is read
+// anew.
 func (g *group) cycle(ctx context.Context, now time.Time) error {
 	defer g.attempted()
 	g.adopt()
 	begin := time.Now()
 	step, read, source := g.plan.schedule.Step, g.data.At(), g.plan.source
-	to := schedule.Floor(now.Add(-g.plan.queryOffset).UnixMilli(), step)
-	if to <= read {
+	to := g.newest(now)
+	switch {
+	case to < read:
+		level.Warn(g.logger).Log("msg", "The clock was set back, reading history anew",
+			"step", stamp(to), "read", stamp(read))
+		g.begin()
+		read = 0
+	case to == read:
 		return nil
 	}
 	g.metrics.cycles.With(bySource(source)).Inc()
-	if read > 0 && !g.data.CatchingUp() {
+	// After a jump of the clock that is longer than the history, no step is evaluated late: all is read anew.
+	if read > 0 && !g.data.CatchingUp() && to-read <= g.plan.data.Layout.Length {
 		g.metrics.missed.With(bySource(source)).Add(float64((to-read)/step - 1))
 	}
 	if err := g.extend(ctx, to, nil); err != nil {
 		g.metrics.failures.With(bySource(source)).Inc()
-		g.age(now)
 		return err
 	}
 	b, first := g.step(to), g.batch == nil
@@ -252,22 +276,35 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 func (g *group) read(ctx context.Context, p dataset.Plan) (*dataset.Slice, error) {
 	type answer struct {
 		slice *dataset.Slice
+		took  time.Duration // without the wait; 0: it did not read
 		err   error
 	}
-	answers, evaluator := make(chan answer, 1), g.evaluator
+	answers, evaluator, expected := make(chan answer, 1), g.evaluator, g.took
 	go func() {
-		select {
-		case g.options.Limits.reads <- struct{}{}:
-			defer func() { <-g.options.Limits.reads }()
-			slice, err := p.Read(ctx, evaluator)
-			answers <- answer{slice, err}
-		case <-ctx.Done():
-			answers <- answer{err: ctx.Err()}
+		var a answer
+		defer func() {
+			if r := recover(); r != nil {
+				a.err = fmt.Errorf("reading panics: %v", r)
+				level.Error(g.logger).Log("msg", "Panic while reading", "err", a.err, "stack", string(debug.Stack()))
+			}
+			answers <- a
+		}()
+		release, err := g.options.Limits.reads.acquire(ctx, expected, maxWait)
+		if err != nil {
+			a.err = err
+			return
 		}
+		defer release()
+		begin := time.Now()
+		a.slice, a.err = p.Read(ctx, evaluator)
+		a.took = time.Since(begin)
 	}()
 	for {
 		select {
 		case a := <-answers:
+			if a.took > 0 {
+				g.took = a.took
+			}
 			return a.slice, a.err
 		case <-g.wake:
 			g.adopt()
@@ -300,17 +337,6 @@ func (g *group) step(at int64) *result.Batch {
 		g.alerts.grade(b, g.plan.queryOffset)
 	}
 	return b
-}
-
-// age replaces results that are too old with the state "stale".
-func (g *group) age(now time.Time) {
-	limit := max(maxAgeSteps*time.Duration(g.plan.schedule.Step)*time.Millisecond, maxAge)
-	if g.batch == nil || g.batch.IsStale || now.Sub(time.UnixMilli(g.batch.Step)) <= limit {
-		return
-	}
-	g.batch = g.batch.Stale()
-	g.publish(g.batch)
-	level.Warn(g.logger).Log("msg", "Withdrew results that are too old", "step", stamp(g.batch.Step))
 }
 
 // showJoins sets the metrics about joined inputs, and logs once which series were not joined.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
@@ -24,6 +25,16 @@ import (
 )
 
 var errStopped = errors.New("stopping")
+
+const (
+	// Results are withdrawn once they are older than both maxAge and maxAgeSteps (docs/metrics.md). Chosen: as long as
+	// Prometheus' own look-back, so that a rule never sees results that Prometheus would call stale.
+	maxAge      = 5 * time.Minute
+	maxAgeSteps = 3
+
+	// defaultTick is how often the age of results and the clock are looked at. Chosen: less than a usual scrape interval.
+	defaultTick = 5 * time.Second
+)
 
 // Options configure a Manager.
 type Options struct {
@@ -37,19 +48,20 @@ type Options struct {
 	// Owns reports by shard key whether a series belongs to this process; nil: all do. Series that must stay together,
 	// such as the members of a pool, have the same key.
 	Owns func(shardKey uint64) bool
+
+	tick time.Duration // see defaultTick; tests set another one
 }
 
 // Limits bounds how many series are fitted, and how many detectors read, at the same time. Several Managers can share
 // it.
 type Limits struct {
 	workers *schedule.Workers
-	reads   chan struct{}
+	reads   *reads
 }
 
-// NewLimits returns Limits that allow n fits and n reads at the same time, at least one of each.
-func NewLimits(n int) *Limits {
-	return &Limits{workers: schedule.NewWorkers(n), reads: make(chan struct{}, max(n, 1))}
-}
+// NewLimits returns Limits that allow n fits and n reads at the same time, at least one of each. Reads that take longer
+// than a few seconds do not keep quick ones waiting: of these as many again may run.
+func NewLimits(n int) *Limits { return &Limits{workers: schedule.NewWorkers(n), reads: newReads(n)} }
 
 func (o *Options) validate() error {
 	if o.Engine == nil {
@@ -66,6 +78,9 @@ func (o *Options) validate() error {
 	}
 	if o.Limits == nil {
 		o.Limits = NewLimits(1)
+	}
+	if o.tick == 0 {
+		o.tick = defaultTick
 	}
 	return nil
 }
@@ -197,10 +212,44 @@ func (m *Manager) Run(ctx context.Context) error {
 		s.stop = cancel
 		m.running.Go(func() { s.group.run(ctx) })
 	})
-	<-ctx.Done()
+	m.withdrawOld(ctx)
 	m.setStart(nil)
 	m.running.Wait()
 	return nil
+}
+
+// withdrawOld withdraws results that become too old until ctx ends, whatever their groups are doing meanwhile.
+func (m *Manager) withdrawOld(ctx context.Context) {
+	ticker := time.NewTicker(m.o.tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			m.age(m.o.Now())
+		}
+	}
+}
+
+// age replaces results that are too old at now by the state "stale". So it does with results that are more than a step
+// ahead: the clock was set back.
+func (m *Manager) age(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	withdrawn := false
+	for source, b := range m.published {
+		age := now.Sub(time.UnixMilli(b.Step))
+		if b.IsStale || age <= max(maxAgeSteps*b.Format.Step, maxAge) && age >= -b.Format.Step {
+			continue
+		}
+		m.published[source], withdrawn = b.Stale(), true
+		level.Warn(m.o.Logger).Log("msg", "Withdrew results that are too old, or ahead of the clock",
+			"component", "detector", source.Kind(), source.ID(), "step", stamp(b.Step), "age", age)
+	}
+	if withdrawn {
+		m.refresh()
+	}
 }
 
 func (m *Manager) setStart(start func(*slot)) {
@@ -231,6 +280,7 @@ func (m *Manager) Cycle(ctx context.Context, now time.Time) error {
 			errs = append(errs, fmt.Errorf("%s: %w", g.plan.source, err))
 		}
 	}
+	m.age(now)
 	return errors.Join(errs...)
 }
 
@@ -276,6 +326,9 @@ func (m *Manager) publish(s *slot, b *result.Batch) {
 		}
 		s.predecessor.end()
 		s.predecessor = nil
+	}
+	if old := m.published[source]; old != nil && old.IsStale && old.Step == b.Step {
+		b = b.Stale() // a reload has relabelled what was withdrawn
 	}
 	m.published[source] = b
 	m.refresh()

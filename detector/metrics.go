@@ -12,7 +12,7 @@ import (
 // metrics are the exporter's metrics about itself. They belong to the Manager and outlive reloads.
 type metrics struct {
 	cycles, missed, failures, warnings *prometheus.CounterVec
-	duration, lastStep                 *prometheus.GaugeVec
+	duration, step, lastStep           *prometheus.GaugeVec
 	series, refused, models, rejected  *prometheus.GaugeVec
 	joins, withheld                    *prometheus.GaugeVec
 	fitDuration                        *prometheus.HistogramVec
@@ -44,6 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"Queries that returned warnings, for example because some data could not be read.",
 		),
 		duration: gauge("cycle_duration_seconds", "Duration of the last published cycle."),
+		step:     gauge("step_seconds", "Resolution of scores and forecasts, as configured."),
 		lastStep: gauge(
 			"last_step_timestamp_seconds",
 			"Unix time of the step that the published results are for.",
@@ -86,8 +87,9 @@ func (m *metrics) observeFit(model string, fit func()) {
 	m.fitDuration.WithLabelValues(model).Observe(time.Since(begin).Seconds())
 }
 
-// begin initializes the counters of a source to 0.
-func (m *metrics) begin(s result.Source) {
+// begin initializes the counters of a source to 0, and sets its step (ms).
+func (m *metrics) begin(s result.Source, step int64) {
+	m.step.With(bySource(s)).Set(float64(step) / 1000)
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
 		c.With(bySource(s))
 	}
@@ -98,7 +100,7 @@ func (m *metrics) forget(s result.Source) {
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
 		c.Delete(bySource(s))
 	}
-	for _, g := range []*prometheus.GaugeVec{m.duration, m.lastStep, m.series, m.refused, m.models, m.rejected} {
+	for _, g := range []*prometheus.GaugeVec{m.duration, m.step, m.lastStep, m.series, m.refused, m.models, m.rejected} {
 		g.DeletePartialMatch(bySource(s))
 	}
 	if !s.Scaler {
