@@ -20,6 +20,11 @@ type RemoteRead struct {
 	// ExternalLabels are those that the server adds to the series that lack them. They are removed from these series.
 	ExternalLabels labels.Labels `yaml:"external_labels,omitempty"`
 
+	// A series over one of these limits fails the read, as it fails a scrape of Prometheus; 0 means no limit.
+	LabelLimit            int `yaml:"label_limit"`
+	LabelNameLengthLimit  int `yaml:"label_name_length_limit"`  // in bytes
+	LabelValueLengthLimit int `yaml:"label_value_length_limit"` // in bytes
+
 	// HTTPClientConfig has been validated. File names in it are absolute.
 	HTTPClientConfig commoncfg.HTTPClientConfig `yaml:",inline"`
 }
@@ -27,7 +32,13 @@ type RemoteRead struct {
 // loadRemoteRead decodes and checks an entry of remote_read. File names in it are relative to dir.
 func loadRemoteRead(s *document.Section, dir string) RemoteRead {
 	r := RemoteRead{
-		RemoteTimeout:    model.Duration(time.Minute),
+		RemoteTimeout: model.Duration(time.Minute),
+		// Guards, chosen and not tuned: far above what people write, and low enough that a series is not felt. A result
+		// repeats the labels of its series on every line.
+		LabelLimit:            256,
+		LabelNameLengthLimit:  1 << 10,
+		LabelValueLengthLimit: 64 << 10,
+
 		HTTPClientConfig: commoncfg.DefaultHTTPClientConfig,
 	}
 	if !s.Decode(&r) {
@@ -40,6 +51,9 @@ func loadRemoteRead(s *document.Section, dir string) RemoteRead {
 		s.Errorf("url", "must be http://HOST... or https://HOST...")
 	}
 	s.Require(r.RemoteTimeout > 0, "remote_timeout", "must be longer than 0s")
+	s.Require(r.LabelLimit >= 0, "label_limit", "%d is negative", r.LabelLimit)
+	s.Require(r.LabelNameLengthLimit >= 0, "label_name_length_limit", "%d is negative", r.LabelNameLengthLimit)
+	s.Require(r.LabelValueLengthLimit >= 0, "label_value_length_limit", "%d is negative", r.LabelValueLengthLimit)
 	r.ExternalLabels.Range(func(l labels.Label) {
 		checkLabelName(s, "external_labels."+l.Name, l.Name)
 		checkLabelValue(s, "external_labels."+l.Name, l.Value)

@@ -78,7 +78,7 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
 func (g *group) begin() {
 	p := &g.plan
 	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.metrics.observeFit}
-	g.data = dataset.New(p.datasetOptions(g.options.Owns, g.logger))
+	g.data = dataset.New(p.datasetOptions(g.options, g.logger))
 	g.pipeline = p.newPipeline(fitting, g.logger)
 	g.batch = nil
 	if !p.source.Scaler {
@@ -178,7 +178,7 @@ func (g *group) adopt() {
 		g.metrics.quality.Compare(c.plan.source, c.plan.outcomes != nil)
 	}
 	g.plan, g.evaluator.Source = c.plan, c.source
-	g.data.Configure(c.plan.datasetOptions(g.options.Owns, g.logger))
+	g.data.Configure(c.plan.datasetOptions(g.options, g.logger))
 	g.pipeline.Configure(c.plan.format, c.plan.labeler)
 	if g.batch == nil {
 		return

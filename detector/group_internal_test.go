@@ -111,7 +111,9 @@ func TestGroups_FitAtMostSoManySeriesAtATimeTogether(t *testing.T) {
 func TestPlan_KeepsMembersOfAPoolInOneShard(t *testing.T) {
 	p := plan{shardKey: func(l labels.Labels) uint64 { return dataset.ID(l.MatchLabels(true, "job")) }}
 	owned := map[uint64]bool{}
-	o := p.datasetOptions(func(key uint64) bool { owned[key] = true; return true }, log.NewNopLogger())
+	o := p.datasetOptions(&Options{
+		Limits: NewLimits(1), Owns: func(key uint64) bool { owned[key] = true; return true },
+	}, log.NewNopLogger())
 	require.True(t, o.Owns(labels.FromStrings("job", "a", "pod", "1")))
 	require.True(t, o.Owns(labels.FromStrings("job", "a", "pod", "2")))
 	require.Len(t, owned, 1)

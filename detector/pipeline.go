@@ -82,13 +82,12 @@ func newScaling(p *scaling.Plan, f schedule.Fitting, l log.Logger) Pipeline {
 	return scaling.NewRequests(p, f, l)
 }
 
-// datasetOptions returns the options of the plan's Dataset. owns reports by shard key whether a series belongs to this
-// process; nil: all do.
-func (p *plan) datasetOptions(owns func(uint64) bool, logger log.Logger) dataset.Options {
-	o := p.data
-	o.Logger = logger
-	if owns != nil {
-		o.Owns = func(l labels.Labels) bool { return owns(p.shardKey(l)) }
+// datasetOptions returns the options of the plan's Dataset.
+func (p *plan) datasetOptions(o *Options, logger log.Logger) dataset.Options {
+	data := p.data
+	data.Logger, data.SliceSamples = logger, o.Limits.sliceSamples
+	if o.Owns != nil {
+		data.Owns = func(l labels.Labels) bool { return o.Owns(p.shardKey(l)) }
 	}
-	return o
+	return data
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 )
 
@@ -42,6 +43,10 @@ type Options struct {
 	// MaxFrameBytes is the largest size of a frame, and of a sampled answer before and after decompression. The
 	// default is 50 MB, Prometheus' default of chunked_read_limit.
 	MaxFrameBytes int
+	// Limits are those of one answer: how much memory its series may take, approximately, and how many samples and labels
+	// they may have. The defaults of Bytes and Samples are 1 GiB and 250 million; labels are not limited by default. A
+	// series over a limit of labels fails the read, as it fails a scrape of Prometheus: sums without it would be wrong.
+	Limits limit.Limits
 	// Metrics are not registered by default.
 	Metrics *Metrics
 	// Logger logs nothing by default.
@@ -56,7 +61,9 @@ func (o Options) validate() error {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return fmt.Errorf("URL %q does not begin with http:// or https:// and a host", redact.URL(u))
 	}
-	if o.Timeout < 0 || o.MaxConcurrency < 0 || o.MinBackoff < 0 || o.MaxBackoff < 0 || o.MaxFrameBytes < 0 {
+	if o.Timeout < 0 || o.MaxConcurrency < 0 || o.MinBackoff < 0 || o.MaxBackoff < 0 || o.MaxFrameBytes < 0 ||
+		o.Limits.Bytes < 0 || o.Limits.Samples < 0 || o.Limits.Labels < 0 || o.Limits.LabelNameLength < 0 ||
+		o.Limits.LabelValueLength < 0 {
 		return errors.New("negative limit")
 	}
 	return nil
@@ -79,6 +86,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.MinBackoff, 250*time.Millisecond)
 	setDefault(&o.MaxBackoff, 30*time.Second)
 	setDefault(&o.MaxFrameBytes, 50e6)
+	setDefault(&o.Limits.Bytes, 1<<30)
+	setDefault(&o.Limits.Samples, 250e6)
 }
 
 func setDefault[T comparable](v *T, def T) {

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 )
 
 // The reasons of an Error, and values of the label reason.
@@ -19,10 +21,11 @@ const (
 	reasonConnection  = "connection"   // there was no connection, or it broke
 	reasonContentType = "content_type" // the answer is not remote-read
 	reasonEncoding    = "encoding"     // a chunk has an unknown encoding: that series is skipped
+	reasonLabelLimit  = "label_limit"  // a series has too many labels, or too long ones
 	reasonMalformed   = "malformed"    // an answer or a chunk cannot be decoded
 	reasonStatus      = "status"       // the HTTP status is not 2xx
 	reasonTimeout     = "timeout"      // the answer was not complete within Options.Timeout
-	reasonTooLarge    = "too_large"    // a frame or a sampled answer is over Options.MaxFrameBytes
+	reasonTooLarge    = "too_large"    // a frame or an answer is over its limit in Options
 	reasonTruncated   = "truncated"    // the stream ends within a frame
 	reasonUndelimited = "undelimited"  // nothing would show that the answer was cut
 )
@@ -30,7 +33,7 @@ const (
 func reasons() []string {
 	return []string{
 		reasonCanceled, reasonChecksum, reasonConnection, reasonContentType, reasonEncoding,
-		reasonMalformed, reasonStatus, reasonTimeout, reasonTooLarge, reasonTruncated, reasonUndelimited,
+		reasonLabelLimit, reasonMalformed, reasonStatus, reasonTimeout, reasonTooLarge, reasonTruncated, reasonUndelimited,
 	}
 }
 
@@ -38,14 +41,15 @@ func reasons() []string {
 type Error struct {
 	// URL has neither credentials nor query parameters.
 	URL string
-	// Reason is one of canceled, checksum, connection, content_type, encoding, malformed, status, timeout, too_large,
-	// truncated and undelimited.
+	// Reason is one of canceled, checksum, connection, content_type, encoding, label_limit, malformed, status, timeout,
+	// too_large, truncated and undelimited.
 	Reason string
 	Status int   // HTTP status of the answer, 0 if there was none
 	Frame  int   // number of the frame, from 1; 0 if the error is not about a frame
 	Err    error // what went wrong
 
 	retryAfter time.Duration
+	shorter    bool // a shorter range of time may help
 }
 
 func (e *Error) Error() string {
@@ -75,6 +79,19 @@ func (e *Error) Temporary() bool {
 	}
 }
 
+// TooLarge reports whether the answer was over a limit, of the client or of the server, so that a shorter range of time
+// may help.
+func (e *Error) TooLarge() bool {
+	switch {
+	case e.shorter:
+		return true
+	case e.Status == http.StatusBadRequest: // --storage.remote.read-sample-limit of Prometheus
+		return strings.Contains(e.Err.Error(), "sample limit")
+	default:
+		return e.Status == http.StatusRequestEntityTooLarge
+	}
+}
+
 // asError returns the *Error in err, or else a new one: any other error is about the content of the answer.
 func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -88,6 +105,10 @@ func asError(err error) *Error {
 		reason = reasonTooLarge
 	case errors.Is(err, frame.ErrChecksum):
 		reason = reasonChecksum
+	case errors.Is(err, limit.ErrLabels):
+		reason = reasonLabelLimit
+	case errors.Is(err, limit.ErrAnswer):
+		return &Error{Reason: reasonTooLarge, Err: err, shorter: true}
 	}
 	return &Error{Reason: reason, Err: err}
 }

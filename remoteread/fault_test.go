@@ -216,8 +216,8 @@ func TestClient_RejectsWhatIsNotRemoteRead(t *testing.T) {
 		},
 		{
 			"samples with something else in snappy", "application/x-protobuf",
-			string(snappy.Encode(nil, []byte("hello"))), "malformed",
-			"sampled answer: proto: ReadResponse: wiretype end group for non-group",
+			string(snappy.Encode(nil, []byte{0xff, 0xff})), "malformed",
+			"sampled answer: unexpected EOF",
 		},
 		{
 			"no results", "application/x-protobuf", sampled(&prompb.ReadResponse{}), "malformed",

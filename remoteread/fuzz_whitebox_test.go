@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/prompb"
 
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
@@ -31,14 +32,14 @@ func FuzzMessages(f *testing.F) {
 	client := testClient(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		all := query.New(nil, labels.EmptyLabels(), math.MinInt64, math.MaxInt64, nil)
-		s := &stream{client: client, query: all, end: func() {}}
+		s := &stream{client: client, query: all, end: func() {}, used: limit.Usage{Limits: &client.options.Limits}}
 		if s.parseFrame(data) != nil {
 			return
 		}
 		s.finishOpen()
 		var want prompb.ChunkedReadResponse
 		if err := want.Unmarshal(data); err != nil {
-			return // a field has an unexpected wire type: eachField skips it, prompb fails
+			return // a field has an unexpected wire type: wire skips it, prompb fails
 		}
 		chunks := 0
 		for _, one := range want.ChunkedSeries {

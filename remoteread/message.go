@@ -4,21 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
-	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/wire"
 )
 
 // parseFrame parses a prometheus.ChunkedReadResponse (prompb/remote.proto, prompb/types.proto). It copies what it
 // keeps, because the next message overwrites this one.
 func (s *stream) parseFrame(message []byte) error {
 	var index uint64 // comes after the series
-	err := eachField(message, func(num protowire.Number, v uint64, _ []byte) error {
+	err := wire.Fields(message, func(num protowire.Number, v uint64, _ []byte) error {
 		if num == 2 {
 			index = v
 		}
@@ -31,7 +31,7 @@ func (s *stream) parseFrame(message []byte) error {
 		return err
 	}
 	empty := true
-	err = eachField(message, func(num protowire.Number, _ uint64, data []byte) error {
+	err = wire.Fields(message, func(num protowire.Number, _ uint64, data []byte) error {
 		if num == 1 && data != nil {
 			empty = false
 			return s.parseSeries(data)
@@ -49,19 +49,26 @@ func (s *stream) parseSeries(data []byte) error {
 		samples int
 		unknown error
 	)
+	if err := s.used.BeginSeries(); err != nil {
+		return err
+	}
 	s.builder.Reset()
 	s.builder.SetUnsafeAdd(true)
 	s.scratch = s.scratch[:0]
-	err := eachField(data, func(num protowire.Number, _ uint64, data []byte) error {
+	err := wire.Fields(data, func(num protowire.Number, _ uint64, data []byte) error {
 		switch {
 		case num == 1 && data != nil:
 			return s.parseLabel(data)
 		case num == 2 && data != nil:
-			c, encoding, err := parseChunk(data)
+			c, encoding, err := wire.Chunk(data)
 			if err != nil {
 				return err
 			}
-			samples += chunk.NumSamples(c.Data)
+			n := chunk.NumSamples(c.Data)
+			samples += n
+			if err := s.used.Spend(int64(limit.Chunk+len(c.Data)), int64(n)); err != nil {
+				return err
+			}
 			switch {
 			case c.MaxTime < s.query.Mint || c.MinTime > s.query.Maxt:
 			case !chunk.Known(encoding):
@@ -84,27 +91,17 @@ func (s *stream) parseSeries(data []byte) error {
 	return nil
 }
 
+// parseLabel adds a label to the builder unless it is to be stripped.
 func (s *stream) parseLabel(data []byte) error {
-	var name, value string // share the memory of the message, until Labels of the builder copies them
-	err := eachField(data, func(num protowire.Number, _ uint64, data []byte) error {
-		switch num {
-		case 1:
-			name = unsafe.String(unsafe.SliceData(data), len(data))
-		case 2:
-			value = unsafe.String(unsafe.SliceData(data), len(data))
-		}
-		return nil
-	})
+	name, value, err := wire.Label(data) // share the memory of the message, until Labels of the builder copies them
+	if err == nil {
+		err = s.used.AddLabel(name, value)
+	}
 	if err != nil {
 		return err
 	}
-	return s.addLabel(name, value)
-}
-
-// addLabel adds a label to the builder unless it is to be stripped.
-func (s *stream) addLabel(name, value string) error {
 	if name == "" || !utf8.ValidString(name) || !utf8.ValidString(value) {
-		return fmt.Errorf("label %q=%q is not valid", name, value)
+		return fmt.Errorf("label %.50q=%.50q is not valid", name, value)
 	}
 	if value == "" || s.query.Parts[s.part].Strip.Get(name) != value {
 		s.builder.Add(name, value)
@@ -120,56 +117,4 @@ func (s *stream) buildLabels() (labels.Labels, error) {
 		return labels.EmptyLabels(), fmt.Errorf("label %q comes twice", name)
 	}
 	return lset, nil
-}
-
-// parseChunk returns the chunk and its encoding, which is not valid in the chunk unless it is known. The data shares
-// the memory of the message.
-func parseChunk(data []byte) (c chunk.Chunk, encoding uint64, err error) {
-	err = eachField(data, func(num protowire.Number, v uint64, data []byte) error {
-		switch num {
-		case 1:
-			c.MinTime = int64(v)
-		case 2:
-			c.MaxTime = int64(v)
-		case 3:
-			encoding = v
-		case 4:
-			c.Data = data
-		}
-		return nil
-	})
-	c.Encoding = chunkenc.Encoding(encoding)
-	return c, encoding, err
-}
-
-// eachField calls f with each field of a protobuf message: v is the value of a varint, data that of a field with a
-// length and nil for any other field.
-func eachField(b []byte, f func(num protowire.Number, v uint64, data []byte) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		var (
-			v    uint64
-			data []byte
-		)
-		switch typ {
-		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(b)
-		case protowire.BytesType:
-			data, n = protowire.ConsumeBytes(b)
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		if err := f(num, v, data); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 )
@@ -78,13 +79,26 @@ func (c *Client) attempt(ctx context.Context, q *query.Query) (*stream, error) {
 		c.metrics.duration.Observe(time.Since(start).Seconds())
 	})
 
+	panics := true
+	defer func() {
+		if panics { // the PromQL engine recovers it
+			end()
+		}
+	}()
+	s, err := c.answer(ctx, q, end)
+	panics = false
+	return s, err
+}
+
+// answer sends a query and reads the beginning of its answer. Without an answer, it calls end.
+func (c *Client) answer(ctx context.Context, q *query.Query, end func()) (*stream, error) {
 	resp, err := c.send(ctx, q)
 	if err != nil {
 		end()
 		return nil, err
 	}
 	s := &stream{
-		client: c, query: q,
+		client: c, query: q, used: limit.Usage{Limits: &c.options.Limits},
 		end: func() { resp.Body.Close(); end() },
 	}
 	if err := s.begin(ctx, resp); err != nil {

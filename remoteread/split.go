@@ -3,11 +3,9 @@ package remoteread
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strings"
 	"time"
 
-	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
@@ -50,7 +48,7 @@ func (c *Client) open(ctx context.Context, q *query.Query) (*stream, error) {
 // readSplit reads a range in parts, the oldest first, and returns a stream in which all series are buffered.
 func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error) {
 	var (
-		whole  = &stream{client: c, query: q, end: func() {}}
+		whole  = &stream{client: c, query: q, end: func() {}, used: limit.Usage{Limits: &c.options.Limits}}
 		merger seriesMerger
 		length = firstLength
 	)
@@ -62,19 +60,19 @@ func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error)
 			part.drain()
 			err = part.err
 		}
-		if tooLarge(err) && length > minLength {
+		if e, ok := errors.AsType[*Error](err); ok && e.TooLarge() && length > minLength {
 			length /= 2
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		samples := 0
 		for _, s := range part.buffered {
-			for _, c := range s.chunks {
-				samples += chunk.NumSamples(c.Data)
-			}
 			s.mint, s.maxt = q.Mint, q.Maxt
+		}
+		samples := part.used.Samples
+		if err := whole.used.Spend(part.used.Bytes, samples); err != nil {
+			return nil, c.fail(err)
 		}
 		merger.add(part.buffered)
 		whole.warnings.Merge(part.warnings)
@@ -85,22 +83,5 @@ func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error)
 		start = end + 1
 		growth := min(maxGrowth, targetSamples/float64(max(samples, 1)))
 		length = max(minLength, uint64(float64(length)*growth))
-	}
-}
-
-// tooLarge reports whether a shorter range may help: the answer is over our limit, or over that of the server
-// (--storage.remote.read-sample-limit, for which Prometheus answers 400 and "exceeded sample limit").
-func tooLarge(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return false
-	}
-	switch {
-	case e.Reason == reasonTooLarge:
-		return e.Frame == 0 // frames are cut by size, not by range
-	case e.Status == http.StatusBadRequest:
-		return strings.Contains(e.Err.Error(), "sample limit")
-	default:
-		return e.Status == http.StatusRequestEntityTooLarge
 	}
 }

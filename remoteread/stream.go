@@ -9,6 +9,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 )
 
@@ -31,9 +32,9 @@ type stream struct {
 	skipped  int       // number of skipped series
 	warnings annotations.Annotations
 	err      error // why the answer could not be read completely
-
-	builder labels.ScratchBuilder
-	scratch []chunk.Chunk
+	used     limit.Usage
+	builder  labels.ScratchBuilder
+	scratch  []chunk.Chunk
 }
 
 // next returns the next series, or nil at the end; then err reports whether the answer was complete.

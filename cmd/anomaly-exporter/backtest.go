@@ -85,7 +85,7 @@ func runBacktest(
 	}
 	defer src.close()
 	run.NewReplayer = newReplayer(src, detector.Options{
-		Engine: q.engine(logger), Logger: logger, Limits: detector.NewLimits(q.maxConcurrency),
+		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})
 	bar := newProgressBar(stderr)
 	run.Progress = bar.show

@@ -61,7 +61,7 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	}
 	defer src.close()
 	m, err := detector.New(detector.Options{
-		Engine: q.engine(logger), Logger: logger, Limits: detector.NewLimits(q.maxConcurrency),
+		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -16,8 +18,10 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/dedup"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 )
 
 // queryOptions are the --query.* flags. They bound the cost of reading and evaluating expressions.
@@ -39,6 +43,40 @@ func addQueryFlags(app *kingpin.Application) *queryOptions {
 		"Detectors that read history at the same time, and series that are fitted at the same time.").
 		Default(strconv.Itoa(runtime.GOMAXPROCS(0))).IntVar(&q.maxConcurrency)
 	return &q
+}
+
+// limits returns how much the detectors do at the same time, and how much history they read at once if memory is
+// limited.
+func (q queryOptions) limits() *detector.Limits {
+	l := detector.NewLimits(q.maxConcurrency)
+	if memory, limited := memoryLimit(); limited {
+		return l.WithMemory(memory)
+	}
+	return l
+}
+
+// memoryLimit returns the limit that the Go runtime keeps to, from GOMEMLIMIT or the cgroup, in bytes.
+func memoryLimit() (bytes int64, limited bool) {
+	bytes = debug.SetMemoryLimit(-1) // which only reads it
+	return bytes, bytes < math.MaxInt64
+}
+
+const (
+	// answerShare is the share of the memory limit that one answer may take, before it is evaluated. Chosen, not tuned.
+	answerShare = 8
+	// leastAnswer is what an answer may take in any case. Guard: about as much as a frame and its series.
+	leastAnswer = 64 << 20
+)
+
+// answerLimits returns the limits of an answer.
+func answerLimits(entry config.RemoteRead) limit.Limits {
+	l := limit.Limits{
+		Labels: entry.LabelLimit, LabelNameLength: entry.LabelNameLengthLimit, LabelValueLength: entry.LabelValueLengthLimit,
+	}
+	if memory, limited := memoryLimit(); limited {
+		l.Bytes = max(memory/answerShare, leastAnswer)
+	}
+	return l
 }
 
 // engine returns the PromQL engine that evaluates all expressions. It has no self-metrics, because they would look
@@ -83,6 +121,7 @@ func newSource(entries []config.RemoteRead, o sourceOptions) (*source, error) {
 			URL:            entry.URL.String(),
 			HTTPClient:     httpClient,
 			ExternalLabels: entry.ExternalLabels,
+			Limits:         answerLimits(entry),
 			Timeout:        time.Duration(entry.RemoteTimeout),
 			MaxConcurrency: max(o.maxConcurrency, 1),
 			MaxRetries:     o.maxRetries,

@@ -73,7 +73,7 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 		Engine:     q.engine(logger),
 		Logger:     logger,
 		Registerer: e.registry,
-		Limits:     detector.NewLimits(q.maxConcurrency),
+		Limits:     q.limits(),
 		OnPublish:  e.collector.Publish,
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func (d *Dataset) Next(r Request) (p Plan, ok bool) {
 	l := d.o.Layout
 	if start := floor(r.To-l.Length-l.Overhang, l.Coarse()); d.read < start && !(r.EveryStep && d.read > 0) {
 		d.read, d.coarse = start, l.Coarse() != l.Step
-		d.chunks = newChunker(d.o.longestLookBack())
+		d.chunks = newChunker(d.o.longestLookBack(), d.o.SliceSamples)
 	}
 	if d.coarse && d.read >= d.coarseEnd(r.To) {
 		d.coarse = false

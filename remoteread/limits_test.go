@@ -1,0 +1,208 @@
+package remoteread_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang/snappy"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/prometheus/prometheus/prompb"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
+)
+
+// readSeries reads all series into memory, as the PromQL engine does.
+func readSeries(t *testing.T, o remoteread.Options) (n int, err error) {
+	t.Helper()
+	querier, err := newClient(t, o).Querier(0, 10_000)
+	require.NoError(t, err)
+	defer querier.Close()
+	set := querier.Select(context.Background(), false, nil, metric("up"))
+	var all []storage.Series
+	for set.Next() {
+		all = append(all, set.At())
+	}
+	return len(all), set.Err()
+}
+
+func requireTooLarge(t *testing.T, err error, want string) {
+	t.Helper()
+	e, ok := errors.AsType[*remoteread.Error](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, "too_large", e.Reason)
+	require.True(t, e.TooLarge())
+	require.False(t, e.Temporary())
+	require.ErrorContains(t, err, want)
+}
+
+func TestClient_EndsAnEndlessAnswerOfValidFrames(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		limits limit.Limits
+		frame  func(i int) []byte
+		want   string
+	}{
+		{"of new series", limit.Limits{Bytes: 1 << 20}, func(i int) []byte {
+			return seriesFrame(t, fmt.Sprint(i), xorChunk(t, 1000, 2000))
+		}, "it takes more than 1048576 bytes of memory"},
+		{"of one series", limit.Limits{Bytes: 1 << 20}, func(i int) []byte {
+			return seriesFrame(t, "a", xorChunk(t, int64(i)*1000+1, int64(i)*1000+2))
+		}, "it takes more than 1048576 bytes of memory"},
+		{"of chunks out of range", limit.Limits{Bytes: 1 << 20}, func(int) []byte {
+			return seriesFrame(t, "a", xorChunk(t, 1e9, 2e9))
+		}, "it takes more than 1048576 bytes of memory"},
+		{"of samples", limit.Limits{Samples: 1000}, func(i int) []byte {
+			return seriesFrame(t, fmt.Sprint(i), xorChunk(t, 1000, 2000))
+		}, "it has more than 1000 samples"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", streamedType)
+				for i := 0; r.Context().Err() == nil; i++ {
+					if _, err := w.Write(tc.frame(i)); err != nil {
+						return
+					}
+				}
+			})
+			_, err := readSeries(t, remoteread.Options{URL: url, Limits: tc.limits, Timeout: 30 * time.Second})
+			requireTooLarge(t, err, tc.want)
+		})
+	}
+}
+
+// repeated returns a message that has a field with the same content again and again, up to a size.
+func repeated(num protowire.Number, content []byte, size int) []byte {
+	one := protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), content)
+	return bytes.Repeat(one, max(1, size/len(one)))
+}
+
+// Messages that are almost empty take a hundred times their size once they are decoded, and compress well.
+func TestClient_DecodesBombsWithinItsLimits(t *testing.T) {
+	const size = 8e6 // below MaxFrameBytes
+	label := repeated(1, append(protowire.AppendBytes([]byte{0x0a}, []byte("a")), 0x12, 1, 'b'), 1)
+	response := func(result []byte) []byte { return repeated(1, result, 1) }
+	for _, tc := range []struct {
+		name    string
+		message []byte
+	}{
+		{"results", repeated(1, nil, size)},
+		{"series", response(repeated(1, nil, size))},
+		{"labels", response(repeated(1, repeated(1, nil, size), 1))},
+		{"equal labels", response(repeated(1, bytes.Repeat(label, size/len(label)), 1))},
+		{"samples", response(repeated(1, append(label, repeated(2, nil, size)...), 1))},
+		{"histograms", response(repeated(1, append(label, repeated(4, nil, size)...), 1))},
+		{"buckets", response(repeated(1, append(label, repeated(4, repeated(11, nil, size), 1)...), 1))},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			body := snappy.Encode(nil, tc.message)
+			require.Less(t, len(body), 600_000)
+			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/x-protobuf")
+				w.Write(body)
+			})
+			tc.message = nil
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := readSeries(t, remoteread.Options{URL: url, Limits: limit.Limits{Bytes: 4 << 20}})
+			runtime.ReadMemStats(&after)
+			require.Error(t, err)
+			require.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, uint64(80), "MiB, of which the message has 8")
+		})
+	}
+	for _, name := range []string{"chunks", "series"} {
+		t.Run("streamed "+name, func(t *testing.T) {
+			message := repeated(1, append(bytes.Clone(label), repeated(2, nil, size)...), 1)
+			if name == "series" {
+				message = repeated(1, nil, size)
+			}
+			url := serveStream(t, frame(message))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := readSeries(t, remoteread.Options{URL: url, Limits: limit.Limits{Bytes: 4 << 20}})
+			runtime.ReadMemStats(&after)
+			requireTooLarge(t, err, "frame 1: the answer is too large: it takes more than 4194304 bytes of memory")
+			require.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, uint64(120), "MiB: the buffer of the frame grows")
+		})
+	}
+}
+
+func TestClient_LimitsLabelsAsPrometheusDoes(t *testing.T) {
+	limits := limit.Limits{Labels: 3, LabelNameLength: 20, LabelValueLength: 1000}
+	for _, tc := range []struct {
+		name   string
+		limits limit.Limits
+		labels []prompb.Label
+		want   string
+	}{
+		{"fits", limits, []prompb.Label{
+			{Name: "a", Value: strings.Repeat("v", 1000)}, {Name: strings.Repeat("n", 20), Value: "v"},
+		}, ""},
+		{
+			"too many", limits,
+			[]prompb.Label{{Name: "a", Value: "1"}, {Name: "b", Value: "1"}, {Name: "c", Value: "1"}},
+			"label_limit exceeded (metric: up, limit: 3)",
+		},
+		{
+			"long name", limits,
+			[]prompb.Label{{Name: strings.Repeat("n", 21), Value: "1"}},
+			"label_name_length_limit exceeded (metric: up, label name: nnnnnnnnnnnnnnnnnnnnn, length: 21, limit: 20)",
+		},
+		{
+			"a megabyte", limits,
+			[]prompb.Label{{Name: "a", Value: strings.Repeat("v", 1<<20)}},
+			`label_value_length_limit exceeded (metric: up, label name: a, value: "` + strings.Repeat("v", 50) +
+				`", length: 1048576, limit: 1000)`,
+		},
+		{"a megabyte without limits", limit.Limits{}, []prompb.Label{{Name: "a", Value: strings.Repeat("v", 1<<20)}}, ""},
+		{
+			"16 MiB, at which labels panic",
+			limit.Limits{},
+			[]prompb.Label{{Name: "a", Value: strings.Repeat("v", 1<<24)}},
+			`label_value_length_limit exceeded (metric: up, label name: a, value: "` + strings.Repeat("v", 50) +
+				`", length: 16777216, limit: 0)`,
+		},
+	} {
+		name := []prompb.Label{{Name: "__name__", Value: "up"}}
+		streamed, err := (&prompb.ChunkedReadResponse{ChunkedSeries: []*prompb.ChunkedSeries{{
+			Labels: append(name, tc.labels...), Chunks: []prompb.Chunk{xorChunk(t, 1000)},
+		}}}).Marshal()
+		require.NoError(t, err)
+		sampled, err := (&prompb.ReadResponse{Results: []*prompb.QueryResult{{Timeseries: []*prompb.TimeSeries{{
+			Labels: append(name, tc.labels...), Samples: []prompb.Sample{{Timestamp: 1000}},
+		}}}}}).Marshal()
+		require.NoError(t, err)
+		for contentType, body := range map[string][]byte{
+			streamedType: frame(streamed), "application/x-protobuf": snappy.Encode(nil, sampled),
+		} {
+			t.Run(tc.name+" "+contentType[:18], func(t *testing.T) {
+				url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", contentType)
+					w.Write(body)
+				})
+				o := remoteread.Options{URL: url, Limits: tc.limits, MaxConcurrency: 1, MaxRetries: -1}
+				n, err := readSeries(t, o)
+				if tc.want == "" {
+					require.NoError(t, err)
+					require.Equal(t, 1, n)
+					return
+				}
+				require.ErrorContains(t, err, tc.want)
+				e, ok := errors.AsType[*remoteread.Error](err)
+				require.True(t, ok)
+				require.Equal(t, "label_limit", e.Reason)
+				require.False(t, e.TooLarge(), "a shorter range does not help")
+			})
+		}
+	}
+}
