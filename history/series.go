@@ -37,6 +37,14 @@ func (s *Series) Append(ts int64, v float64, masked bool) {
 	}
 }
 
+// SetMarks replaces the marks, which are in order and do not overlap. The caller must not change them any more. Views
+// keep those that they have; marks are not saved.
+func (s *Series) SetMarks(marks []Mark) {
+	if s.marks = nil; len(marks) > 0 {
+		s.marks = &marks
+	}
+}
+
 func (s *Series) put(r *resolution, ts int64, v float32, masked bool) {
 	start := ts - mod(ts, r.step*blockLen)
 	i, found := r.search(start)

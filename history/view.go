@@ -1,8 +1,10 @@
 package history
 
 import (
+	"cmp"
 	"iter"
 	"math"
+	"slices"
 )
 
 // View is a series as it was when Series.View was called. It never changes, while the series is appended to and
@@ -43,7 +45,27 @@ type contents struct {
 	fine, coarse resolution
 	last         int64 // time of the newest value
 	lastValue    float32
-	nonEmpty     bool // there has been a value
+	nonEmpty     bool    // there has been a value
+	marks        *[]Mark // nil: none
+}
+
+// A Mark says of a period whether its values are masked, whatever they were appended with.
+type Mark struct {
+	From, To int64 // ms, both included
+	Masked   bool
+}
+
+// masked returns whether a step is masked that was appended so or not.
+func (c *contents) masked(ts int64, appended bool) bool {
+	if c.marks == nil {
+		return appended
+	}
+	marks := *c.marks
+	i, _ := slices.BinarySearchFunc(marks, ts, func(m Mark, ts int64) int { return cmp.Compare(m.To, ts) })
+	if i < len(marks) && marks[i].From <= ts {
+		return marks[i].Masked
+	}
+	return appended
 }
 
 // Layout is that of the series.
@@ -56,7 +78,7 @@ func (c *contents) Empty() bool { return len(c.fine.blocks) == 0 && len(c.coarse
 // kept at full resolution have one.
 func (c *contents) At(ts int64) (v float64, masked bool) {
 	f, masked := c.fine.at(ts, c.last)
-	return float64(f), masked
+	return float64(f), f == f && c.masked(ts, masked)
 }
 
 // Value returns the value of a step, with gaps filled as Layout.Missing says, and whether it is masked. It is NaN,

@@ -186,7 +186,7 @@ func TestView_ZeroIsEmpty(t *testing.T) {
 }
 
 func TestView_IsSmallAndTakenWithoutAllocation(t *testing.T) {
-	require.LessOrEqual(t, unsafe.Sizeof(history.View{}), uintptr(112))
+	require.LessOrEqual(t, unsafe.Sizeof(history.View{}), uintptr(120))
 	l := smallLayout(t, history.Drop)
 	s := history.New(l)
 	s.Append(0, 1, false)
@@ -283,5 +283,47 @@ func TestView_UntilShowsTheSeriesAsItWas(t *testing.T) {
 			_, known := before.Last()
 			require.False(t, known)
 		}
+	}
+}
+
+func TestSeries_MarksSayWhatIsMasked(t *testing.T) {
+	for _, missing := range []history.Missing{history.Drop, history.Zero, history.Last} {
+		l := smallLayout(t, missing)
+		s, want := history.New(l), history.New(l)
+		r := rand.New(rand.NewPCG(11, uint64(missing)))
+		first := ms(1000 * 24 * time.Hour)
+		last := first + l.Length
+		span := func(from, to int64) history.Mark {
+			return history.Mark{From: first + from*l.Step, To: first + to*l.Step}
+		}
+		masked, learned, between := span(100, 130), span(400, 400), span(1300, 1310)
+		masked.Masked, between.Masked = true, true
+		between.From++ // begins after a step
+		within := func(m history.Mark, ts int64) bool { return m.From <= ts && ts <= m.To }
+		for at := first; at <= last; at += l.Step {
+			v, m := r.NormFloat64(), r.IntN(3) == 0
+			s.Append(at, v, m)
+			want.Append(at, v, (m || within(masked, at) || within(between, at)) && !within(learned, at))
+		}
+		plain, end := s.View(), last
+		before := showView(l, plain, end)
+		s.SetMarks([]history.Mark{masked, learned, between})
+		same := func(a, b *history.Series) {
+			t.Helper()
+			var x, y history.Window
+			a.Window(end, &x)
+			b.Window(end, &y)
+			require.Equal(t, y.Learn, x.Learn)
+			require.Equal(t, bits(y.Values), bits(x.Values))
+			for at := last - ms(2*time.Hour); at <= last; at += l.Step {
+				_, x := a.Value(at)
+				_, y := b.Value(at)
+				require.Equal(t, y, x, at)
+			}
+		}
+		same(s, want)
+		require.Equal(t, before, showView(l, plain, end), "a view never changes")
+		s.SetMarks(nil)
+		require.Equal(t, before, showSeries(l, s, end), "what was appended is not lost")
 	}
 }

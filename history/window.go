@@ -36,7 +36,7 @@ func (c *contents) Window(end int64, w *Window) {
 	c.each(end, func(ts int64, v float32, masked bool) bool {
 		i := (ts - w.Start) / l.Step
 		w.known[i] = true
-		if !masked {
+		if !c.masked(ts, masked) {
 			w.Values[i], w.Learn[i] = float64(v), true
 		}
 		return true

@@ -42,12 +42,19 @@ func New(o Options) *Dataset {
 	return d
 }
 
-// Configure changes the options from the next slice on. Inputs, By, Auxiliaries and Layout must not change.
-func (d *Dataset) Configure(o Options) {
+// Configure changes the options from the next slice on. Inputs, By, Auxiliaries and Layout must not change. It returns
+// the series of which what is learned from has changed, in the past too.
+func (d *Dataset) Configure(o Options) (changed []*Series) {
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
 	}
 	d.o = o
+	for _, s := range d.series {
+		if s.setMarks(&o) {
+			changed = append(changed, s)
+		}
+	}
+	return changed
 }
 
 // At returns the newest step (ms) applied; 0 before the first.

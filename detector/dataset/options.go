@@ -47,7 +47,9 @@ type Options struct {
 	SliceSamples             int64                    // how many samples a slice should read; 0: the default
 	Vacant                   int64                    // ms without a value after which a series makes room for another
 	Owns                     func(labels.Labels) bool // reports whether a series belongs to this process; nil: all do
-	Logger                   log.Logger               // nil: nothing is logged
+	// Marks returns for a series where it is masked, whatever the mask, the mute and the range say; nil: they decide.
+	Marks  func(labels.Labels) []history.Mark
+	Logger log.Logger // nil: nothing is logged
 }
 
 // learned reports whether a value lies in the range that is learned from.

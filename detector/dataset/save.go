@@ -83,6 +83,9 @@ func Restore(o Options, r io.Reader) (*Dataset, error) {
 		if err != nil {
 			return nil, fmt.Errorf("saved dataset: series %s: %w", l, err)
 		}
+		for _, h := range s.inputs {
+			h.SetMarks(s.marks)
+		}
 		d.byID[s.ID] = s
 		d.series = append(d.series, s)
 	}

@@ -21,6 +21,8 @@ type Series struct {
 	resolutions []resolution // by input
 	auxiliaries []*history.Series
 
+	marks []history.Mark // of its inputs
+
 	live      bool // any input has a value at the newest step
 	histogram bool // the newest step is a native histogram
 	unjoined  bool // a mask or other joined expression shares no label with it
@@ -57,7 +59,24 @@ func newSeries(l labels.Labels, id uint64, o *Options) *Series {
 		l.Length = min(l.Length, floor(a.Length.Milliseconds(), l.Step))
 		s.auxiliaries[i] = history.New(l)
 	}
+	s.setMarks(o)
 	return s
+}
+
+// setMarks sets where the series is masked, and reports whether that has changed.
+func (s *Series) setMarks(o *Options) bool {
+	var marks []history.Mark
+	if o.Marks != nil {
+		marks = o.Marks(s.Labels)
+	}
+	if slices.Equal(marks, s.marks) {
+		return false
+	}
+	s.marks = marks
+	for _, h := range s.inputs {
+		h.SetMarks(marks)
+	}
+	return true
 }
 
 // Value returns the value of an input at a step, with gaps filled as the layout says; NaN if there is none. masked

@@ -470,6 +470,47 @@ func TestDataset_RestoresWhatItSaved(t *testing.T) {
 	require.ErrorContains(t, err, "saved dataset")
 }
 
+func TestDataset_MarksSayWhatIsMasked(t *testing.T) {
+	db := storage.New(t)
+	end := epoch + 8*hour
+	storage.Write(t, db, epoch, end, minute, sine, numbered(2)...)
+	o := newOptions(t)
+	first, last := end-3*hour, end-2*hour
+	plain := dataset.New(o)
+	o.Marks = func(l labels.Labels) []history.Mark {
+		if !labels.Equal(l, numbered(2)[1]) {
+			return nil
+		}
+		return []history.Mark{{From: first, To: last, Masked: true}}
+	}
+	marked := dataset.New(o)
+	fill(t, plain, newEvaluator(db), end)
+	fill(t, marked, newEvaluator(db), end)
+	restored, err := dataset.Restore(o, bytes.NewReader(save(t, plain)))
+	require.NoError(t, err)
+	masked := func(d *dataset.Dataset) (n []int) {
+		for _, s := range d.All() {
+			n = append(n, 0)
+			for at := end - 4*hour; at <= end; at += minute {
+				if _, masked := s.Value(0, at); masked {
+					n[len(n)-1]++
+				}
+			}
+		}
+		return n
+	}
+	require.Equal(t, []int{0, 0}, masked(plain))
+	require.Equal(t, []int{0, 61}, masked(marked))
+	require.Equal(t, []int{0, 61}, masked(restored))
+
+	require.Empty(t, marked.Configure(o), "nothing has changed")
+	require.Equal(t, plain.All()[1:], plain.Configure(o))
+	require.Equal(t, []int{0, 61}, masked(plain), "the past too")
+	o.Marks = nil
+	require.Len(t, plain.Configure(o), 1)
+	require.Equal(t, []int{0, 0}, masked(plain))
+}
+
 // Twenty pods at a time, each for six hours, have never been more than twenty: in slices of any length.
 func TestDataset_LimitsSeriesThatLiveAtTheSameTime(t *testing.T) {
 	const generations, pods = 12, 5
