@@ -178,13 +178,30 @@ func (g *group) adopt() {
 		g.metrics.quality.Compare(c.plan.source, c.plan.outcomes != nil)
 	}
 	g.plan, g.evaluator.Source = c.plan, c.source
-	g.data.Configure(c.plan.datasetOptions(g.options, g.logger))
+	g.relearn(g.data.Configure(c.plan.datasetOptions(g.options, g.logger)))
 	g.pipeline.Configure(c.plan.format, c.plan.labeler)
 	if g.batch == nil {
 		return
 	}
 	g.batch = g.batch.Relabel(c.plan.format, c.plan.labeler)
 	g.publish(g.batch)
+}
+
+// relearn drops the models of series of which what is learned from has changed, and of those that share a model with
+// them. The next step fits them again, as after a restart.
+func (g *group) relearn(changed []*dataset.Series) {
+	keys := map[uint64]bool{}
+	for _, s := range changed {
+		keys[g.plan.shardKey(s.Labels)] = true
+	}
+	if len(keys) == 0 {
+		return
+	}
+	for _, s := range g.data.All() {
+		if keys[g.plan.shardKey(s.Labels)] {
+			g.pipeline.Evict(s)
+		}
+	}
 }
 
 // cycle reads up to the newest step that is due at now, and publishes its results. After a failure the next call

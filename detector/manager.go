@@ -22,6 +22,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 )
 
 var errStopped = errors.New("stopping")
@@ -113,7 +114,9 @@ type Manager struct {
 
 	mu          sync.Mutex // guards the fields below, and calls of OnPublish
 	config      *config.Config
-	source      storage.Queryable // that config is applied to
+	below       storage.Queryable // that config is applied to
+	said        *verdict.Set      // changes only while applying is held; nil: people cannot say anything
+	source      storage.Queryable // both as one
 	slots       map[result.Source]*slot
 	published   map[result.Source]*result.Batch
 	ready       bool
@@ -164,12 +167,17 @@ func (m *Manager) Ready() bool {
 // results of a removed detector vanish. The configuration of the last call wins, even if an earlier call is still
 // taking effect. On an error nothing changes. After Run has ended, ApplyConfig returns an error.
 func (m *Manager) ApplyConfig(cfg *config.Config, q storage.Queryable) error {
-	plans, err := newPlans(cfg)
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	return m.apply(cfg, q)
+}
+
+// apply is ApplyConfig for a caller that holds Manager.applying.
+func (m *Manager) apply(cfg *config.Config, q storage.Queryable) error {
+	plans, err := newPlans(cfg, m.said)
 	if err != nil {
 		return err
 	}
-	m.applying.Lock()
-	defer m.applying.Unlock()
 	idle, err := m.applyPlans(cfg, plans, q)
 	for _, g := range idle {
 		g.adopt()
@@ -185,6 +193,8 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 	if m.stopped {
 		return nil, errStopped
 	}
+	below := q
+	q = m.said.Over(q)
 	sameSource := m.config != nil && reflect.DeepEqual(m.config.RemoteRead, cfg.RemoteRead)
 	slots := map[result.Source]*slot{}
 	for _, p := range plans {
@@ -207,7 +217,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 			m.metrics.forget(source)
 		}
 	}
-	m.config, m.source, m.slots, m.sampleLimit = cfg, q, slots, cfg.Global.SampleLimit
+	m.config, m.below, m.source, m.slots, m.sampleLimit = cfg, below, q, slots, cfg.Global.SampleLimit
 	m.ready = m.ready || len(slots) == 0
 	m.startSlots()
 	m.refresh()

@@ -13,6 +13,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/scaling"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 )
 
 // A Pipeline turns the series of a step into results. There are three: anomaly.Pipeline, scaling.Replicas and
@@ -39,11 +40,12 @@ type plan struct {
 	shardKey    func(labels.Labels) uint64 // equal for series that must be in the same process
 	queryOffset time.Duration
 	outcomes    *config.Outcomes // what alerts are graded against; nil: nothing
+	verdicts    verdicts
 	newPipeline func(schedule.Fitting, log.Logger) Pipeline
 }
 
-// newPlans returns the plans for all detectors and scalers of a configuration.
-func newPlans(cfg *config.Config) ([]plan, error) {
+// newPlans returns the plans for all detectors and scalers of a configuration, with what people say; nil: nobody can.
+func newPlans(cfg *config.Config, said *verdict.Set) ([]plan, error) {
 	var plans []plan
 	for i := range cfg.Detectors {
 		d := &cfg.Detectors[i]
@@ -52,11 +54,13 @@ func newPlans(cfg *config.Config) ([]plan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", source, err)
 		}
-		plans = append(plans, plan{
+		next := plan{
 			source: source, spec: p.Spec, data: p.Data, schedule: p.Schedule, format: p.Format, labeler: p.Labeler,
 			shardKey: p.ShardKey, queryOffset: time.Duration(d.QueryOffset), outcomes: cfg.Outcomes,
 			newPipeline: func(f schedule.Fitting, l log.Logger) Pipeline { return anomaly.New(p, f, l) },
-		})
+		}
+		next.judge(said)
+		plans = append(plans, next)
 	}
 	for i := range cfg.Scalers {
 		c := &cfg.Scalers[i]

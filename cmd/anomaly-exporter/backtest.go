@@ -19,6 +19,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 )
 
 // backtestOptions are the flags of the backtest command.
@@ -29,6 +30,7 @@ type backtestOptions struct {
 	output     string
 	truth      string
 	truthOn    []string
+	feedback   string // file; "": none
 }
 
 func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtestOptions) {
@@ -51,6 +53,7 @@ func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtest
 	cmd.Flag("truth.on", "Label on which series and truth are joined. May be repeated. "+
 		"The default is all labels that both have, except job and instance.").
 		PlaceHolder("LABEL").StringsVar(&o.truthOn)
+	addFeedbackFlag(cmd, &o.feedback)
 	return cmd, &o
 }
 
@@ -79,12 +82,16 @@ func runBacktest(
 		}
 		run.Truth = &config.Selector{Expr: expr, On: o.truthOn}
 	}
+	said, err := readFeedback(o.feedback, logger)
+	if err != nil {
+		return err
+	}
 	src, err := newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: q.maxConcurrency, logger: logger})
 	if err != nil {
 		return err
 	}
 	defer src.close()
-	run.NewReplayer = newReplayer(src, detector.Options{
+	run.NewReplayer = newReplayer(src, said, detector.Options{
 		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})
 	bar := newProgressBar(stderr)
@@ -101,15 +108,17 @@ func runBacktest(
 	return err
 }
 
-// newReplayer returns what makes a detector.Manager of a configuration, for a replay of the history in src. All of them
-// keep the limits of the options together.
-func newReplayer(src storage.Queryable, o detector.Options) func(*config.Config) (backtest.Replayer, error) {
+// newReplayer returns what makes a detector.Manager of a configuration, for a replay of the history in src with what
+// people said. All of them keep the limits of the options together.
+func newReplayer(
+	src storage.Queryable, said *verdict.Set, o detector.Options,
+) func(*config.Config) (backtest.Replayer, error) {
 	return func(cfg *config.Config) (backtest.Replayer, error) {
 		m, err := detector.New(o)
 		if err != nil {
 			return nil, err
 		}
-		return m, m.ApplyConfig(cfg, src)
+		return m, errors.Join(m.ApplyVerdicts(said), m.ApplyConfig(cfg, src))
 	}
 }
 

@@ -61,6 +61,9 @@ detectors:
   - {name: none, expr: nothing}
 `, prometheus.URL())
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	feedback := filepath.Join(filepath.Dir(file), "feedback.yml")
+	torn := strings.ReplaceAll(confirmed, `"a"`, `"web-1"`) + "- {"
+	require.NoError(t, os.WriteFile(feedback, []byte(torn), 0o600))
 
 	const table = `from 2026-03-08T00:00:00Z to 2026-03-09T00:00:00Z\n\ndetector .*\nweb +1 +289 (?s:.*)`
 	for _, tc := range []struct {
@@ -75,6 +78,22 @@ detectors:
 			[]string{"--start=1772928000", "--end=1773014400", "--truth=load > 100", "--truth.on=pod", "--output=all.om"},
 			0,
 			table + `\nnone +0 +0 +- .* no series\n(?s:.*)against the truth .*\nweb +0 +0 +- (?s:.*)`,
+		},
+		{
+			"compared with what people confirmed",
+			[]string{
+				"--start=1772928000", "--end=1773014400", "--detector=web", "--feedback.file=" + feedback,
+				`--truth=anomaly_feedback{verdict="confirmed"}`,
+			},
+			0,
+			`.*msg="Line of the feedback file is skipped" .*line=2 .*\n.*msg="Feedback loaded" .*verdicts=1\n` + table +
+				`\n(?s:.*)against the truth .*\nweb +1 +0 +0 % (?s:.*)`,
+		},
+		{
+			"no feedback",
+			[]string{"--feedback.file=none.yml"},
+			1,
+			`feedback file: stat none\.yml: no such file or directory\n`,
 		},
 		{"no such detector", []string{"--detector=wbe"}, 1, `the configuration has no detector or scaler "wbe"\n`},
 		{"no such time", []string{"--start=soon"}, 1, `--start: "soon" is neither .*\n`},

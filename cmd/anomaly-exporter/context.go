@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -27,6 +28,7 @@ type contextOptions struct {
 	at         string
 	match      []string
 	format     string
+	feedback   string // file; "": none
 }
 
 func addContextCommand(app *kingpin.Application) (*kingpin.CmdClause, *contextOptions) {
@@ -39,6 +41,7 @@ func addContextCommand(app *kingpin.Application) (*kingpin.CmdClause, *contextOp
 	cmd.Flag("match", "Selector over the labels of the results, such as {namespace=\"shop\"}. May be repeated.").
 		PlaceHolder("SELECTOR").StringsVar(&o.match)
 	cmd.Flag("format", "Format of the document.").Default("markdown").EnumVar(&o.format, "markdown", "json")
+	addFeedbackFlag(cmd, &o.feedback)
 	return cmd, &o
 }
 
@@ -55,6 +58,10 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 			return fmt.Errorf("--at: %w", err)
 		}
 	}
+	said, err := readFeedback(o.feedback, logger)
+	if err != nil {
+		return err
+	}
 	src, err := newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: q.maxConcurrency, logger: logger})
 	if err != nil {
 		return err
@@ -66,7 +73,7 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	if err != nil {
 		return err
 	}
-	if err := m.ApplyConfig(cfg, src); err != nil {
+	if err := errors.Join(m.ApplyVerdicts(said), m.ApplyConfig(cfg, src)); err != nil {
 		return err
 	}
 	newest := map[result.Source]*result.Batch{}

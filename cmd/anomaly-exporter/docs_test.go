@@ -43,7 +43,9 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 		delete(documented, family.Name())
 	}
 
-	e, err := newExporter(testOptions("unused.yml"), testQueries(), log.NewNopLogger())
+	o := testOptions("unused.yml")
+	o.feedbackFile = "unused"
+	e, err := newExporter(o, testQueries(), log.NewNopLogger())
 	require.NoError(t, err)
 	types := map[string]string{}
 	families, err := e.registry.Gather()

@@ -97,6 +97,7 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 		PlaceHolder("<path>").StringVar(&o.routePrefix)
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
+	addFeedbackFlag(cmd, &o.feedbackFile)
 	return cmd, &o
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 )
 
 // reloader owns the current configuration and the clients made for it. An invalid file changes neither.
@@ -21,6 +22,8 @@ type reloader struct {
 	apply   func(*config.Config, storage.Queryable) error
 	sources sourceOptions
 	logger  log.Logger
+	// feedback is read along with the configuration; nil: there is none.
+	feedback *verdict.File
 
 	successful prometheus.Gauge
 	succeeded  prometheus.Gauge
@@ -88,6 +91,12 @@ func (r *reloader) load() (err error) {
 	next, err := newSource(cfg.RemoteRead, r.sources)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	if r.feedback != nil {
+		if err := r.feedback.Load(); err != nil {
+			next.close()
+			return err
+		}
 	}
 	if err := r.apply(cfg, next); err != nil {
 		next.close()

@@ -20,6 +20,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/collector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web"
 )
 
@@ -31,6 +32,7 @@ type runOptions struct {
 	routePrefix     string
 	enableLifecycle bool
 	enablePprof     bool
+	feedbackFile    string // "": none
 }
 
 // run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
@@ -49,6 +51,7 @@ type exporter struct {
 	registry  *prometheus.Registry
 	manager   *detector.Manager
 	collector *collector.Collector
+	feedback  *verdict.File // nil: none
 	reloader  *reloader
 	server    *web.Server
 }
@@ -84,6 +87,11 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 		maxConcurrency: q.maxConcurrency,
 		logger:         logger,
 	})
+	if o.feedbackFile != "" {
+		if err := e.addFeedback(o.feedbackFile); err != nil {
+			return nil, err
+		}
+	}
 	handler, err := e.handler(o)
 	if err != nil {
 		return nil, err
@@ -124,6 +132,9 @@ func (e *exporter) run(ctx context.Context, hup <-chan os.Signal) error {
 	reloading := func(ctx context.Context) error { return e.reloader.run(ctx, hup) }
 	var g group.Group
 	parts := []func(context.Context) error{waiting, reloading, e.manager.Run, e.collector.Run, e.server.Run}
+	if e.feedback != nil {
+		parts = append(parts, e.feedback.Run)
+	}
 	for _, part := range parts {
 		ctx, cancel := context.WithCancel(ctx)
 		g.Add(func() error { return part(ctx) }, func(error) { cancel() })

@@ -31,7 +31,7 @@ var (
 	data      = []string{"detector/dataset", "detector/schedule"}
 	pipelines = []string{"detector/anomaly", "detector/scaling"}
 	engine    = slices.Concat([]string{"detector"}, pipelines, data, results, leaves)
-	all       = slices.Concat([]string{"web", "collector", "backtest", "remoteread"}, engine, base)
+	all       = slices.Concat([]string{"web", "collector", "backtest", "remoteread", "verdict"}, engine, base)
 	// What reads results never sees the engine that computes them: cmd hands it over.
 	readers = []string{"detector/result", "detector/feedback", "history", "scorer", "replicas", "config"}
 )
@@ -58,11 +58,11 @@ type row struct {
 // row names. .golangci.yml says the same for editors; TestDepguard_AgreesWithTheLayers compares the two.
 var layers = []row{
 	{9, "cmd/anomaly-exporter", all, free},
-	{8, "web", readers, free},
+	{8, "web", slices.Concat(readers, []string{"verdict"}), free},
 	{8, "collector", readers, free},
 	{8, "backtest", readers, free},
 	// The engine sees a storage.Queryable and no remote-read client.
-	{7, "detector", slices.Concat(pipelines, data, results, leaves, base), free},
+	{7, "detector", slices.Concat(pipelines, data, results, leaves, base, []string{"verdict"}), free},
 	{6, "detector/anomaly", slices.Concat(data, results, leaves, base), free},
 	{6, "detector/scaling", slices.Concat(data, results, leaves, base), free},
 	{5, "detector/dataset", slices.Concat(results, leaves, base), noClock},
@@ -76,6 +76,7 @@ var layers = []row{
 	{1, "forecaster", []string{"calendar"}, pure},
 	{1, "history", []string{"calendar"}, pure},
 	{1, "remoteread", []string{"calendar"}, free},
+	{1, "verdict", nil, free},
 	{0, "calendar", nil, pure},
 	{0, "config", nil, noClock},
 }
