@@ -97,6 +97,18 @@ detectors:
 			`open none\.yml: no such file or directory\n`,
 		},
 		{
+			"ask what is no exporter",
+			[]string{"mcp", "--exporter.url=ftp://u:open-sesame@localhost"},
+			1, ``,
+			`ftp://u:xxxxx@localhost is no URL of an exporter, such as http://localhost:9942\n`,
+		},
+		{
+			"ask with a bad client configuration",
+			[]string{"mcp", "--http.config.file=good.yml"},
+			1, ``,
+			`good\.yml: yaml: unmarshal errors:\n(?s:.*)field detectors not found(?s:.*)`,
+		},
+		{
 			"run with a bad file",
 			[]string{"--config.file=bad.yml", "--web.listen-address=127.0.0.1:0"},
 			1, ``,

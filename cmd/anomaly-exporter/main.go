@@ -42,6 +42,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	checkCommand, files := addCheckConfigCommand(app)
 	backtestCommand, backtesting := addBacktestCommand(app)
 	contextCommand, describing := addContextCommand(app)
+	mcpCommand, asking := addMCPCommand(app)
 
 	command, err := app.Parse(args)
 	if err != nil {
@@ -68,6 +69,11 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		logger := logging.logger(stderr)
 		limitMemory(logger)
 		if err := runContext(ctx, *describing, *query, logger, stdout); err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitFailure
+		}
+	case mcpCommand.FullCommand():
+		if err := runMCP(ctx, *asking, logging.logger(stderr), os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(stderr, err)
 			return exitFailure
 		}

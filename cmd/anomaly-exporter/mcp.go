@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log"
+	commoncfg "github.com/prometheus/common/config"
+	"github.com/prometheus/common/version"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/anomaly-exporter/anomaly-exporter/web"
+	"github.com/anomaly-exporter/anomaly-exporter/web/mcp"
+)
+
+// mcpOptions are the flags of the mcp command.
+type mcpOptions struct {
+	exporter   *url.URL
+	httpConfig string
+	transport  string
+	listen     *toolkit.FlagConfig
+}
+
+func addMCPCommand(app *kingpin.Application) (*kingpin.CmdClause, *mcpOptions) {
+	var o mcpOptions
+	cmd := app.Command("mcp", "Let a language model ask a running exporter, over the Model Context Protocol. Read-only.")
+	cmd.Flag("exporter.url", "URL of the exporter, with its route prefix if it has one.").
+		Default("http://localhost:9942").URLVar(&o.exporter)
+	cmd.Flag("http.config.file", "HTTP client configuration for the exporter: authentication, TLS, proxy. The format is "+
+		"that of promtool.").PlaceHolder("<filename>").ExistingFileVar(&o.httpConfig)
+	cmd.Flag("transport", "How the client connects: stdio, if it starts this command itself; or http, at /mcp of "+
+		"--web.listen-address.").Default("stdio").EnumVar(&o.transport, "stdio", "http")
+	o.listen = kingpinflag.AddFlags(cmd, "127.0.0.1:9943")
+	return cmd, &o
+}
+
+// runMCP is the mcp command. It returns when ctx ends or, over stdio, when the client has closed stdin.
+func runMCP(ctx context.Context, o mcpOptions, logger log.Logger, stdin io.ReadCloser, stdout io.WriteCloser) error {
+	c := commoncfg.DefaultHTTPClientConfig
+	if o.httpConfig != "" {
+		loaded, _, err := commoncfg.LoadHTTPConfigFile(o.httpConfig)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.httpConfig, err)
+		}
+		c = *loaded
+	}
+	client, err := commoncfg.NewClientFromConfig(c, "mcp")
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.httpConfig, err)
+	}
+	defer client.CloseIdleConnections()
+	logger = log.With(logger, "component", "mcp")
+	s, err := mcp.New(mcp.Options{
+		Exporter: o.exporter, Client: client, Version: version.Version, Logger: slogger(logger),
+	})
+	if err != nil {
+		return err
+	}
+	if o.transport == "http" {
+		return web.NewServer(s.Handler(), o.listen, slogger(logger)).Run(ctx)
+	}
+	return s.Run(ctx, stdin, stdout)
+}
