@@ -306,7 +306,7 @@ func (g *group) read(ctx context.Context, p dataset.Plan) (*dataset.Slice, error
 			}
 			answers <- a
 		}()
-		release, err := g.options.Limits.reads.acquire(ctx, expected, maxWait)
+		release, err := g.options.Limits.reads.Acquire(ctx, expected, maxAge)
 		if err != nil {
 			a.err = err
 			return

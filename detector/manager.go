@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/reads"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
@@ -29,7 +30,8 @@ var errStopped = errors.New("stopping")
 
 const (
 	// Results are withdrawn once they are older than both maxAge and maxAgeSteps (docs/metrics.md). Chosen: as long as
-	// Prometheus' own look-back, so that a rule never sees results that Prometheus would call stale.
+	// Prometheus' own look-back, so that a rule never sees results that Prometheus would call stale. A read does not wait
+	// longer than maxAge for its turn.
 	maxAge      = 5 * time.Minute
 	maxAgeSteps = 3
 
@@ -57,13 +59,13 @@ type Options struct {
 // it.
 type Limits struct {
 	workers      *schedule.Workers
-	reads        *reads
+	reads        *reads.Queue
 	sliceSamples int64 // that a group reads before it compresses them; 0: the default
 }
 
 // NewLimits returns Limits that allow n fits and n reads at the same time, at least one of each. Reads that take longer
 // than a few seconds do not keep quick ones waiting: of these as many again may run.
-func NewLimits(n int) *Limits { return &Limits{workers: schedule.NewWorkers(n), reads: newReads(n)} }
+func NewLimits(n int) *Limits { return &Limits{workers: schedule.NewWorkers(n), reads: reads.New(n)} }
 
 const (
 	// readShare is the share of the memory limit that all reads together may take. Chosen: the rest is for what stays,
@@ -76,7 +78,7 @@ const (
 // WithMemory returns l with slices of history that are small enough for a program that may use so many bytes of memory.
 func (l *Limits) WithMemory(bytes int64) *Limits {
 	smaller := *l
-	smaller.sliceSamples = max(1, bytes/readShare/int64(l.reads.limit)/sampleBytes)
+	smaller.sliceSamples = max(1, bytes/readShare/int64(l.reads.Limit())/sampleBytes)
 	return &smaller
 }
 

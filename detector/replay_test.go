@@ -94,7 +94,8 @@ scalers:
 	require.NoError(t, some.ApplyConfig(cfg, db))
 	steps, input := map[result.Source]int{}, m.Snapshot().Batches[0].Series[2].Input
 	require.Equal(t, "api-02", input.Get("pod"))
-	require.NoError(t, some.ReplaySome(t.Context(), []labels.Labels{input}, start.Add(-5*time.Minute), end, func(b *result.Batch) {
+	from := start.Add(-5 * time.Minute)
+	require.NoError(t, some.ReplaySome(t.Context(), []labels.Labels{input}, from, end, func(b *result.Batch) {
 		switch b.Source.Name {
 		case "pooled":
 			require.Len(t, b.Series, 5, "with its pool")

@@ -1,4 +1,4 @@
-package detector
+package reads
 
 import (
 	"context"
@@ -10,59 +10,59 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func acquired(t *testing.T, r *reads, expected time.Duration) (release func()) {
+func acquired(t *testing.T, q *Queue, expected time.Duration) (release func()) {
 	t.Helper()
-	release, err := r.acquire(context.Background(), expected, 10*time.Second)
+	release, err := q.Acquire(context.Background(), expected, 10*time.Second)
 	require.NoError(t, err)
 	return release
 }
 
-func TestReads_ReportThatNoneFinishes(t *testing.T) {
-	r := newReads(2)
-	release := acquired(t, r, 0)
-	defer acquired(t, r, 0)()
-	_, err := r.acquire(context.Background(), 0, 20*time.Millisecond)
+func TestQueue_ReportThatNoneFinishes(t *testing.T) {
+	q := New(2)
+	release := acquired(t, q, 0)
+	defer acquired(t, q, 0)()
+	_, err := q.Acquire(context.Background(), 0, 20*time.Millisecond)
 	require.EqualError(t, err, "none of 2 reads in progress has finished within 20ms")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = r.acquire(ctx, 0, time.Minute)
+	_, err = q.Acquire(ctx, 0, time.Minute)
 	require.ErrorIs(t, err, context.Canceled)
 	release()
 	release()
-	acquired(t, r, 0)()
-	require.Equal(t, 1, r.running, "who gave up holds no place")
-	require.Empty(t, r.waiting)
+	acquired(t, q, 0)()
+	require.Equal(t, 1, q.running, "who gave up holds no place")
+	require.Empty(t, q.waiting)
 }
 
 // One expensive expression must not keep the others waiting.
-func TestReads_SlowOnesDoNotKeepQuickOnesWaiting(t *testing.T) {
+func TestQueue_SlowOnesDoNotKeepQuickOnesWaiting(t *testing.T) {
 	for _, limit := range []int{1, 2} {
-		r := newReads(limit)
-		r.slowAfter = 20 * time.Millisecond
+		q := New(limit)
+		q.slowAfter = 20 * time.Millisecond
 		var slow []func()
 		for range limit { // not known to be slow before
-			slow = append(slow, acquired(t, r, 0))
+			slow = append(slow, acquired(t, q, 0))
 		}
-		acquired(t, r, 0)()
-		_, err := r.acquire(context.Background(), time.Minute, 100*time.Millisecond)
+		acquired(t, q, 0)()
+		_, err := q.Acquire(context.Background(), time.Minute, 100*time.Millisecond)
 		require.Error(t, err, "a slow one waits for a slow one")
 		for range limit {
-			slow = append(slow, acquired(t, r, 0))
+			slow = append(slow, acquired(t, q, 0))
 		}
 		time.Sleep(100 * time.Millisecond) // until they turn out to be slow too
-		_, err = r.acquire(context.Background(), 0, 50*time.Millisecond)
+		_, err = q.Acquire(context.Background(), 0, 50*time.Millisecond)
 		require.Error(t, err, "twice the limit is the most")
 		for _, release := range slow {
 			release()
 		}
-		require.Zero(t, r.running)
-		require.Zero(t, r.slow)
+		require.Zero(t, q.running)
+		require.Zero(t, q.slow)
 	}
 }
 
-func TestReads_QuickOnesGoFirstAndSlowOnesFollow(t *testing.T) {
-	r := newReads(1)
-	release := acquired(t, r, 0)
+func TestQueue_QuickOnesGoFirstAndSlowOnesFollow(t *testing.T) {
+	q := New(1)
+	release := acquired(t, q, 0)
 	var (
 		mu    sync.Mutex
 		order []time.Duration
@@ -71,7 +71,7 @@ func TestReads_QuickOnesGoFirstAndSlowOnesFollow(t *testing.T) {
 	expected := []time.Duration{time.Hour, time.Second, time.Minute, 0}
 	for i, d := range expected {
 		all.Go(func() {
-			release, err := r.acquire(context.Background(), d, time.Minute)
+			release, err := q.Acquire(context.Background(), d, time.Minute)
 			require.NoError(t, err)
 			mu.Lock()
 			order = append(order, d)
@@ -79,9 +79,9 @@ func TestReads_QuickOnesGoFirstAndSlowOnesFollow(t *testing.T) {
 			release()
 		})
 		require.Eventually(t, func() bool {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return len(r.waiting) == i+1
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			return len(q.waiting) == i+1
 		}, 5*time.Second, time.Millisecond)
 	}
 	release()
