@@ -102,6 +102,7 @@ func TestAlerts_OnPredictionsTellScoreAndExpectedRange(t *testing.T) {
 		for _, alert := range alerts {
 			require.NotEmpty(t, alert.Annotations["score"], alert.Alert)
 			require.NotEmpty(t, alert.Annotations["expected_range"], alert.Alert)
+			require.NotEmpty(t, alert.Annotations["page_url"], alert.Alert)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -45,6 +46,7 @@ func TestDocs_ListEveryMetric(t *testing.T) {
 
 	o := testOptions("unused.yml")
 	o.feedbackFile = "unused"
+	o.externalURL = &url.URL{Scheme: "https", Host: "example.com"}
 	e, err := newExporter(o, testQueries(), log.NewNopLogger())
 	require.NoError(t, err)
 	types := map[string]string{}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-kit/log"
@@ -63,6 +64,9 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 		versioncollector.NewCollector("anomaly_exporter"), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if o.externalURL != nil {
+		e.registry.MustRegister(newWebInfo(o.externalURL))
+	}
 	var err error
 	e.collector, err = collector.New(collector.Options{
 		Registerer: e.registry,
@@ -98,6 +102,18 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 	}
 	e.server = web.NewServer(handler, o.listen, slogger(log.With(logger, "component", "web")))
 	return e, nil
+}
+
+// newWebInfo returns the metric from which alerting rules make links to pages.
+func newWebInfo(external *url.URL) prometheus.Collector {
+	bare := *external
+	bare.User = nil
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "anomaly_exporter_web_info",
+		Help: "1; the label is where people reach the exporter, as --web.external-url says. Absent without the flag.",
+	}, []string{"external_url"})
+	info.WithLabelValues(strings.TrimRight(bare.String(), "/")).Set(1)
+	return info
 }
 
 func (e *exporter) handler(o runOptions) (http.Handler, error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -139,7 +140,12 @@ func (r *running) get(path string) string {
 
 func TestRun_TwoInstancesStartAndStop(t *testing.T) {
 	url := deaf(t)
-	one, two := start(t, testOptions(writeConfig(t, url, "up"))), start(t, testOptions(writeConfig(t, url, "down")))
+	reached := testOptions(writeConfig(t, url, "down"))
+	reached.externalURL = &neturl.URL{
+		Scheme: "https", User: neturl.UserPassword("alice", "open-sesame"), Host: "example.com", Path: "/anomaly/",
+	}
+	reached.routePrefix = "/"
+	one, two := start(t, testOptions(writeConfig(t, url, "up"))), start(t, reached)
 	for _, r := range []*running{one, two} {
 		r.get("/-/healthy")
 		status, _ := r.request(http.MethodGet, "/-/ready")
@@ -148,6 +154,10 @@ func TestRun_TwoInstancesStartAndStop(t *testing.T) {
 		require.Contains(t, metrics, "\nanomaly_exporter_config_last_reload_successful 1\n")
 		require.Contains(t, metrics, "\nanomaly_exporter_build_info{")
 	}
+	require.NotContains(t, one.get("/metrics"), "anomaly_exporter_web_info")
+	require.Contains(t, two.get("/metrics"), `
+anomaly_exporter_web_info{external_url="https://example.com/anomaly"} 1
+`)
 	require.Contains(t, one.get("/config"), "expr: up")
 	require.Contains(t, two.get("/config"), "expr: down")
 	require.Contains(t, one.get("/config"), "<secret>")

@@ -178,10 +178,15 @@ func copyRules(dir string) error {
 func (d *demo) startExporter(ctx context.Context) error {
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	var err error
+	addr, err := freeAddress()
+	if err != nil {
+		return err
+	}
 	d.exporter, err = servers.StartExporter(starting, servers.ExporterOptions{
 		Dir:    d.dir,
 		Config: d.exporterConfig(),
+		Flags:  []string{"--web.external-url=http://" + addr},
+		Addr:   addr,
 		Log:    d.log,
 	})
 	if err != nil {
@@ -193,6 +198,15 @@ func (d *demo) startExporter(ctx context.Context) error {
 		"localhost:8080", d.shopAddr, "localhost:9093", host(d.alertmanager.URL()),
 		"localhost:9942", host(d.exporter.URL()),
 	).Replace(prometheusConfig))
+}
+
+// freeAddress returns an address to listen on. The exporter has to know its own when it starts, for links in alerts.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // stop ends everything, in the opposite order of the start.

@@ -56,6 +56,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := d.start(ctx, time.Now()); err != nil {
 		return err
 	}
+	fmt.Fprintf(out, "\nOpen %s in a browser.\n\n", d.exporter.URL())
 	missing, err := d.watch(ctx, o.timeout)
 	if err != nil {
 		return err

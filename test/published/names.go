@@ -23,6 +23,7 @@ import (
 var ofCommand = []string{
 	"anomaly_exporter_config_last_reload_successful",
 	"anomaly_exporter_config_last_reload_success_timestamp_seconds",
+	"anomaly_exporter_web_info",
 }
 
 // Names is a set of metric names.

@@ -157,6 +157,8 @@ func TestSeries_TellsWhatItDoesNotFind(t *testing.T) {
 	status, body = get(t, h, "/series?detector=load&job=none")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, body, "No series has these labels now")
+	status, _ = get(t, h, "/series?detector=load&job=api&replica_of_prometheus=b")
+	require.Equal(t, http.StatusOK, status, "a label that only the scrape knows")
 	status, _ = get(t, h, "/nothing")
 	require.Equal(t, http.StatusNotFound, status)
 	status, _ = get(t, h, "/assets/")

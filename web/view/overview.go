@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -87,12 +88,17 @@ func (v *View) NewestStep() (t time.Time) {
 }
 
 // Find returns the series that have all the labels of the query of a page, of the detector or scaler that it names. If
-// one of several has no other labels, it is that one.
+// one of several has no other labels, it is that one. Labels that none of the detector has are ignored: a scrape may
+// have added them, and links in alerts are made of what was scraped.
 func (v *View) Find(page url.Values) (found []Series) {
 	for _, b := range v.o.Snapshot().Batches {
 		if page.Get(b.Source.Kind()) != b.Source.ID() {
 			continue
 		}
+		page := maps.Clone(page)
+		maps.DeleteFunc(page, func(name string, _ []string) bool {
+			return !slices.ContainsFunc(b.Series, func(s result.Series) bool { return s.Labels.Get(name) != "" })
+		})
 		for i := range b.Series {
 			if hasLabels(b.Series[i].Labels, page) {
 				found = append(found, v.newSeries(b, &b.Series[i]))
