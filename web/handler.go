@@ -18,6 +18,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
@@ -35,6 +36,11 @@ type Options struct {
 	Replay   past.Replay
 	Query    incident.Query // evaluates an expression over the source of the configuration in force
 	Now      func() time.Time
+
+	// Verdicts is the file of what people said; nil: they cannot say anything. Author tells who sends a request, see the
+	// function Author; it is required with Verdicts.
+	Verdicts *verdict.File
+	Author   func(*http.Request) (who string, err error)
 
 	// ExternalURL is where people reach the exporter, for links in the API; nil: not known. Its path is also that of
 	// links in pages.
@@ -101,7 +107,22 @@ func NewHandler(o Options) (http.Handler, error) {
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	return recoverPanics(below(o.RoutePrefix, mux), o.Logger), nil
+	protection, err := o.crossOriginProtection()
+	if err != nil {
+		return nil, err
+	}
+	return recoverPanics(protection.Handler(below(o.RoutePrefix, mux)), o.Logger), nil
+}
+
+// crossOriginProtection refuses what the pages of other sites let a browser send, except to read.
+func (o *Options) crossOriginProtection() (*http.CrossOriginProtection, error) {
+	p := http.NewCrossOriginProtection()
+	if u := o.ExternalURL; u != nil && u.Host != "" {
+		if err := p.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, fmt.Errorf("web: external URL: %w", err)
+		}
+	}
+	return p, nil
 }
 
 // registerPages adds the API and the pages to a mux.
@@ -119,7 +140,9 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
-	a, err := api.New(api.Options{View: v, Config: o.Config, Query: o.Query, Now: o.Now})
+	a, err := api.New(api.Options{
+		View: v, Config: o.Config, Query: o.Query, Now: o.Now, Verdicts: o.Verdicts, Author: o.Author,
+	})
 	if err != nil {
 		return err
 	}
@@ -130,6 +153,7 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	mux.Handle("/api/", handler)
 	pages, err := ui.New(ui.Options{
 		View: v, Now: o.Now, Prefix: prefix, Version: o.Version, Logger: o.Logger,
+		Verdicts: o.Verdicts, Author: o.Author,
 	})
 	if err != nil {
 		return err

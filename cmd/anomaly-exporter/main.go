@@ -104,6 +104,8 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
 	addFeedbackFlag(cmd, &o.feedbackFile)
+	cmd.Flag("web.allow-anonymous-feedback", "Take feedback on the pages and over HTTP from anybody who reaches the "+
+		"exporter. By default only from people who authenticate, as --web.config.file says.").BoolVar(&o.anonymous)
 	return cmd, &o
 }
 

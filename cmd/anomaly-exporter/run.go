@@ -34,6 +34,7 @@ type runOptions struct {
 	enableLifecycle bool
 	enablePprof     bool
 	feedbackFile    string // "": none
+	anonymous       bool   // whether feedback is taken from anybody
 }
 
 // run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
@@ -126,6 +127,8 @@ func (e *exporter) handler(o runOptions) (http.Handler, error) {
 		Replay:          e.manager.ReplaySeries,
 		Query:           e.manager.Query,
 		Now:             time.Now,
+		Verdicts:        e.feedback,
+		Author:          web.Author(*o.listen.WebConfigFile, o.anonymous),
 		ExternalURL:     o.externalURL,
 		RoutePrefix:     o.routePrefix,
 		EnableLifecycle: o.enableLifecycle,

@@ -17,17 +17,21 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// Options of an API. All are required.
+// Options of an API. All but Verdicts are required; Author is with Verdicts.
 type Options struct {
 	View   *view.View
 	Config func() *config.Config // the one in force; nil: none yet
 	Query  incident.Query
 	Now    func() time.Time
+
+	Verdicts *verdict.File                               // what people said; nil: they cannot say anything
+	Author   func(*http.Request) (who string, err error) // "": unknown; an error: nothing is taken from them
 }
 
 // API answers from the newest results. It is safe for concurrent use.
@@ -44,6 +48,9 @@ type API struct {
 func New(o Options) (*API, error) {
 	if o.View == nil || o.Config == nil || o.Query == nil || o.Now == nil {
 		return nil, errors.New("api: one of View, Config, Query and Now is missing")
+	}
+	if o.Verdicts != nil && o.Author == nil {
+		return nil, errors.New("api: Author is missing")
 	}
 	return &API{o: o, started: o.Now().UnixNano()}, nil
 }
@@ -71,6 +78,9 @@ func (a *API) Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for name, f := range a.endpoints() {
 		mux.HandleFunc("/api/v1/"+name, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, f) })
+	}
+	if a.o.Verdicts != nil {
+		mux.HandleFunc("/api/v1/feedback", a.feedback)
 	}
 	mux.HandleFunc("GET /api/v1/openapi.yml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")

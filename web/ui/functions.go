@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -28,7 +29,18 @@ func (u *UI) functions() template.FuncMap {
 		"decider":  view.DeciderText,
 		"round":    func(v view.Number) string { return humanize.Quantity(float64(v), "") },
 		"duration": func(v view.Number) string { return humanize.Duration(time.Duration(float64(v) * 1e9)) },
+		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"verdict":  said,
 	}
+}
+
+// said is a verdict for people.
+func said(k verdict.Kind) string {
+	if k == verdict.Rejected {
+		return "not an anomaly"
+	}
+	return string(k)
 }
 
 func percent(v float64) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	Graph   string // address of the server that PromQL is looked at in, such as http://prometheus:9090; "": not known
 	Version string // shown on each page
 	Logger  log.Logger
+
+	Verdicts *verdict.File                               // what people said; nil: they cannot say anything
+	Author   func(*http.Request) (who string, err error) // required with Verdicts; an error: nothing is taken from them
 }
 
 // UI serves the pages.
@@ -46,16 +50,16 @@ type UI struct {
 
 // New returns a UI.
 func New(o Options) (*UI, error) {
-	if o.View == nil || o.Now == nil {
-		return nil, errors.New("ui: View or Now is missing")
+	if o.View == nil || o.Now == nil || o.Verdicts != nil && o.Author == nil {
+		return nil, errors.New("ui: one of View, Now and Author is missing")
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
 	}
 	u := &UI{o: o, pages: map[string]*template.Template{}}
-	for _, name := range []string{"overview", "series", "scaler", "missing"} {
+	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
-			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
+			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("ui: %w", err)
 		}
@@ -69,6 +73,9 @@ func (u *UI) Register(mux *http.ServeMux) {
 	mux.HandleFunc("/{$}", u.overview)
 	mux.HandleFunc("/series", u.series)
 	mux.HandleFunc("/scaler", u.scaler)
+	if u.o.Verdicts != nil {
+		mux.HandleFunc("/feedback", u.allFeedback)
+	}
 	assets := http.FileServerFS(files)
 	mux.HandleFunc("/assets/", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/") {
@@ -83,17 +90,21 @@ func (u *UI) Register(mux *http.ServeMux) {
 
 // head is what all pages show.
 type head struct {
-	Title   string
-	Prefix  string
-	Version string
-	Step    time.Time // newest of all results; zero: none yet
-	Data    any
+	Title    string
+	Prefix   string
+	Version  string
+	Feedback bool      // whether there is a page of verdicts
+	Step     time.Time // newest of all results; zero: none yet
+	Data     any
 }
 
 // show writes a page.
 func (u *UI) show(w http.ResponseWriter, status int, name, title string, data any) {
 	var b bytes.Buffer
-	h := head{Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Step: u.o.View.NewestStep(), Data: data}
+	h := head{
+		Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Feedback: u.o.Verdicts != nil, Step: u.o.View.NewestStep(),
+		Data: data,
+	}
 	if err := u.pages[name].Execute(&b, h); err != nil {
 		level.Error(u.o.Logger).Log("msg", "Page cannot be shown", "page", name, "err", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
@@ -103,7 +114,7 @@ func (u *UI) show(w http.ResponseWriter, status int, name, title string, data an
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers hide the origin of a form from ourselves
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
@@ -220,8 +231,10 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 		Zooms       []link
 		Expressions []link
 		Data        string
+		Feedback    *feedback
 	}{
 		s, u.o.View.Forecast(s), u.o.View.Also(s), zooms, u.expressions(s), u.data(s, "series", s.Step.Add(-over)),
+		u.feedbackOn(r, s),
 	})
 }
 

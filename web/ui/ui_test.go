@@ -29,7 +29,7 @@ var end = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
 const hostile = `"><script>alert(1)</script>'`
 
 // pages returns a handler of the pages of a real exporter. high tells whether something is anomalous.
-func pages(t *testing.T, high bool) http.Handler {
+func pages(t *testing.T, high bool, change ...func(*ui.Options)) http.Handler {
 	t.Helper()
 	db := storage.New(t)
 	series := []labels.Labels{
@@ -62,7 +62,11 @@ scalers:
 		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries, Now: now,
 	})
 	require.NoError(t, err)
-	u, err := ui.New(ui.Options{View: v, Now: now, Prefix: "/anomaly", Version: "1.2.3"})
+	o := ui.Options{View: v, Now: now, Prefix: "/anomaly", Version: "1.2.3"}
+	for _, f := range change {
+		f(&o)
+	}
+	u, err := ui.New(o)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	u.Register(mux)

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
@@ -144,6 +146,22 @@ func (s *Series) page() string {
 
 // OfLoad reports whether the series is the load of a scaler, for which replicas are recommended.
 func (s *Series) OfLoad() bool { return s.batch.Source.Scaler && s.batch.Source.Resource == "" }
+
+// Identity returns the labels that tell a series from all others: those of its results, without those that the
+// configuration adds.
+func (v *View) Identity(s *Series) labels.Labels {
+	b := labels.NewBuilder(labels.FromMap(s.Labels))
+	if cfg := v.o.Config(); cfg != nil && !s.batch.Source.Scaler {
+		for i := range cfg.Detectors {
+			for name := range cfg.Detectors[i].Labels {
+				if cfg.Detectors[i].Name == s.batch.Source.Name && !s.series.Input.Has(name) {
+					b.Del(name)
+				}
+			}
+		}
+	}
+	return b.Labels()
+}
 
 // List returns the series that were asked for, in the order of their sources and labels.
 func (v *View) List(s *result.Snapshot, f *Filter) (found []Series, total int) {
