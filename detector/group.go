@@ -13,6 +13,7 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/prometheus/storage"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/alerting"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
@@ -34,7 +35,7 @@ type group struct {
 	plan     plan
 	data     *dataset.Dataset
 	pipeline Pipeline
-	alerts   *alerts // nil for a scaler, which has no scores
+	alerts   *alerting.Tracker // nil for a scaler, which has no scores
 	batch    *result.Batch
 
 	evaluator dataset.Evaluator
@@ -82,8 +83,8 @@ func (g *group) begin() {
 	g.pipeline = p.newPipeline(fitting, g.logger)
 	g.batch = nil
 	if !p.source.Scaler {
-		g.alerts = newAlerts(p.schedule.Step)
-		g.alerts.compareWith(p.outcomes)
+		g.alerts = alerting.New(p.schedule.Step)
+		g.alerts.CompareWith(p.outcomes)
 	}
 }
 
@@ -174,7 +175,7 @@ func (g *group) adopt() {
 		return
 	}
 	if g.alerts != nil && !reflect.DeepEqual(g.plan.outcomes, c.plan.outcomes) {
-		g.alerts.compareWith(c.plan.outcomes)
+		g.alerts.CompareWith(c.plan.outcomes)
 		g.metrics.quality.Compare(c.plan.source, c.plan.outcomes != nil)
 	}
 	g.plan, g.evaluator.Source = c.plan, c.source
@@ -242,7 +243,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	g.metrics.quality.Observe(b)
 	g.showJoins()
 	if g.alerts != nil {
-		g.alerts.log(g.logger, b)
+		g.alerts.Log(g.logger, b)
 	}
 	logger := level.Debug(g.logger)
 	if first {
@@ -258,7 +259,7 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 	for {
 		request := dataset.Request{To: to, EveryStep: emit != nil}
 		if g.alerts != nil {
-			request.Truth, request.TruthBegun = g.alerts.truth()
+			request.Truth, request.TruthBegun = g.alerts.Truth()
 		}
 		p, ok := g.data.Next(request)
 		if !ok {
@@ -283,7 +284,7 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 		for _, s := range g.data.Trim() {
 			g.pipeline.Evict(s)
 			if g.alerts != nil {
-				g.alerts.evict(s.ID)
+				g.alerts.Evict(s.ID)
 			}
 		}
 	}
@@ -341,7 +342,7 @@ func (g *group) apply(slice *dataset.Slice, truth *dataset.Selector) {
 		g.warnOnce("Query returned a warning", "expr", w.Expr, "err", w.Err)
 	}
 	if g.alerts != nil {
-		g.alerts.extend(slice, truth)
+		g.alerts.Extend(slice, truth)
 	}
 	g.data.Apply(slice)
 }
@@ -351,7 +352,7 @@ func (g *group) step(at int64) *result.Batch {
 	b := g.pipeline.Advance(at, g.data)
 	b.Source = g.plan.source
 	if g.alerts != nil {
-		g.alerts.grade(b, g.plan.queryOffset)
+		g.alerts.Grade(b, g.plan.queryOffset)
 	}
 	return b
 }

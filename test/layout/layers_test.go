@@ -29,7 +29,7 @@ var (
 	leaves    = []string{"replicas", "scorer", "forecaster", "history"}
 	results   = []string{"detector/result", "detector/feedback", "detector/join"}
 	data      = []string{"detector/dataset", "detector/schedule"}
-	pipelines = []string{"detector/anomaly", "detector/scaling"}
+	pipelines = []string{"detector/anomaly", "detector/scaling", "detector/alerting"}
 	engine    = slices.Concat([]string{"detector"}, pipelines, data, results, leaves)
 	all       = slices.Concat([]string{"web", "collector", "backtest", "remoteread", "verdict"}, engine, base)
 	// What reads results never sees the engine that computes them: cmd hands it over.
@@ -65,6 +65,7 @@ var layers = []row{
 	{7, "detector", slices.Concat(pipelines, data, results, leaves, base, []string{"verdict"}), free},
 	{6, "detector/anomaly", slices.Concat(data, results, leaves, base), free},
 	{6, "detector/scaling", slices.Concat(data, results, leaves, base), free},
+	{6, "detector/alerting", slices.Concat(data, results, leaves, base, []string{"verdict"}), noClock},
 	{5, "detector/dataset", slices.Concat(results, leaves, base), noClock},
 	{5, "detector/schedule", slices.Concat(results, leaves, base), noClock},
 	{4, "detector/result", slices.Concat([]string{"detector/feedback", "detector/join"}, leaves, base), noClock},

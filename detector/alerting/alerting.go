@@ -1,4 +1,6 @@
-package detector
+// Package alerting follows the alerts that the scores of a detector raise, logs what is anomalous, and compares the
+// alerts with what was really wrong.
+package alerting
 
 import (
 	"fmt"
@@ -19,8 +21,9 @@ import (
 // maxLogged is the maximum number of anomalies logged per cycle. Guard: a large incident must not flood the log.
 const maxLogged = 10
 
-// alerts tracks the alerts that the scores of a detector raise, and grades them against the truth.
-type alerts struct {
+// A Tracker tracks the alerts that the scores of a detector raise, and grades them against the truth. It is not safe for
+// concurrent use.
+type Tracker struct {
 	step     int64 // ms
 	begun    int64 // first graded step; 0: none
 	graded   int64 // newest graded step
@@ -38,18 +41,19 @@ type alertSeries struct {
 	high   int64 // newest logged step with a high score
 }
 
-func newAlerts(step int64) *alerts { return &alerts{step: step, series: map[uint64]*alertSeries{}} }
+// New returns a Tracker for steps of a length (ms).
+func New(step int64) *Tracker { return &Tracker{step: step, series: map[uint64]*alertSeries{}} }
 
-// compareWith sets the truth that alerts are graded against. Pending alerts stay pending.
-func (a *alerts) compareWith(o *config.Outcomes) {
+// CompareWith sets the truth that alerts are graded against. Pending alerts stay pending.
+func (a *Tracker) CompareWith(o *config.Outcomes) {
 	if a.outcomes, a.grader = o, nil; o != nil {
 		a.grader = feedback.NewGrader(o.Truth.On, time.Duration(o.LeadWindow), a.step, a.graded)
 	}
 }
 
-// truth returns the expression of the truth, or nil if there is none. begun reports whether part of it has been read
+// Truth returns the expression of the truth, or nil if there is none. begun reports whether part of it has been read
 // before.
-func (a *alerts) truth() (s *dataset.Selector, begun bool) {
+func (a *Tracker) Truth() (s *dataset.Selector, begun bool) {
 	if a.grader == nil {
 		return nil, false
 	}
@@ -57,22 +61,23 @@ func (a *alerts) truth() (s *dataset.Selector, begun bool) {
 	return &dataset.Selector{Key: "outcomes.truth", Expr: t.Expr.String(), On: t.On}, a.grader.Begun()
 }
 
-// extend passes the truth of a slice to the grader, if the slice was read with the current truth expression. If the
+// Extend passes the truth of a slice to the grader, if the slice was read with the current truth expression. If the
 // expression could not be evaluated, grading starts over; nothing else is affected.
-func (a *alerts) extend(slice *dataset.Slice, truth *dataset.Selector) {
+func (a *Tracker) Extend(slice *dataset.Slice, truth *dataset.Selector) {
 	switch {
 	case a.grader == nil, truth == nil, truth.Expr != a.outcomes.Truth.Expr.String():
 	case slice.TruthErr != nil:
-		a.compareWith(a.outcomes)
+		a.CompareWith(a.outcomes)
 	case slice.Truth != nil:
 		a.grader.Extend(slice.Truth, slice.First, slice.Last)
 	}
 }
 
-func (a *alerts) evict(id uint64) { delete(a.series, id) }
+// Evict drops the state of a series.
+func (a *Tracker) Evict(id uint64) { delete(a.series, id) }
 
-// grade adds to b the alerts that start to fire at its step, and the outcomes that are decided there.
-func (a *alerts) grade(b *result.Batch, queryOffset time.Duration) {
+// Grade adds to b the alerts that start to fire at its step, and the outcomes that are decided there.
+func (a *Tracker) Grade(b *result.Batch, queryOffset time.Duration) {
 	if b.Step <= a.graded {
 		return
 	}
@@ -120,8 +125,8 @@ func (a *alerts) grade(b *result.Batch, queryOffset time.Duration) {
 	b.Outcomes, b.Incidents = &o, a.grader.Ongoing()
 }
 
-// log logs the series whose score has become high since the previous cycle.
-func (a *alerts) log(logger log.Logger, b *result.Batch) {
+// Log logs the series whose score has become high since the previous cycle.
+func (a *Tracker) Log(logger log.Logger, b *result.Batch) {
 	n := 0
 	for i := range b.Series {
 		s := &b.Series[i]
@@ -172,3 +177,6 @@ func describe(b *result.Batch, s *result.Series) []any {
 	}
 	return append(said, "learned_from", stamp(e.From), "learned_to", stamp(e.To))
 }
+
+// stamp formats a time, in milliseconds since the epoch, for the log.
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
