@@ -91,7 +91,7 @@ check-rules: $(PROMTOOL)
 
 # What every change has to pass, and what CI runs.
 .PHONY: test
-test: style vet lint check-tidy test-unit test-race check-rules
+test: style vet lint check-tidy test-unit test-race test-llm-correlation check-rules
 
 # The inner loop: without real servers, statistics and whatever else takes more than two seconds.
 .PHONY: test-short
@@ -102,6 +102,11 @@ test-short:
 .PHONY: test-unit
 test-unit: build tools
 	$(GO) test -timeout 20m $(pkgs)
+
+# An example in a module of its own. The first build of the SDK that it uses takes a minute.
+.PHONY: test-llm-correlation
+test-llm-correlation:
+	cd examples/llm-correlation && $(GO) test ./...
 
 # Packages with goroutines of their own. What -short leaves out of the detector are long runs that compare numbers to the
 # bit: they say nothing about goroutines and take minutes with the race detector.

@@ -189,6 +189,20 @@ func checkResults(t *testing.T, cfg *config.Config, published map[string][]map[s
 	}
 }
 
+// A real Alertmanager takes the configurations as they are.
+func TestAlertmanagerConfigs_AreValid(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
+	for _, file := range []string{"alertmanager/alertmanager.yml", "llm-correlation/alertmanager.yml"} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		am, err := servers.StartAlertmanager(t.Context(), servers.AlertmanagerOptions{Config: string(text)})
+		require.NoError(t, err, file)
+		require.NoError(t, am.Stop())
+	}
+}
+
 // mimir returns the URL of a server that serves a Prometheus as Mimir does: below a prefix, and for one tenant only.
 func mimir(t *testing.T, prometheus string) string {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func TestKustomizations_RenderAllResources(t *testing.T) {
 		"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "ServiceMonitor", "PrometheusRule",
 	}, kinds(operator))
 
+	correlation := render(t, disk, filepath.Join(root, "examples/llm-correlation/kubernetes"))
+	require.ElementsMatch(t, []string{"Service", "Deployment", "NetworkPolicy", "NetworkPolicy"}, kinds(correlation))
+
 	demo := render(t, disk, filepath.Join(root, "examples/demo/kubernetes"))
 	require.Equal(t, map[string]int{
 		"Namespace": 1, "Deployment": 6, "Service": 6, "ConfigMap": 3, "NetworkPolicy": 1, "ScaledObject": 1,
@@ -215,6 +219,19 @@ func TestDeployment_RunsWithLeastPrivilege(t *testing.T) {
 	c := d.Spec.Template.Spec.Containers[0]
 	require.Equal(t, "/-/ready", c.ReadinessProbe.HTTPGet.Path)
 	require.Equal(t, "/-/healthy", c.LivenessProbe.HTTPGet.Path)
+}
+
+func TestLLMCorrelation_RunsWithLeastPrivilegeAndTakesItsSecretsFromASecret(t *testing.T) {
+	d := decodeAs[*appsv1.Deployment](t, "examples/llm-correlation/kubernetes/deployment.yaml")
+	pod := d.Spec.Template.Spec
+	for _, v := range []string{"ANTHROPIC_API_KEY", "WEBHOOK_URL"} {
+		i := slices.IndexFunc(pod.Containers[0].Env, func(e corev1.EnvVar) bool { return e.Name == v })
+		require.NotEqual(t, -1, i, v)
+		require.Equal(t, "llm-correlation", pod.Containers[0].Env[i].ValueFrom.SecretKeyRef.Name)
+	}
+	require.NotNil(t, pod.Volumes[0].EmptyDir, "its state")
+	pod.Volumes = pod.Volumes[1:]
+	leastPrivilege(t, &pod)
 }
 
 // leastPrivilege checks what the restricted profile of the pod security standards asks for, and more.
