@@ -1,4 +1,4 @@
-// What the charts of all pages share: colours, numbers, the time axis, marks, and where their data comes from.
+// What the charts of all pages share: colours, numbers, the time axis, and marks.
 'use strict';
 const charts = (() => {
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
@@ -54,43 +54,44 @@ const charts = (() => {
     ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(left + width, y); ctx.stroke();
   });
 
-  // plot draws a chart in the colours of the page, with its times in UTC. What is selected in it is zoomed to, in all.
-  let plots = [];
+  // paint draws a group of charts, which f makes with plot, in place of what it drew for the same key before. It draws
+  // them again if the colours change.
+  const painted = new Map();
+  let groups = 0;
+  let plots; // of the group that is being drawn
+  const paint = (key, f) => {
+    painted.get(key)?.plots.forEach(({ u }) => u.destroy());
+    plots = [];
+    groups++;
+    const drawn = f();
+    painted.set(key, { plots, f });
+    return drawn;
+  };
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => [...painted].forEach(([key, { f }]) => paint(key, f)));
+  // The charts follow the width of their elements, in the frame after it has changed.
+  const sizes = new ResizeObserver(() => requestAnimationFrame(() => painted.forEach((group) => group.plots.forEach(({ u, element }) => {
+    if (element.clientWidth > 0 && u.width !== element.clientWidth) u.setSize({ width: element.clientWidth, height: u.height });
+  }))));
+
+  // plot draws a chart in the colours of the page, with its times in UTC. What is selected in it is zoomed to, in all of
+  // its group.
   const plot = (element, o, data) => {
     const axis = { stroke: color('faint'), grid: { stroke: color('line'), width: 1 }, ticks: { stroke: color('line'), width: 1 } };
     const u = new uPlot({
       width: element.clientWidth, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
-      cursor: { sync: { key: 'time' }, drag: { x: true, y: false } },
+      cursor: { sync: { key: 'group' + groups }, drag: { x: true, y: false } },
       ...o, axes: [{ ...axis, values: times }, { ...axis, size: 72, ...o.y }],
     }, data, element);
     u.root.querySelectorAll('.u-legend .u-series').forEach((row, i) => { row.hidden = o.series[i].label === ''; });
-    plots.push(u);
+    plots.push({ u, element });
+    sizes.observe(element);
   };
 
-  // show replays a history, which the element names the address of, and draws it, again if the colours change. drawn
-  // returns what is to be said of it.
-  const show = async (element, status, pick, drawn) => {
-    status.textContent = 'Replaying the history as it was published.';
-    const redraw = (history) => {
-      plots.forEach((u) => u.destroy());
-      plots = [];
-      return drawn(history);
-    };
-    try {
-      const response = await fetch(element.dataset.url, { cache: 'no-cache' });
-      const answer = await response.json();
-      if (answer.status !== 'success') throw new Error(answer.error);
-      const history = pick(answer.data);
-      if (!history.time || history.time.length < 2) throw new Error('fewer than two steps have a value');
-      status.textContent = redraw(history);
-      matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw(history));
-      // The charts follow the width of the window, in the frame after it has changed.
-      new ResizeObserver(() => requestAnimationFrame(() => plots.forEach((u) => {
-        if (u.width !== element.clientWidth) u.setSize({ width: element.clientWidth, height: u.height });
-      }))).observe(element);
-    } catch (err) {
-      status.textContent = 'No chart: ' + err.message;
-    }
-  };
-  return { color, number, format, line, edge, range, time, draw, vertical, horizontal, plot, show };
+  // period fills the chart from a time to another, down from a share of its height, for tall pixels or all of it.
+  const period = (u, [from, to], fill, { down = 0, tall } = {}) => draw(u, (ctx, { top, height }) => {
+    const x = u.valToPos(from, 'x', true), pixels = tall ? tall * devicePixelRatio : height;
+    ctx.fillStyle = fill;
+    ctx.fillRect(x, top + down * (height - pixels), Math.max(2, u.valToPos(to, 'x', true) - x), pixels);
+  });
+  return { color, number, format, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
 })();

@@ -1,16 +1,16 @@
 // Draws the charts of a scaler: the load with its forecast and capacity, the replicas of each strategy, and below in
 // lanes what decided and when there were too few.
 'use strict';
+// charts.scaler draws a history into three elements, load, fleet and lanes. unit is that of the load; bounds are the
+// least and most replicas.
 (() => {
-  const { color, line, edge, number } = charts;
-  const load = document.getElementById('load'), fleet = document.getElementById('fleet'), lanes = document.getElementById('lanes');
-  const unit = load.dataset.unit, bounds = [number(load.dataset.min), number(load.dataset.max)];
+  const { color, line, edge } = charts;
   const colors = { recommended: 'expected', reactive: 'high', static: 'faint', running: 'running' };
   const deciders = { forecast: 'forecast', current: 'value', min: 'faint', max: 'bound', stabilization: 'expected' };
 
   const size = 92; // of the left axes, so that all begin at the same place: as wide as the names of the lanes
 
-  const drawn = (h) => {
+  charts.scaler = ({ load, fleet, lanes, unit = '', bounds = [] }, h) => {
     const last = h.load.findLastIndex((v) => v !== null);
     const now = (u) => charts.vertical(u, h.time[last], color('faint'));
     const stairs = { paths: uPlot.paths.stepped({ align: 1 }) };
@@ -66,8 +66,5 @@
         now(u);
       }] },
     }, [h.time, ...rows.map(() => h.time.map(() => null))]);
-    return '';
   };
-
-  charts.show(load, document.getElementById('status'), (data) => data.recommendations[0].history, drawn);
 })();

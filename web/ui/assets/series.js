@@ -1,21 +1,14 @@
 // Draws the charts of a series: its value over what was expected, the forecast, and the score below.
 'use strict';
+// charts.series draws a history into two elements, value and score. unit is that of the values; fan is the forecast by
+// horizon; bounds are values; alerts and incidents are pairs of times; expected says what the middle of the band is.
 (() => {
-  const { color, number, line, edge } = charts;
-  const value = document.getElementById('value'), score = document.getElementById('score');
-  const unit = value.dataset.unit;
-
-  // fan is the forecast as the table below the charts has it.
-  const fan = [...document.querySelectorAll('#points tr[data-time]')].map((row) => ({
-    time: Number(row.dataset.time), median: number(row.dataset.median), lower: number(row.dataset.lower),
-    upper: number(row.dataset.upper), max: number(row.dataset.max),
-  }));
-  const bounds = [...document.querySelectorAll('[data-bound]')].map((p) => number(p.dataset.bound));
+  const { color, line, edge } = charts;
 
   // withGaps puts an empty step where steps are missing, so that no line crosses a gap.
   const withGaps = (h) => {
-    const step = Math.min(...h.time.slice(1).map((t, i) => t - h.time[i]));
-    const keys = ['value', 'expected', 'lower', 'upper', 'score'];
+    const step = h.gap ?? h.time.slice(1).reduce((least, t, i) => Math.min(least, t - h.time[i]), Infinity);
+    const keys = ['value', 'expected', 'lower', 'upper', 'score'].filter((k) => h[k]);
     const out = Object.fromEntries([['time', []], ['muted', []], ...keys.map((k) => [k, []])]);
     h.time.forEach((t, i) => {
       if (i > 0 && t - h.time[i - 1] > step) {
@@ -24,25 +17,13 @@
         keys.forEach((k) => out[k].push(null));
       }
       out.time.push(t);
-      out.muted.push(h.muted[i]);
+      out.muted.push(h.muted?.[i] ?? false);
       keys.forEach((k) => out[k].push(h[k][i]));
     });
     return out;
   };
 
-  // highSince says since when the score has been high, if that is within the range. Pauses of up to 15 minutes, over
-  // which the alerting rule keeps firing, are passed over.
-  const highSince = (h) => {
-    let since = null, seen = null;
-    for (let i = h.time.length - 1; i >= 0 && (seen ?? h.time[h.time.length - 1]) - h.time[i] <= 900; i--) {
-      if (h.score[i] !== null && h.score[i] >= 0.8) since = seen = h.time[i];
-    }
-    if (since === null) return '';
-    const text = new Date(since * 1000).toISOString();
-    return 'The score has been high since ' + text.slice(11, 16) + ' UTC' + (since === h.time[0] ? ' or earlier.' : ' on ' + text.slice(0, 10) + '.');
-  };
-
-  const drawn = (history) => {
+  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], incidents = [], expected = 'usual' }, history) => {
     const h = withGaps(history), last = h.time.length - 1;
     const ahead = fan.filter((p) => p.time > h.time[last]);
     const x = h.time.concat(ahead.map((p) => p.time));
@@ -55,24 +36,26 @@
           if (muted) ctx.fillRect(u.valToPos(h.time[i], 'x', true), top, Math.max(1, width / x.length), height);
         });
       });
+      incidents.forEach((p) => { charts.period(u, p, color('incident')); charts.period(u, p, color('truth'), { down: 1, tall: 5 }); });
+      alerts.forEach((p) => charts.period(u, p, color('critical'), { tall: 5 }));
       charts.vertical(u, h.time[last], color('faint'));
     };
     charts.plot(value, {
       height: 300,
       series: [
         charts.time, edge(), edge(),
-        line('usual', color('expected'), unit, { dash: [4, 4], value: (u, _, __, i) => charts.range(u, i, 2, 1, unit) }),
+        line(h.expected.some((v) => v !== null) ? expected : '', color('expected'), unit, { dash: [4, 4], value: (u, _, __, i) => charts.range(u, i, 2, 1, unit) }),
         line('value', color('value'), unit, { width: 2 }),
         edge(), edge(),
-        line('forecast', color('forecast'), unit, { width: 2, value: (u, _, __, i) => charts.range(u, i, 6, 5, unit) }),
-        line('largest', color('forecast'), unit, { width: 1, dash: [2, 3] }),
+        line(ahead.length ? 'forecast' : '', color('forecast'), unit, { width: 2, value: (u, _, __, i) => charts.range(u, i, 6, 5, unit) }),
+        line(ahead.length ? 'largest' : '', color('forecast'), unit, { width: 1, dash: [2, 3] }),
       ],
       bands: [{ series: [1, 2], fill: color('band') }, { series: [5, 6], fill: color('fan') }],
       y: { values: (_, all) => all.map((v) => charts.format(v, unit)) },
       hooks: { draw: [(u) => { marks(u); bounds.forEach((b) => b !== null && charts.horizontal(u, b, color('bound'))); }] },
     }, [x, past(h.upper), past(h.lower), past(h.expected), past(h.value),
       coming('upper'), coming('lower'), coming('median'), coming('max')]);
-    if (h.score.some((v) => v !== null)) {
+    if (h.score?.some((v) => v !== null)) {
       const level = (from, to) => past(h.score.map((v) => v !== null && v >= from && v < to ? v : null));
       const bars = (label, stroke) => ({ label, stroke, fill: stroke, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [1, Infinity] }), value: (_, v) => v === null ? '' : v.toFixed(2) });
       charts.plot(score, {
@@ -82,8 +65,5 @@
         hooks: { draw: [(u) => { marks(u); [[0.6, 'line'], [0.8, 'high'], [0.9, 'critical']].forEach(([at, c]) => charts.horizontal(u, at, color(c))); }] },
       }, [x, level(0, 0.8), level(0.8, 0.9), level(0.9, 2)]);
     }
-    return highSince(history);
   };
-
-  charts.show(value, document.getElementById('status'), (data) => data.series[0].history, drawn);
 })();

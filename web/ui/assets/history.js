@@ -1,0 +1,50 @@
+// Replays the history of the series or the scaler of a page, and draws it.
+'use strict';
+(() => {
+  const byID = (id) => document.getElementById(id), { number } = charts;
+  const value = byID('value'), load = byID('load'), status = byID('status');
+
+  // highSince says since when the score has been high, if that is within the range. Pauses of up to 15 minutes, over
+  // which the alerting rule keeps firing, are passed over.
+  const highSince = (h) => {
+    let since = null, seen = null;
+    for (let i = h.time.length - 1; i >= 0 && (seen ?? h.time[h.time.length - 1]) - h.time[i] <= 900; i--) {
+      if (h.score[i] !== null && h.score[i] >= 0.8) since = seen = h.time[i];
+    }
+    if (since === null) return '';
+    const text = new Date(since * 1000).toISOString();
+    return 'The score has been high since ' + text.slice(11, 16) + ' UTC' + (since === h.time[0] ? ' or earlier.' : ' on ' + text.slice(0, 10) + '.');
+  };
+
+  const series = (history) => {
+    // The forecast is that of the table below the charts.
+    const fan = [...document.querySelectorAll('#points tr[data-time]')].map((row) => ({
+      time: Number(row.dataset.time), median: number(row.dataset.median), lower: number(row.dataset.lower),
+      upper: number(row.dataset.upper), max: number(row.dataset.max),
+    }));
+    const bounds = [...document.querySelectorAll('[data-bound]')].map((p) => number(p.dataset.bound));
+    charts.series({ value, score: byID('score'), unit: value.dataset.unit, fan, bounds }, history);
+    return highSince(history);
+  };
+
+  const scaler = (history) => {
+    const bounds = [number(load.dataset.min), number(load.dataset.max)];
+    charts.scaler({ load, fleet: byID('fleet'), lanes: byID('lanes'), unit: load.dataset.unit, bounds }, history);
+    return '';
+  };
+
+  const show = async () => {
+    status.textContent = 'Replaying the history as it was published.';
+    try {
+      const response = await fetch((value ?? load).dataset.url, { cache: 'no-cache' });
+      const answer = await response.json();
+      if (answer.status !== 'success') throw new Error(answer.error);
+      const { history } = (answer.data.series ?? answer.data.recommendations)[0];
+      if (!history.time || history.time.length < 2) throw new Error('fewer than two steps have a value');
+      status.textContent = charts.paint('page', () => (value ? series : scaler)(history));
+    } catch (err) {
+      status.textContent = 'No chart: ' + err.message;
+    }
+  };
+  show();
+})();
