@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest/openmetrics"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
@@ -23,6 +24,10 @@ type Replayer interface {
 	// Replay calls emit with the results of each step from start to end, which are those that the program would have
 	// published. It returns early if ctx ends.
 	Replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error
+	// ReplaySome is the same for some series only, given by the labels of their input. The results may contain others.
+	ReplaySome(
+		ctx context.Context, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
+	) error
 }
 
 // Options configure Run.
@@ -231,6 +236,30 @@ func (p *plan) replay(ctx context.Context, o *Options, emit func(*result.Batch) 
 		return fmt.Errorf("%s: %w", p.source, failed)
 	}
 	return err
+}
+
+// Series replays some series of a detector or scaler that Run has replayed, given by the labels of their input. It
+// calls emit with the results of each step, which are the same, and may contain those of other series. It takes little
+// time: what is slow is to fit the models of all.
+func Series(
+	ctx context.Context, o Options, source result.Source, series []labels.Labels, emit func(*result.Batch),
+) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	plans, err := o.plans()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(plans, func(p *plan) bool { return p.source == source })
+	if i < 0 {
+		return fmt.Errorf("the configuration has no %s", source)
+	}
+	replayer, err := o.NewReplayer(plans[i].config)
+	if err != nil {
+		return err
+	}
+	return replayer.ReplaySome(ctx, series, time.UnixMilli(plans[i].start), time.UnixMilli(plans[i].end), emit)
 }
 
 // floor returns the largest multiple of step at or below ts.

@@ -21,7 +21,8 @@ const (
 // Finding is a period in which a series was anomalous, described at the step with the highest score.
 type Finding struct {
 	Detector               string
-	Labels                 labels.Labels // of the series
+	Labels                 labels.Labels // of the results of the series
+	Input                  labels.Labels // of the series as it was read, for Series
 	Start                  time.Time     // first step with a score of at least 0.6
 	Duration               time.Duration // to the end of the last such step; a pause of up to 15 minutes does not end it
 	Time                   time.Time     // step with the highest score
@@ -71,7 +72,9 @@ func (f *Finding) compare(other *Finding) int {
 func (r *replay) find(of *inputSeries, b *result.Batch, s *result.Series) {
 	f := of.finding
 	if f == nil || b.Step-f.last > r.step+feedback.KeepFiring.Milliseconds() {
-		f = &Finding{Detector: r.source.Name, Labels: of.labels, Start: time.UnixMilli(b.Step).UTC(), Score: -1}
+		f = &Finding{
+			Detector: r.source.Name, Labels: of.labels, Input: of.input, Start: time.UnixMilli(b.Step).UTC(), Score: -1,
+		}
 		of.finding, r.findings = f, append(r.findings, f)
 	}
 	f.last, f.Duration = b.Step, time.Duration(b.Step+r.step-f.Start.UnixMilli())*time.Millisecond

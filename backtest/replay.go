@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"math"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -19,21 +20,27 @@ type replay struct {
 	series    map[uint64]*inputSeries // by ID
 	order     []*inputSeries          // in order of appearance
 	findings  []*Finding
+	alerts    []*Alert
+	incidents []Period
 }
 
 func newReplay(p *plan) *replay { return &replay{plan: p, series: map[uint64]*inputSeries{}} }
 
 // inputSeries is the state of a series that has results.
 type inputSeries struct {
+	input       labels.Labels // as it was read
 	labels      labels.Labels // of its results, without detector and scaler
 	workload    *workload
 	scored      int // steps with a score
 	high        int // steps with a score at or above the threshold of alerts
 	unscored    map[result.State]int
 	alerts      int
+	firing      *Alert             // nil: none
 	finding     *Finding           // the newest; nil: none
 	forecasts   []*forecastTracker // by horizon
 	recommended int                // steps with recommended replicas
+	replicas    float64            // recommended, added up over the time in seconds
+	horizon     time.Duration      // of a workload
 }
 
 // observe takes the results of a step.
@@ -52,16 +59,43 @@ func (r *replay) observe(b *result.Batch) {
 		s := r.series[a.Series.ID]
 		s.alerts++
 		s.finding.Alerted = true
+		s.firing = &Alert{Labels: s.labels, Period: Period{Start: time.UnixMilli(a.At).UTC()}}
+		r.alerts = append(r.alerts, s.firing)
 	}
+	r.extend(b, current)
 	if b.Outcomes != nil {
 		r.outcomes.Add(*b.Outcomes)
 	}
 }
 
+// extend extends the alerts that fire at a step, and the incident that is in progress.
+func (r *replay) extend(b *result.Batch, current []*inputSeries) {
+	end := time.UnixMilli(b.Step + r.step).UTC()
+	for i, s := range current {
+		if s == nil || s.firing == nil {
+			continue
+		}
+		if s.firing.End = end; b.Series[i].Since.At == 0 {
+			s.firing = nil
+		}
+	}
+	if !b.Incidents.Any() {
+		return
+	}
+	begin := time.UnixMilli(b.Step).UTC()
+	if n := len(r.incidents); n > 0 && !r.incidents[n-1].End.Before(begin) {
+		r.incidents[n-1].End = end
+		return
+	}
+	r.incidents = append(r.incidents, Period{begin, end})
+}
+
 func (r *replay) inputSeries(s *result.Series) *inputSeries {
 	known := r.series[s.ID]
 	if known == nil {
-		known = &inputSeries{labels: s.Labels.Without("detector", "scaler"), unscored: map[result.State]int{}}
+		known = &inputSeries{
+			input: s.Input, labels: s.Labels.Without("detector", "scaler"), unscored: map[result.State]int{},
+		}
 		for _, h := range r.horizons {
 			known.forecasts = append(known.forecasts, newForecastTracker(h, r.step))
 		}
@@ -76,8 +110,12 @@ func (r *replay) inputSeries(s *result.Series) *inputSeries {
 func (r *replay) evaluate(of *inputSeries, b *result.Batch, s *result.Series) {
 	if r.scaler != nil {
 		r.totals.Add(s.Totals)
+		of.replicas += s.Totals.ReplicaSeconds[replicas.Recommended]
 		if s.State == (result.State{}) {
 			of.recommended++
+		}
+		if s.Scaling != nil {
+			of.horizon = s.Scaling.Horizon
 		}
 		return
 	}

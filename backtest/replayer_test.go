@@ -28,6 +28,12 @@ func (r recorded) Replay(_ context.Context, start, end time.Time, emit func(*res
 	return r(start, end, emit)
 }
 
+func (r recorded) ReplaySome(
+	_ context.Context, _ []labels.Labels, start, end time.Time, emit func(*result.Batch),
+) error {
+	return r(start, end, emit)
+}
+
 // always replays the same for every configuration.
 func always(r recorded) func(*config.Config) (backtest.Replayer, error) {
 	return func(*config.Config) (backtest.Replayer, error) { return r, nil }

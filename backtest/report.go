@@ -1,9 +1,12 @@
 package backtest
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 )
@@ -15,6 +18,7 @@ type Report struct {
 	Scalers    []Scaler
 	Budgets    []Budget  // the smallest first; empty without scores
 	Findings   []Finding // the strongest ten at most, strongest first
+	Found      int       // findings in all
 }
 
 // Detector summarizes the replay of a detector.
@@ -23,12 +27,27 @@ type Detector struct {
 	Series   int     // with a value
 	Steps    int     // with a score, over all series
 	Over     float64 // share of Steps with a score of at least 0.8; NaN without any
+	Step     time.Duration
 	Alerts   int     // fired: 0.8 for 5m
 	PerWeek  float64 // alerts per series and week with scores
 	Unscored int     // steps with a state: no score, or an expression not joined
 	Reason   string  // the most frequent of these states with its reason
 	Horizons []Horizon
 	Truth    *Truth // nil: unknown
+	// Fired are the alerts, the earliest first, and Incidents the periods in which the truth had a value.
+	Fired     []Alert
+	Incidents []Period
+	// Typical is the input of the series whose forecasts for the first horizon have the median error; nil: none.
+	Typical *labels.Labels
+}
+
+// A Period is a part of the replayed time.
+type Period struct{ Start, End time.Time }
+
+// An Alert is one that fired on a series.
+type Alert struct {
+	Labels labels.Labels // of the results of the series
+	Period
 }
 
 // Horizon summarizes the forecasts of a detector for one horizon.
@@ -50,7 +69,7 @@ func (r *replay) report(to *Report) {
 		to.Scalers = append(to.Scalers, r.reportScaler())
 		return
 	}
-	d := Detector{Name: r.source.Name, Series: len(r.order)}
+	d := Detector{Name: r.source.Name, Series: len(r.order), Step: time.Duration(r.step) * time.Millisecond}
 	high := 0
 	for _, s := range r.order {
 		d.Steps += s.scored
@@ -64,9 +83,14 @@ func (r *replay) report(to *Report) {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
 	}
 	if r.config.Outcomes != nil {
-		d.Truth = newTruth(r.outcomes)
+		d.Truth, d.Incidents = newTruth(r.outcomes), r.incidents
 	}
+	for _, a := range r.alerts {
+		d.Fired = append(d.Fired, *a)
+	}
+	d.Typical = r.typical()
 	to.Detectors = append(to.Detectors, d)
+	to.Found += len(r.findings)
 	for _, f := range r.findings {
 		to.Findings = append(to.Findings, *f)
 	}
@@ -88,6 +112,24 @@ func (r *replay) unscored() (steps int, reason string) {
 		}
 	}
 	return steps, reason
+}
+
+// typical returns the input of the series whose forecasts for the first horizon have the median error; nil: none has
+// an error.
+func (r *replay) typical() *labels.Labels {
+	var known []*inputSeries
+	for _, s := range r.order {
+		if len(r.horizons) > 0 && !math.IsNaN(s.forecasts[0].RelativeError()) {
+			known = append(known, s)
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(known, func(a, b *inputSeries) int {
+		return cmp.Compare(a.forecasts[0].RelativeError(), b.forecasts[0].RelativeError())
+	})
+	return &known[(len(known)-1)/2].input
 }
 
 func (r *replay) reportHorizon(i int, ms int64) Horizon {

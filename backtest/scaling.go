@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
@@ -13,6 +15,8 @@ type Scaler struct {
 	Series, Steps int // series, and steps with a recommendation
 	Up, Down      int // changes of the recommendation
 	Strategies    [replicas.NumStrategies]Strategy
+	Largest       *labels.Labels // input of the workload that had the most replicas; nil: none
+	Horizon       time.Duration  // of that workload, as it was known in the end
 }
 
 // Strategy describes what one way of choosing the number of replicas would have cost, counted as the live program
@@ -27,8 +31,12 @@ type Strategy struct {
 
 func (r *replay) reportScaler() Scaler {
 	s := Scaler{Name: r.source.Name, Series: len(r.order), Up: r.totals.Raised, Down: r.totals.Lowered}
+	most := 0.0
 	for _, series := range r.order {
 		s.Steps += series.recommended
+		if series.replicas > most {
+			most, s.Largest, s.Horizon = series.replicas, &series.input, series.horizon
+		}
 	}
 	for i := range s.Strategies {
 		seconds := r.totals.ReplicaSeconds[i]

@@ -3,6 +3,7 @@ package backtest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -19,12 +20,9 @@ func (r *Report) String() string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	// Writes to a strings.Builder do not fail.
 	fmt.Fprintf(w, "from %s to %s\n", stamp(r.Start), stamp(r.End))
-	for _, table := range [][][]string{r.detectors(), r.budgets(), r.forecasts(), r.truths(), r.scalers()} {
-		if len(table) < 2 {
-			continue
-		}
+	for _, table := range r.Tables() {
 		fmt.Fprintln(w)
-		for _, row := range table {
+		for _, row := range table.Rows {
 			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
 	}
@@ -36,6 +34,24 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "%2d. %s\n", i+1, f)
 	}
 	return b.String()
+}
+
+// A Table is a part of the report.
+type Table struct {
+	About string     // "detectors", "budgets", "forecasts", "truth" or "scalers"
+	Rows  [][]string // the first is the header
+}
+
+// Tables returns the tables of the report, those without a row below the header left out.
+func (r *Report) Tables() []Table {
+	all := []Table{
+		{"detectors", r.detectors()},
+		{"budgets", r.budgets()},
+		{"forecasts", r.forecasts()},
+		{"truth", r.truths()},
+		{"scalers", r.scalers()},
+	}
+	return slices.DeleteFunc(all, func(t Table) bool { return len(t.Rows) < 2 })
 }
 
 func (r *Report) detectors() [][]string {
@@ -144,19 +160,25 @@ func (r *Report) scalers() [][]string {
 
 // String formats the finding in three lines.
 func (f Finding) String() string {
-	alerted := ""
+	lines := f.Lines()
+	return fmt.Sprintf("%s  %s %s\n    %s\n    %s", lines[0], f.Detector, f.Labels, lines[1], lines[2])
+}
+
+// Lines says when and how strong the finding was; what was seen, expected, and most unusual; and how it developed.
+func (f Finding) Lines() [3]string {
+	strength := fmt.Sprintf("%s  score %.2f, for %s", stamp(f.Time), f.Score, span(f.Duration))
 	if f.Alerted {
-		alerted = ", alert"
+		strength += ", alert"
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s  score %.2f, for %s%s  %s %s\n    seen %s",
-		stamp(f.Time), f.Score, span(f.Duration), alerted, f.Detector, f.Labels, f.seen())
-	separator := ": "
+	seen := "seen " + f.seen()
+	shares := make([]string, 0, len(f.Contributions))
 	for _, c := range f.Contributions {
-		fmt.Fprintf(&text, "%s%s %.0f %%", separator, c.Feature, 100*c.Share)
-		separator = ", "
+		shares = append(shares, fmt.Sprintf("%s %.0f %%", c.Feature, 100*c.Share))
 	}
-	return text.String() + "\n    " + f.trendLine()
+	if len(shares) > 0 {
+		seen += ": " + strings.Join(shares, ", ")
+	}
+	return [3]string{strength, seen, f.trendLine()}
 }
 
 // trendLine describes the trend of the value, and the steps that the model was fitted on.

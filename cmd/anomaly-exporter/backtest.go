@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -14,12 +16,14 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/version"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
+	"github.com/anomaly-exporter/anomaly-exporter/web/report"
 )
 
 // backtestOptions are the flags of the backtest command.
@@ -28,6 +32,7 @@ type backtestOptions struct {
 	start, end string
 	names      []string
 	output     string
+	report     string
 	truth      string
 	truthOn    []string
 	feedback   string // file; "": none
@@ -47,6 +52,9 @@ func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtest
 		PlaceHolder("NAME").StringsVar(&o.names)
 	cmd.Flag("output", "Write the results as OpenMetrics text to this file, or to a file per detector in this directory.").
 		PlaceHolder("FILE|DIR").StringVar(&o.output)
+	cmd.Flag("report", "Write the report as one HTML page with charts to this file, for example to attach it to a pull "+
+		"request. It needs no other file, and no server.").
+		PlaceHolder("FILE.html").StringVar(&o.report)
 	cmd.Flag("truth", "PromQL expression that has a value during an incident. Alerts are compared with it. "+
 		"The default is outcomes.truth of the configuration.").
 		PlaceHolder("EXPR").StringVar(&o.truth)
@@ -96,7 +104,7 @@ func runBacktest(
 	})
 	bar := newProgressBar(stderr)
 	run.Progress = bar.show
-	report, err := backtest.Run(ctx, run)
+	text, err := runReport(ctx, run, o)
 	bar.clear()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -104,8 +112,26 @@ func runBacktest(
 		}
 		return err
 	}
-	_, err = fmt.Fprint(stderr, report)
+	_, err = fmt.Fprint(stderr, text)
 	return err
+}
+
+// runReport runs a backtest and returns its report, which it also writes as a page if that is asked for.
+func runReport(ctx context.Context, run backtest.Options, o backtestOptions) (*backtest.Report, error) {
+	if o.report == "" {
+		return backtest.Run(ctx, run)
+	}
+	file, err := os.Create(o.report) // now, rather than after an hour
+	if err != nil {
+		return nil, err
+	}
+	r, err := report.Run(ctx, run)
+	if err != nil {
+		return nil, errors.Join(err, file.Close(), os.Remove(o.report))
+	}
+	w := bufio.NewWriter(file)
+	err = errors.Join(r.Write(w, "Backtest of "+filepath.Base(o.configFile), version.Info()), w.Flush(), file.Close())
+	return r.Report, err
 }
 
 // newReplayer returns what makes a detector.Manager of a configuration, for a replay of the history in src with what

@@ -95,7 +95,18 @@ detectors:
 			1,
 			`feedback file: stat none\.yml: no such file or directory\n`,
 		},
-		{"no such detector", []string{"--detector=wbe"}, 1, `the configuration has no detector or scaler "wbe"\n`},
+		{
+			"with a page of charts",
+			[]string{"--start=2026-03-08T00:00:00Z", "--end=2026-03-09T00:00:00Z", "--detector=web", "--report=web.html"},
+			0, table,
+		},
+		{"no such folder", []string{"--report=none/web.html"}, 1, `open none/web\.html: no such file or directory\n`},
+		{
+			"no such detector",
+			[]string{"--detector=wbe", "--report=no.html"},
+			1,
+			`the configuration has no detector or scaler "wbe"\n`,
+		},
 		{"no such time", []string{"--start=soon"}, 1, `--start: "soon" is neither .*\n`},
 		{"truth that looks ahead", []string{"--truth=up offset -1h"}, 1, `--truth: offset -1h looks ahead\n`},
 		{"no file", []string{"--config.file=none.yml"}, 1, `open none\.yml: no such file or directory\n`},
@@ -111,6 +122,12 @@ detectors:
 			require.Equal(t, tc.code, cmd.ProcessState.ExitCode(), stderr.String())
 			require.Regexp(t, "^"+tc.stderr+"$", stderr.String())
 			require.Empty(t, stdout.String())
+			require.NoFileExists(t, filepath.Join(cmd.Dir, "no.html"), "nothing is left of a report that fails")
+			if tc.name == "with a page of charts" {
+				written, err := os.ReadFile(filepath.Join(cmd.Dir, "web.html"))
+				require.NoError(t, err)
+				require.Contains(t, string(written), "<h1>Backtest of config.yml</h1>")
+			}
 			if tc.name == "all detectors, compared with a truth and written to a file" {
 				written, err := os.ReadFile(filepath.Join(cmd.Dir, "all.om"))
 				require.NoError(t, err)

@@ -58,9 +58,9 @@ type row struct {
 // row names. .golangci.yml says the same for editors; TestDepguard_AgreesWithTheLayers compares the two.
 var layers = []row{
 	{9, "cmd/anomaly-exporter", all, free},
-	{8, "web", slices.Concat(readers, []string{"verdict"}), free},
+	{8, "web", slices.Concat([]string{"backtest", "verdict"}, readers), free},
 	{8, "collector", readers, free},
-	{8, "backtest", readers, free},
+	{7, "backtest", readers, free},
 	// The engine sees a storage.Queryable and no remote-read client.
 	{7, "detector", slices.Concat(pipelines, data, results, leaves, base, []string{"verdict"}), free},
 	{6, "detector/anomaly", slices.Concat(data, results, leaves, base), free},

@@ -146,23 +146,23 @@ func (h *History) steps() int { return len(h.Time) }
 func (p *Past) Series(ctx context.Context, span Span) (*History, error) {
 	return remembered(ctx, p, span, func(ctx context.Context) (*History, error) {
 		h := &History{}
-		err := p.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To), h.add)
+		err := p.replay.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To), h.Add)
 		return h, err
 	})
 }
 
-func (p *Past) run(
+func (r Replay) run(
 	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
 	emit func(*result.Batch, *result.Series),
 ) error {
-	if err := p.replay(ctx, source, ids, start, end, emit); err != nil {
+	if err := r(ctx, source, ids, start, end, emit); err != nil {
 		return fmt.Errorf("replaying the history: %w", err)
 	}
 	return nil
 }
 
-// add adds the step of a batch.
-func (h *History) add(b *result.Batch, s *result.Series) {
+// Add adds the results of a series at the step of a batch.
+func (h *History) Add(b *result.Batch, s *result.Series) {
 	h.Time = append(h.Time, b.Step/1000)
 	h.Value = append(h.Value, Number(b.Value(s, 0)))
 	h.Expected = append(h.Expected, Number(s.Score.Expected))

@@ -71,23 +71,30 @@ func (p *Past) Scaler(
 		costPerHour float64
 	}
 	return remembered(ctx, p, scalerKey{span, horizon, costPerHour}, func(ctx context.Context) (*ScalerHistory, error) {
-		var h *ScalerHistory
-		emit := func(b *result.Batch, s *result.Series) {
-			if h == nil {
-				h = newScalerHistory(span, b.Format.Step, horizon)
-			}
-			h.add(b, s)
-		}
-		err := p.run(ctx, span.Source, []uint64{span.ID}, at(span.From).Add(-horizon), at(span.To), emit)
-		if err == nil && h == nil {
-			err = fmt.Errorf("replaying the history: %s has no load there", span.Source)
-		}
-		if err != nil {
-			return nil, err
-		}
-		h.sumUp(costPerHour)
-		return h, nil
+		return p.replay.Scaler(ctx, span, horizon, costPerHour)
 	})
+}
+
+// Scaler does the same at once, and for as long as it takes.
+func (r Replay) Scaler(
+	ctx context.Context, span Span, horizon time.Duration, costPerHour float64,
+) (*ScalerHistory, error) {
+	var h *ScalerHistory
+	emit := func(b *result.Batch, s *result.Series) {
+		if h == nil {
+			h = newScalerHistory(span, b.Format.Step, horizon)
+		}
+		h.add(b, s)
+	}
+	err := r.run(ctx, span.Source, []uint64{span.ID}, at(span.From).Add(-horizon), at(span.To), emit)
+	if err == nil && h == nil {
+		err = fmt.Errorf("replaying the history: %s has no load there", span.Source)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.sumUp(costPerHour)
+	return h, nil
 }
 
 func (h *ScalerHistory) steps() int { return len(h.Time) }
@@ -138,6 +145,36 @@ func (h *ScalerHistory) add(b *result.Batch, s *result.Series) {
 	}
 	fleet := &h.Strategies[replicas.NumStrategies]
 	fleet.Replicas[i], fleet.Short[i] = Number(s.Scaling.Running), load > s.Scaling.Running*s.Scaling.Capacity
+}
+
+// Every returns every n-th step, and what is short at it or before the next. The totals are those of all steps.
+func (h *ScalerHistory) Every(n int) *ScalerHistory {
+	thinned := *h
+	thinned.StepSeconds *= float64(n)
+	thinned.Time, thinned.Decided = every(h.Time, n), every(h.Decided, n)
+	for _, of := range []*[]Number{
+		&thinned.Load, &thinned.Largest, &thinned.Expected, &thinned.Lower, &thinned.Upper, &thinned.Capacity,
+	} {
+		*of = every(*of, n)
+	}
+	thinned.Strategies = slices.Clone(h.Strategies)
+	for i := range thinned.Strategies {
+		s := &thinned.Strategies[i]
+		s.Replicas = every(s.Replicas, n)
+		var short []bool
+		for some := range slices.Chunk(s.Short, n) {
+			short = append(short, slices.Contains(some, true))
+		}
+		s.Short = short
+	}
+	return &thinned
+}
+
+func every[T any](all []T, n int) (some []T) {
+	for i := 0; i < len(all); i += n {
+		some = append(some, all[i])
+	}
+	return some
 }
 
 // sumUp adds the totals of the strategies, and leaves out those of which nothing is known.

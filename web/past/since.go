@@ -134,7 +134,7 @@ func (p *Past) replaySince(key start, ids []uint64) map[uint64]result.Since {
 	}
 	found := map[uint64]result.Since{}
 	begin := at(key.at)
-	err := p.run(ctx, key.source, ids, begin.Add(-sinceBack), begin, func(b *result.Batch, s *result.Series) {
+	err := p.replay.run(ctx, key.source, ids, begin.Add(-sinceBack), begin, func(b *result.Batch, s *result.Series) {
 		if b.Step == key.at && s.Since.At != 0 {
 			found[s.ID] = s.Since
 		}

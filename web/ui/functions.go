@@ -25,7 +25,7 @@ func (u *UI) functions() template.FuncMap {
 		"since":    func(t time.Time) string { return humanize.Age(u.o.Now().Sub(t)) },
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
 		"spark":    func(s view.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
-		"labels":   labelText,
+		"labels":   Selector,
 		"decider":  view.DeciderText,
 		"round":    func(v view.Number) string { return humanize.Quantity(float64(v), "") },
 		"duration": func(v view.Number) string { return humanize.Duration(time.Duration(float64(v) * 1e9)) },
@@ -65,8 +65,8 @@ func (u *UI) clock(t time.Time) string {
 	return t.Format("15:04")
 }
 
-// labelText shows labels as PromQL writes them.
-func labelText(l map[string]string) string {
+// Selector shows labels as PromQL writes them.
+func Selector(l map[string]string) string {
 	s := view.Series{Labels: l}
 	return s.Selector()
 }

@@ -25,6 +25,12 @@ import (
 //go:embed assets templates
 var files embed.FS
 
+// Asset returns a file that pages load, for pages that are to load none.
+func Asset(name string) (string, error) {
+	b, err := files.ReadFile("assets/" + name)
+	return string(b), err
+}
+
 // policy lets a page load nothing but its own files, and be part of no other page.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

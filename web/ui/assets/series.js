@@ -36,9 +36,13 @@
           if (muted) ctx.fillRect(u.valToPos(h.time[i], 'x', true), top, Math.max(1, width / x.length), height);
         });
       });
-      incidents.forEach((p) => { charts.period(u, p, color('incident')); charts.period(u, p, color('truth'), { down: 1, tall: 5 }); });
-      alerts.forEach((p) => charts.period(u, p, color('critical'), { tall: 5 }));
+      incidents.forEach((p) => charts.period(u, p, color('incident')));
       charts.vertical(u, h.time[last], color('faint'));
+    };
+    const lines = (u) => {
+      incidents.forEach((p) => charts.period(u, p, color('truth'), { down: 1, tall: 5 }));
+      alerts.forEach((p) => charts.period(u, p, color('critical'), { tall: 5 }));
+      bounds.forEach((b) => b !== null && charts.horizontal(u, b, color('bound')));
     };
     charts.plot(value, {
       height: 300,
@@ -52,7 +56,7 @@
       ],
       bands: [{ series: [1, 2], fill: color('band') }, { series: [5, 6], fill: color('fan') }],
       y: { values: (_, all) => all.map((v) => charts.format(v, unit)) },
-      hooks: { draw: [(u) => { marks(u); bounds.forEach((b) => b !== null && charts.horizontal(u, b, color('bound'))); }] },
+      hooks: { draw: [marks, lines] },
     }, [x, past(h.upper), past(h.lower), past(h.expected), past(h.value),
       coming('upper'), coming('lower'), coming('median'), coming('max')]);
     if (h.score?.some((v) => v !== null)) {
