@@ -121,17 +121,24 @@ func runReport(ctx context.Context, run backtest.Options, o backtestOptions) (*b
 	if o.report == "" {
 		return backtest.Run(ctx, run)
 	}
-	file, err := os.Create(o.report) // now, rather than after an hour
+	// Now, rather than after an hour, and beside the report of an earlier backtest until this one is whole.
+	file, err := os.CreateTemp(filepath.Dir(o.report), filepath.Base(o.report)+".*")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--report: %w", err)
 	}
+	defer os.Remove(file.Name())
 	r, err := report.Run(ctx, run)
 	if err != nil {
-		return nil, errors.Join(err, file.Close(), os.Remove(o.report))
+		return nil, errors.Join(err, file.Close())
 	}
 	w := bufio.NewWriter(file)
-	err = errors.Join(r.Write(w, "Backtest of "+filepath.Base(o.configFile), version.Info()), w.Flush(), file.Close())
-	return r.Report, err
+	err = errors.Join(
+		r.Write(w, "Backtest of "+filepath.Base(o.configFile), version.Info()), w.Flush(), file.Chmod(0o644), file.Close(),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("--report: %w", err)
+	}
+	return r.Report, os.Rename(file.Name(), o.report)
 }
 
 // newReplayer returns what makes a detector.Manager of a configuration, for a replay of the history in src with what

@@ -21,8 +21,8 @@ import (
 // maxLogged is the maximum number of anomalies logged per cycle. Guard: a large incident must not flood the log.
 const maxLogged = 10
 
-// A Tracker tracks the alerts that the scores of a detector raise, and grades them against the truth. It is not safe for
-// concurrent use.
+// A Tracker tracks the alerts that the scores of a detector raise, and grades them against the truth. It is not safe
+// for concurrent use.
 type Tracker struct {
 	step     int64 // ms
 	begun    int64 // first graded step; 0: none
