@@ -177,6 +177,21 @@ func TestManager_SeesAJumpOfTheClockWhileItWaits(t *testing.T) {
 	}
 }
 
+// Clocks are corrected by milliseconds all the time.
+func TestManager_ReadsNothingAnewAfterASmallCorrectionOfTheClock(t *testing.T) {
+	begin := epoch.Add(3 * 24 * time.Hour)
+	reg := prometheus.NewRegistry()
+	m := newManager(t, detector.Options{Registerer: reg})
+	db := newStorage(t, epoch, begin.Add(2*time.Hour), 5*time.Minute, pods(2), daily)
+	require.NoError(t, m.ApplyConfig(load(t, clockConfig), db))
+	cycles := func() float64 { return testutil.ToFloat64(gauge{reg, "anomaly_exporter_cycles_total"}) }
+	cycle(t, m, begin)
+	cycle(t, m, begin.Add(-time.Second))
+	require.InDelta(t, 1, cycles(), 0)
+	cycle(t, m, begin.Add(-3*time.Minute))
+	require.InDelta(t, 2, cycles(), 0)
+}
+
 // A detector that waits for its turn to read gives up when it is stopped.
 func TestManager_StopsWhileOneReadHangsAndOthersWait(t *testing.T) {
 	db := newStorage(t, epoch, epoch.Add(48*time.Hour), 5*time.Minute, pods(1), daily)

@@ -139,7 +139,7 @@ func (g *group) wait(ctx context.Context, retry time.Duration) bool {
 
 // due returns how long to wait at now until the next step can be read.
 func (g *group) due(now time.Time) time.Duration {
-	if g.data.At() == 0 || g.data.CatchingUp() || g.newest(now) < g.data.At() {
+	if g.data.At() == 0 || g.data.CatchingUp() || g.setBack(now) {
 		return 0
 	}
 	at := time.UnixMilli(g.data.At() + g.plan.schedule.Step).Add(g.plan.queryOffset + g.jitter())
@@ -149,6 +149,13 @@ func (g *group) due(now time.Time) time.Duration {
 // newest returns the newest step that can be read at now.
 func (g *group) newest(now time.Time) int64 {
 	return schedule.Floor(now.Add(-g.plan.queryOffset).UnixMilli(), g.plan.schedule.Step)
+}
+
+// setBack reports whether the clock was set back since the newest step was read. By less than half a step is no matter:
+// clocks are corrected by milliseconds all the time, also right after a step.
+func (g *group) setBack(now time.Time) bool {
+	half := time.Duration(g.plan.schedule.Step) * time.Millisecond / 2
+	return g.newest(now.Add(half)) < g.data.At()
 }
 
 // jitter returns the offset of the cycles of this source, from a hash of its ID.
@@ -215,12 +222,12 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	step, read, source := g.plan.schedule.Step, g.data.At(), g.plan.source
 	to := g.newest(now)
 	switch {
-	case to < read:
+	case g.setBack(now):
 		level.Warn(g.logger).Log("msg", "The clock was set back, reading history anew",
 			"step", stamp(to), "read", stamp(read))
 		g.begin()
 		read = 0
-	case to == read:
+	case to <= read:
 		return nil
 	}
 	g.metrics.cycles.With(bySource(source)).Inc()
