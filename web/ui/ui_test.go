@@ -91,7 +91,7 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `<a href="/anomaly/series?detector=load&amp;job=api&amp;metric_name=load_bytes&amp;`+
 		`namespace=shop">load of shop/api</a>`)
-	require.Regexp(t, `9\.\d+ GiB</td>\s*<td>4\.\d+ GiB to 4\.\d+ GiB</td>`, body)
+	require.Regexp(t, `9\.\d+ GiB</td>\s*<td data-label="usual">4\.\d+ GiB to 4\.\d+ GiB</td>`, body)
 	require.Contains(t, body, "since 11:05")
 	require.Contains(t, body, "fleet")
 	require.Contains(t, body, "1.2.3")
@@ -145,7 +145,7 @@ func TestScaler_ShowsWhatWouldHaveRun(t *testing.T) {
 	for _, strategy := range []string{"reactive", "static", "running"} {
 		require.Contains(t, body, "<th>"+strategy+"</th>")
 	}
-	require.Regexp(t, `<td>11:\d\d</td><td class="n">\d+ to \d+</td><td>the forecast load</td>`, body)
+	require.Regexp(t, `<td class="time">11:\d\d</td><td class="n">\d+ to \d+</td><td>the forecast load</td>`, body)
 	require.Contains(t, body, "sum(load_bytes)</pre>")
 	require.Contains(t, body, "/anomaly/api/v1/recommendations?match%5B%5D=")
 	require.NotContains(t, body, "ZgotmplZ")
