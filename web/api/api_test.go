@@ -154,6 +154,7 @@ func TestAPI_GroupsWhatIsAnomalous(t *testing.T) {
 	d := e.data(t, "/api/v1/anomalies", nil)
 	require.Len(t, d["incidents"], 1)
 	require.InDelta(t, 6, d["scored"], 0)
+	require.InDelta(t, 1, d["high"], 0)
 	incident := list(d["incidents"])[0].(map[string]any)
 	require.Equal(t, "critical", incident["severity"])
 	require.Equal(t, map[string]any{"job": "checkout", "namespace": "shop"}, incident["labels"])
@@ -161,7 +162,8 @@ func TestAPI_GroupsWhatIsAnomalous(t *testing.T) {
 	require.NotContains(t, incident, "sinceOrEarlier")
 	s := list(incident["series"])[0].(map[string]any)
 	require.Regexp(t, `^latency of shop/checkout is 7\d\d ms; usual now is 2\d\d ms to 2\d\d ms\. `+
-		`Since 11:30 \(31 min\)\. Normal behaviour looks like this (less than )?once in \d+ (weeks|years)\.$`, s["sentence"])
+		`Since 11:30 \(31 min\)\. Normal behaviour looks like this (less than )?once in \d+ (weeks|years)\. `+
+		`It is not expected to cross its upper bound of 10 s within 1 h\.$`, s["sentence"])
 	require.Equal(t, "https://example.com/anomaly/series?detector=latency&job=checkout&metric_name=latency_seconds"+
 		"&namespace=shop", s["url"])
 

@@ -4,6 +4,7 @@ package humanize
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -15,8 +16,11 @@ const (
 	unitRatio   = "ratio"
 )
 
+// meanOf matches the sum of a metric whose unit is in its name. Divided by the count it is a mean in that unit.
+var meanOf = regexp.MustCompile(`([a-zA-Z_:][a-zA-Z0-9_:]*_(seconds|bytes))_sum\b`)
+
 // Unit guesses the unit of a series from the name of its metric, or from its PromQL if that names one metric's unit
-// and does not divide; "" if it is not known.
+// and divides by no more than the metric's count; "" if it is not known.
 func Unit(metricName string, expressions []string) string {
 	for _, unit := range []string{unitSeconds, unitBytes, unitRatio} {
 		if strings.HasSuffix(metricName, "_"+unit) {
@@ -27,6 +31,10 @@ func Unit(metricName string, expressions []string) string {
 		return ""
 	}
 	expr := expressions[0]
+	if mean := meanOf.FindStringSubmatch(expr); mean != nil && strings.Count(expr, "/") == 1 &&
+		strings.Contains(expr, mean[1]+"_count") {
+		return mean[2]
+	}
 	switch {
 	case strings.Contains(expr, "histogram_quantile") && strings.Contains(expr, "_seconds"):
 		return unitSeconds

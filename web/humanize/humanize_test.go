@@ -60,6 +60,10 @@ func TestUnit_KnowsNamesAndPlainExpressions(t *testing.T) {
 		{"", "max by (pod) (container_memory_working_set_bytes)", "bytes"},
 		{"", "sum(rate(node_network_receive_bytes_total[5m]))", ""},
 		{"", "a_bytes / b_bytes", ""},
+		{"", "sum(rate(wait_seconds_sum[5m])) / sum(rate(wait_seconds_count[5m]))", "seconds"},
+		{"", "rate(size_bytes_sum[5m]) / rate(size_bytes_count[5m])", "bytes"},
+		{"", "rate(wait_seconds_sum[5m]) / rate(other_seconds_count[5m])", ""},
+		{"", "rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m]) / 0.5", ""},
 		{"requests", "sum(rate(x_seconds_sum[5m]))", ""},
 	} {
 		require.Equal(t, tc.want, humanize.Unit(tc.name, []string{tc.expr}), tc)

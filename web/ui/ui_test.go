@@ -93,6 +93,7 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 		`namespace=shop">load of shop/api</a>`)
 	require.Regexp(t, `9\.\d+ GiB</td>\s*<td data-label="usual">4\.\d+ GiB to 4\.\d+ GiB</td>`, body)
 	require.Contains(t, body, "since 11:05")
+	require.Regexp(t, `<p class="calm">2 of 2 scores are high\.</p>`, body)
 	require.Contains(t, body, "fleet")
 	require.Contains(t, body, "1.2.3")
 	require.NotContains(t, body, "<script>alert", "labels are escaped")

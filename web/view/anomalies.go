@@ -30,6 +30,7 @@ type Anomalies struct {
 	Incidents []Incident `json:"incidents"` // the most severe first, then the rarest
 	Total     int        `json:"total"`     // incidents
 	Scored    int        `json:"scored"`    // series with a score
+	High      int        `json:"high"`      // of these, those that are anomalous
 	// Highest is the highest score of all, and whose it is, to know that the exporter looks.
 	Highest Number `json:"highest"`
 }
@@ -53,6 +54,7 @@ func (v *View) Anomalies(s *result.Snapshot, f *Filter) Anomalies {
 			}
 		}
 	}
+	found.High = len(high)
 	start := func(s *Series) time.Time {
 		if s.Since != nil {
 			return *s.Since

@@ -27,6 +27,7 @@ type Overview struct {
 	Recommendations []Recommendation
 	Replicas        int // recommendations in all
 	Detectors       []Detector
+	Without         int      // series without a score or recommendation
 	Problems        []string // of the exporter itself
 }
 
@@ -51,6 +52,11 @@ func (v *View) Overview(match, severity, detector string) (*Overview, error) {
 	o.Breaches, o.BreachesTotal = v.Forecasts(s, f, true)
 	o.Recommendations, o.Replicas = v.Recommendations(s, f)
 	o.Detectors = v.Detectors(s, f)
+	for i := range o.Detectors {
+		for _, state := range o.Detectors[i].States {
+			o.Without += state.Series
+		}
+	}
 	o.Problems = v.problems(s, o.Detectors)
 	return o, nil
 }

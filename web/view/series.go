@@ -89,7 +89,7 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 			r.Labels[l.Name] = l.Value
 		}
 	}
-	r.Unit = humanize.Unit(r.Labels["metric_name"], v.expressions(b.Source))
+	r.Unit = v.unit(b.Source, r.Labels["metric_name"])
 	switch v := s.Score.Value; {
 	case v >= criticalScore:
 		r.Severity = Critical
@@ -227,6 +227,21 @@ func (v *View) scaler(source result.Source) *config.Scaler {
 		}
 	}
 	return nil
+}
+
+// unit returns the unit of the values of a detector or scaler; "": not known. What lies between 0 and 1 is a ratio.
+func (v *View) unit(source result.Source, metricName string) string {
+	if unit := humanize.Unit(metricName, v.expressions(source)); unit != "" || source.Scaler {
+		return unit
+	}
+	if cfg := v.o.Config(); cfg != nil {
+		for i := range cfg.Detectors {
+			if d := &cfg.Detectors[i]; d.Name == source.Name && d.DataRange == [2]float64{0, 1} {
+				return "ratio"
+			}
+		}
+	}
+	return ""
 }
 
 // Bounds returns the smallest and the largest number of replicas that a scaler may recommend.

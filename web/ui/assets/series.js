@@ -44,8 +44,14 @@
       alerts.forEach((p) => charts.period(u, p, color('critical'), { tall: 5 }));
       bounds.forEach((b) => b !== null && charts.horizontal(u, b, color('bound')));
     };
+    // near widens the range of the values to the bounds that are not far off: no further than the range is tall.
+    const near = (u, least, most) => {
+      if (least === null) return [0, 1];
+      const within = bounds.filter((b) => b !== null && b <= 2 * most - least && b >= 2 * least - most);
+      return uPlot.rangeNum(Math.min(least, ...within), Math.max(most, ...within), 0.1, true);
+    };
     charts.plot(value, {
-      height: 300,
+      height: 300, scales: { y: { range: near } },
       series: [
         charts.time, edge(), edge(),
         line(h.expected.some((v) => v !== null) ? expected : '', color('expected'), unit, { dash: [4, 4], value: (u, _, __, i) => charts.range(u, i, 2, 1, unit) }),
