@@ -146,6 +146,16 @@ test-kubernetes:
 test-keda: build tools
 	cd test/keda && $(GO) test -p 1 -count=1 -v ./...
 
+# Clicks through the pages of the demo in a real Chromium. Alerts fire after five minutes, so it takes over six. The
+# pictures show what the pages look like, in both themes, on a phone and without JavaScript.
+.PHONY: test-browser
+test-browser: build tools
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		[ -n "$$name" ] && command -v "$$name" >/dev/null && exit 0; done; \
+	echo ">> no Chromium: apt-get install chromium (Debian), or set CHROMIUM to the path of a Chromium or Chrome"; exit 1
+	cd test/browser && $(GO) test -count=1 -timeout 25m ./... -args -screenshots=$(abspath $(BUILD_DIR))/screenshots
+	@echo ">> pictures: $(BUILD_DIR)/screenshots"
+
 .PHONY: bench
 bench: tools
 	$(GO) test -run '^$$' -bench . -benchmem $(pkgs)

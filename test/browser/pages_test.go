@@ -1,0 +1,208 @@
+package browser_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPages(t *testing.T) {
+	_, err := browserPath()
+	require.NoError(t, err)
+	d := startDemo(t)
+	open := startBrowser(t)
+	for _, l := range looks {
+		t.Run(l.name, func(t *testing.T) { clickThrough(open(t, d, l), d) })
+	}
+	t.Run("the past is what Prometheus scraped", func(t *testing.T) { compareWithScrapes(t, d) })
+	t.Run("alerts link to pages", func(t *testing.T) { followAlerts(t, d) })
+}
+
+// clickThrough goes from the overview to a series and to a scaler, as people do.
+func clickThrough(b *tab, d demo) {
+	t := b.t
+	b.open(d.page)
+	overview := b.text("main")
+	eventually(t, time.Minute, func() error { // a busy machine takes longer than the page waits for
+		if overview = b.text("main"); strings.Contains(overview, "or earlier") {
+			b.open(d.page)
+			return errors.New("it is not known since when anomalies last that began before the exporter")
+		}
+		return nil
+	})
+	for _, what := range []string{"cache_hit_ratio", "pool_wait", "pod_restarts", "memory_vs_limit", "frontend"} {
+		require.Contains(t, overview, what)
+	}
+	b.fine("overview")
+
+	b.click(`//a[contains(., "pool_wait of shop/api/orders")]`)
+	require.Contains(t, b.text("h1"), "pool_wait of shop/api/orders is ")
+	b.drawn(2)
+	b.fine("series")
+	b.click(`//nav[@aria-label="Range"]/a[. = "24h"]`)
+	require.Equal(t, "24h", b.text(`[aria-current="true"]`))
+	b.drawn(2)
+
+	b.click(`//a[. = "Now"]`)
+	b.click(`//a[contains(., "frontend of shop/frontend")]`)
+	require.Contains(t, b.text("h1"), "frontend of shop/frontend needs ")
+	b.drawn(3)
+	require.Contains(t, b.text("#strategies + .scroll"), "reactive")
+	b.fine("scaler")
+	b.click(`//nav[@aria-label="Range"]/a[. = "6h"]`)
+	b.drawn(3)
+
+	// The filter keeps the state in the address.
+	b.click(`//a[. = "Now"]`)
+	run(b, chromedp.SetValue(chromedp.CSS(`[name="match"]`), `{job="api"}`))
+	b.click(`//button[. = "Filter"]`)
+	require.Contains(t, run(b, chromedp.Location()), "match=%7Bjob%3D%22api%22%7D")
+	require.NotContains(t, b.text("main"), "pod_restarts of shop/worker")
+	b.fine("filtered")
+}
+
+// compareWithScrapes compares the replayed past with what Prometheus scraped from the exporter, to the bit.
+func compareWithScrapes(t *testing.T, d demo) {
+	for _, tc := range []struct {
+		metric, step, endpoint, match string
+		replayed                      func(answer) (times []int64, values []*float64)
+	}{
+		{
+			`recommended_replicas{scaler="frontend"}`, `anomaly_exporter_last_step_timestamp_seconds{scaler="frontend"}`,
+			"recommendations", `{scaler="frontend"}`,
+			func(a answer) ([]int64, []*float64) {
+				h := a.Data.Recommendations[0].History
+				return h.Time, h.Strategies[0].Replicas
+			},
+		},
+		{
+			`anomaly_score{detector="pool_wait",pool="orders"}`,
+			`anomaly_exporter_last_step_timestamp_seconds{detector="pool_wait"}`,
+			"series", `{detector="pool_wait",pool="orders"}`,
+			func(a answer) ([]int64, []*float64) {
+				h := a.Data.Series[0].History
+				return h.Time, h.Score
+			},
+		},
+		{
+			`forecast_yhat_upper{detector="pool_wait",pool="orders",horizon="0s"}`,
+			`anomaly_exporter_last_step_timestamp_seconds{detector="pool_wait"}`,
+			"series", `{detector="pool_wait",pool="orders"}`,
+			func(a answer) ([]int64, []*float64) {
+				h := a.Data.Series[0].History
+				return h.Time, h.Upper
+			},
+		},
+	} {
+		t.Run(tc.metric, func(t *testing.T) {
+			eventually(t, 5*time.Minute, func() error {
+				scraped := scrapes(t, d, tc.metric, tc.step)
+				if len(scraped) < 3 {
+					return fmt.Errorf("only %d steps have been scraped", len(scraped))
+				}
+				query := url.Values{"match[]": {tc.match}, "start": {strconv.FormatInt(time.Now().Unix()-3600, 10)}}
+				var a answer
+				get(t, d.page+"/api/v1/"+tc.endpoint+"?"+query.Encode(), &a)
+				times, values := tc.replayed(a)
+				compared := 0
+				for i, step := range times {
+					if want, ok := scraped[step]; ok && values[i] != nil {
+						require.Equal(t, math.Float64bits(want), math.Float64bits(*values[i]), "at %d", step)
+						compared++
+					}
+				}
+				if compared < 3 {
+					return fmt.Errorf("only %d steps were compared", compared)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// answer is what the API answers.
+type answer struct {
+	Data struct {
+		Recommendations []struct {
+			History struct {
+				Time       []int64
+				Strategies []struct{ Replicas []*float64 }
+			}
+		}
+		Series []struct {
+			History struct {
+				Time         []int64
+				Score, Upper []*float64
+			}
+		}
+	}
+}
+
+// scrapes returns what Prometheus scraped of a metric, by the step that a gauge of the same scrape tells.
+func scrapes(t *testing.T, d demo, metric, step string) map[int64]float64 {
+	t.Helper()
+	samples := func(selector string) map[string]float64 {
+		var a struct {
+			Data struct {
+				Result []struct{ Values [][2]any }
+			}
+		}
+		get(t, d.prometheus+"/api/v1/query?"+url.Values{"query": {selector + "[10m]"}}.Encode(), &a)
+		found := map[string]float64{}
+		for _, series := range a.Data.Result {
+			for _, sample := range series.Values {
+				v, err := strconv.ParseFloat(sample[1].(string), 64)
+				require.NoError(t, err)
+				found[fmt.Sprint(sample[0])] = v
+			}
+		}
+		return found
+	}
+	steps, byStep := samples(step), map[int64]float64{}
+	for at, v := range samples(metric) {
+		if s, ok := steps[at]; ok {
+			byStep[int64(s)] = v
+		}
+	}
+	return byStep
+}
+
+// followAlerts opens the links of the alerts that are firing.
+func followAlerts(t *testing.T, d demo) {
+	type alert struct {
+		Labels, Annotations map[string]string
+	}
+	var linked []string
+	eventually(t, 10*time.Minute, func() error {
+		var alerts []alert
+		get(t, d.alertmanager+"/api/v2/alerts", &alerts)
+		linked = nil
+		for _, a := range alerts {
+			if a.Labels["source"] == "predictive_model" && !strings.HasPrefix(a.Labels["alertname"], "AnomalyExporter") {
+				require.NotEmpty(t, a.Annotations["page_url"], a)
+				linked = append(linked, a.Annotations["page_url"])
+			}
+		}
+		if !slices.ContainsFunc(linked, func(l string) bool { return strings.Contains(l, "/series?") }) {
+			return fmt.Errorf("no alert links to a series: %v", alerts)
+		}
+		return nil
+	})
+	for _, link := range linked {
+		require.True(t, strings.HasPrefix(link, d.page+"/"), link)
+		resp, err := http.Get(link)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode, link)
+	}
+}
