@@ -93,6 +93,8 @@ func TestManager_LearnsWhatPeopleSay(t *testing.T) {
 
 	pod := []string{"pod", "pod-01"}
 	confirmed, rejected := verdict.NewSet(say(verdict.Confirmed, pod...)), verdict.NewSet(say(verdict.Rejected, pod...))
+	accepted := follow(t, db, masked(""), rejected, rejected)
+	require.NotEqual(t, plain, accepted, "what is not masked may be an incident; what was rejected is none")
 	// Only an expression applies a verdict about another detector.
 	other := append([]string{"detector", "other"}, pod...)
 	apart, not := verdict.NewSet(say(verdict.Confirmed, other...)), verdict.NewSet(say(verdict.Rejected, other...))
@@ -105,9 +107,12 @@ func TestManager_LearnsWhatPeopleSay(t *testing.T) {
 	}{
 		{"confirmed is masked", masked(""), confirmed, confirmed, mask},
 		{"confirmed later", masked(""), none, confirmed, mask},
-		{"rejected though masked", masked("incident"), rejected, rejected, plain},
-		{"rejected later", masked("incident"), none, rejected, plain},
+		{"rejected though masked", masked("incident"), rejected, rejected, accepted},
+		{"rejected later", masked(""), none, rejected, accepted},
+		{"rejected later though masked", masked("incident"), none, rejected, accepted},
+		{"rejected instead", masked(""), confirmed, rejected, accepted},
 		{"revoked", masked(""), confirmed, none, plain},
+		{"revoked, too", masked(""), rejected, none, plain},
 		{"about others", masked(""), none, elsewhere, plain},
 		{"selected by the mask", masked(`anomaly_feedback{verdict="confirmed"}`), none, apart, mask},
 		{"excluded from the mask", masked("incident unless on (pod) anomaly_feedback"), none, not, plain},

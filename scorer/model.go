@@ -145,7 +145,7 @@ func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
 		x = towards(x, expected, part)
 		point := m.deviations.replay(at.Phase, x, expected)
 		e := x - expected
-		if e != e || b.Lasting(at) {
+		if e != e || b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
 		}
 		r.exact = r.exact && e == 0
@@ -174,12 +174,12 @@ func (r *replay) addStep(slot int, st calibration.Statistics) {
 // calibrate makes the tails of the sample of a window that ends at end (ms).
 func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, end int64) {
 	grid := m.baseline.Grid
-	settled := r.before(end - holdback.Milliseconds())
+	settled, normal := m.o.Normal.Settled(r.statistics, r.times, end-holdback.Milliseconds())
 	if heldbackOf*len(settled) < (heldbackOf-heldbackPart)*len(r.statistics) {
-		settled = r.statistics
+		settled, normal = m.o.Normal.Settled(r.statistics, r.times, end)
 	}
 	m.calibration = calibration.Fit(calibration.Options{
-		Enabled: enabled, Slot: grid.Slot(), Separation: separation(grid),
+		Enabled: enabled, Slot: grid.Slot(), Separation: separation(grid), Normal: normal,
 	}, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, grid.Stride(), settled[min(r.firsts, len(settled)):])
 }

@@ -180,6 +180,7 @@ func (m *Multivariate) fit(vectors []vector) error {
 		Enabled:    [calibration.MaxStatistics]bool{t2: true, mewma: true, spe: m.pca.Reduces(), forest: true},
 		Slot:       grid.Slot(),
 		Separation: apart,
+		Normal:     m.o.Normal.Of(s.times),
 	}, s.statistics, s.span())
 	m.learned = m.baselines[0].Learned
 	for _, b := range m.baselines[1:] {

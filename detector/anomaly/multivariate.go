@@ -35,6 +35,7 @@ func (m *multivariate) fit(s *dataset.Series, at int64, first *history.Window) (
 		}
 		inputs[i] = scorer.Input{Name: name, Values: w.Values, Learn: w.Learn}
 	}
+	m.o.Normal = s.Normal()
 	m.model, err = scorer.FitMultivariate(m.o, first.Start, inputs)
 	return err
 }

@@ -25,6 +25,7 @@ func (u *univariate) fit(s *dataset.Series, at int64, w *history.Window) (err er
 	if u.weighted {
 		s.AuxiliaryWindow(0, at, &events)
 	}
+	u.o.Normal = s.Normal()
 	u.model, err = scorer.FitWeighted(u.o, w.Start, w.Values, w.Learn, events.Values)
 	return err
 }

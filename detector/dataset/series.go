@@ -79,6 +79,18 @@ func (s *Series) setMarks(o *Options) bool {
 	return true
 }
 
+// Normal returns what tells of times (ms) whether the series is known to be normal, because a mark says that it is not
+// masked; nil: never.
+func (s *Series) Normal() func(ts int64) bool {
+	normal := slices.DeleteFunc(slices.Clone(s.marks), func(m history.Mark) bool { return m.Masked })
+	if len(normal) == 0 {
+		return nil
+	}
+	return func(ts int64) bool {
+		return slices.ContainsFunc(normal, func(m history.Mark) bool { return m.From <= ts && ts <= m.To })
+	}
+}
+
 // Value returns the value of an input at a step, with gaps filled as the layout says; NaN if there is none. masked
 // reports whether it is masked.
 func (s *Series) Value(input int, ts int64) (v float64, masked bool) {

@@ -47,6 +47,8 @@ type Options struct {
 	// Separation is how many places of the sample steps of the same incident may be apart; 0: there are no incidents in
 	// the sample.
 	Separation int
+	// Normal tells which steps of the sample are known to be normal life, however anomalous they look; nil: none is known.
+	Normal []bool
 }
 
 // A Calibration knows how rare statistics are in normal life.
@@ -89,13 +91,13 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		if s == 0 && sparseOf*zeros > sparseZeros*len(v) {
 			separation = 0
 		}
-		c.tails[s] = FitTail(v, separation)
+		c.tails[s], _ = fitTail(v, o.Normal, separation)
 		c.beyond[s] = newExtrapolation(v, &c.tails[s], o.Separation)
 	}
 	for i := range sample {
 		v[i], _ = c.Combine(&sample[i])
 	}
-	c.fitted, c.shapeVariance = FitPredictiveTail(v, separation)
+	c.fitted, c.shapeVariance = fitPredictiveTail(v, o.Normal, separation)
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
 	c.setCombined()

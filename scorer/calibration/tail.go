@@ -62,7 +62,7 @@ type Tail struct {
 // FitTail fits the tail of a sample in order of time, which is not empty and holds no NaN. Values that are no more than
 // separation places apart belong to one cluster; with a separation of 0 nothing is censored.
 func FitTail(sample []float32, separation int) Tail {
-	t, _ := fitTail(sample, separation)
+	t, _ := fitTail(sample, nil, separation)
 	return t
 }
 
@@ -70,7 +70,12 @@ func FitTail(sample []float32, separation int) Tail {
 // more than as many values as are independent. In normal life with changes of level, the largest excesses come in runs
 // of hours, and 80 of them may be five events. It also returns the variance of the shape, see Tail.doubtShape.
 func FitPredictiveTail(sample []float32, separation int) (t Tail, shapeVariance float64) {
-	t, excesses := fitTail(sample, separation)
+	return fitPredictiveTail(sample, nil, separation)
+}
+
+// fitPredictiveTail is FitPredictiveTail for a sample of which some values are known to be of normal life.
+func fitPredictiveTail(sample []float32, normal []bool, separation int) (t Tail, shapeVariance float64) {
+	t, excesses := fitTail(sample, normal, separation)
 	m := float64(excesses.n)
 	if m == 0 {
 		return t, 0
@@ -101,7 +106,9 @@ type evidence struct {
 	largestMeasured float32
 }
 
-func fitTail(sample []float32, separation int) (t Tail, from evidence) {
+// fitTail fits a tail to a sample of which some values (nil: none) are known to be of normal life: what is no larger
+// than one of them is not censored.
+func fitTail(sample []float32, normal []bool, separation int) (t Tail, from evidence) {
 	n := len(sample)
 	k := min(max(int(tailShare*float64(n)), minTail), n/maxTail)
 	sorted := slices.Clone(sample)
@@ -109,7 +116,7 @@ func fitTail(sample []float32, separation int) (t Tail, from evidence) {
 	censored := 0
 	if separation > 0 {
 		largest := int(censoredShare * float64(k))
-		censored = clusteredTop(sample, sorted[n-largest:], separation)
+		censored = min(clusteredTop(sample, sorted[n-largest:], separation), largerThan(sample, normal, sorted))
 	}
 	t.setBody(sorted, k)
 	excesses, jump := t.setThreshold(sorted, k)
@@ -125,6 +132,18 @@ func fitTail(sample []float32, separation int) (t Tail, from evidence) {
 	// values say about their scale.
 	t.shape, t.scale = float32(notZero(shape+1/float64(m))), max(float32(scale), jump*minScale)
 	return t, evidence{m, measured, excesses[measured-1]}
+}
+
+// largerThan returns how many values of a sorted sample are larger than all that are known to be of normal life.
+func largerThan(sample []float32, normal []bool, sorted []float32) int {
+	largest := float32(math.Inf(-1))
+	for i, known := range normal {
+		if known {
+			largest = max(largest, sample[i])
+		}
+	}
+	i, _ := slices.BinarySearch(sorted, math.Nextafter32(largest, float32(math.Inf(1))))
+	return len(sorted) - i
 }
 
 // extremalIndex returns the share of values beyond a threshold that are independent, from 0 to 1, by the intervals
