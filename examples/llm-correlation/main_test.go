@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -228,9 +229,7 @@ func firing(group string, labels map[string]string) []byte { return notify("firi
 
 func notify(status, group string, labels map[string]string) []byte {
 	of := map[string]string{"namespace": "shop", "job": "api"}
-	for name, value := range labels {
-		of[name] = value
-	}
+	maps.Copy(of, labels)
 	b, _ := json.Marshal(map[string]any{
 		"version": "4", "groupKey": group, "status": status, "receiver": "diagnosis",
 		"groupLabels": of, "commonLabels": of, "externalURL": "http://alertmanager:9093",
@@ -429,10 +428,14 @@ func TestReceiver_LimitsTheTimeOfTheModel(t *testing.T) {
 
 // Alertmanager repeats what was not posted; the model is not asked again for it.
 func TestReceiver_PostsLaterIfTheWebhookFails(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer elsewhere.Close()
 	for name, fail := range map[string]func(http.ResponseWriter, *http.Request){
-		"error":     func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) },
-		"revoked":   func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNotFound) },
-		"elsewhere": func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "http://127.0.0.1:1/", 307) },
+		"error":   func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) },
+		"revoked": func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNotFound) },
+		"elsewhere": func(rw http.ResponseWriter, r *http.Request) {
+			http.Redirect(rw, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

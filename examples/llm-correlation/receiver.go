@@ -90,9 +90,7 @@ func decode(w http.ResponseWriter, req *http.Request) (*notification, error) {
 // asks again.
 func (r *receiver) handle(n *notification, id string, log *slog.Logger) (result string, err error) {
 	if n.Status == "resolved" {
-		if err := r.incidents.end(id); err != nil {
-			log.Warn("State not saved", "err", err)
-		}
+		r.save(func() error { return r.incidents.end(id) }, log)
 		return "resolved", nil
 	}
 	one, done, err := r.incidents.begin(r.stop, id)
@@ -101,6 +99,7 @@ func (r *receiver) handle(n *notification, id string, log *slog.Logger) (result 
 	}
 	defer done()
 	if one.posted {
+		r.save(r.incidents.save, log) // that it lasts
 		return "duplicate", nil
 	}
 	if one.message == nil {
@@ -117,10 +116,15 @@ func (r *receiver) handle(n *notification, id string, log *slog.Logger) (result 
 		return "failed", fmt.Errorf("webhook: %w", err)
 	}
 	r.metrics.posts.WithLabelValues("ok").Inc()
-	if err := r.incidents.setPosted(one); err != nil {
+	r.save(func() error { return r.incidents.setPosted(one) }, log)
+	return "posted", nil
+}
+
+// save logs what keeps the state from being saved. It is no reason to fail: the message has been posted.
+func (r *receiver) save(how func() error, log *slog.Logger) {
+	if err := how(); err != nil {
 		log.Warn("State not saved", "err", err)
 	}
-	return "posted", nil
 }
 
 // describe makes the message about a group of alerts. If the model fails, it is what the exporter suspects.
