@@ -41,8 +41,8 @@ type ewmaState struct {
 }
 
 // next takes the value x of the next slot, of which b was expected. NaN keeps the state, but forgets the last values.
-func (s *ewmaState) next(x, b float32, within *bounds) {
-	d := x - b
+func (s *ewmaState) next(x, b, unit float32, within *bounds) {
+	d := (x - b) / unit
 	e := within.clip(d, s.before)
 	s.before = max(d, -d)
 	if e == e {
@@ -50,7 +50,7 @@ func (s *ewmaState) next(x, b float32, within *bounds) {
 		if c := float64(e - s.last); c == c {
 			s.change += volatilityGain * (c*c - s.change)
 		}
-		if c := float64(within.clipChange(x - s.value)); c == c {
+		if c := float64(within.clipChange((x - s.value) / unit)); c == c {
 			s.raw += volatilityGain * (c*c - s.raw)
 		}
 	}
@@ -137,12 +137,12 @@ func newDeviations(stride int, forest bool, within bounds) deviations {
 	return d
 }
 
-// next takes the value x of a phase, of which b was expected.
-func (d *deviations) next(phase int, x, b float32) { d.states[phase].next(x, b, &d.within) }
+// next takes the value x of a phase, of which b was expected; a deviation of unit counts as 1.
+func (d *deviations) next(phase int, x, b, unit float32) { d.states[phase].next(x, b, unit, &d.within) }
 
 // replay takes the value x of the training window, of which b was expected, and returns its point for the forest.
-func (d *deviations) replay(phase int, x, b float32) (point isolationforest.Point) {
-	d.next(phase, x, b)
+func (d *deviations) replay(phase int, x, b, unit float32) (point isolationforest.Point) {
+	d.next(phase, x, b, unit)
 	switch {
 	case d.recent == nil:
 	case x != x:

@@ -114,12 +114,12 @@ func (g *Group) collectSample(b *peergroup.GroupBacktest) (*sample, []*MemberSta
 			}
 			d := follow[at.Member]
 			if begins && lastSlot[at.Member] != slot-1 {
-				d.replay(step.Phase, nan32, 0)
+				d.replay(step.Phase, nan32, 0, 1)
 			}
 			lastSlot[at.Member] = slot
 			e := b.Residual(at)
 			g.constant = g.constant && e == 0
-			point := d.replay(step.Phase, e, 0)
+			point := d.replay(step.Phase, e, 0, 1)
 			if !begins || (slot+b.Number(int(at.Member)))%every != 0 {
 				continue
 			}
@@ -194,7 +194,7 @@ func (g *Group) Score(members []Member) {
 
 // advance takes a step into the state.
 func (s *MemberState) advance(phase int, distance, e float32, learn bool) {
-	s.deviations.next(phase, e, 0)
+	s.deviations.next(phase, e, 0, 1)
 	if e != e && s.deviations.recent != nil {
 		s.deviations.recent[phase].Add(e) // others are added when they are scored
 	}

@@ -17,10 +17,16 @@ const hour = time.Hour
 // live scores what comes after two weeks of history, with a fit on the two weeks before every six hours.
 func live(t *testing.T, o scorer.Options, y []float64) []scorer.Score {
 	t.Helper()
+	return liveAfter(t, o, y, 14*24*hour, time.Duration(len(y))*o.Step-14*24*hour)
+}
+
+// liveAfter scores a time after a history, with a fit on the history before every six hours.
+func liveAfter(t *testing.T, o scorer.Options, y []float64, before, while time.Duration) []scorer.Score {
+	t.Helper()
 	var all []scorer.Score
-	history, refit := int(14*24*hour/o.Step), int(6*hour/o.Step)
+	history, refit := int(before/o.Step), int(6*hour/o.Step)
 	var m *scorer.Model
-	for i := history; i < len(y); i++ {
+	for i := history; i < history+int(while/o.Step); i++ {
 		if (i-history)%refit == 0 {
 			window, learn := thin(y[i-history:i], o.Step)
 			var err error

@@ -131,20 +131,20 @@ func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
 	from := max(len(y)-grid.Steps(while), 0) + grid.Steps(baseline.WarmUp)
 	to := len(y) - grid.Steps(holdback)
 	for at := range b.Positions(while) {
-		x, part := b.Values[at.Index], float32(1)
+		x, part, unit := b.Values[at.Index], float32(1), b.Unit(at)
 		if weights != nil {
 			part = float32(credibility(weights[at.Index]))
 		}
 		if x != x && grid.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(at.Time, y[at.Index]) // carries the state, but is not in the sample
 			expected := b.Expected(at, x)
-			m.deviations.next(at.Phase, towards(x, expected, part), expected)
+			m.deviations.next(at.Phase, towards(x, expected, part), expected, unit)
 			continue
 		}
 		expected := b.Expected(at, x)
 		x = towards(x, expected, part)
-		point := m.deviations.replay(at.Phase, x, expected)
-		e := x - expected
+		point := m.deviations.replay(at.Phase, x, expected, unit)
+		e := (x - expected) / unit
 		if e != e || b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
 		}
@@ -212,7 +212,7 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 
 // advance takes a step into the state.
 func (m *Model) advance(at baseline.Step) {
-	m.deviations.next(at.Phase, at.Value, at.Expected)
+	m.deviations.next(at.Phase, at.Value, at.Expected, at.Unit)
 	if e := at.Value - at.Expected; e != e && m.deviations.recent != nil {
 		m.deviations.recent[at.Phase].Add(at.Value) // others are added when they are scored
 	}
@@ -223,7 +223,7 @@ func (m *Model) advance(at baseline.Step) {
 
 // score sets the score by the statistics of a value whose deviation counts for d, in the unit of the series.
 func (m *Model) score(s *Score, d float64, at baseline.Step) {
-	e, recent := at.Value-at.Expected, m.deviations.recent
+	e, recent := (at.Value-at.Expected)/at.Unit, m.deviations.recent
 	var point isolationforest.Point
 	if recent != nil {
 		point = recent[at.Phase].Point(at.Value)
@@ -239,7 +239,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 		all = m.maxOverSlot.put(at.Phase, all)
 	}
 	if at.Low < at.High { // the expected value is one of many
-		d = m.baseline.Distance(e)
+		d = m.baseline.Distance(at.Value - at.Expected)
 	}
 	if !m.o.large(d, s.Expected) {
 		s.set(0)
@@ -267,7 +267,7 @@ func (m *Model) scoreChange(s *Score, d float64, at baseline.Step) {
 func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
 	expected, width := m.baseline.Value(at.Time, at.Forecast), 0.0
 	if _, constant := m.baseline.Constant(); !constant {
-		width = m.baseline.Distance(m.calibration.Band())
+		width = m.baseline.Distance(m.calibration.Band() * at.Unit)
 	}
 	width = max(width, m.o.minDeviation(expected)) / max(part, minCredibility)
 	r := baseline.Range(m.o.DataRange)

@@ -136,7 +136,7 @@ func completeVectors(backtests []*baseline.Backtest) []vector {
 		complete := true
 		for d, b := range backtests {
 			x := b.Values[at.Index]
-			v.values[d] = x - b.Expected(at, x)
+			v.values[d] = (x - b.Expected(at, x)) / b.Unit(at)
 			complete = complete && v.values[d] == v.values[d]
 		}
 		if complete {
@@ -224,7 +224,7 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 	phase, complete := 0, true
 	for i, b := range m.baselines {
 		at := b.Next(values[i], learn)
-		v[i] = at.Value - at.Expected
+		v[i] = (at.Value - at.Expected) / at.Unit
 		phase, complete = at.Phase, complete && v[i] == v[i]
 	}
 	if !complete {

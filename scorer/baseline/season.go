@@ -8,7 +8,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
-var nan32 = float32(math.NaN())
+var (
+	nan32    = float32(math.NaN())
+	infinite = float32(math.Inf(1))
+)
 
 // A season expects a value from those at the same time of earlier days or weeks.
 type season struct {
@@ -46,10 +49,11 @@ func (v *slotValues) clone() *slotValues {
 	return &c
 }
 
-// shift moves the values before a slot.
-func (v *slotValues) shift(slot int64, by float32) {
-	for i := range v.values[:slot-v.first] {
-		v.values[i] += by
+// move moves the values before a slot with the level.
+func (v *slotValues) move(slot int64, c *composition, from, to float32) {
+	by := c.difference(to, from)
+	for i, x := range v.values[:slot-v.first] {
+		v.values[i] = c.join(x, by)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 )
 
 // Why there is no baseline.
@@ -87,11 +88,12 @@ type Series struct {
 	fixed    bool // the expected value is always center
 	constant bool // the window holds only center
 
-	first    int64             // slot of profile[0]
-	profile  []float32         // season of the slots to come, a day or a week around; NaN: not known; nil: none
+	first   int64     // slot of profile[0]
+	profile []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
+	composition
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
-	level    level
+	level    level.Level
 }
 
 // A scaling turns values into scaled ones, which are kept as float32. Its line goes through center at origin.
@@ -111,6 +113,8 @@ type Step struct {
 	Forecast float32
 	// Value is NaN if it is missing or impossible.
 	Value float32
+	// Unit is how large a deviation is that counts as 1: 1, or with the expected value where noise grows with it.
+	Unit float32
 	// Low and High are what was expected where days differ, see envelope; else they are Forecast.
 	Low, High float32
 	// Expected is Forecast, except next to an edge of the season (see between), where a former level is remembered (see
@@ -128,14 +132,15 @@ func (s *Series) Next(y float64, learn bool) Step {
 	if s.possible.Contains(y) {
 		at.Value = s.Scaled(at.Time, y)
 	}
-	at.Forecast = s.expect(slot, at.Phase, s.level.next(), nan32)
-	at.Expected = s.expect(slot, at.Phase, s.level.now(), at.Value)
-	if old := s.level.before(); old == old {
-		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
+	at.Forecast = s.expect(slot, at.Phase, s.level.Next(), nan32)
+	at.Unit = s.unit(at.Forecast)
+	at.Expected = s.expect(slot, at.Phase, s.level.Now(), at.Value)
+	if old := s.level.Before(); old == old {
+		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value, at.Unit)
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
 	if !s.envelope.Empty() {
-		normal := s.normal(slot, at.Phase).Moved(s.level.now())
+		normal := s.at(s.normal(slot, at.Phase), s.level.Now())
 		at.Low, at.High = normal.Nearest(at.Forecast, -MaxScaled), normal.Nearest(at.Forecast, MaxScaled)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
@@ -145,7 +150,7 @@ func (s *Series) Next(y float64, learn bool) Step {
 		if !learn {
 			x = nan32
 		}
-		s.level.push(x - s.season(slot))
+		s.take(&s.level, x, s.season(slot))
 	}
 	return at
 }
@@ -212,20 +217,20 @@ func (s *Series) expect(slot int64, phase int, level, x float32) float32 {
 	}
 	season := s.season(slot)
 	if phase > 0 {
-		season = s.between(season, s.season(slot+1), phase, x-level)
+		season = s.between(season, s.season(slot+1), phase, s.without(x, level))
 	}
-	return season + level
+	return s.join(season, level)
 }
 
 // choose returns what is expected of the value x where old is what the former level makes normal. If one side matters,
 // a value has to be beyond both. Else it may be near the former one as well.
-func (s *Series) choose(expected, old, x float32) float32 {
+func (s *Series) choose(expected, old, x, unit float32) float32 {
 	switch {
 	case s.side > 0:
 		return max(expected, old)
 	case s.side < 0:
 		return min(expected, old)
-	case abs(x-old) < abs(x-expected) && s.level.isNear(x, old):
+	case abs(x-old) < abs(x-expected) && s.level.IsNear(x, old, unit):
 		return old
 	}
 	return expected

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -48,6 +49,7 @@ type Backtest struct {
 	series *Series
 	start  int64
 	choice
+	added  choice              // if season and level are multiplied: what it was before
 	normal []envelope.Interval // by slot, the envelope with the level; nil: none
 	// sampleSizeFactor is by number of periods: how much smaller deviations are from the median of as many as are known
 	// now. 1 where there is no season.
@@ -79,6 +81,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	}
 	b.chooseSeason()
 	b.chooseLine(w)
+	b.chooseComposition()
 	b.holdLevel()
 	b.setOrdinary()
 	b.setProfile()
@@ -101,7 +104,7 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 	e := b.between(b.expected, at, x)
 	if b.former != nil {
 		if old := b.between(b.former, at, x); old == old {
-			e = b.series.choose(e, old, x)
+			e = b.series.choose(e, old, x, b.Unit(at))
 		}
 	}
 	if b.normal != nil {
@@ -115,6 +118,14 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 		e = x - (x-e)*b.sampleSizeFactor[b.periods[k]]
 	}
 	return b.series.resolve(e, x)
+}
+
+// Unit returns how large a deviation at a position is that counts as 1.
+func (b *Backtest) Unit(at Position) float32 {
+	if b.gain == 0 {
+		return 1
+	}
+	return b.unit(b.between(b.expected, at, nan32))
 }
 
 // between returns what was expected at a position by what was expected at slots.
@@ -162,7 +173,7 @@ func (b *Backtest) DropWarmup() {
 			known++
 		}
 	}
-	drop := min(max(s.Grid.Slots(levelWindow), min(s.Grid.Slots(dropDays*day), known/dropShare)), known/2)
+	drop := min(max(s.Grid.Slots(level.Window), min(s.Grid.Slots(dropDays*day), known/dropShare)), known/2)
 	for i, e := range b.expected {
 		if drop > 0 && e == e {
 			b.expected[i] = nan32
@@ -262,10 +273,11 @@ func (b *Backtest) bySlot() *slotValues {
 	return v
 }
 
-// A choice is a season, and what the window looks like with it.
+// A choice is a season, how it makes the expected value with the level, and what the window looks like with it.
 type choice struct {
 	season season
-	slots  *slotValues
+	composition
+	slots *slotValues
 	seasonTest
 }
 
@@ -273,36 +285,37 @@ type choice struct {
 func (b *Backtest) chooseSeason() {
 	s := b.series
 	values := b.bySlot()
-	follow := newLevel(s.Grid, infinite, infinite)
+	follow := level.New(s.Grid.Slots, infinite, infinite)
 	b.choice = choice{}
 	for _, candidate := range seasons {
-		follow.values.Reset()
-		t := b.backtestSeason(values, candidate, follow)
+		follow.Reset()
+		t := b.backtestSeason(values, candidate, &composition{}, follow)
 		if t.meanDeviation < b.meanDeviation || b.expected == nil {
-			b.choice = choice{candidate, values, t}
-			follow = newLevel(s.Grid, infinite, infinite)
+			b.choice = choice{season: candidate, slots: values, seasonTest: t}
+			follow = level.New(s.Grid.Slots, infinite, infinite)
 		}
 	}
 }
 
 // seasonTest is what a season would have expected of the slots of a window.
 type seasonTest struct {
-	expected      []float32 // by slot; NaN where it would say nothing of how far values stray
-	former        []float32 // the same by the former level; NaN where none is remembered; nil: nowhere
-	levels        []float32 // by slot
-	periods       []uint8   // by slot, of how many periods the season was the median
-	lasting       []episode // of hours
-	level         level     // after the last slot
-	meanDeviation float64   // infinite if the season is not covered
+	expected      []float32   // by slot; NaN where it would say nothing of how far values stray
+	former        []float32   // the same by the former level; NaN where none is remembered; nil: nowhere
+	levels        []float32   // by slot
+	periods       []uint8     // by slot, of how many periods the season was the median
+	lasting       []episode   // of hours
+	level         level.Level // after the last slot
+	lost          bool        // the season would have been multiplied by next to nothing
+	meanDeviation float64     // infinite if the season is not covered, or lost
 }
 
 // backtestSeason expects every slot of the window by a season and by the level of the slots before. As the level moves
 // away for good, it moves the values before that as well.
-func (b *Backtest) backtestSeason(values *slotValues, candidate season, level level) seasonTest {
+func (b *Backtest) backtestSeason(values *slotValues, candidate season, c *composition, start level.Level) seasonTest {
 	s := b.series
 	n := len(b.Values)/s.Grid.stride + 1
 	t := seasonTest{
-		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n), level: level,
+		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n), level: start,
 	}
 	weekly := candidate.days == 7
 	weeklyOnly := weekly && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
@@ -321,26 +334,29 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season, level le
 		if weeklyOnly && days != candidate.days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
-		e := v + t.level.now()
+		e := c.join(v, t.level.Now())
 		t.expected, t.periods = append(t.expected, e), append(t.periods, uint8(periods))
-		t.levels = append(t.levels, t.level.now())
-		t.addFormer(v+t.level.before(), n)
+		t.levels = append(t.levels, t.level.Now())
+		t.addFormer(c.join(v, t.level.Before()), n)
 		if !isHoliday {
-			was := t.level.away
-			jump, moved := t.level.push(x - v)
-			if t.level.begun {
+			was, _ := t.level.Away()
+			from, moved := c.take(&t.level, x, v)
+			is, begun := t.level.Away()
+			if begun {
 				t.lasting = away.end(t.lasting, lasts)
 				away = episode{first: at.Slot, since: now, up: x > e}
 			}
-			if moved || t.level.begun || t.level.away > was {
+			if moved || begun || is > was {
 				away.last = at.Slot
 				away.away++
 			}
 			if moved && candidate.days > 0 {
-				values.shift(away.since, jump)
-				t.level.shift(-jump)
+				to := t.level.Now()
+				t.lost = t.lost || c.lost(from, to)
+				values.move(away.since, c, from, to)
+				c.moveLevel(&t.level, from, to)
 			}
-			if moved || was > 0 && t.level.away == 0 {
+			if moved || was > 0 && is == 0 {
 				t.lasting = away.end(t.lasting, lasts)
 			}
 		}
@@ -348,7 +364,7 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season, level le
 	}
 	t.lasting = away.end(t.lasting, lasts)
 	t.meanDeviation = compared.sum / float64(max(compared.known, 1))
-	if candidate.days > 0 && !compared.enough(values.perDay) {
+	if t.lost || candidate.days > 0 && !compared.enough(values.perDay) {
 		t.meanDeviation = math.Inf(1)
 	}
 	return t
@@ -400,7 +416,7 @@ func (c *coverage) enough(perDay int) bool {
 // setProfile sets the season of the day or week after the window, of which all that is known is in the window.
 func (b *Backtest) setProfile() {
 	s, values := b.series, b.slots
-	s.level = b.level
+	s.level, s.composition = b.level, b.composition
 	if b.season.days == 0 {
 		return
 	}
@@ -429,21 +445,21 @@ func (b *Backtest) setEnvelope() {
 	s, values, weekly := b.series, b.slots.clone(), b.season.days == 7
 	level := nan32
 	if b.season.days > 0 {
-		level = 0 // the first days are what the season begins with
+		level = b.neutral() // the first days are what the season begins with
 	}
 	// As the level moved for good, it moved the values before that: the envelope is that of the moved ones.
 	moved := make([]float32, len(b.levels))
-	shift := float32(0)
+	shift := b.neutral()
 	for at := range b.Positions(0) {
 		if l := b.levels[at.Slot]; l == l {
 			level = l
 		}
 		i := s.slots.at(at.Time) - values.first
-		if d := values.values[i] - b.Values[at.Index]; d == d {
+		if d := b.levelOf(values.values[i], b.Values[at.Index]); d == d {
 			shift = d
 		}
 		moved[at.Slot] = shift
-		values.values[i] -= level
+		values.values[i] = b.without(values.values[i], level)
 	}
 	o := envelope.Options{First: values.first, Slot: time.Duration(s.Grid.slot) * time.Millisecond, PerDay: values.perDay}
 	if weekly {
@@ -463,6 +479,6 @@ func (b *Backtest) setEnvelope() {
 	}
 	b.normal = days.Replay(slots)
 	for i := range b.normal {
-		b.normal[i] = b.normal[i].Moved(b.levels[i] - moved[i])
+		b.normal[i] = b.at(b.normal[i], b.difference(b.levels[i], moved[i]))
 	}
 }

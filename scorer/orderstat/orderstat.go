@@ -93,6 +93,16 @@ func (r *RollingMedian) Shift(d float32) {
 	}
 }
 
+// Scale multiplies all values of the window by f, which is positive.
+func (r *RollingMedian) Scale(f float32) {
+	for i := range r.ring {
+		r.ring[i] *= f
+	}
+	for i := range r.sorted {
+		r.sorted[i] *= f
+	}
+}
+
 // Len returns how many values the window holds.
 func (r *RollingMedian) Len() int { return len(r.sorted) }
 

@@ -1,0 +1,161 @@
+// Package level says what the values of a series are at beside their season: a level that holds while values are away
+// from it.
+package level
+
+import (
+	"math"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+)
+
+const (
+	// Window is how far back the level looks. Chosen, not tuned.
+	Window = 16 * time.Hour
+	// believeAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
+	// outage of a day, with its recovery on the next morning, is an anomaly from end to end.
+	believeAfter = 36 * time.Hour
+	// backAfter is how long values have to be back for an episode away from the level to be over, and how long values
+	// have to be at the former level to make it the level again. Chosen, not tuned: a service that flaps has one episode.
+	backAfter = 3 * time.Hour
+	// rememberFor is how long a return to the former level is no news. Chosen, not tuned: what was done one day, or by a
+	// release of this week, is often undone.
+	rememberFor = 7 * 24 * time.Hour
+)
+
+// A Level is what values are at beside their season. It is the median of the last hours, but values that are far away
+// from it do not move it. Only when they have stayed away for a day and a half, it moves there. For some days it then
+// remembers where it was.
+type Level struct {
+	// below and above are how far a value may be from the level before it is away; +Inf: the level follows at once.
+	below, above float32
+
+	values  orderstat.RollingMedian // that make the level
+	episode orderstat.RollingMedian // all values since one was away, if there is an episode
+
+	away   int  // slots of the episode that were away; 0: there is none
+	near   int  // slots since then that were not
+	former int  // slots of the episode that were at the former level: all or none
+	begun  bool // the last slot was the first of the episode
+
+	old        float32 // the former level
+	remembered int     // for how many slots more it is
+
+	believeAfter, backAfter, rememberFor int // slots
+}
+
+// New returns a level of which nothing is known. slots returns how many slots a time has. A value is away if it is
+// farther than that below or above the level; if that is infinite, the level follows at once.
+func New(slots func(d time.Duration) int, below, above float32) Level {
+	n := slots(Window)
+	return Level{
+		below: below, above: above,
+		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
+		believeAfter: slots(believeAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
+	}
+}
+
+// Reset forgets all values of a level that follows at once.
+func (l *Level) Reset() { l.values.Reset() }
+
+// Away returns how many slots of the episode were away, 0 if there is none, and whether the last slot was the first.
+func (l *Level) Away() (slots int, begun bool) { return l.away, l.begun }
+
+// Now returns the level, NaN if it is not known.
+func (l *Level) Now() float32 { return l.values.Median() }
+
+// Next returns the level that the next value is expected at: the former one while values are there.
+func (l *Level) Next() float32 {
+	if l.away > 0 && l.former > 0 && l.remembered > 0 {
+		return l.old
+	}
+	return l.Now()
+}
+
+// Before returns the former level, NaN if there is none that is remembered.
+func (l *Level) Before() float32 {
+	if l.remembered == 0 {
+		return float32(math.NaN())
+	}
+	return l.old
+}
+
+// IsNear tells whether a value is as near to a level as values usually are, where a deviation of unit is one of 1.
+func (l *Level) IsNear(x, level, unit float32) bool {
+	return x-level <= l.above*unit && level-x <= l.below*unit
+}
+
+// Pass takes a slot that tells nothing about the level, such as one of a night without requests. An episode goes on.
+func (l *Level) Pass() (from float32, moved bool) {
+	l.remembered = max(l.remembered-1, 0)
+	l.begun = false
+	if l.away == 0 || l.near > 0 {
+		return 0, false
+	}
+	l.away++
+	return l.settle()
+}
+
+// Push takes the value of the next slot, without its season; NaN is none. unit is a deviation of 1 there. If the level
+// then moves to a new one it returns from where.
+func (l *Level) Push(x, unit float32) (from float32, moved bool) {
+	l.remembered = max(l.remembered-1, 0)
+	l.begun = false
+	now := l.Now()
+	former := l.remembered > 0 && l.IsNear(x, l.old, unit) && abs(x-l.old) < abs(x-now)
+	// A level of a few hours is none yet: what a window begins with may be an incident.
+	known := 2*l.values.Len() >= l.values.Size()
+	if x != x || !known || l.IsNear(x, now, unit) && !former {
+		l.values.Push(x)
+		if l.away > 0 {
+			l.episode.Push(x)
+			if l.near++; l.near >= l.backAfter {
+				l.away = 0
+			}
+		}
+		return 0, false
+	}
+	if l.begun = l.away == 0 || former != (l.former > 0); l.begun {
+		l.episode.Reset()
+		l.away, l.former = 0, 0
+	}
+	l.episode.Push(x)
+	l.away++
+	l.near = 0
+	if former {
+		l.former++
+	}
+	return l.settle()
+}
+
+// settle makes the episode the level if it has lasted.
+func (l *Level) settle() (from float32, moved bool) {
+	now := l.Now()
+	back := l.former >= l.backAfter
+	if !back && l.away < l.believeAfter {
+		return 0, false
+	}
+	switch {
+	case back:
+		l.remembered = 0
+	case l.remembered == 0: // else it was on its way
+		l.old, l.remembered = now, l.rememberFor
+	}
+	l.values, l.episode = l.episode, l.values
+	l.away = 0
+	return now, true
+}
+
+// Shift makes the level that of values which are larger by d.
+func (l *Level) Shift(d float32) {
+	l.values.Shift(d)
+	l.old += d
+}
+
+// Scale makes the level that of values which are f times as large; f is positive.
+func (l *Level) Scale(f float32) {
+	l.values.Scale(f)
+	l.old *= f
+}
+
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
