@@ -187,7 +187,7 @@ func (c *composition) typicalDeviation(noise []noisy) float64 {
 		d[i] = n.deviation / unit
 		logs += math.Log(float64(unit))
 	}
-	slices.Sort(d)
+	orderstat.Sort(d)
 	typical := math.Exp(logs / float64(len(noise)))
 	c.floor, c.gain = c.floor/float32(typical), c.gain/float32(typical)
 	return float64(orderstat.Quantile(d, typicalQuantile)) * typical
@@ -205,7 +205,7 @@ func (c *composition) fitUnit(noise []noisy, usual float32) {
 			d[k] = n.deviation
 			expected[i] += (n.expected - c.zero) / float32(len(part))
 		}
-		slices.Sort(d)
+		orderstat.Sort(d)
 		deviation[i] = orderstat.Quantile(d, 0.5)
 	}
 	if gain := (deviation[1] - deviation[0]) / (expected[1] - expected[0]); gain > 0 && gain < infinite {

@@ -73,16 +73,24 @@ type Position struct {
 // every step. Steps before the first beginning of a slot are left out.
 func (g Grid) Positions(start int64, n, fine int) iter.Seq[Position] {
 	return func(yield func(Position) bool) {
-		at := Position{Slot: -1}
-		for at.Index = range n {
-			at.Time = start + int64(at.Index)*g.Step()
-			at.Phase = g.Phase(at.Time)
+		step := g.Step()
+		whole := int64(g.stride)*step == g.slot // so phases follow each other
+		slot, phase := -1, g.Phase(start)
+		for i := range n {
+			t := start + int64(i)*step
+			if !whole {
+				phase = g.Phase(t)
+			}
+			at := Position{Index: i, Time: t, Phase: phase}
+			if phase++; phase == g.stride {
+				phase = 0
+			}
 			if at.Phase == 0 {
-				at.Slot++
-			} else if at.Index < fine || at.Slot < 0 {
+				slot++
+			} else if i < fine || slot < 0 {
 				continue
 			}
-			if !yield(at) {
+			if at.Slot = slot; !yield(at) {
 				return
 			}
 		}

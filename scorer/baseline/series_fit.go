@@ -220,16 +220,21 @@ func (b *Backtest) scale(w Window, method Method) error {
 	s := b.series
 	s.origin = s.now
 	known := make([]float64, 0, b.Learned)
-	largest := make([]float64, 0, b.Learned)
+	var values []float64 // not less the line
 	for at := range b.Positions(0) {
 		if b.Values[at.Index] == b.Values[at.Index] {
 			y := w.Values[at.Index]
 			known = append(known, y-s.slope*float64(at.Time-s.origin))
-			largest = append(largest, math.Abs(y))
+			if s.slope != 0 {
+				values = append(values, y)
+			}
 		}
 	}
 	slices.Sort(known)
-	slices.Sort(largest)
+	if s.slope == 0 {
+		values = known
+	}
+	slices.Sort(values)
 	s.center, s.scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
 	if method == Mean {
 		s.center = mean(known)
@@ -238,13 +243,26 @@ func (b *Backtest) scale(w Window, method Method) error {
 	if s.constant && s.fixed {
 		return ErrConstant
 	}
-	s.resolution = float32(digits * orderstat.Quantile(largest, 0.9) / s.scale)
+	s.resolution = float32(digits * sizeQuantile(values, 0.9) / s.scale)
 	for i, x := range b.Values {
 		if x == x {
 			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])
 		}
 	}
 	return nil
+}
+
+// sizeQuantile returns the q-quantile of the absolute values of ascending values.
+func sizeQuantile(sorted []float64, q float64) float64 {
+	low, high := 0, len(sorted)-1
+	for range len(sorted) - 1 - orderstat.QuantileIndex(len(sorted), q) { // the largest is at either end
+		if -sorted[low] > sorted[high] {
+			low++
+		} else {
+			high--
+		}
+	}
+	return max(-sorted[low], sorted[high])
 }
 
 // mean is computed as a running mean, which cannot overflow.
@@ -288,6 +306,9 @@ func (b *Backtest) chooseSeason() {
 	follow := level.New(s.Grid.Slots, infinite, infinite)
 	b.choice = choice{}
 	for _, candidate := range seasons {
+		if !b.shows(candidate) {
+			continue
+		}
 		follow.Reset()
 		t := b.backtestSeason(values, candidate, &composition{}, follow)
 		if t.meanDeviation < b.meanDeviation || b.expected == nil {
@@ -295,6 +316,13 @@ func (b *Backtest) chooseSeason() {
 			follow = level.New(s.Grid.Slots, infinite, infinite)
 		}
 	}
+}
+
+// shows tells whether the window is long enough to show a season, other than on holidays.
+func (b *Backtest) shows(s season) bool {
+	const clockChange = time.Hour
+	least := float64(s.days) + minOwnDays
+	return s.days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
 }
 
 // seasonTest is what a season would have expected of the slots of a window.

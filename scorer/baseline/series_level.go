@@ -109,7 +109,7 @@ func (b *Backtest) deviations() []float32 {
 	if len(all) == 0 {
 		return append(all, 0)
 	}
-	slices.Sort(all)
+	orderstat.Sort(all)
 	return all
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
 const (
@@ -112,7 +114,7 @@ func fitTail(sample []float32, normal []bool, separation int) (t Tail, from evid
 	n := len(sample)
 	k := min(max(int(tailShare*float64(n)), minTail), n/maxTail)
 	sorted := slices.Clone(sample)
-	slices.Sort(sorted)
+	orderstat.Sort(sorted)
 	censored := 0
 	if separation > 0 {
 		largest := int(censoredShare * float64(k))

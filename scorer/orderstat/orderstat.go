@@ -20,11 +20,63 @@ func Median(values []float32) float32 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
+// radixFrom is the number of values from which on Sort counts digits (guard: fewer are sorted faster by comparing).
+const radixFrom = 256
+
+// Sort sorts values in ascending order. It sorts by the bytes of their bits, the last first, which for thousands of
+// values takes a fifth of the time of package slices.
+func Sort(values []float32) {
+	if len(values) < radixFrom {
+		slices.Sort(values)
+		return
+	}
+	const sign = 1 << 31
+	keys := make([]uint32, 2*len(values))
+	from, to := keys[:len(values)], keys[len(values):]
+	var counts [4][256]uint32
+	for i, x := range values {
+		k := math.Float32bits(x)
+		if k&sign != 0 { // the larger they are, the less
+			k = ^k
+		} else {
+			k |= sign
+		}
+		from[i] = k
+		for b := range counts {
+			counts[b][byte(k>>(8*b))]++
+		}
+	}
+	for b := range counts {
+		at, n := &counts[b], uint32(0)
+		for i, c := range at {
+			at[i] = n
+			n += c
+		}
+		for _, k := range from {
+			place := &at[byte(k>>(8*b))]
+			to[*place] = k
+			*place++
+		}
+		from, to = to, from
+	}
+	for i, k := range from {
+		if k&sign != 0 {
+			k &^= sign
+		} else {
+			k = ^k
+		}
+		values[i] = math.Float32frombits(k)
+	}
+}
+
 // Quantile returns the value nearest to the q-quantile of ascending values, of which there is at least one; q is 0 to
 // 1.
 func Quantile[T float32 | float64](sorted []T, q float64) T {
-	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+	return sorted[QuantileIndex(len(sorted), q)]
 }
+
+// QuantileIndex returns the place of the q-quantile among n ascending values.
+func QuantileIndex(n int, q float64) int { return int(q*float64(n-1) + 0.5) }
 
 // Spread is half the distance from the first to the last decile of ascending values: robust, and of the size of a
 // standard deviation. Scores do not depend on it but for rounding. Where it is 0, it is half of the range, or else 1.
@@ -61,18 +113,43 @@ func NewRollingMedian(size int) RollingMedian {
 
 // Push replaces the oldest value by v. A missing value, NaN, also takes a place.
 func (r *RollingMedian) Push(v float32) {
-	if old := r.ring[r.oldest]; old == old {
-		i, _ := slices.BinarySearch(r.sorted, old)
-		r.sorted = slices.Delete(r.sorted, i, i+1)
-	}
-	if v == v {
-		i, _ := slices.BinarySearch(r.sorted, v)
-		r.sorted = slices.Insert(r.sorted, i, v)
-	}
+	old := r.ring[r.oldest]
 	r.ring[r.oldest] = v
 	if r.oldest++; r.oldest == len(r.ring) {
 		r.oldest = 0
 	}
+	s := r.sorted
+	switch {
+	case old != old && v != v:
+	case old != old:
+		r.sorted = slices.Insert(s, place(s, v), v)
+	case v != v:
+		i := place(s, old)
+		r.sorted = slices.Delete(s, i, i+1)
+	case v > old: // moves the ones between
+		i, to := place(s, old), place(s, v)-1
+		copy(s[i:to], s[i+1:])
+		s[to] = v
+	default:
+		i, to := place(s, old), place(s, v)
+		copy(s[to+1:i+1], s[to:i])
+		s[to] = v
+	}
+}
+
+// place returns the place of the first of ascending values that is not less than v.
+func place(sorted []float32, v float32) int {
+	low, n := 0, len(sorted)
+	for n > 0 {
+		half := n / 2
+		if sorted[low+half] < v {
+			low += half + 1
+			n -= half + 1
+		} else {
+			n = half
+		}
+	}
+	return low
 }
 
 // Reset empties the window.
