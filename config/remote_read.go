@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
+	"github.com/anomaly-exporter/anomaly-exporter/config/secrets"
 )
 
 // RemoteRead is a server from which history is read.
@@ -47,6 +48,8 @@ func loadRemoteRead(s *document.Section, dir string) RemoteRead {
 	switch {
 	case r.URL == nil:
 		s.Errorf("url", "is missing")
+	case r.URL.Fragment != "":
+		s.Errorf("url", fragment)
 	case r.URL.Scheme != "http" && r.URL.Scheme != "https" || r.URL.Hostname() == "":
 		s.Errorf("url", "must be http://HOST... or https://HOST...")
 	}
@@ -67,14 +70,20 @@ func loadRemoteRead(s *document.Section, dir string) RemoteRead {
 // here.
 var secretRef = regexp.MustCompile(`^(oauth2\.)?((basic_auth|authorization|tls_config)\.)?[a-z_]+_ref$`)
 
+// fragment is the message for a URL with a fragment, which servers never see: a # in a password begins one.
+const fragment = "must not contain #; in a password it is written %%23"
+
 func checkHTTPClient(s *document.Section, c *commoncfg.HTTPClientConfig) {
 	for _, key := range s.Paths() {
 		s.Require(!secretRef.MatchString(key), key, "secret managers are not supported; use the key that ends in _file")
 	}
 	if c.OAuth2 != nil {
-		_, err := url.Parse(c.OAuth2.TokenURL)
+		u, err := url.Parse(c.OAuth2.TokenURL)
 		s.Require(err == nil, "oauth2.token_url", "not a valid URL")
+		s.Require(err != nil || u.Fragment == "", "oauth2.token_url", fragment)
+		s.Require(c.OAuth2.ProxyURL.URL == nil || c.OAuth2.ProxyURL.Fragment == "", "oauth2.proxy_url", fragment)
 	}
+	s.Require(c.ProxyURL.URL == nil || c.ProxyURL.Fragment == "", "proxy_url", fragment)
 	if c.HTTPHeaders != nil {
 		if err := c.HTTPHeaders.Validate(); err != nil {
 			s.Errorf("http_headers", "%s", err)
@@ -93,20 +102,12 @@ func setDirectory(c *commoncfg.HTTPClientConfig, dir string) {
 	}
 }
 
-// MarshalYAML hides secrets that are not of type Secret: a password in the token URL, and the parameters sent to it.
+// MarshalYAML hides secrets that are not of type Secret.
 func (r RemoteRead) MarshalYAML() (any, error) {
-	if r.HTTPClientConfig.OAuth2 != nil {
-		o := *r.HTTPClientConfig.OAuth2
-		if u, err := url.Parse(o.TokenURL); err == nil && u.User != nil {
-			o.TokenURL = u.Redacted()
-		}
-		params := map[string]string{}
-		for name := range o.EndpointParams {
-			params[name] = "<secret>"
-		}
-		o.EndpointParams = params
-		r.HTTPClientConfig.OAuth2 = &o
-	}
+	r.URL = &commoncfg.URL{URL: secrets.Hide(r.URL.URL, &r.HTTPClientConfig)}
 	type plain RemoteRead // without this method
 	return plain(r), nil
 }
+
+// Secrets returns all texts that nothing may show.
+func (r *RemoteRead) Secrets() []string { return secrets.Of(r.URL.URL, &r.HTTPClientConfig) }

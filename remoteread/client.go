@@ -29,6 +29,8 @@ type Options struct {
 	// ExternalLabels are those that the server adds to the series that lack them. They are removed from these series,
 	// unless the selector names them. Series that carry such a label themselves are returned as they are stored.
 	ExternalLabels labels.Labels
+	// Secrets returns texts that no error may show. What a request was sent with, and queries in URLs, are never shown.
+	Secrets func() []string
 	// Timeout is the longest time from a request to the end of its answer. It includes what the reader of the series
 	// does meanwhile. The default is 1m, Prometheus' default of remote_timeout.
 	Timeout time.Duration
@@ -72,6 +74,9 @@ func (o Options) validate() error {
 func (o *Options) setDefaults() {
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{}
+	}
+	if o.Secrets == nil {
+		o.Secrets = func() []string { return nil }
 	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
@@ -120,6 +125,11 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("remote read: %w", err)
 	}
+	httpClient := *o.HTTPClient
+	if httpClient.CheckRedirect == nil { // else redirects are not followed
+		httpClient.CheckRedirect = checkRedirect
+	}
+	o.HTTPClient = &httpClient
 	return &Client{
 		options: o,
 		url:     redact.URL(u),
@@ -135,14 +145,19 @@ func (c *Client) Querier(mint, maxt int64) (storage.Querier, error) {
 	return &querier{client: c, mint: mint, maxt: maxt}, nil
 }
 
-// fail returns err as an *Error with the URL, and counts it unless it has been counted before.
+// fail returns err as an *Error with the URL and without secrets, and counts it unless it has been counted before.
 func (c *Client) fail(err error) *Error {
 	e := asError(err)
 	if e.URL == "" {
-		e.URL = c.url
+		e.URL, e.Err = c.url, c.secrets(nil).Error(e.Err)
 		c.metrics.errors[e.Reason].Inc()
 	}
 	return e
+}
+
+// secrets returns what may not be shown of a request, nil if it is not known, and of its answer.
+func (c *Client) secrets(sent *http.Request) redact.Secrets {
+	return append(redact.Sent(sent), c.options.Secrets()...)
 }
 
 // acquire waits for a slot for a read. The returned function releases it and may be called any number of times.

@@ -23,6 +23,7 @@ const (
 	reasonEncoding    = "encoding"     // a chunk has an unknown encoding: that series is skipped
 	reasonLabelLimit  = "label_limit"  // a series has too many labels, or too long ones
 	reasonMalformed   = "malformed"    // an answer or a chunk cannot be decoded
+	reasonRedirect    = "redirect"     // to another host
 	reasonStatus      = "status"       // the HTTP status is not 2xx
 	reasonTimeout     = "timeout"      // the answer was not complete within Options.Timeout
 	reasonTooLarge    = "too_large"    // a frame or an answer is over its limit in Options
@@ -33,7 +34,8 @@ const (
 func reasons() []string {
 	return []string{
 		reasonCanceled, reasonChecksum, reasonConnection, reasonContentType, reasonEncoding,
-		reasonLabelLimit, reasonMalformed, reasonStatus, reasonTimeout, reasonTooLarge, reasonTruncated, reasonUndelimited,
+		reasonLabelLimit, reasonMalformed, reasonRedirect, reasonStatus, reasonTimeout, reasonTooLarge, reasonTruncated,
+		reasonUndelimited,
 	}
 }
 
@@ -41,8 +43,8 @@ func reasons() []string {
 type Error struct {
 	// URL has neither credentials nor query parameters.
 	URL string
-	// Reason is one of canceled, checksum, connection, content_type, encoding, label_limit, malformed, status, timeout,
-	// too_large, truncated and undelimited.
+	// Reason is one of canceled, checksum, connection, content_type, encoding, label_limit, malformed, redirect, status,
+	// timeout, too_large, truncated and undelimited.
 	Reason string
 	Status int   // HTTP status of the answer, 0 if there was none
 	Frame  int   // number of the frame, from 1; 0 if the error is not about a frame
@@ -118,6 +120,9 @@ func asError(err error) *Error {
 func transportError(ctx context.Context, err error) *Error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err // its text contains the URL with user name and query
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
 	}
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, context.DeadlineExceeded):

@@ -3,6 +3,7 @@ package remoteread
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -140,13 +141,29 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	explanation, _ := io.ReadAll(io.LimitReader(resp.Body, 4*redact.MaxExcerpt)) // as much as can be read
+	explanation, _ := io.ReadAll(io.LimitReader(resp.Body, redact.MaxScanned)) // as much as can be read
+	secrets := c.secrets(resp.Request)
 	return nil, &Error{
 		Reason:     reasonStatus,
 		Status:     resp.StatusCode,
-		Err:        fmt.Errorf("server answered %s: %s", resp.Status, redact.Excerpt(explanation)),
+		Err:        secrets.Error(fmt.Errorf("server answered %s: %s", resp.Status, secrets.Excerpt(explanation))),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
+}
+
+// checkRedirect follows redirects to the same host, as http.Client does. Those to another host would take credentials
+// along, or leave them out and fail there.
+func checkRedirect(r *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	switch {
+	case r.URL.Hostname() != from.Hostname(), from.Scheme == "https" && r.URL.Scheme != "https":
+		return &Error{Reason: reasonRedirect, Err: fmt.Errorf(
+			"redirected to %s://%s, which is not followed: set url to the server that answers", r.URL.Scheme, r.URL.Host,
+		)}
+	case len(via) >= 10: // as http.Client
+		return &Error{Reason: reasonRedirect, Err: errors.New("redirected 10 times")}
+	}
+	return nil
 }
 
 // retryAfter parses a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). Anything else is 0.
@@ -169,6 +186,7 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		mediaType, _, _ = mime.ParseMediaType(header)
 		body            = &bodyReader{ctx: ctx, r: resp.Body, bytes: c.metrics.bytes}
 	)
+	s.quote = func(b []byte) string { return c.secrets(resp.Request).Excerpt(b[:min(len(b), redact.MaxScanned)]) }
 	switch mediaType {
 	case "application/x-streamed-protobuf", "application/x-protobuf":
 		if err := checkDelimited(resp); err != nil {
@@ -179,7 +197,7 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 	case "application/x-streamed-protobuf":
 		c.answered.Store(answersStreamed)
 		s.frames = c.frames.Get().(*frame.Reader)
-		s.frames.Reset(body, c.options.MaxFrameBytes)
+		s.frames.Reset(body, c.options.MaxFrameBytes, s.quote)
 		for len(s.buffered) == 0 && s.frames != nil {
 			s.readFrame()
 		}
@@ -189,11 +207,13 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		defer s.close(nil)
 		return s.readSampled(body)
 	default:
-		start, _ := io.ReadAll(io.LimitReader(body, redact.MaxExcerpt)) // as much as can be read
+		start, _ := io.ReadAll(io.LimitReader(body, redact.MaxScanned)) // as much as can be read
 		return &Error{
 			Reason: reasonContentType,
 			Status: resp.StatusCode,
-			Err:    fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, redact.Excerpt(start)),
+			Err: c.secrets(resp.Request).Error(
+				fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, s.quote(start)),
+			),
 		}
 	}
 }

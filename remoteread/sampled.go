@@ -12,7 +12,6 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
-	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/wire"
 )
 
@@ -72,7 +71,7 @@ func (s *stream) readMessage(body io.Reader) ([]byte, error) {
 	}
 	size, err := snappy.DecodedLen(compressed)
 	if err != nil {
-		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, redact.Excerpt(compressed))
+		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, s.quote(compressed))
 	}
 	if size > most {
 		err := fmt.Errorf("sampled answer of %d bytes is over the limit of %d", size, most)
@@ -80,7 +79,7 @@ func (s *stream) readMessage(body io.Reader) ([]byte, error) {
 	}
 	message, err := snappy.Decode(nil, compressed)
 	if err != nil {
-		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, redact.Excerpt(compressed))
+		return nil, fmt.Errorf("sampled answer: %w; it begins %q", err, s.quote(compressed))
 	}
 	return message, nil
 }

@@ -21,6 +21,7 @@ const maxWarnings = 10
 type stream struct {
 	client *Client
 	query  *query.Query
+	quote  func([]byte) string // returns what an error may show of an unexpected answer
 	end    func()              // ends the request and releases its slot; may be called any number of times
 	frames *frame.Reader       // nil once the answer has been read completely, or given up
 	part   int                 // index of the part of the query that is being read
@@ -64,7 +65,7 @@ func (s *stream) drain() {
 func (s *stream) close(err error) {
 	if s.frames != nil {
 		if s.frames.Reusable() {
-			s.frames.Reset(nil, 0)
+			s.frames.Reset(nil, 0, nil)
 			s.client.frames.Put(s.frames)
 		}
 		s.frames = nil

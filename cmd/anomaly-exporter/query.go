@@ -120,6 +120,7 @@ func newSource(entries []config.RemoteRead, o sourceOptions) (*source, error) {
 		client, err := remoteread.New(remoteread.Options{
 			URL:            entry.URL.String(),
 			HTTPClient:     httpClient,
+			Secrets:        entry.Secrets,
 			ExternalLabels: entry.ExternalLabels,
 			Limits:         answerLimits(entry),
 			Timeout:        time.Duration(entry.RemoteTimeout),

@@ -168,8 +168,8 @@ func (d *Document) explain(err error, n *yaml.Node, t reflect.Type) string {
 		return fmt.Sprintf("want %s, got a list of %d", d.describe(t), len(n.Content))
 	}
 	if badURL, ok := errors.AsType[*url.Error](err); ok {
-		if strings.Contains(badURL.URL, "@") {
-			return "not a valid URL" // the reason may contain a part of the password
+		if strings.Contains(n.Value, "@") {
+			return "not a valid URL; special characters in a password are written as in %23 for #" // the reason may show it
 		}
 		return "not a valid URL: " + badURL.Err.Error()
 	}

@@ -37,6 +37,7 @@ type Reader struct {
 	r          *bufio.Reader
 	castagnoli *crc32.Table
 	buf        []byte
+	quote      func([]byte) string
 	limit      int // largest size of a message, in bytes
 	count      int // number of the current frame, from 1
 }
@@ -46,10 +47,11 @@ func NewReader() *Reader {
 	return &Reader{r: bufio.NewReaderSize(nil, 64<<10), castagnoli: crc32.MakeTable(crc32.Castagnoli)}
 }
 
-// Reset begins with a stream, whose messages may have limit bytes.
-func (f *Reader) Reset(r io.Reader, limit int) {
+// Reset begins with a stream, whose messages may have limit bytes. quote returns what an error may show of a text that
+// comes instead of a frame.
+func (f *Reader) Reset(r io.Reader, limit int, quote func([]byte) string) {
 	f.r.Reset(r)
-	f.limit, f.count = limit, 0
+	f.limit, f.count, f.quote = limit, 0, quote
 }
 
 // Count returns the number of the current frame, from 1.
@@ -110,7 +112,7 @@ func broken(err error, format string, args ...any) error {
 // stream writes its error message where a frame should be.
 func (f *Reader) text(size uint64, sum [4]byte) string {
 	b := append(binary.AppendUvarint(nil, size), sum[:]...)
-	b = append(b, f.buf[:min(len(f.buf), redact.MaxExcerpt)]...)
+	b = append(b, f.buf[:min(len(f.buf), redact.MaxScanned)]...)
 	if !utf8.Valid(b) {
 		return ""
 	}
@@ -119,5 +121,5 @@ func (f *Reader) text(size uint64, sum [4]byte) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf(", it reads %q", redact.Excerpt(b))
+	return fmt.Sprintf(", it reads %q", f.quote(b))
 }

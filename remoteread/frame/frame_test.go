@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
 )
 
 // FuzzFrames reads any bytes as a stream. It ends, and it ends with io.EOF exactly if it consists of complete frames.
@@ -29,7 +30,7 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const limit = 1 << 16
 		r := frame.NewReader()
-		r.Reset(bytes.NewReader(data), limit)
+		r.Reset(bytes.NewReader(data), limit, redact.Secrets{}.Excerpt)
 		var again []byte
 		for {
 			message, err := r.Next()
