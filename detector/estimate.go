@@ -16,6 +16,18 @@ const (
 	memberBytes = 2 << 10
 )
 
+const (
+	// baseBytes is what the program needs without series: the runtime, the engine, and what is read at a time. Measured:
+	// docs/operations.md has the table.
+	baseBytes = 64 << 20
+	// headroom is what the garbage collector needs for each byte that stays, so that it does not run all the time.
+	// Measured with memory limits from half to twice of what it gives.
+	headroom = 1.5
+)
+
+// MemoryLimit returns the memory limit that the program needs if its series take so many bytes, as EstimateBytes says.
+func MemoryLimit(series int64) int64 { return baseBytes + int64(headroom*float64(series)) }
+
 // EstimateBytes estimates how many bytes of memory a detector needs for a number of series with complete histories.
 func EstimateBytes(d config.Detector, series int) int64 {
 	s := schedule.New(time.Duration(d.Step), time.Duration(d.RefitInterval), time.Duration(d.MinHistory), 0)

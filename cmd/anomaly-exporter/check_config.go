@@ -79,8 +79,8 @@ func printCost(ctx context.Context, cfg *config.Config, src *source, engine *pro
 			series, bytes = series+n, bytes+estimate
 		}
 	}
-	fmt.Fprintf(w, "  total: %s now: %s; if every series_limit is reached: %s\n",
-		count(series, "series"), size(bytes), size(bytesAtLimit))
+	fmt.Fprintf(w, "  memory limit to set: %s for %s now; if every series_limit is reached: %s\n",
+		size(detector.MemoryLimit(bytes)), count(series, "series"), size(detector.MemoryLimit(bytesAtLimit)))
 }
 
 // cost is an expression that is read, with the settings on which its memory depends.

@@ -87,7 +87,7 @@ detectors:
 				`\(remote read http://127\.0\.0\.1:1/api/v1/read: [^\n]*connection refused\), ` +
 				`at most 2000: about [0-9.]+ MiB\n` +
 				`  scaler "web": unknown number of series \(.*\), at most 2000: about [0-9.]+ MiB\n` +
-				`  total: 0 series now: about 0 KiB; if every series_limit is reached: about [0-9.]+ MiB\n`,
+				`  memory limit to set: about 64.0 MiB for 0 series now; if every series_limit is reached: about [0-9.]+ MiB\n`,
 			``,
 		},
 		{

@@ -1,0 +1,91 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
+)
+
+// The memory limit that check-config prints is enough: a start with it stays within it.
+func TestCheckConfig_MemoryLimitIsEnough(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fits 500 series")
+	}
+	end, dir := time.Now(), t.TempDir()
+	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
+		for i := range 500 {
+			l := labels.FromStrings("__name__", "load", "pod", fmt.Sprint("pod-", i))
+			if !yield(servers.Series{Labels: l, Samples: func(yield func(int64, float64) bool) {
+				for at := end.Add(-14 * 24 * time.Hour); at.Before(end.Add(time.Hour)); at = at.Add(time.Minute) {
+					if !yield(at.UnixMilli(), float64(at.Unix()/60*int64(i+7)%1009)) {
+						return
+					}
+				}
+			}}) {
+				return
+			}
+		}
+	}))
+	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{
+		Dir: dir, Flags: []string{"--storage.tsdb.retention.time=30d"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	file := filepath.Join(dir, "config.yml")
+	text := fmt.Sprintf("remote_read: [{url: %s/api/v1/read}]\ndetectors: [{name: load, expr: load}]\n", p.URL())
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	var stdout, stderr bytes.Buffer
+	require.True(t, checkConfig(t.Context(), []string{file}, checkOptions{testQueries(), checkTimeout, &stdout, &stderr}))
+	m := regexp.MustCompile(`memory limit to set: about ([0-9.]+) MiB for 500 series now`).FindStringSubmatch(stdout.String())
+	require.NotNil(t, m, stdout.String())
+	limit, err := strconv.ParseFloat(m[1], 64)
+	require.NoError(t, err)
+
+	cmd := command(t, dir, "--config.file="+file, "--web.listen-address=127.0.0.1:0")
+	cmd.Env = append(cmd.Env, fmt.Sprintf("GOMEMLIMIT=%dKiB", int(0.9*limit*1024))) // as from a cgroup
+	var logged syncBuffer
+	cmd.Stderr = &logged
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+	})
+	address := regexp.MustCompile(`address=(127\.0\.0\.1:[0-9]+)`)
+	require.Eventually(t, func() bool {
+		at := address.FindStringSubmatch(logged.String())
+		if at == nil {
+			return false
+		}
+		resp, err := http.Get("http://" + at[1] + "/-/ready")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, 3*time.Minute, 100*time.Millisecond)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	require.NoError(t, err)
+	kib := func(name string) float64 {
+		found := regexp.MustCompile(name + `:\s+([0-9]+) kB`).FindSubmatch(status)
+		require.NotNil(t, found, name)
+		v, err := strconv.ParseFloat(string(found[1]), 64)
+		require.NoError(t, err)
+		return v
+	}
+	peak := (kib("VmHWM") - kib("RssFile")) / 1024 // the pages of the program's own file can be dropped
+	t.Logf("limit %.0f MiB, peak %.0f MiB", limit, peak)
+	require.Less(t, peak, limit, "MiB")
+}
