@@ -49,7 +49,8 @@ func TestCheckConfig_MemoryLimitIsEnough(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	var stdout, stderr bytes.Buffer
 	require.True(t, checkConfig(t.Context(), []string{file}, checkOptions{testQueries(), checkTimeout, &stdout, &stderr}))
-	m := regexp.MustCompile(`memory limit to set: about ([0-9.]+) MiB for 500 series now`).FindStringSubmatch(stdout.String())
+	said := regexp.MustCompile(`memory limit to set: about ([0-9.]+) MiB for 500 series now`)
+	m := said.FindStringSubmatch(stdout.String())
 	require.NotNil(t, m, stdout.String())
 	limit, err := strconv.ParseFloat(m[1], 64)
 	require.NoError(t, err)
