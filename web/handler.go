@@ -45,6 +45,8 @@ type Options struct {
 	// ExternalURL is where people reach the exporter, for links in the API; nil: not known. Its path is also that of
 	// links in pages.
 	ExternalURL *url.URL
+	// PrometheusURL is where people look at expressions; nil: not known.
+	PrometheusURL *url.URL
 	// RoutePrefix is the path that all endpoints are below, such as "/anomaly"; "/": none; "": that of ExternalURL.
 	RoutePrefix string
 
@@ -130,7 +132,7 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	public, prefix := "", o.RoutePrefix
 	if o.ExternalURL != nil {
 		prefix = strings.TrimRight(o.ExternalURL.Path, "/")
-		public = strings.TrimRight(o.ExternalURL.String(), "/")
+		public = address(o.ExternalURL)
 	} else {
 		public = prefix
 	}
@@ -152,7 +154,7 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	}
 	mux.Handle("/api/", handler)
 	pages, err := ui.New(ui.Options{
-		View: v, Now: o.Now, Prefix: prefix, Version: o.Version, Logger: o.Logger,
+		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Version: o.Version, Logger: o.Logger,
 		Verdicts: o.Verdicts, Author: o.Author,
 	})
 	if err != nil {
@@ -160,6 +162,16 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	}
 	pages.Register(mux)
 	return nil
+}
+
+// address returns a URL for links: without a password, nor a slash at its end; "" for nil.
+func address(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	bare := *u
+	bare.User = nil
+	return strings.TrimRight(bare.String(), "/")
 }
 
 // below serves h below a prefix, to which / is redirected.

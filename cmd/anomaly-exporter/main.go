@@ -101,6 +101,8 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 		PlaceHolder("<URL>").URLVar(&o.externalURL)
 	cmd.Flag("web.route-prefix", "Prefix of all endpoints. Defaults to the path of --web.external-url.").
 		PlaceHolder("<path>").StringVar(&o.routePrefix)
+	cmd.Flag("web.prometheus-url", "URL under which people reach the Prometheus whose history is read, or another "+
+		"server with its pages. Used for links from PromQL.").PlaceHolder("<URL>").URLVar(&o.prometheusURL)
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
 	addFeedbackFlag(cmd, &o.feedbackFile)

@@ -30,6 +30,7 @@ type runOptions struct {
 	configFile      string
 	listen          *toolkit.FlagConfig
 	externalURL     *url.URL // nil: not known
+	prometheusURL   *url.URL // likewise
 	routePrefix     string
 	enableLifecycle bool
 	enablePprof     bool
@@ -130,6 +131,7 @@ func (e *exporter) handler(o runOptions) (http.Handler, error) {
 		Verdicts:        e.feedback,
 		Author:          web.Author(*o.listen.WebConfigFile, o.anonymous),
 		ExternalURL:     o.externalURL,
+		PrometheusURL:   o.prometheusURL,
 		RoutePrefix:     o.routePrefix,
 		EnableLifecycle: o.enableLifecycle,
 		EnablePprof:     o.enablePprof,

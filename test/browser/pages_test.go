@@ -48,6 +48,7 @@ func clickThrough(b *tab, d demo) {
 	b.click(`//a[contains(., "pool_wait of shop/api/orders")]`)
 	require.Contains(t, b.text("h1"), "pool_wait of shop/api/orders is ")
 	b.drawn(2)
+	require.Contains(t, b.text("#promql + pre + p"), "Open in Prometheus")
 	b.fine("series")
 	b.click(`//nav[@aria-label="Range"]/a[. = "24h"]`)
 	require.Equal(t, "24h", b.text(`[aria-current="true"]`))

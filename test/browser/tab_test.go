@@ -93,7 +93,10 @@ func (b *tab) watch(own string, event any) {
 		wrong = fmt.Sprintf("exception: %v", e.ExceptionDetails)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
-			wrong = fmt.Sprintf("console.%s: %v", e.Type, e.Args)
+			wrong = fmt.Sprintf("console.%s:", e.Type)
+			for _, arg := range e.Args {
+				wrong += fmt.Sprintf(" %s%s", arg.Value, arg.Description)
+			}
 		}
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {

@@ -62,7 +62,7 @@ scalers:
 		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries, Now: now,
 	})
 	require.NoError(t, err)
-	o := ui.Options{View: v, Now: now, Prefix: "/anomaly", Version: "1.2.3"}
+	o := ui.Options{View: v, Now: now, Prefix: "/anomaly", Graph: "https://example.com/prometheus", Version: "1.2.3"}
 	for _, f := range change {
 		f(&o)
 	}
@@ -127,6 +127,7 @@ func TestSeries_ShowsOne(t *testing.T) {
 		require.Contains(t, body, `aria-current="true">1h</a>`)
 		require.Contains(t, body, `start=2026-03-07T11%3A00%3A00Z`)
 		require.Contains(t, body, "load_bytes</pre>")
+		require.Contains(t, body, `href="https://example.com/prometheus/graph?g0.expr=load_bytes&amp;g0.tab=0"`)
 		require.Contains(t, body, "What makes the score")
 		require.Contains(t, body, "is not expected to be crossed")
 		require.NotContains(t, body, "<script>alert")
