@@ -51,6 +51,7 @@ global: {history: 3d, step: 5m, query_offset: 0s}
 detectors: [{name: load, expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}}]
 scalers:
   - {name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50, running_replicas: vector(3)}
+  - {name: new, load: sum(load_bytes), capacity_per_replica: {utilization: none, replicas: none}, max_replicas: 5}
 `), "test.yml")
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, db))
@@ -93,7 +94,7 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 		`namespace=shop">load of shop/api</a>`)
 	require.Regexp(t, `9\.\d+ GiB</td>\s*<td data-label="usual">4\.\d+ GiB to 4\.\d+ GiB</td>`, body)
 	require.Contains(t, body, "since 11:05")
-	require.Regexp(t, `<p class="calm">2 of 2 scores are high\.</p>`, body)
+	require.Contains(t, body, `2 of 2 scores are high; 1 series has no result, see <a href="#detectors">why</a>.`)
 	require.Contains(t, body, "fleet")
 	require.Contains(t, body, "1.2.3")
 	require.NotContains(t, body, "<script>alert", "labels are escaped")
@@ -151,6 +152,11 @@ func TestScaler_ShowsWhatWouldHaveRun(t *testing.T) {
 	require.Contains(t, body, "sum(load_bytes)</pre>")
 	require.Contains(t, body, "/anomaly/api/v1/recommendations?match%5B%5D=")
 	require.NotContains(t, body, "ZgotmplZ")
+	status, body = get(t, h, "/scaler?scaler=new")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "new has no recommendation (learning): the capacity of a replica has not been learned yet.")
+	require.NotContains(t, body, "NaN")
+	require.NotContains(t, body, "charts.js")
 	status, _ = get(t, h, "/scaler?detector=load&job=api")
 	require.Equal(t, http.StatusFound, status)
 }
