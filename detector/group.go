@@ -71,7 +71,7 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
 	}
 	g.begin()
 	m.begin(p.source, p.schedule.Step)
-	m.quality.Compare(p.source, p.outcomes != nil)
+	m.quality.Compare(p.source, p.graded())
 	return g
 }
 
@@ -183,7 +183,10 @@ func (g *group) adopt() {
 	}
 	if g.alerts != nil && !reflect.DeepEqual(g.plan.outcomes, c.plan.outcomes) {
 		g.alerts.CompareWith(c.plan.outcomes)
-		g.metrics.quality.Compare(c.plan.source, c.plan.outcomes != nil)
+		g.metrics.quality.Compare(c.plan.source, c.plan.graded())
+	}
+	if g.alerts != nil {
+		g.alerts.Judge(g.plan.verdicts.about, c.plan.verdicts.about)
 	}
 	g.plan, g.evaluator.Source = c.plan, c.source
 	g.relearn(g.data.Configure(c.plan.datasetOptions(g.options, g.logger)))

@@ -97,7 +97,7 @@ anomaly_exporter_lead_time_seconds_bucket{detector="load",le="7200"} 1
 anomaly_exporter_lead_time_seconds_bucket{detector="load",le="+Inf"} 1
 anomaly_exporter_lead_time_seconds_sum{detector="load"} 240
 anomaly_exporter_lead_time_seconds_count{detector="load"} 1
-# HELP anomaly_exporter_outcomes_total Alerts with an incident (true_positive) and without (false_positive), and incidents without an alert (false_negative), by outcomes.truth.
+# HELP anomaly_exporter_outcomes_total Alerts with an incident (true_positive) and without (false_positive), and incidents without an alert (false_negative), by outcomes.truth and the verdicts of people.
 # TYPE anomaly_exporter_outcomes_total counter
 anomaly_exporter_outcomes_total{detector="load",outcome="false_negative"} 0
 anomaly_exporter_outcomes_total{detector="load",outcome="false_positive"} 1

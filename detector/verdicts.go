@@ -16,6 +16,9 @@ type verdicts struct {
 	about []verdict.Verdict
 }
 
+// graded reports whether the alerts of a detector are compared with a truth or with what people say.
+func (p *plan) graded() bool { return p.outcomes != nil || p.verdicts.given }
+
 // judgedSpec is a spec whose models also depend on all verdicts, because an expression selects them.
 type judgedSpec struct {
 	spec any

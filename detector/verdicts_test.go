@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
@@ -123,6 +124,78 @@ func TestManager_LearnsWhatPeopleSay(t *testing.T) {
 			require.Equal(t, slices.Sorted(maps.Keys(tc.want)), slices.Sorted(maps.Keys(got)))
 			for key, want := range tc.want {
 				require.Truef(t, sameBits(want, got[key]), "%s: %v, not %v", key, got[key], want)
+			}
+		})
+	}
+}
+
+func TestManager_CountsVerdictsAboutAlerts(t *testing.T) {
+	outage := epoch.Add(8 * 24 * time.Hour)
+	db := incidents(t, outage, outage.Add(4*time.Hour))
+	said := func(kind verdict.Kind, pod string, from time.Duration) verdict.Verdict {
+		return verdict.Verdict{
+			Series: labels.FromStrings("detector", "load", "pod", pod), Kind: kind,
+			From: outage.Add(from), To: outage.Add(from + time.Hour),
+		}
+	}
+	withoutTruth := outcomesConfig[:strings.Index(outcomesConfig, "outcomes:")]
+	for _, tc := range []struct {
+		name                    string
+		config                  string
+		given                   []verdict.Verdict // after the outage, at once
+		later                   []verdict.Verdict // instead of them
+		right, wrong, missed, n int               // n: incidents with an alert
+	}{
+		{name: "nothing", config: withoutTruth},
+		{
+			name: "confirmed", config: withoutTruth, right: 1, n: 1,
+			given: []verdict.Verdict{said(verdict.Confirmed, "pod-00", 30*time.Minute)},
+			later: []verdict.Verdict{said(verdict.Confirmed, "pod-00", 30*time.Minute), said(verdict.Rejected, "pod-00", 0)},
+		},
+		{
+			name: "rejected, and confirmed after all", config: withoutTruth, wrong: 1,
+			given: []verdict.Verdict{said(verdict.Rejected, "pod-03", 0)},
+			later: []verdict.Verdict{said(verdict.Confirmed, "pod-03", 0)},
+		},
+		{
+			name: "without an alert", config: withoutTruth, missed: 1,
+			given: []verdict.Verdict{
+				said(verdict.Confirmed, "pod-01", 0), said(verdict.Rejected, "pod-02", 0), said(verdict.Confirmed, "gone", 0),
+				said(verdict.Confirmed, "pod-00", -5*time.Hour), // before the first step
+			},
+		},
+		{
+			// The truth knows of pod-00, and has an incident of pod-02 in which no alert fires.
+			name: "decided by the truth before", config: outcomesConfig, right: 1, wrong: 1, n: 1,
+			given: []verdict.Verdict{said(verdict.Confirmed, "pod-00", 0), said(verdict.Confirmed, "pod-03", 0)},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reg := prometheus.NewRegistry()
+			m := newManager(t, detector.Options{Registerer: reg})
+			require.NoError(t, m.ApplyVerdicts(&verdict.Set{}))
+			require.NoError(t, m.ApplyConfig(load(t, tc.config), db))
+			require.Equal(t, 3, count(t, reg, "anomaly_exporter_outcomes_total"), "counters begin at 0")
+			at := outage.Add(-time.Hour + time.Minute)
+			follow := func(until time.Duration) {
+				for ; at.Before(outage.Add(until)); at = at.Add(5 * time.Minute) {
+					cycle(t, m, at)
+				}
+			}
+			follow(2 * time.Hour)
+			for _, given := range [][]verdict.Verdict{tc.given, tc.given, tc.later} {
+				require.NoError(t, m.ApplyVerdicts(verdict.NewSet(given...)))
+				follow(at.Sub(outage) + 10*time.Minute)
+			}
+			require.Equal(t, map[string]int{
+				"true_positive": tc.right, "false_positive": tc.wrong, "false_negative": tc.missed,
+			}, outcomes(t, reg))
+			families, err := reg.Gather()
+			require.NoError(t, err)
+			for _, f := range families {
+				if f.GetName() == "anomaly_exporter_lead_time_seconds" {
+					require.Equal(t, uint64(tc.n), f.GetMetric()[0].GetHistogram().GetSampleCount())
+				}
 			}
 		})
 	}

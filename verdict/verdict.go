@@ -65,6 +65,11 @@ func (v *Verdict) Check() error {
 // inRange keeps times away from where sums of them overflow.
 func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Year() < 3000 }
 
+// Same reports whether two verdicts are about the same series and period, so that the later one counts.
+func (v *Verdict) Same(other *Verdict) bool {
+	return labels.Equal(v.Series, other.Series) && v.From.Equal(other.From) && v.To.Equal(other.To)
+}
+
 // Matches reports whether a verdict is about a series, of whose labels get returns the values.
 func (v *Verdict) Matches(get func(name string) string) bool {
 	matches := true

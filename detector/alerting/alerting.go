@@ -31,14 +31,18 @@ type Tracker struct {
 	series   map[uint64]*alertSeries
 	outcomes *config.Outcomes
 	grader   *feedback.Grader // nil: alerts are not graded
+	alerts   []*remembered
+	judged   feedback.Outcomes // by people since the last step
 }
 
 // alertSeries is the alert state of a series that has had a score.
 type alertSeries struct {
-	labels labels.Labels
-	state  feedback.AlertState
-	scored int64 // newest step with a score
-	high   int64 // newest logged step with a high score
+	labels  labels.Labels
+	results result.Labels // those of its results
+	alert   *remembered   // the newest; nil: none
+	state   feedback.AlertState
+	scored  int64 // newest step with a score
+	high    int64 // newest logged step with a high score
 }
 
 // New returns a Tracker for steps of a length (ms).
@@ -92,18 +96,23 @@ func (a *Tracker) Grade(b *result.Batch, queryOffset time.Duration) {
 			kept = &alertSeries{labels: s.Input}
 			a.series[s.ID] = kept
 		}
-		kept.scored = b.Step
+		kept.scored, kept.results = b.Step, s.Labels
 		fires := s.Score.Value >= feedback.HighScore && kept.state.High(b.Step, a.step)
 		if kept.state.Holds(b.Step, a.step) {
 			s.Since = result.Since{At: kept.state.Since, OrEarlier: a.begun == 0 || kept.state.Since == a.begun}
+			if kept.alert != nil && kept.alert.since == kept.state.Since {
+				kept.alert.last = b.Step
+			}
 		}
 		if !fires {
 			continue
 		}
 		// A score that is already high at the first step has no known start, so its alert is not counted.
-		if a.begun != 0 && kept.state.Since != a.begun {
-			at := kept.state.Since + queryOffset.Milliseconds() + feedback.HoldFor.Milliseconds()
-			fired = append(fired, feedback.Alert{Series: s.Input, At: at})
+		counted := a.begun != 0 && kept.state.Since != a.begun
+		at := kept.state.Since + queryOffset.Milliseconds() + feedback.HoldFor.Milliseconds()
+		kept.alert = a.remember(kept, b.Step, at, counted)
+		if counted {
+			fired = append(fired, feedback.Alert{Series: s.Input, At: at, Decided: kept.alert.decided})
 			b.Alerts = append(b.Alerts, result.Alert{Series: s, At: at})
 		}
 	}
@@ -112,6 +121,7 @@ func (a *Tracker) Grade(b *result.Batch, queryOffset time.Duration) {
 	}
 	a.graded = b.Step
 	if a.grader == nil {
+		b.Outcomes = a.takeJudged(nil)
 		return
 	}
 	o := a.grader.Advance(b.Step, fired, func(i *feedback.Incident) bool {
@@ -122,7 +132,7 @@ func (a *Tracker) Grade(b *result.Batch, queryOffset time.Duration) {
 		}
 		return false
 	})
-	b.Outcomes, b.Incidents = &o, a.grader.Ongoing()
+	b.Outcomes, b.Incidents = a.takeJudged(&o), a.grader.Ongoing()
 }
 
 // Log logs the series whose score has become high since the previous cycle.

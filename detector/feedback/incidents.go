@@ -37,6 +37,18 @@ func (o *Outcomes) Add(other Outcomes) {
 type Alert struct {
 	Series labels.Labels // on which it fires
 	At     int64         // when it fires, in milliseconds since the epoch
+	// Decided is set once the alert has been counted, and shared with whoever else counts it; nil: nobody does.
+	Decided *bool
+}
+
+// decide reports whether the alert has not been counted yet, and marks it as counted.
+func (a *Alert) decide() bool {
+	if a.Decided == nil {
+		return true
+	}
+	before := *a.Decided
+	*a.Decided = true
+	return !before
 }
 
 // A Grader compares the alerts of a detector with the truth, step by step.
@@ -156,10 +168,10 @@ func (g *Grader) match(o *Outcomes) {
 			if a.At < i.Start-g.window || a.At >= i.end+g.step || !g.Covers(i, a.Series) {
 				continue
 			}
-			if !a.explained {
-				a.explained = true
+			if !a.explained && a.decide() {
 				o.TruePositives++
 			}
+			a.explained = true
 			if !i.detected {
 				i.detected = true
 				if g.inScope(i) {
@@ -181,7 +193,7 @@ func (g *Grader) expire(o *Outcomes, watched func(*Incident) bool) {
 	})
 	g.alerts = slices.DeleteFunc(g.alerts, func(a *gradedAlert) bool {
 		over := g.at >= a.At+g.window
-		if over && !a.explained && g.knows(a.Series) {
+		if over && !a.explained && g.knows(a.Series) && a.decide() {
 			o.FalsePositives++
 		}
 		return over

@@ -49,7 +49,7 @@ func NewQualityMetrics(reg prometheus.Registerer) *QualityMetrics {
 		outcomes: counter(
 			"outcomes_total",
 			"Alerts with an incident (true_positive) and without (false_positive), and incidents without an alert"+
-				" (false_negative), by outcomes.truth.",
+				" (false_negative), by outcomes.truth and the verdicts of people.",
 			"detector", "outcome",
 		),
 		lead: f.NewHistogramVec(prometheus.HistogramOpts{
