@@ -19,15 +19,23 @@ const (
 
 // Half-lives in slots: a quarter of an hour or a little more at 5 minutes. That of the trend was chosen on the
 // developing series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestModel_IsCalibrated.
+// For slots of an hour it is 2: volatility is the root of a mean of squares, which takes twice as long, and a spike was
+// restlessness for two days. Chosen, not tuned: with one change it would be none that lasts.
 const (
-	trendHalfLife      = 3
-	volatilityHalfLife = 4.5
+	trendHalfLife          = 3
+	volatilityHalfLife     = 4.5
+	hourVolatilityHalfLife = 2
 )
 
-var (
-	trendGain      = 1 - math.Exp2(-1.0/trendHalfLife)
-	volatilityGain = 1 - math.Exp2(-1.0/volatilityHalfLife)
-)
+var trendGain = 1 - math.Exp2(-1.0/trendHalfLife)
+
+// volatilityGain returns the part that the newest slot has in volatility, by the length of a slot (ms). Between 5
+// minutes and an hour, the half-life is a power of it.
+func volatilityGain(slot int64) float64 {
+	const short, long = 5 * 60_000, 60 * 60_000
+	share := math.Log(float64(min(max(slot, short), long))/short) / math.Log(long/short)
+	return 1 - math.Exp2(-1/(volatilityHalfLife*math.Pow(hourVolatilityHalfLife/volatilityHalfLife, share)))
+}
 
 // ewmaState is the state behind trend and volatility. At steps under 5 minutes every phase has one, so that each sees a
 // series at 5 minutes: the older history is known at no finer resolution.
@@ -48,10 +56,10 @@ func (s *ewmaState) next(x, b, unit float32, within *bounds) {
 	if e == e {
 		s.mean += trendGain * (float64(e) - s.mean)
 		if c := float64(e - s.last); c == c {
-			s.change += volatilityGain * (c*c - s.change)
+			s.change += within.volatilityGain * (c*c - s.change)
 		}
 		if c := float64(within.clipChange((x - s.value) / unit)); c == c {
-			s.raw += volatilityGain * (c*c - s.raw)
+			s.raw += within.volatilityGain * (c*c - s.raw)
 		}
 	}
 	s.last, s.value = e, x
@@ -65,13 +73,14 @@ const corrupt = 10
 // had been an ordinary large one. If only one side can be anomalous, what happens on the other one counts as no
 // deviation, or the way back from there would be anomalous.
 type bounds struct {
-	ordinary  float32
-	low, high float32 // 0 or infinite: by side
+	ordinary       float32
+	low, high      float32 // 0 or infinite: by side
+	volatilityGain float64
 }
 
-func newBounds(ordinary float32, side int) bounds {
+func newBounds(ordinary float32, side int, slot int64) bounds {
 	infinite := float32(math.Inf(1))
-	b := bounds{ordinary, -infinite, infinite}
+	b := bounds{ordinary, -infinite, infinite, volatilityGain(slot)}
 	switch {
 	case side > 0:
 		b.low = 0

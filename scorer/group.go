@@ -151,7 +151,7 @@ func (g *Group) states(b *peergroup.GroupBacktest, follow []*deviations) []*Memb
 }
 
 func (g *Group) newDeviations() deviations {
-	everything := newBounds(float32(math.Inf(1)), g.o.side())
+	everything := newBounds(float32(math.Inf(1)), g.o.side(), g.baseline.Grid.Slot())
 	return newDeviations(g.baseline.Grid.Stride(), g.enabled[pattern], everything)
 }
 

@@ -63,9 +63,10 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		return nil, err
 	}
 	enabled := o.statistics()
+	within := newBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
 	m := &Model{
 		o: o, baseline: series,
-		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], newBounds(backtest.Ordinary(), o.side())),
+		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], within),
 		change:     change{calibration.LogPeriod(backtest.Learned, series.Grid.Slot())},
 	}
 	if _, constant := series.Constant(); constant {

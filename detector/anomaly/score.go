@@ -6,6 +6,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/onset"
 )
 
 var errFewSiblings = errors.New(result.ReasonFewSiblings)
@@ -13,15 +14,15 @@ var errFewSiblings = errors.New(result.ReasonFewSiblings)
 // newestScore is the score of a series at the last step observed, or the reason why there is none.
 type newestScore struct {
 	score   scorer.Score
-	onset   *scorer.Onset // nil: not published
-	lowered float64       // the score as lowered by the onset; NaN: none
-	err     error         // why there is no scorer; nil: there is one
+	onset   *onset.Onset // nil: not published
+	lowered float64      // the score as lowered by the onset; NaN: none
+	err     error        // why there is no scorer; nil: there is one
 }
 
 func newNewestScore(o *options) newestScore {
 	n := newestScore{score: result.NoScore(), lowered: math.NaN(), err: scorer.ErrShortHistory}
 	if o.onset {
-		n.onset = scorer.NewOnset(o.scorer.Step)
+		n.onset = onset.New(o.scorer.Step)
 	}
 	return n
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/onset"
 )
 
 // How the detector calls the package: its defaults. History is longer unless --history says so.
@@ -118,10 +119,10 @@ func replayFile(data, out, id string, step, history time.Duration, model string)
 	if err != nil {
 		return err
 	}
-	onset := scorer.NewOnset(step)
+	onsets := onset.New(step)
 	values, lowered, periods := make([]float64, len(scores)), make([]float64, len(scores)), make([]float64, len(scores))
 	for i, s := range scores {
-		values[i], lowered[i] = s.Value, onset.Next(s.Value)
+		values[i], lowered[i] = s.Value, onsets.Next(s.Value)
 		periods[i] = math.Log10(s.ReturnPeriod/300) / periodDecades
 	}
 	return errors.Join(

@@ -1,4 +1,5 @@
-package scorer
+// Package onset turns scores into those of the onset of trouble.
+package onset
 
 import (
 	"math"
@@ -24,8 +25,8 @@ type Onset struct {
 	count     int
 }
 
-// NewOnset returns an Onset that has seen nothing anomalous.
-func NewOnset(step time.Duration) *Onset {
+// New returns an Onset that has seen nothing anomalous.
+func New(step time.Duration) *Onset {
 	return &Onset{anomalous: make([]bool, max(2, int(onsetWindow/step)+1))}
 }
 
