@@ -135,6 +135,13 @@ test-e2e: build tools
 test-fleet:
 	$(GO) test -count=1 -timeout 20m -run TestFleet -v ./scorer -args -fleet
 
+# Faults and abuse, the slow half included: hanging servers, clock jumps, cut and endless answers, secrets, memory limits,
+# stops. The quick half is part of test.
+.PHONY: test-faults
+test-faults: build tools
+	$(GO) test -count=1 -timeout 20m -run 'Fault|Hang|Clock|Cut|Reject|Undelimited|End|Bomb|Limit|Label|Secret|Excerpt|Sent|Memory|Stop|Reads|Leave|Cross|Connection|Panic|Outage' \
+		./remoteread/... ./config/... ./detector/... ./web/... ./cmd/... ./test/e2e/...
+
 # Decodes the manifests into the published Go types of Kubernetes, the Prometheus operator and KEDA.
 .PHONY: test-kubernetes
 test-kubernetes:

@@ -214,3 +214,49 @@ detectors: [{name: a, expr: load}, {name: b, expr: load}, {name: c, expr: load}]
 		require.Fail(t, "does not stop")
 	}
 }
+
+// A stop during the fits of a start publishes nothing that is not complete, and takes no longer than a few fits.
+func TestManager_StopsDuringFits(t *testing.T) {
+	skipSlow(t)
+	end := epoch.Add(3 * 24 * time.Hour)
+	next := end.Add(5 * time.Minute)
+	db := newStorage(t, epoch, next, 5*time.Minute, pods(20), daily)
+	for _, pool := range []string{"", ", pool_by: [pod]"} {
+		reg := prometheus.NewRegistry()
+		m := newManager(t, detector.Options{Registerer: reg})
+		cfg := load(t, fmt.Sprintf(`
+global: {history: 2d, min_history: 6h, step: 5m, query_offset: 0s}
+detectors: [{name: load, expr: load, forecaster: {horizons: [15m]}%s}]
+scalers: [{name: all, load: load, by: [pod], capacity_per_replica: 100, max_replicas: 50}]
+`, pool))
+		require.NoError(t, m.ApplyConfig(cfg, db))
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() {
+			for fitted(reg) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		require.Error(t, m.Cycle(ctx, end))
+		require.Empty(t, m.Snapshot().Batches)
+		require.Less(t, fitted(reg), uint64(12), "of 40")
+		cycle(t, m, next)
+		fresh := newManager(t, detector.Options{})
+		require.NoError(t, fresh.ApplyConfig(cfg, db))
+		cycle(t, fresh, next)
+		require.Equal(t, results(fresh.Snapshot()), results(m.Snapshot()), "it goes on where it was stopped")
+	}
+}
+
+// fitted returns how many models have been fitted.
+func fitted(reg prometheus.Gatherer) (n uint64) {
+	families, _ := reg.Gather()
+	for _, f := range families {
+		if f.GetName() == "anomaly_exporter_fit_duration_seconds" {
+			for _, m := range f.GetMetric() {
+				n += m.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	return n
+}

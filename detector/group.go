@@ -242,7 +242,10 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 		g.metrics.failures.With(bySource(source)).Inc()
 		return err
 	}
-	b, first := g.step(to), g.batch == nil
+	b, first := g.step(ctx, to), g.batch == nil
+	if ctx.Err() != nil {
+		return ctx.Err() // it is not complete
+	}
 	g.batch = b
 	g.publish(b)
 
@@ -285,10 +288,11 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 		g.apply(slice, request.Truth)
 		if emit != nil {
 			for at := slice.First; at <= slice.Last; at += g.plan.schedule.Step {
-				if err := ctx.Err(); err != nil { // a slice may be days long
-					return err
+				b := g.step(ctx, at)
+				if ctx.Err() != nil {
+					return ctx.Err() // it is not complete
 				}
-				emit(g.step(at))
+				emit(b)
 			}
 		}
 		for _, s := range g.data.Trim() {
@@ -357,11 +361,12 @@ func (g *group) apply(slice *dataset.Slice, truth *dataset.Selector) {
 	g.data.Apply(slice)
 }
 
-// step advances the models to a step that has been read, and returns their results.
-func (g *group) step(at int64) *result.Batch {
-	b := g.pipeline.Advance(at, g.data)
+// step advances the models to a step that has been read, and returns their results. They are not complete if ctx has
+// ended.
+func (g *group) step(ctx context.Context, at int64) *result.Batch {
+	b := g.pipeline.Advance(ctx, at, g.data)
 	b.Source = g.plan.source
-	if g.alerts != nil {
+	if g.alerts != nil && ctx.Err() == nil {
 		g.alerts.Grade(b, g.plan.queryOffset)
 	}
 	return b

@@ -56,8 +56,8 @@ type fitter struct {
 	now, most *atomic.Int64
 }
 
-func (f fitter) Advance(step int64, _ *dataset.Dataset) *result.Batch {
-	schedule.Each(f.fitting.Workers, make([]struct{}, 100), func() int { return 0 }, func(struct{}, int) {
+func (f fitter) Advance(ctx context.Context, step int64, _ *dataset.Dataset) *result.Batch {
+	schedule.Each(ctx, f.fitting.Workers, make([]struct{}, 100), func() int { return 0 }, func(struct{}, int) {
 		for n := f.now.Add(1); ; {
 			most := f.most.Load()
 			if n <= most || f.most.CompareAndSwap(most, n) {

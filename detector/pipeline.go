@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -21,8 +22,8 @@ import (
 // series.
 type Pipeline interface {
 	// Advance advances the models of the series that have a value at a step (ms) to that step, and returns their
-	// results. Steps ascend.
-	Advance(step int64, data *dataset.Dataset) *result.Batch
+	// results. Steps ascend. When ctx ends it returns soon, with results that are not complete.
+	Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch
 	// Configure changes the format and the labels of results. It does not touch models.
 	Configure(f *result.Format, l *result.Labeler)
 	// Evict drops the state of a series.

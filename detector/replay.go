@@ -114,6 +114,10 @@ func (g *group) replay(ctx context.Context, start, end time.Time, emit func(*res
 	if err := g.extend(ctx, first, nil); err != nil {
 		return err
 	}
-	emit(g.step(first))
+	b := g.step(ctx, first)
+	if ctx.Err() != nil {
+		return ctx.Err() // it is not complete
+	}
+	emit(b)
 	return g.extend(ctx, last, emit)
 }

@@ -19,8 +19,8 @@ const (
 	// writeTimeout is how long a request and its response may take. It must be longer than a profile, which takes 30s
 	// by default.
 	writeTimeout = 5 * time.Minute
-	// shutdownTimeout is how long responses may take once the server stops.
-	shutdownTimeout = 5 * time.Second
+	// shutdownTimeout is how long responses may take once the server stops. The program stops within 5s.
+	shutdownTimeout = 3 * time.Second
 )
 
 // Server serves a handler with exporter-toolkit: on one or more addresses or a systemd socket, with TLS and

@@ -45,8 +45,25 @@ func run(ctx context.Context, o runOptions, q queryOptions, hup <-chan os.Signal
 	if err != nil {
 		return err
 	}
-	return e.run(ctx, hup)
+	stopped := make(chan error, 1)
+	go func() { stopped <- e.run(ctx, hup) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-stopped:
+		return err
+	case <-time.After(stopTimeout):
+		level.Warn(logger).Log("msg", "Stopped without waiting for work in progress", "after", stopTimeout)
+		return nil
+	}
 }
+
+// stopTimeout is how long a stop may take. Everything is computed again at the next start, so nothing is lost with what
+// is in progress, such as the fit of a large pool. Chosen: well below the 30 seconds after which Kubernetes kills.
+const stopTimeout = 4 * time.Second
 
 // exporter holds the parts of the program.
 type exporter struct {

@@ -2,6 +2,7 @@
 package anomaly
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -71,8 +72,9 @@ func (p *Pipeline) Evict(s *dataset.Series) {
 
 func (p *Pipeline) pooled() bool { return p.plan.options.poolBy != nil }
 
-// Advance advances the models of the series that have a value at a step to that step, and returns their results.
-func (p *Pipeline) Advance(step int64, data *dataset.Dataset) *result.Batch {
+// Advance advances the models of the series that have a value at a step to that step, and returns their results. They
+// are not complete if ctx has ended.
+func (p *Pipeline) Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch {
 	for _, s := range data.All() {
 		if p.series[s.ID] == nil {
 			p.series[s.ID] = &series{Series: s}
@@ -90,17 +92,19 @@ func (p *Pipeline) Advance(step int64, data *dataset.Dataset) *result.Batch {
 		}
 	}
 	if p.pooled() {
-		p.advancePools(live, data, step)
+		p.advancePools(ctx, live, data, step)
 	}
 	b := &result.Batch{Step: step, Format: p.format, Series: make([]result.Series, len(live))}
 	indices := make([]int, len(live))
 	for i := range indices {
 		indices[i] = i
 	}
-	schedule.Each(p.fitting.Workers, indices, newWindow, func(i int, w *history.Window) {
-		b.Series[i] = p.advance(live[i], step, w)
+	schedule.Each(ctx, p.fitting.Workers, indices, newWindow, func(i int, w *history.Window) {
+		b.Series[i] = p.advance(ctx, live[i], step, w)
 	})
-	p.sumUp(live, b)
+	if ctx.Err() == nil {
+		p.sumUp(live, b)
+	}
 	return b
 }
 
@@ -108,7 +112,7 @@ func newWindow() *history.Window { return &history.Window{} }
 
 // advance advances the model of one series to a step, and returns its results. A panic drops the model of this series
 // only.
-func (p *Pipeline) advance(s *series, to int64, w *history.Window) (r result.Series) {
+func (p *Pipeline) advance(ctx context.Context, s *series, to int64, w *history.Window) (r result.Series) {
 	var forecast *result.Forecast
 	defer func() {
 		if r := recover(); r != nil {
@@ -120,7 +124,7 @@ func (p *Pipeline) advance(s *series, to int64, w *history.Window) (r result.Ser
 		r = p.result(s, to)
 		r.Forecast = forecast
 	}()
-	p.advanceModel(s, to, w)
+	p.advanceModel(ctx, s, to, w)
 	if s.model != nil && s.model.forecaster != nil && !s.Unresolved() {
 		forecast = p.forecast(s, to)
 	}
@@ -128,7 +132,7 @@ func (p *Pipeline) advance(s *series, to int64, w *history.Window) (r result.Ser
 }
 
 // advanceModel advances the series' own model, if it has one, to a step and makes its forecasts.
-func (p *Pipeline) advanceModel(s *series, to int64, w *history.Window) {
+func (p *Pipeline) advanceModel(ctx context.Context, s *series, to int64, w *history.Window) {
 	c := p.plan.Schedule
 	switch {
 	case s.Histogram(), s.broken != nil && c.Slot(s.ID, to) != to:
@@ -143,7 +147,7 @@ func (p *Pipeline) advanceModel(s *series, to int64, w *history.Window) {
 	if c.Behind(s.progress, to) {
 		s.model = newModel(p.plan.options, p.fitting, s.ID)
 	}
-	c.Advance(&s.progress, s.ID, to, stepping{s, w, c.MinHistory})
+	c.Advance(ctx, &s.progress, s.ID, to, stepping{s, w, c.MinHistory})
 	s.model.predict(s.progress.At)
 }
 

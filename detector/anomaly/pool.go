@@ -1,6 +1,7 @@
 package anomaly
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -45,7 +46,7 @@ type member struct {
 }
 
 // advancePools advances the pools of the live series to a step.
-func (p *Pipeline) advancePools(live []*series, data *dataset.Dataset, to int64) {
+func (p *Pipeline) advancePools(ctx context.Context, live []*series, data *dataset.Dataset, to int64) {
 	for _, s := range data.All() {
 		p.enterPool(p.series[s.ID])
 	}
@@ -62,7 +63,9 @@ func (p *Pipeline) advancePools(live []*series, data *dataset.Dataset, to int64)
 		}
 		o.live = false
 	}
-	schedule.Each(p.fitting.Workers, busy, newWindow, func(o *pool, w *history.Window) { p.advancePool(o, to, w) })
+	schedule.Each(ctx, p.fitting.Workers, busy, newWindow, func(o *pool, w *history.Window) {
+		p.advancePool(ctx, o, to, w)
+	})
 }
 
 // enterPool adds a series to its pool, unless it is already a member.
@@ -92,7 +95,7 @@ func (p *Pipeline) leavePool(s *series) {
 }
 
 // advancePool advances one pool to a step. A panic drops the scorer of this pool only.
-func (p *Pipeline) advancePool(o *pool, to int64, w *history.Window) {
+func (p *Pipeline) advancePool(ctx context.Context, o *pool, to int64, w *history.Window) {
 	defer func() {
 		if r := recover(); r != nil {
 			o.drop()
@@ -113,7 +116,7 @@ func (p *Pipeline) advancePool(o *pool, to int64, w *history.Window) {
 	if c.Behind(o.progress, to) {
 		o.drop()
 	}
-	c.Advance(&o.progress, o.seed, to, poolStepping{p, o, w})
+	c.Advance(ctx, &o.progress, o.seed, to, poolStepping{p, o, w})
 }
 
 // drop drops the scorer of a pool and the state of its members.

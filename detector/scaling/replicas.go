@@ -1,6 +1,7 @@
 package scaling
 
 import (
+	"context"
 	"math"
 	"slices"
 	"time"
@@ -50,8 +51,11 @@ func NewReplicas(p *Plan, fitting schedule.Fitting, logger log.Logger) *Replicas
 
 // Advance advances the models of the loads that have a value at a step to that step, and returns their recommendations.
 // Loads whose results have the same labels get none, because choosing one of them would be a guess.
-func (r *Replicas) Advance(step int64, data *dataset.Dataset) *result.Batch {
-	live := r.advance(step, data)
+func (r *Replicas) Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch {
+	live := r.advance(ctx, step, data)
+	if ctx.Err() != nil {
+		return &result.Batch{Step: step, Format: r.format}
+	}
 	slices.SortStableFunc(live, func(a, b *series[*workload]) int { return a.labels.Compare(b.labels) })
 	same := func(i, j int) bool { return j >= 0 && j < len(live) && live[i].labels.Compare(live[j].labels) == 0 }
 	b := r.batch(step, live)

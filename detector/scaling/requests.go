@@ -1,6 +1,7 @@
 package scaling
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -35,8 +36,11 @@ func NewRequests(p *Plan, fitting schedule.Fitting, logger log.Logger) *Requests
 
 // Advance advances the models of the containers that have a value at a step to that step, and returns their recommended
 // requests.
-func (r *Requests) Advance(step int64, data *dataset.Dataset) *result.Batch {
-	live := r.advance(step, data)
+func (r *Requests) Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch {
+	live := r.advance(ctx, step, data)
+	if ctx.Err() != nil {
+		return &result.Batch{Step: step, Format: r.format}
+	}
 	b := r.batch(step, live)
 	for i, s := range live {
 		out := &b.Series[i]

@@ -1,6 +1,7 @@
 package scaling
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -69,7 +70,7 @@ func (m *models[M]) Configure(f *result.Format, l *result.Labeler) {
 func (m *models[M]) Evict(s *dataset.Series) { delete(m.series, s.ID) }
 
 // advance advances the models of the series that have a value at a step to that step, and returns these series.
-func (m *models[M]) advance(step int64, data *dataset.Dataset) []*series[M] {
+func (m *models[M]) advance(ctx context.Context, step int64, data *dataset.Dataset) []*series[M] {
 	found := data.Live(step)
 	live := make([]*series[M], len(found))
 	for i, s := range found {
@@ -88,12 +89,14 @@ func (m *models[M]) advance(step int64, data *dataset.Dataset) []*series[M] {
 		}
 	}
 	window := func() *history.Window { return &history.Window{} }
-	schedule.Each(m.fitting.Workers, live, window, func(s *series[M], w *history.Window) { m.advanceSeries(s, step, w) })
+	schedule.Each(ctx, m.fitting.Workers, live, window, func(s *series[M], w *history.Window) {
+		m.advanceSeries(ctx, s, step, w)
+	})
 	return live
 }
 
 // advanceSeries advances one series to a step. A panic drops the model of this series only.
-func (m *models[M]) advanceSeries(s *series[M], to int64, w *history.Window) {
+func (m *models[M]) advanceSeries(ctx context.Context, s *series[M], to int64, w *history.Window) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.broken, s.fitted = fmt.Errorf("model panics: %v", r), false
@@ -113,7 +116,7 @@ func (m *models[M]) advanceSeries(s *series[M], to int64, w *history.Window) {
 	if c.Behind(s.progress, to) {
 		s.model, s.fitted = m.create(), true
 	}
-	c.Advance(&s.progress, s.ID, to, stepping[M]{s, w, c.MinHistory})
+	c.Advance(ctx, &s.progress, s.ID, to, stepping[M]{s, w, c.MinHistory})
 }
 
 // stepping implements schedule.Model for one series.

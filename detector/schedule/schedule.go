@@ -4,7 +4,10 @@
 // the same steps, regardless of when they were started, and arrive at the same models.
 package schedule
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// Day is a day in milliseconds.
@@ -69,13 +72,14 @@ func (s Schedule) Behind(p Progress, to int64) bool {
 }
 
 // Advance advances a model to a step. A model that is Behind must be new: it starts at the last slot before the
-// look-back, so that it observes at least the step itself. Both ways lead to the same model.
-func (s Schedule) Advance(p *Progress, seed uint64, to int64, m Model) {
+// look-back, so that it observes at least the step itself. Both ways lead to the same model. When ctx ends, it stops
+// before the step; the next call goes on from there.
+func (s Schedule) Advance(ctx context.Context, p *Progress, seed uint64, to int64, m Model) {
 	if s.Behind(*p, to) {
 		*p = Progress{At: s.Slot(seed, to-max(s.LookBack, s.Step)), begun: true}
 		s.fit(p, m)
 	}
-	for p.At < to {
+	for p.At < to && ctx.Err() == nil {
 		p.At += s.Step
 		m.Observe(p.At)
 		if s.Slot(seed, p.At) == p.At || p.Young && m.OldEnough(p.At) {

@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -40,7 +41,7 @@ func follow(s schedule.Schedule, seed uint64, begin int64, steps ...int64) []cal
 		if s.Behind(p, to) {
 			r = &recorder{begin: begin, least: s.MinHistory}
 		}
-		s.Advance(&p, seed, to, r)
+		s.Advance(context.Background(), &p, seed, to, r)
 	}
 	return r.calls
 }
@@ -117,6 +118,19 @@ func TestAdvance_ObservesTheStepThatItStartsAtEvenIfThatIsASlot(t *testing.T) {
 	require.Equal(t, []call{{"fit", slot - minute}, {"observe", slot}, {"fit", slot}}, follow(every, seed, 0, slot))
 }
 
+func TestAdvance_GoesOnWhereTheContextHasEnded(t *testing.T) {
+	s := schedule.New(time.Minute, 20*time.Minute, 0, 10*time.Minute)
+	const minute = 60_000
+	ctx, cancel := context.WithCancel(context.Background())
+	var p schedule.Progress
+	r := &recorder{}
+	cancel()
+	s.Advance(ctx, &p, 3, 100*minute, r)
+	require.Len(t, r.calls, 1, "one fit at most")
+	s.Advance(context.Background(), &p, 3, 100*minute, r)
+	require.Equal(t, follow(s, 3, 0, 100*minute), r.calls)
+}
+
 func TestAdvance_FitsAYoungModelAsSoonAsItIsOldEnough(t *testing.T) {
 	s := schedule.New(time.Minute, 10*time.Minute, 3*time.Minute, 0)
 	const minute = 60_000
@@ -143,7 +157,7 @@ func TestBehind_IsAModelThatHasNotBegunOrWasAwayForLongerThanAnythingIsRemembere
 	const minute = 60_000
 	require.True(t, s.Behind(schedule.Progress{}, 0), "not begun, though at its step")
 	var p schedule.Progress
-	s.Advance(&p, 1, 10_000*minute, &recorder{})
+	s.Advance(context.Background(), &p, 1, 10_000*minute, &recorder{})
 	require.Equal(t, int64(10_000*minute), p.At)
 	require.False(t, s.Behind(p, 10_180*minute))
 	require.True(t, s.Behind(p, 10_181*minute))

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 )
@@ -12,8 +13,8 @@ type Workers struct{ slots chan struct{} }
 func NewWorkers(n int) *Workers { return &Workers{make(chan struct{}, max(n, 1))} }
 
 // Each calls do for all items, as many at a time as w allows. It calls scratch once for each goroutine, and passes the
-// result to the calls of that goroutine.
-func Each[T, S any](w *Workers, items []T, scratch func() S, do func(T, S)) {
+// result to the calls of that goroutine. When ctx ends, the remaining items are left out.
+func Each[T, S any](ctx context.Context, w *Workers, items []T, scratch func() S, do func(T, S)) {
 	var next atomic.Int64
 	var goroutines sync.WaitGroup
 	for range min(cap(w.slots), len(items)) {
@@ -21,10 +22,14 @@ func Each[T, S any](w *Workers, items []T, scratch func() S, do func(T, S)) {
 			own := scratch()
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(items) {
+				if i >= len(items) || ctx.Err() != nil {
 					return
 				}
-				w.slots <- struct{}{}
+				select {
+				case w.slots <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
 				func() {
 					defer func() { <-w.slots }()
 					do(items[i], own)

@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"runtime"
@@ -25,7 +26,7 @@ func requireSlots(t *testing.T, w *schedule.Workers, n int) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		schedule.Each(w, make([]int, n), none, func(int, struct{}) {
+		schedule.Each(t.Context(), w, make([]int, n), none, func(int, struct{}) {
 			arrived.Done()
 			arrived.Wait() // until all are under way
 		})
@@ -35,6 +36,27 @@ func requireSlots(t *testing.T, w *schedule.Workers, n int) {
 	case <-time.After(10 * time.Second):
 		require.FailNow(t, "slots are missing", "%d are not free", n)
 	}
+}
+
+// A program that stops does not wait for a hundred thousand fits.
+func TestEach_LeavesOutTheRestWhenTheContextEnds(t *testing.T) {
+	w := schedule.NewWorkers(2)
+	ctx, cancel := context.WithCancel(context.Background())
+	var done atomic.Int64
+	schedule.Each(ctx, w, make([]int, 1000), none, func(int, struct{}) {
+		if done.Add(1) == 10 {
+			cancel()
+		}
+	})
+	require.LessOrEqual(t, done.Load(), int64(11))
+	requireSlots(t, w, 2)
+
+	full := schedule.NewWorkers(1) // whose only slot is taken
+	ctx, cancel = context.WithCancel(context.Background())
+	schedule.Each(t.Context(), full, []int{1}, none, func(int, struct{}) {
+		time.AfterFunc(10*time.Millisecond, cancel)
+		schedule.Each(ctx, full, []int{1}, none, func(int, struct{}) { t.Error("there is no slot") })
+	})
 }
 
 // Detectors that share Workers share their slots: all of them together do no more at a time than one alone.
@@ -51,7 +73,7 @@ func TestEach_NeverExceedsTheWorkersOverConcurrentCalls(t *testing.T) {
 			numbers[i] = i
 		}
 		concurrent.Go(func() {
-			schedule.Each(w, numbers, none, func(i int, _ struct{}) {
+			schedule.Each(t.Context(), w, numbers, none, func(i int, _ struct{}) {
 				n := now.Add(1)
 				for {
 					before := most.Load()
@@ -81,7 +103,8 @@ func TestEach_GivesEachGoroutineAScratchOfItsOwn(t *testing.T) {
 	var made, shared atomic.Int64
 	var used sync.Map
 	w := schedule.NewWorkers(4)
-	schedule.Each(w, make([]int, 200), func() *scratch { made.Add(1); return &scratch{} }, func(_ int, s *scratch) {
+	newScratch := func() *scratch { made.Add(1); return &scratch{} }
+	schedule.Each(t.Context(), w, make([]int, 200), newScratch, func(_ int, s *scratch) {
 		if s.busy.Swap(true) {
 			shared.Add(1)
 		}
@@ -97,14 +120,15 @@ func TestEach_GivesEachGoroutineAScratchOfItsOwn(t *testing.T) {
 
 func TestEach_WithoutItemsDoesNothing(t *testing.T) {
 	w := schedule.NewWorkers(2)
-	schedule.Each(w, nil, func() int { panic("no scratch is needed") }, func(int, int) { panic("nothing is to be done") })
+	noScratch := func() int { panic("no scratch is needed") }
+	schedule.Each(t.Context(), w, nil, noScratch, func(int, int) { panic("nothing is to be done") })
 	requireSlots(t, w, 2)
 }
 
 func TestNewWorkers_AreAtLeastOne(t *testing.T) {
 	for _, n := range []int{-1, 0, 1} {
 		sum := 0
-		schedule.Each(schedule.NewWorkers(n), []int{1, 2, 3}, none, func(i int, _ struct{}) { sum += i })
+		schedule.Each(t.Context(), schedule.NewWorkers(n), []int{1, 2, 3}, none, func(i int, _ struct{}) { sum += i })
 		require.Equal(t, 6, sum)
 	}
 }
@@ -113,7 +137,7 @@ func TestNewWorkers_AreAtLeastOne(t *testing.T) {
 func TestEach_LeaksNoSlots(t *testing.T) {
 	w := schedule.NewWorkers(3)
 	var done atomic.Int64
-	schedule.Each(w, make([]int, 30), none, func(int, struct{}) {
+	schedule.Each(t.Context(), w, make([]int, 30), none, func(int, struct{}) {
 		defer func() {
 			_ = recover()
 			done.Add(1)
@@ -122,7 +146,7 @@ func TestEach_LeaksNoSlots(t *testing.T) {
 	})
 	require.Equal(t, int64(30), done.Load())
 	requireSlots(t, w, 3)
-	schedule.Each(w, make([]int, 30), none, func(int, struct{}) { runtime.Goexit() })
+	schedule.Each(t.Context(), w, make([]int, 30), none, func(int, struct{}) { runtime.Goexit() })
 	requireSlots(t, w, 3)
 }
 
@@ -130,7 +154,8 @@ func TestEach_LeaksNoSlots(t *testing.T) {
 func TestEach_LetsAPanicEndTheProgram(t *testing.T) {
 	const variable = "SCHEDULE_TEST_PANIC"
 	if os.Getenv(variable) != "" {
-		schedule.Each(schedule.NewWorkers(2), []int{1}, none, func(int, struct{}) { panic("nobody recovers") })
+		nobody := func(int, struct{}) { panic("nobody recovers") }
+		schedule.Each(context.Background(), schedule.NewWorkers(2), []int{1}, none, nobody)
 		os.Exit(0) // not reached
 	}
 	self, err := os.Executable()
