@@ -22,6 +22,8 @@ type replay struct {
 	findings  []*Finding
 	alerts    []*Alert
 	incidents []Period
+	highest   *labels.Labels // input of the series with the highest score; nil: none
+	most      float64        // that score
 }
 
 func newReplay(p *plan) *replay { return &replay{plan: p, series: map[uint64]*inputSeries{}} }
@@ -133,6 +135,9 @@ func (r *replay) evaluate(of *inputSeries, b *result.Batch, s *result.Series) {
 	score := s.Score.Value
 	if !math.IsNaN(score) {
 		of.scored++
+		if r.highest == nil || score > r.most {
+			r.highest, r.most = &of.input, score
+		}
 	}
 	if score >= findingThreshold {
 		r.find(of, b, s)

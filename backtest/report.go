@@ -39,6 +39,7 @@ type Detector struct {
 	Incidents []Period
 	// Typical is the input of the series whose forecasts for the first horizon have the median error; nil: none.
 	Typical *labels.Labels
+	Highest *labels.Labels // input of the series with the highest score; nil: none has a score
 }
 
 // A Period is a part of the replayed time.
@@ -88,7 +89,7 @@ func (r *replay) report(to *Report) {
 	for _, a := range r.alerts {
 		d.Fired = append(d.Fired, *a)
 	}
-	d.Typical = r.typical()
+	d.Typical, d.Highest = r.typical(), r.highest
 	to.Detectors = append(to.Detectors, d)
 	to.Found += len(r.findings)
 	for _, f := range r.findings {

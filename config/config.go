@@ -66,16 +66,7 @@ func Load(source []byte, filename string) (*Config, error) {
 
 	// What a detector inherits can only be checked if global itself is valid.
 	globalValid := !global.Failed()
-	detectors := top.List("detectors", "detector")
-	for _, s := range detectors {
-		c.Detectors = append(c.Detectors, loadDetector(s, c.Global, globalValid))
-	}
-	document.CheckNames(detectors, legalName)
-	scalers := top.List("scalers", "scaler")
-	for _, s := range scalers {
-		c.Scalers = append(c.Scalers, loadScaler(s, c.Global, globalValid))
-	}
-	document.CheckNames(scalers, legalName)
+	c.loadDetectors(top, globalValid)
 	c.Outcomes = loadOutcomes(top.Section("outcomes"))
 	c.Context = loadContext(top.Section("context"))
 

@@ -22,11 +22,12 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
+	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// Options of a Handler. All but the Enable fields, the addresses and Logger are required.
+// Options of a Handler. All but the Enable fields, Trials, the addresses and Logger are required.
 type Options struct {
 	Metrics  http.Handler          // serves /metrics
 	Ready    func() bool           // reports whether a first cycle has been published
@@ -41,6 +42,9 @@ type Options struct {
 	// function Author; it is required with Verdicts.
 	Verdicts *verdict.File
 	Author   func(*http.Request) (who string, err error)
+
+	// Trials run what people try out in the playground; nil: there is none.
+	Trials *trial.Trials
 
 	// ExternalURL is where people reach the exporter, for links in the API; nil: not known. Its path is also that of
 	// links in pages.
@@ -144,6 +148,7 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	}
 	a, err := api.New(api.Options{
 		View: v, Config: o.Config, Query: o.Query, Now: o.Now, Verdicts: o.Verdicts, Author: o.Author,
+		Trials: o.Trials,
 	})
 	if err != nil {
 		return err

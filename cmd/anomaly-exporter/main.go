@@ -104,6 +104,8 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	cmd.Flag("web.prometheus-url", "URL under which people reach the Prometheus whose history is read, or another "+
 		"server with its pages. Used for links from PromQL.").PlaceHolder("<URL>").URLVar(&o.prometheusURL)
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
+	cmd.Flag("web.enable-playground", "Serve the playground at /playground, where people try out detectors on past data. "+
+		"Whoever reaches it can read all series of the servers in remote_read.").BoolVar(&o.enablePlayground)
 	cmd.Flag("web.enable-pprof", "Serve profiles of the Go runtime at /debug/pprof/.").BoolVar(&o.enablePprof)
 	addFeedbackFlag(cmd, &o.feedbackFile)
 	cmd.Flag("web.allow-anonymous-feedback", "Take feedback on the pages and over HTTP from anybody who reaches the "+

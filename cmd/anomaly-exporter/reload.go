@@ -120,6 +120,16 @@ func (r *reloader) config() *config.Config {
 	return r.current
 }
 
+// queryable returns the source of the configuration in force; nil before the first.
+func (r *reloader) queryable() storage.Queryable {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.source == nil {
+		return nil
+	}
+	return r.source
+}
+
 // close closes the idle connections of the current configuration.
 func (r *reloader) close() {
 	r.mu.Lock()

@@ -23,19 +23,21 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web"
+	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 )
 
 // runOptions are the flags of the run command.
 type runOptions struct {
-	configFile      string
-	listen          *toolkit.FlagConfig
-	externalURL     *url.URL // nil: not known
-	prometheusURL   *url.URL // likewise
-	routePrefix     string
-	enableLifecycle bool
-	enablePprof     bool
-	feedbackFile    string // "": none
-	anonymous       bool   // whether feedback is taken from anybody
+	configFile       string
+	listen           *toolkit.FlagConfig
+	externalURL      *url.URL // nil: not known
+	prometheusURL    *url.URL // likewise
+	routePrefix      string
+	enableLifecycle  bool
+	enablePlayground bool
+	enablePprof      bool
+	feedbackFile     string // "": none
+	anonymous        bool   // whether feedback is taken from anybody
 }
 
 // run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
@@ -115,7 +117,13 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 			return nil, err
 		}
 	}
-	handler, err := e.handler(o)
+	var trials *trial.Trials
+	if o.enablePlayground {
+		if trials, err = e.newTrials(q); err != nil {
+			return nil, err
+		}
+	}
+	handler, err := e.handler(o, trials)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +143,7 @@ func newWebInfo(external *url.URL) prometheus.Collector {
 	return info
 }
 
-func (e *exporter) handler(o runOptions) (http.Handler, error) {
+func (e *exporter) handler(o runOptions, trials *trial.Trials) (http.Handler, error) {
 	return web.NewHandler(web.Options{
 		Metrics:         e.collector,
 		Ready:           e.manager.Ready,
@@ -147,6 +155,7 @@ func (e *exporter) handler(o runOptions) (http.Handler, error) {
 		Now:             time.Now,
 		Verdicts:        e.feedback,
 		Author:          web.Author(*o.listen.WebConfigFile, o.anonymous),
+		Trials:          trials,
 		ExternalURL:     o.externalURL,
 		PrometheusURL:   o.prometheusURL,
 		RoutePrefix:     o.routePrefix,

@@ -20,10 +20,11 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
+	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// Options of an API. All but Verdicts are required; Author is with Verdicts.
+// Options of an API. All but Verdicts and Trials are required; Author is with Verdicts.
 type Options struct {
 	View   *view.View
 	Config func() *config.Config // the one in force; nil: none yet
@@ -32,6 +33,7 @@ type Options struct {
 
 	Verdicts *verdict.File                               // what people said; nil: they cannot say anything
 	Author   func(*http.Request) (who string, err error) // "": unknown; an error: nothing is taken from them
+	Trials   *trial.Trials                               // nil: nothing can be tried out
 }
 
 // API answers from the newest results. It is safe for concurrent use.
@@ -82,6 +84,9 @@ func (a *API) Handler() (http.Handler, error) {
 	if a.o.Verdicts != nil {
 		mux.HandleFunc("/api/v1/feedback", a.feedback)
 	}
+	if a.o.Trials != nil {
+		mux.HandleFunc("/api/v1/backtest", a.backtest)
+	}
 	mux.HandleFunc("GET /api/v1/openapi.yml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(openAPI)
@@ -115,6 +120,21 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 	if err == nil {
 		a.o.View.Settle(r.Context(), func() { data, err = f(r.Context(), snapshot, q) })
 	}
+	if err != nil {
+		writeFailure(w, err)
+		return
+	}
+	if text, ok := data.(markdown); ok {
+		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = io.WriteString(w, string(text))
+		return
+	}
+	writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
+}
+
+// writeFailure writes an error of an endpoint, as Prometheus would tell it.
+func writeFailure(w http.ResponseWriter, err error) {
 	switch bad := (view.Invalid{}); {
 	case errors.As(err, &bad):
 		writeError(w, http.StatusBadRequest, "bad_data", err)
@@ -122,19 +142,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 		writeError(w, http.StatusServiceUnavailable, "canceled", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		writeError(w, http.StatusServiceUnavailable, "timeout", err)
-	case errors.Is(err, past.ErrBusy):
+	case errors.Is(err, past.ErrBusy), errors.Is(err, trial.ErrBusy):
 		w.Header().Set("Retry-After", "5")
 		writeError(w, http.StatusServiceUnavailable, "unavailable", err)
-	case err != nil:
-		writeError(w, http.StatusUnprocessableEntity, "execution", err)
 	default:
-		if text, ok := data.(markdown); ok {
-			w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
-			w.Header().Set("X-Content-Type-Options", "nosniff")
-			_, _ = io.WriteString(w, string(text))
-			return
-		}
-		writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
+		writeError(w, http.StatusUnprocessableEntity, "execution", err)
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 func TestOpenAPI_DescribesTheEndpoints(t *testing.T) {
 	var spec struct {
 		Paths map[string]struct {
-			Get struct {
+			Get, Post struct {
 				Parameters []map[string]string `yaml:"parameters"`
-			} `yaml:"get"`
+			}
 		} `yaml:"paths"`
 		Components struct {
 			Parameters map[string]struct {
@@ -31,7 +31,7 @@ func TestOpenAPI_DescribesTheEndpoints(t *testing.T) {
 	var paths, names []string
 	for path := range spec.Paths {
 		paths = append(paths, strings.TrimPrefix(path, "/api/v1/"))
-		for _, p := range spec.Paths[path].Get.Parameters {
+		for _, p := range slices.Concat(spec.Paths[path].Get.Parameters, spec.Paths[path].Post.Parameters) {
 			name := strings.TrimPrefix(p["$ref"], "#/components/parameters/")
 			require.Contains(t, spec.Components.Parameters, name)
 			names = append(names, spec.Components.Parameters[name].Name)
@@ -39,7 +39,7 @@ func TestOpenAPI_DescribesTheEndpoints(t *testing.T) {
 	}
 	slices.Sort(paths)
 	want := slices.Sorted(maps.Keys((&API{}).endpoints()))
-	want = append(want, "feedback") // only with a file of verdicts
+	want = append(want, "feedback", "backtest") // only with flags
 	slices.Sort(want)
 	require.Equal(t, want, paths)
 	slices.Sort(names)

@@ -130,9 +130,8 @@ type promise struct {
 // Promises compares the alerts of each detector with what the score promises.
 func (p *page) Promises() (all []promise) {
 	for _, d := range p.Detectors {
-		most := time.Duration(d.Steps) * d.Step
-		one := promise{Detector: d, Most: strconv.FormatFloat(float64(most)/float64(promised), 'g', 2, 64)}
-		one.More = float64(d.Alerts) > float64(most)/float64(promised)
+		one := promise{Detector: d, Most: strconv.FormatFloat(most(&d), 'g', 2, 64)}
+		one.More = float64(d.Alerts) > most(&d)
 		for _, i := range d.Incidents[:min(len(d.Incidents), p.marks())] {
 			one.Marks = append(one.Marks, p.mark("truth", i, "incident"))
 		}
@@ -142,6 +141,11 @@ func (p *page) Promises() (all []promise) {
 		all = append(all, one)
 	}
 	return all
+}
+
+// most returns how many alerts normal behaviour would have had at most.
+func most(d *backtest.Detector) float64 {
+	return float64(d.Steps) * float64(d.Step) / float64(promised)
 }
 
 // More names the detectors that alerted more than promised; "": none.
