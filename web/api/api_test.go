@@ -229,6 +229,11 @@ func TestAPI_ReplaysWhatWasPublished(t *testing.T) {
 		})
 		h := list(d["series"])[0].(map[string]any)["history"].(map[string]any)
 		require.Len(t, h["time"], len(want))
+		alerts := []any{}
+		if job == "checkout" {
+			alerts = []any{[]any{float64(end.Add(-25 * time.Minute).Unix()), float64(end.Unix())}}
+		}
+		require.Equal(t, alerts, h["alerts"], job)
 		for i, at := range list(h["time"]) {
 			number := func(key string) float64 {
 				if v := list(h[key])[i]; v != nil {

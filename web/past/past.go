@@ -77,7 +77,7 @@ type Past struct {
 
 type kept struct {
 	key     any // a Span, or a type made of one
-	history history
+	history replayed
 }
 
 // New returns a Past.
@@ -88,12 +88,12 @@ func New(replay Replay) *Past {
 	return p
 }
 
-// history is the result of a replay.
-type history interface{ steps() int }
+// replayed is the result of a replay.
+type replayed interface{ steps() int }
 
 // remembered returns what is remembered for a key, or else what run returns, once it is its turn. Keys of one type are
 // of histories of one type.
-func remembered[H history](
+func remembered[H replayed](
 	ctx context.Context, p *Past, key any, run func(context.Context) (H, error),
 ) (h H, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
@@ -129,7 +129,7 @@ func remembered[H history](
 	return h, err
 }
 
-// A History is what was published of a series, step by step: arrays of the same length.
+// A History is what was published of a series, step by step: arrays of the same length, and the alerts.
 type History struct {
 	Time     []int64  `json:"time"` // seconds since 1970
 	Value    []Number `json:"value"`
@@ -138,6 +138,12 @@ type History struct {
 	Upper    []Number `json:"upper"`
 	Score    []Number `json:"score"`
 	Muted    []bool   `json:"muted"`
+	Masked   []bool   `json:"masked"` // the first input was not learned from
+	// Alerts are those that the shipped rule would have raised on the score of this series alone: when they began, and
+	// until when they lasted. One that lasted when the history begins is not known.
+	Alerts [][2]int64 `json:"alerts"`
+
+	firing bool // the newest alert
 }
 
 func (h *History) steps() int { return len(h.Time) }
@@ -145,7 +151,7 @@ func (h *History) steps() int { return len(h.Time) }
 // Series replays a series. Errors tell whether the request or the source was at fault.
 func (p *Past) Series(ctx context.Context, span Span) (*History, error) {
 	return remembered(ctx, p, span, func(ctx context.Context) (*History, error) {
-		h := &History{}
+		h := &History{Alerts: [][2]int64{}}
 		err := p.replay.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To), h.Add)
 		return h, err
 	})
@@ -170,6 +176,21 @@ func (h *History) Add(b *result.Batch, s *result.Series) {
 	h.Upper = append(h.Upper, Number(s.Score.Upper))
 	h.Score = append(h.Score, Number(s.Score.Value))
 	h.Muted = append(h.Muted, s.State.State == result.Muted)
+	masked := false
+	if len(s.History) > 0 {
+		_, masked = s.History[0].Value(b.Step)
+	}
+	h.Masked = append(h.Masked, masked)
+
+	h.firing = h.firing && s.Since.At != 0
+	for _, a := range b.Alerts {
+		if a.Series.ID == s.ID {
+			h.Alerts, h.firing = append(h.Alerts, [2]int64{a.At / 1000, 0}), true
+		}
+	}
+	if h.firing {
+		h.Alerts[len(h.Alerts)-1][1] = b.Step / 1000
+	}
 }
 
 func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,4 +105,27 @@ func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {
 	_, ok = p.Since(source, 3, 2)
 	require.False(t, ok)
 	require.Empty(t, p.sinces.asked, "no more than so many")
+}
+
+func TestHistory_TellsWhatWasMaskedAndWhenAlertsLasted(t *testing.T) {
+	layout, err := history.NewLayout(time.Minute, 4*24*time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	values := history.New(layout)
+	h := &History{}
+	begin := time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+	for i := range 8 {
+		step := begin.Add(time.Duration(i) * time.Minute).UnixMilli()
+		values.Append(step, 1, i == 2)
+		s := &result.Series{ID: 7, Score: result.NoScore(), History: []history.View{values.View()}}
+		b := &result.Batch{Step: step}
+		if i >= 3 && i != 6 {
+			s.Since.At = step
+		}
+		if i == 4 {
+			b.Alerts = []result.Alert{{Series: &result.Series{ID: 8}, At: step}, {Series: s, At: step}}
+		}
+		h.Add(b, s)
+	}
+	require.Equal(t, []bool{false, false, true, false, false, false, false, false}, h.Masked)
+	require.Equal(t, [][2]int64{{begin.Unix() + 240, begin.Unix() + 300}}, h.Alerts)
 }

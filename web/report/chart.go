@@ -48,9 +48,13 @@ func (p *Points) columns() []*[]past.Number {
 // take returns some of the points, by index, with as many digits as a chart needs.
 func (p *Points) take(indexes []int) *Points {
 	taken := *p
-	taken.Time, taken.Muted = pick(p.Time, indexes), pick(p.Muted, indexes)
-	if !slices.Contains(taken.Muted, true) {
-		taken.Muted = nil
+	taken.Time, taken.Alerts = pick(p.Time, indexes), nil // those of the chart are drawn
+	for _, flags := range []*[]bool{&taken.Muted, &taken.Masked} {
+		if !slices.Contains(*flags, true) {
+			*flags = nil
+		} else {
+			*flags = pick(*flags, indexes)
+		}
 	}
 	for _, column := range taken.columns() {
 		some := pick(*column, indexes)
@@ -167,7 +171,7 @@ func (c *curve) add(b *result.Batch, s *result.Series) {
 // forecast returns the values with what was forecast for them, a horizon before.
 func (c *curve) forecast(h int) *Points {
 	p := Points{Gap: c.Gap}
-	p.Time, p.Value, p.Muted = c.Time, c.Value, c.Muted
+	p.Time, p.Value, p.Muted, p.Masked = c.Time, c.Value, c.Muted, c.Masked
 	nan := past.Number(math.NaN())
 	for _, t := range c.Time {
 		then, ok := c.ahead[h][t]

@@ -229,6 +229,8 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, u.o.Prefix+s.Path, http.StatusFound)
 		return
 	}
+	var also []view.Series
+	u.o.View.Settle(r.Context(), func() { also = u.o.View.Also(s) })
 	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
 		*view.Series
@@ -239,7 +241,7 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 		Data        string
 		Feedback    *feedback
 	}{
-		s, u.o.View.Forecast(s), u.o.View.Also(s), zooms, u.expressions(s), u.data(s, "series", s.Step.Add(-over)),
+		s, u.o.View.Forecast(s), also, zooms, u.expressions(s), u.data(s, "series", s.Step.Add(-over)),
 		u.feedbackOn(r, s),
 	})
 }

@@ -23,7 +23,7 @@
       upper: number(row.dataset.upper), max: number(row.dataset.max),
     }));
     const bounds = [...document.querySelectorAll('[data-bound]')].map((p) => number(p.dataset.bound));
-    charts.series({ value, score: byID('score'), unit: value.dataset.unit, fan, bounds }, history);
+    charts.series({ value, score: byID('score'), unit: value.dataset.unit, fan, bounds, alerts: history.alerts }, history);
     return highSince(history);
   };
 

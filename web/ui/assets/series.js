@@ -9,15 +9,17 @@
   const withGaps = (h) => {
     const step = h.gap ?? h.time.slice(1).reduce((least, t, i) => Math.min(least, t - h.time[i]), Infinity);
     const keys = ['value', 'expected', 'lower', 'upper', 'score'].filter((k) => h[k]);
-    const out = Object.fromEntries([['time', []], ['muted', []], ...keys.map((k) => [k, []])]);
+    const out = Object.fromEntries([['time', []], ['muted', []], ['masked', []], ...keys.map((k) => [k, []])]);
     h.time.forEach((t, i) => {
       if (i > 0 && t - h.time[i - 1] > step) {
         out.time.push(h.time[i - 1] + step);
         out.muted.push(false);
+        out.masked.push(false);
         keys.forEach((k) => out[k].push(null));
       }
       out.time.push(t);
       out.muted.push(h.muted?.[i] ?? false);
+      out.masked.push(h.masked?.[i] ?? false);
       keys.forEach((k) => out[k].push(h[k][i]));
     });
     return out;
@@ -31,9 +33,11 @@
     const coming = (key) => h.time.map((_, i) => ahead.length && i === last ? h.value[last] : null).concat(ahead.map((p) => p[key]));
     const marks = (u) => {
       charts.draw(u, (ctx, { top, width, height }) => {
-        ctx.fillStyle = color('muted');
-        h.muted.forEach((muted, i) => {
-          if (muted) ctx.fillRect(u.valToPos(h.time[i], 'x', true), top, Math.max(1, width / x.length), height);
+        ['masked', 'muted'].forEach((key) => {
+          ctx.fillStyle = color(key);
+          h[key].forEach((yes, i) => {
+            if (yes) ctx.fillRect(u.valToPos(h.time[i], 'x', true), top, Math.max(1, width / x.length), height);
+          });
         });
       });
       incidents.forEach((p) => charts.period(u, p, color('incident')));
