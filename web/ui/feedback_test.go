@@ -44,7 +44,7 @@ func TestSeries_AsksWhetherItWasAnAnomaly(t *testing.T) {
 	require.NotContains(t, body, `<input name="who"`, "who is known is not asked")
 	for _, page := range []string{path, "/feedback"} {
 		_, body := get(t, h, page)
-		require.Contains(t, body, "<td>not an anomaly</td>")
+		require.Contains(t, body, "<b>not an anomaly</b>")
 		require.Contains(t, body, `name="to" value="2026-03-07T12:00:01.5Z"`, "exactly, to revoke it")
 		require.Contains(t, body, ">Revoke</button>")
 		require.NotContains(t, body, "<script>alert")
@@ -58,7 +58,7 @@ func TestSeries_AsksWhetherItWasAnAnomaly(t *testing.T) {
 	for _, page := range []string{path, "/feedback"} {
 		_, body := get(t, h, page)
 		require.Contains(t, body, "nobody may")
-		require.Contains(t, body, "<td>not an anomaly</td>")
+		require.Contains(t, body, "<b>not an anomaly</b>")
 		require.Zero(t, strings.Count(body, `method="post"`))
 	}
 }
