@@ -111,6 +111,7 @@ type Client struct {
 	slots    chan struct{} // holds one element for each read in flight
 	frames   sync.Pool     // of *frame.Reader
 	answered atomic.Int32  // the answerType of the last answer
+	retired  atomic.Bool   // keeps no idle connections
 }
 
 var _ storage.Queryable = (*Client)(nil)
@@ -143,6 +144,13 @@ func New(o Options) (*Client, error) {
 // gives up answers that have not been read completely. Series that were already returned remain valid.
 func (c *Client) Querier(mint, maxt int64) (storage.Querier, error) {
 	return &querier{client: c, mint: mint, maxt: maxt}, nil
+}
+
+// Retire closes idle connections, now and after each later read. It is for a client that another one replaces while
+// reads of it are still in progress.
+func (c *Client) Retire() {
+	c.retired.Store(true)
+	c.options.HTTPClient.CloseIdleConnections()
 }
 
 // fail returns err as an *Error with the URL and without secrets, and counts it unless it has been counted before.

@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -204,5 +208,65 @@ func TestClient_LimitsLabelsAsPrometheusDoes(t *testing.T) {
 				require.False(t, e.TooLarge(), "a shorter range does not help")
 			})
 		}
+	}
+}
+
+// roundTrip is an http.RoundTripper.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// The PromQL engine recovers a panic of the client; the slot must not be lost with it.
+func TestClient_ReleasesItsSlotOnAPanic(t *testing.T) {
+	url := serveStream(t, seriesFrame(t, "a", xorChunk(t, 1000)))
+	panics := true
+	client := newClient(t, remoteread.Options{
+		URL: url, MaxConcurrency: 1, MaxRetries: -1,
+		HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if panics {
+				panic("in a library")
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})},
+	})
+	require.Panics(t, func() { read(context.Background(), client) })
+	panics = false
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	series, set := read(ctx, client)
+	require.NoError(t, set.Err())
+	require.Equal(t, 1, series)
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// A client that was replaced keeps no connections, though reads of it go on for a while.
+func TestClient_KeepsNoConnectionsOnceRetired(t *testing.T) {
+	var open atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", streamedType)
+		w.Write(seriesFrame(t, "a", xorChunk(t, 1000)))
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := newClient(t, remoteread.Options{
+		URL: server.URL, HTTPClient: &http.Client{Transport: &http.Transport{}},
+	})
+	for retired := range 2 {
+		for range 3 {
+			series, set := read(context.Background(), client)
+			require.NoError(t, set.Err())
+			require.Equal(t, 1, series)
+		}
+		require.Eventually(t, func() bool { return open.Load() == int64(1-retired) }, 5*time.Second, time.Millisecond)
+		client.Retire()
 	}
 }

@@ -100,7 +100,13 @@ func (c *Client) answer(ctx context.Context, q *query.Query, end func()) (*strea
 	}
 	s := &stream{
 		client: c, query: q, used: limit.Usage{Limits: &c.options.Limits},
-		end: func() { resp.Body.Close(); end() },
+		end: func() {
+			resp.Body.Close()
+			end()
+			if c.retired.Load() {
+				c.options.HTTPClient.CloseIdleConnections()
+			}
+		},
 	}
 	if err := s.begin(ctx, resp); err != nil {
 		s.close(nil)

@@ -77,7 +77,8 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// NewHandler returns the handler of all endpoints. A panic in one of them is logged and answered with status 500.
+// NewHandler returns the handler of all endpoints. A panic in one of them is logged and answered with status 500. What
+// a page of another origin posts is answered with 403.
 func NewHandler(o Options) (http.Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, err

@@ -6,9 +6,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/prometheus/util/netconnlimit"
 )
 
 const (
@@ -27,14 +30,19 @@ const (
 // authentication configured by a file.
 type Server struct {
 	server    *http.Server
+	limit     int // of connections; 0: none
 	listen    *toolkit.FlagConfig
 	logger    *slog.Logger
 	addresses chan net.Addr
 }
 
-// NewServer returns a Server for h. It does not listen before Run.
-func NewServer(h http.Handler, listen *toolkit.FlagConfig, logger *slog.Logger) *Server {
-	s := &Server{listen: listen, logger: logger, addresses: make(chan net.Addr, len(*listen.WebListenAddresses)+1)}
+// NewServer returns a Server for h that has at most so many connections at the same time; 0 means no limit. Further
+// ones wait. It does not listen before Run.
+func NewServer(h http.Handler, listen *toolkit.FlagConfig, maxConnections int, logger *slog.Logger) *Server {
+	s := &Server{
+		limit: maxConnections, listen: listen, logger: logger,
+		addresses: make(chan net.Addr, len(*listen.WebListenAddresses)+1),
+	}
 	s.server = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -67,7 +75,7 @@ func (s *Server) Addr(ctx context.Context) (net.Addr, error) {
 // listen or serve.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- toolkit.ListenAndServe(s.server, s.listen, s.logger) }()
+	go func() { served <- s.serve() }()
 	select {
 	case err := <-served:
 		return err
@@ -84,4 +92,25 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// serve listens and serves. The sockets of systemd and of vsock are left to exporter-toolkit: they are few, and their
+// connections are not limited.
+func (s *Server) serve() error {
+	special := func(address string) bool { return strings.HasPrefix(address, "vsock://") }
+	systemd := s.listen.WebSystemdSocket != nil && *s.listen.WebSystemdSocket
+	if s.limit <= 0 || systemd || slices.ContainsFunc(*s.listen.WebListenAddresses, special) {
+		return toolkit.ListenAndServe(s.server, s.listen, s.logger)
+	}
+	slots := make(chan struct{}, s.limit)
+	var listeners []net.Listener
+	for _, address := range *s.listen.WebListenAddresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		listeners = append(listeners, netconnlimit.SharedLimitListener(l, slots))
+	}
+	return toolkit.ServeMultiple(listeners, s.server, s.listen, s.logger)
 }

@@ -107,6 +107,35 @@ func TestHandler_ServesItsEndpoints(t *testing.T) {
 	}
 }
 
+// A page that somebody looks at cannot reload the configuration.
+func TestHandler_RefusesPostsOfOtherOrigins(t *testing.T) {
+	o := options()
+	o.EnableLifecycle = true
+	o.ExternalURL = &url.URL{Scheme: "https", Host: "example.com", Path: "/"}
+	reloads := 0
+	o.Reload = func() error { reloads++; return nil }
+	h, err := web.NewHandler(o)
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		method, header, value string
+		status                int
+	}{
+		{"POST", "Sec-Fetch-Site", "cross-site", 403},
+		{"PUT", "Sec-Fetch-Site", "same-site", 403},
+		{"POST", "Origin", "https://evil.example", 403},
+		{"POST", "Origin", "https://example.com", 200}, // behind a proxy that changes the host
+		{"POST", "Sec-Fetch-Site", "same-origin", 200},
+		{"POST", "X-Curl", "no browser", 200},
+	} {
+		r := httptest.NewRequest(tc.method, "http://10.0.0.1:9942/-/reload", nil)
+		r.Header.Set(tc.header, tc.value)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		require.Equal(t, tc.status, rec.Code, "%s %s: %s", tc.method, tc.header, tc.value)
+	}
+	require.Equal(t, 3, reloads)
+}
+
 // As in Prometheus, the prefix is the path of the external URL, unless a proxy removes that.
 func TestHandler_ServesBelowAPrefix(t *testing.T) {
 	external, err := url.Parse("https://example.com/anomaly/")
@@ -164,7 +193,7 @@ func listen(configFile string, addresses ...string) *toolkit.FlagConfig {
 // start runs a server. The returned function stops it and returns the error of Run.
 func start(t *testing.T, h http.Handler, flags *toolkit.FlagConfig) (*web.Server, func() error) {
 	t.Helper()
-	s := web.NewServer(h, flags, slog.New(slog.DiscardHandler))
+	s := web.NewServer(h, flags, 2, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -196,7 +225,7 @@ func TestServer_ListensOnAllAddressesUntilStopped(t *testing.T) {
 }
 
 func TestServer_StopsIfCanceledBeforeStart(t *testing.T) {
-	s := web.NewServer(http.NotFoundHandler(), listen("", "127.0.0.1:0"), slog.New(slog.DiscardHandler))
+	s := web.NewServer(http.NotFoundHandler(), listen("", "127.0.0.1:0"), 512, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, s.Run(ctx))
@@ -229,11 +258,40 @@ func TestServer_FinishesOpenRequests(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// Connections over the limit wait, over all listeners together, and none is refused.
+func TestServer_LimitsConnections(t *testing.T) {
+	s, stop := start(t, http.NotFoundHandler(), listen("", "127.0.0.1:0", "127.0.0.1:0"))
+	one, err := s.Addr(t.Context())
+	require.NoError(t, err)
+	two, err := s.Addr(t.Context())
+	require.NoError(t, err)
+	answered := func(conn net.Conn, within time.Duration) bool {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))
+		n, _ := conn.Read(make([]byte, 1))
+		return n == 1
+	}
+	var conns []net.Conn
+	for _, addr := range []net.Addr{one, two, one} {
+		conn, err := net.Dial("tcp", addr.String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		conns = append(conns, conn)
+		require.Equal(t, len(conns) < 3, answered(conn, time.Second), "connection %d", len(conns))
+	}
+	require.NoError(t, conns[0].Close())
+	require.True(t, answered(conns[2], 5*time.Second), "its turn has come")
+	require.NoError(t, conns[1].Close())
+	require.NoError(t, conns[2].Close())
+	require.NoError(t, stop())
+}
+
 func TestServer_FailsIfItCannotListen(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer busy.Close()
-	s := web.NewServer(http.NotFoundHandler(), listen("", busy.Addr().String()), slog.New(slog.DiscardHandler))
+	s := web.NewServer(http.NotFoundHandler(), listen("", busy.Addr().String()), 512, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, s.Run(t.Context()), "address already in use")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)

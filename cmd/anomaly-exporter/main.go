@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	_ "time/tzdata" // for the time zones of detectors; containers often have none
 
@@ -96,6 +97,8 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	cmd := app.Command("run", "Run the exporter. This is the default command.").Default()
 	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
 	o.listen = kingpinflag.AddFlags(cmd, ":9942")
+	cmd.Flag("web.max-connections", "Maximum number of simultaneous connections across all listeners.").
+		Default(strconv.Itoa(defaultMaxConnections)).IntVar(&o.maxConnections)
 	cmd.Flag("web.external-url", "URL under which people reach the exporter (for example, if it is served via a reverse "+
 		"proxy). Used for links. If it has a path, that is the prefix of all endpoints; see --web.route-prefix.").
 		PlaceHolder("<URL>").URLVar(&o.externalURL)

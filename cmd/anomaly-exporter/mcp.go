@@ -61,7 +61,7 @@ func runMCP(ctx context.Context, o mcpOptions, logger log.Logger, stdin io.ReadC
 		return err
 	}
 	if o.transport == "http" {
-		return web.NewServer(s.Handler(), o.listen, slogger(logger)).Run(ctx)
+		return web.NewServer(s.Handler(), o.listen, defaultMaxConnections, slogger(logger)).Run(ctx)
 	}
 	return s.Run(ctx, stdin, stdout)
 }

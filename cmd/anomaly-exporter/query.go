@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"net/http"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -97,7 +96,7 @@ func (q queryOptions) engine(logger log.Logger) *promql.Engine {
 // source reads from all remote_read entries of a configuration.
 type source struct {
 	storage.Queryable
-	clients []*http.Client
+	clients []*remoteread.Client
 }
 
 // sourceOptions are the options that all clients of a source share.
@@ -132,17 +131,17 @@ func newSource(entries []config.RemoteRead, o sourceOptions) (*source, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.clients = append(s.clients, httpClient)
+		s.clients = append(s.clients, client)
 		all = append(all, client)
 	}
 	s.Queryable = merged(all)
 	return s, nil
 }
 
-// close closes idle connections. Reads in flight continue.
+// close closes idle connections, and those of reads in flight once these are over.
 func (s *source) close() {
 	for _, c := range s.clients {
-		c.CloseIdleConnections()
+		c.Retire()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"reflect"
 	"sync"
 
 	"github.com/go-kit/log"
@@ -88,9 +89,11 @@ func (r *reloader) load() (err error) {
 	if err != nil {
 		return err
 	}
-	next, err := newSource(cfg.RemoteRead, r.sources)
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.file, err)
+	next, same := r.source, r.current != nil && reflect.DeepEqual(r.current.RemoteRead, cfg.RemoteRead)
+	if !same {
+		if next, err = newSource(cfg.RemoteRead, r.sources); err != nil {
+			return fmt.Errorf("%s: %w", r.file, err)
+		}
 	}
 	if r.feedback != nil {
 		if err := r.feedback.Load(); err != nil {
@@ -99,10 +102,12 @@ func (r *reloader) load() (err error) {
 		}
 	}
 	if err := r.apply(cfg, next); err != nil {
-		next.close()
+		if !same {
+			next.close()
+		}
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	if r.source != nil {
+	if r.source != nil && !same {
 		r.source.close()
 	}
 	r.current, r.source = cfg, next

@@ -58,5 +58,11 @@ func TestReload_ErrorLeavesPreviousState(t *testing.T) {
 	require.NoError(t, r.load())
 	require.Len(t, applied, 2)
 	require.NotSame(t, before, r.current)
+	require.NotSame(t, source, r.source)
 	require.Equal(t, 1.0, testutil.ToFloat64(r.successful))
+
+	source = r.source
+	rewriteConfig(t, file, "http://two", "down")
+	require.NoError(t, r.load())
+	require.Same(t, source, r.source, "its connections are used again")
 }

@@ -26,6 +26,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 )
 
+// defaultMaxConnections is Prometheus' default of --web.max-connections.
+const defaultMaxConnections = 512
+
 // runOptions are the flags of the run command.
 type runOptions struct {
 	configFile       string
@@ -38,6 +41,7 @@ type runOptions struct {
 	enablePprof      bool
 	feedbackFile     string // "": none
 	anonymous        bool   // whether feedback is taken from anybody
+	maxConnections   int
 }
 
 // run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
@@ -127,7 +131,7 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 	if err != nil {
 		return nil, err
 	}
-	e.server = web.NewServer(handler, o.listen, slogger(log.With(logger, "component", "web")))
+	e.server = web.NewServer(handler, o.listen, o.maxConnections, slogger(log.With(logger, "component", "web")))
 	return e, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	kustomize "sigs.k8s.io/kustomize/api/types"
@@ -36,6 +37,7 @@ var published = map[string]func() any{
 	"v1 Namespace":                                  func() any { return new(corev1.Namespace) },
 	"v1 Service":                                    func() any { return new(corev1.Service) },
 	"networking.k8s.io/v1 NetworkPolicy":            func() any { return new(networkingv1.NetworkPolicy) },
+	"policy/v1 PodDisruptionBudget":                 func() any { return new(policyv1.PodDisruptionBudget) },
 	"monitoring.coreos.com/v1 Prometheus":           func() any { return new(monitoringv1.Prometheus) },
 	"monitoring.coreos.com/v1 PrometheusRule":       func() any { return new(monitoringv1.PrometheusRule) },
 	"monitoring.coreos.com/v1 ServiceMonitor":       func() any { return new(monitoringv1.ServiceMonitor) },
@@ -117,10 +119,13 @@ func kinds(rendered resmap.ResMap) []string {
 func TestKustomizations_RenderAllResources(t *testing.T) {
 	disk := filesys.MakeFsOnDisk()
 	plain := render(t, disk, filepath.Join(root, "examples/kubernetes/plain"))
-	require.ElementsMatch(t, []string{"ConfigMap", "Service", "Deployment", "NetworkPolicy"}, kinds(plain))
+	require.ElementsMatch(t, []string{
+		"ConfigMap", "Service", "Deployment", "NetworkPolicy", "PodDisruptionBudget",
+	}, kinds(plain))
 	operator := render(t, disk, filepath.Join(root, "examples/kubernetes/operator"))
 	require.ElementsMatch(t, []string{
-		"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "ServiceMonitor", "PrometheusRule",
+		"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor",
+		"PrometheusRule",
 	}, kinds(operator))
 
 	correlation := render(t, disk, filepath.Join(root, "examples/llm-correlation/kubernetes"))
@@ -128,7 +133,8 @@ func TestKustomizations_RenderAllResources(t *testing.T) {
 
 	demo := render(t, disk, filepath.Join(root, "examples/demo/kubernetes"))
 	require.Equal(t, map[string]int{
-		"Namespace": 1, "Deployment": 6, "Service": 6, "ConfigMap": 3, "NetworkPolicy": 1, "ScaledObject": 1,
+		"Namespace": 1, "Deployment": 6, "Service": 6, "ConfigMap": 3, "NetworkPolicy": 1, "PodDisruptionBudget": 1,
+		"ScaledObject": 1,
 	}, count(kinds(demo)))
 	for _, r := range demo.Resources() {
 		if r.GetKind() != "Namespace" {
