@@ -159,9 +159,13 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 		return err
 	}
 	mux.Handle("/api/", handler)
+	var playground func() *config.Config
+	if o.Trials != nil {
+		playground = o.Config
+	}
 	pages, err := ui.New(ui.Options{
 		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Version: o.Version, Logger: o.Logger,
-		Verdicts: o.Verdicts, Author: o.Author,
+		Verdicts: o.Verdicts, Author: o.Author, Playground: playground,
 	})
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
@@ -46,6 +47,8 @@ type Options struct {
 
 	Verdicts *verdict.File                               // what people said; nil: they cannot say anything
 	Author   func(*http.Request) (who string, err error) // required with Verdicts; an error: nothing is taken from them
+
+	Playground func() *config.Config // returns the configuration that people try out changes of; nil: they cannot
 }
 
 // UI serves the pages.
@@ -63,7 +66,7 @@ func New(o Options) (*UI, error) {
 		o.Logger = log.NewNopLogger()
 	}
 	u := &UI{o: o, pages: map[string]*template.Template{}}
-	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback"} {
+	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback", "playground"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
 			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/"+name+".html")
 		if err != nil {
@@ -79,6 +82,9 @@ func (u *UI) Register(mux *http.ServeMux) {
 	mux.HandleFunc("/{$}", u.overview)
 	mux.HandleFunc("/series", u.series)
 	mux.HandleFunc("/scaler", u.scaler)
+	if u.o.Playground != nil {
+		mux.HandleFunc("/playground", u.playground)
+	}
 	if u.o.Verdicts != nil {
 		mux.HandleFunc("/feedback", u.allFeedback)
 	}
@@ -96,20 +102,21 @@ func (u *UI) Register(mux *http.ServeMux) {
 
 // head is what all pages show.
 type head struct {
-	Title    string
-	Prefix   string
-	Version  string
-	Feedback bool      // whether there is a page of verdicts
-	Step     time.Time // newest of all results; zero: none yet
-	Data     any
+	Title      string
+	Prefix     string
+	Version    string
+	Feedback   bool      // whether there is a page of verdicts
+	Playground bool      // whether there is a playground
+	Step       time.Time // newest of all results; zero: none yet
+	Data       any
 }
 
 // show writes a page.
 func (u *UI) show(w http.ResponseWriter, status int, name, title string, data any) {
 	var b bytes.Buffer
 	h := head{
-		Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Feedback: u.o.Verdicts != nil, Step: u.o.View.NewestStep(),
-		Data: data,
+		Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Feedback: u.o.Verdicts != nil,
+		Playground: u.o.Playground != nil, Step: u.o.View.NewestStep(), Data: data,
 	}
 	if err := u.pages[name].Execute(&b, h); err != nil {
 		level.Error(u.o.Logger).Log("msg", "Page cannot be shown", "page", name, "err", err)

@@ -179,6 +179,50 @@ func TestSeries_TellsWhatItDoesNotFind(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 }
 
+func TestPlayground_ShowsTheYAMLOfWhatIsInForce(t *testing.T) {
+	cfg, err := config.Load([]byte(`
+remote_read: [{url: http://user:secret@localhost:9090/api/v1/read}]
+detectors: [{name: load, expr: 'load_bytes{job!="</textarea><script>alert(1)</script>"}', scorer: {direction: above}}]
+scalers:
+  - {name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50}
+  - {name: requests, resources: {cpu: load_bytes}}
+`), "test.yml")
+	require.NoError(t, err)
+	inForce := cfg
+	h := pages(t, false, func(o *ui.Options) { o.Playground = func() *config.Config { return inForce } })
+	for _, path := range []string{"/playground", "/playground?of=detector/load"} {
+		status, body := get(t, h, path)
+		require.Equal(t, http.StatusOK, status)
+		require.Contains(t, body, "detectors:\n  - name: load\n    expr: load_bytes{job!=&#34;&lt;/textarea&gt;")
+		require.Contains(t, body, "    scorer:\n      direction: above\n</textarea>")
+		require.Contains(t, body, `<option value="detector/load" selected>load</option>`)
+		require.Contains(t, body, `data-url="/anomaly/api/v1/backtest"`)
+		require.NotContains(t, body, "scaler/requests", "there is nothing to replay")
+		require.NotContains(t, body, "<script>alert")
+		require.NotContains(t, body, "secret")
+	}
+	_, body := get(t, h, "/playground?of=scaler/fleet/cpu")
+	require.Contains(t, body, "scalers:\n  - name: fleet\n    load: sum(load_bytes)\n")
+	status, body := get(t, h, "/playground?of=detector/none")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Contains(t, body, "there is no detector &#34;none&#34;")
+	_, body = get(t, h, "/series?detector=load&job=api")
+	require.Contains(t, body, `href="/anomaly/playground?of=detector/load"`)
+	_, body = get(t, h, "/")
+	require.Contains(t, body, `href="/anomaly/playground"`)
+	inForce = nil
+	status, _ = get(t, h, "/playground")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+
+	h = pages(t, false)
+	status, _ = get(t, h, "/playground")
+	require.Equal(t, http.StatusNotFound, status, "without its flag it is not there")
+	for _, path := range []string{"/", "/series?detector=load&job=api"} {
+		_, body = get(t, h, path)
+		require.NotContains(t, body, "playground")
+	}
+}
+
 // The policy would refuse them anyway, but then a page would look broken.
 func TestFiles_LoadNothingFromElsewhere(t *testing.T) {
 	address := regexp.MustCompile(`(https?:)?//[a-z0-9.-]+\.[a-z]+`)
