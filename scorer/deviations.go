@@ -19,8 +19,8 @@ const (
 
 // Half-lives in slots: a quarter of an hour or a little more at 5 minutes. That of the trend was chosen on the
 // developing series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestModel_IsCalibrated.
-// For slots of an hour it is 2: volatility is the root of a mean of squares, which takes twice as long, and a spike was
-// restlessness for two days. Chosen, not tuned: with one change it would be none that lasts.
+// For slots of an hour it is 2, tuned on the developing series too: volatility is the root of a mean of squares, which
+// takes twice as long to fall, and with 4.5 slots a spike of an hour counted for most of a day.
 const (
 	trendHalfLife          = 3
 	volatilityHalfLife     = 4.5
