@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package main
 
@@ -20,6 +20,7 @@ import (
 )
 
 // The memory limit that check-config prints is enough: a start with it stays within it.
+// (The race detector needs several times the memory.)
 func TestCheckConfig_MemoryLimitIsEnough(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fits 500 series")
