@@ -103,21 +103,22 @@ type Days struct {
 	exact      []float32 // by slot
 	most       []float32 // the largest and the smallest of these within the shift of a slot
 	least      []float32
-	reach      int     // slots in the shift
-	difference float32 // by which days have to differ
+	center     []float32 // of each day that the values begin with, by day
+	reach      int       // slots in the shift
+	difference float32   // by which days have to differ
 }
 
 // disagreement is what earlier days had around a time of day.
 type disagreement struct {
 	Interval
-	size float32 // how much the days differ; NaN: not known
-	// usual is how much the differences of a day from the one before differ: a trend over the days does not count in it.
-	usual float32
+	// size is how much the days differ, apart from what they differ by as a whole: NaN if not known.
+	size float32
 }
 
 // New returns the days of values by slot, less their levels. NaN is no value.
 func New(o Options, values []float32) *Days {
 	d := &Days{o: o, exact: values, most: values, least: values, reach: int(shift / o.Slot)}
+	d.setCenters()
 	if d.reach == 0 {
 		return d
 	}
@@ -135,14 +136,33 @@ func New(o Options, values []float32) *Days {
 	return d
 }
 
+// setCenters sets the medians of the days.
+func (d *Days) setCenters() {
+	var known []float32
+	for i := 0; i < len(d.exact); i += d.o.PerDay {
+		known = known[:0]
+		for _, x := range d.exact[i:min(i+d.o.PerDay, len(d.exact))] {
+			if x == x {
+				known = append(known, x)
+			}
+		}
+		c := nan32
+		if len(known) > 0 {
+			orderstat.Sort(known)
+			c = known[len(known)/2]
+		}
+		d.center = append(d.center, c)
+	}
+}
+
 // After returns the envelope of n slots from one after the window on, which is counted as 0.
 func (d *Days) After(slot int64, n int) Envelope {
 	days := make([]disagreement, n)
 	usual := make([]float32, 0, n)
 	for i := range days {
 		days[i] = d.at(slot + int64(i))
-		if u := days[i].usual; u == u {
-			usual = append(usual, u)
+		if size := days[i].size; size == size {
+			usual = append(usual, size)
 		}
 	}
 	var e Envelope
@@ -172,9 +192,9 @@ func (d *Days) Replay(slots []int64) []Interval {
 // at returns how earlier days differ around the time of a slot: in what they had at this very time, or at most or at
 // least around it.
 func (d *Days) at(slot int64) disagreement {
-	var sorted [3][maxDays]float32
-	week := [3]Interval{None(), None(), None()} // from the least to the most that the same day of the week had
-	n, weeks := 0, 0
+	var values, centered [3][maxDays]float32
+	n := 0
+	var sameWeekday [maxDays]bool
 	for k := 1; k <= maxDays; k++ {
 		earlier := slot - int64(k*d.o.PerDay)
 		i := earlier - d.o.First
@@ -184,37 +204,41 @@ func (d *Days) at(slot int64) disagreement {
 		if i >= int64(len(d.exact)) || d.exact[i] != d.exact[i] || d.o.Alike != nil && !d.o.Alike(slot, earlier) {
 			continue
 		}
-		sorted[0][n], sorted[1][n], sorted[2][n] = d.exact[i], d.most[i], d.least[i]
-		if k%7 == 0 {
-			for j := range week {
-				week[j] = week[j].Join(Interval{sorted[j][n], sorted[j][n]})
-			}
-			weeks++
+		c := d.center[i/int64(d.o.PerDay)]
+		for j, x := range [...]float32{d.exact[i], d.most[i], d.least[i]} {
+			values[j][n], centered[j][n] = x, x-c
 		}
+		sameWeekday[n] = k%7 == 0
 		n++
 	}
 	if n < minDays {
-		return disagreement{None(), nan32, nan32}
+		return disagreement{None(), nan32}
 	}
-	rank := max(n/share, minRank)
-	var steps [maxDays]float32
-	for i := range n - 1 {
-		steps[i] = sorted[0][i] - sorted[0][i+1]
-	}
-	orderstat.Median(steps[:n-1]) // sorts
-	usual := steps[max(n-1-rank, rank-1)] - steps[rank-1]
-	low, high := rank-1, n-rank
 	size := float32(0)
-	var normal [3]Interval
-	for i := range sorted {
-		orderstat.Median(sorted[i][:n]) // sorts
-		normal[i] = Interval{sorted[i][low], sorted[i][high]}
-		if weeks >= minWeeks { // every week reached at least as far as the one that reached least
-			normal[i] = Interval{min(normal[i].Low, week[i].High), max(normal[i].High, week[i].Low)}
-		}
-		size = max(size, normal[i].High-normal[i].Low)
+	for j := range centered {
+		in := common(centered[j][:n], sameWeekday[:n])
+		size = max(size, in.High-in.Low)
 	}
-	return disagreement{Interval{normal[2].Low, normal[1].High}, size, usual}
+	low, high := common(values[2][:n], sameWeekday[:n]).Low, common(values[1][:n], sameWeekday[:n]).High
+	return disagreement{Interval{low, high}, size}
+}
+
+// common returns from the least to the most that enough days had, or the same day of every week. It sorts the values.
+func common(values []float32, sameWeekday []bool) Interval {
+	week, weeks := None(), 0
+	for i, x := range values {
+		if sameWeekday[i] {
+			week = week.Join(Interval{x, x})
+			weeks++
+		}
+	}
+	orderstat.Median(values) // sorts
+	rank := max(len(values)/share, minRank)
+	in := Interval{values[rank-1], values[len(values)-rank]}
+	if weeks >= minWeeks { // every week reached at least as far as the one that reached least
+		in = Interval{min(in.Low, week.High), max(in.High, week.Low)}
+	}
+	return in
 }
 
 // intervals returns those of slots around which days differ enough; nil if there are none.

@@ -29,7 +29,8 @@ theirs = {
 }
 theirs["contamination"] = best(lambda: IsolationForest(n_estimators=100, contamination=0.05, random_state=1).fit(points))
 
-out = subprocess.run(["go", "test", "-run", "xxx", "-bench", "^Benchmark(ForestGrow|ForestScore|Fit|Score)$", "-count", "5", "./scorer"],
+out = subprocess.run(["go", "test", "-run", "xxx", "-bench", "^Benchmark(ForestGrow|ForestScore|Fit|Score)$", "-count", "5",
+                      "./scorer", "./scorer/isolationforest"],
                      check=True, capture_output=True, text=True).stdout
 ours = {}
 for name, ns in re.findall(r"^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op", out, re.M):
