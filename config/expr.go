@@ -57,6 +57,9 @@ func (e Expr) MetricName() string { return promql.MetricName(e.Parsed()) }
 // and the same for their sum, avg, min, max, topk and bottomk. It is 0 for any other expression.
 func (e Expr) CountsOver() time.Duration { return promql.CountsOver(e.Parsed()) }
 
+// Kept tells which labels of the series that the expression reads are those of its result.
+func (e Expr) Kept() promql.Kept { return promql.KeptOf(e.Parsed()) }
+
 // UnmarshalYAML parses the expression.
 func (e *Expr) UnmarshalYAML(unmarshal func(any) error) error {
 	var text string

@@ -133,6 +133,7 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 	}
 	for i, expr := range d.Exprs() {
 		p.Data.Inputs = append(p.Data.Inputs, dataset.Input{Name: names[i], Expr: expr.String(), LookBack: expr.LookBack()})
+		p.Data.Kept = append(p.Data.Kept, expr.Kept())
 		format.Inputs = append(format.Inputs, result.Input{Name: names[i], Counts: expr.CountsOver()})
 	}
 	p.Format = result.NewFormat(format)

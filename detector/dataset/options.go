@@ -6,6 +6,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config/promql"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
@@ -38,7 +39,8 @@ func (a Auxiliary) coarse() bool { return a.Length > history.FineFor }
 // Options say what a Dataset reads and keeps.
 type Options struct {
 	Inputs                   []Input
-	By                       []string // with several inputs: series with the same values of these labels become one
+	Kept                     []promql.Kept // by input: which labels of what it reads its result has; nil: not known
+	By                       []string      // with several inputs: series with the same values of these labels become one
 	Mask, Mute, Lower, Upper *Selector
 	Auxiliaries              []Auxiliary
 	Layout                   history.Layout

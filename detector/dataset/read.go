@@ -105,6 +105,9 @@ func (d *Dataset) Retry(p Plan, err error) bool { return d.chunks.halve(err, p.s
 // Read reads the slice. It does not touch the Dataset.
 func (p Plan) Read(ctx context.Context, e Evaluator) (_ *Slice, err error) {
 	s := &Slice{First: p.first, Last: p.last, step: p.step, auxiliaries: make([]*join.Vector, len(p.o.Auxiliaries))}
+	if p.o.ownsNone() {
+		return s, nil
+	}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -164,7 +167,7 @@ func (s *Slice) readInputs(ctx context.Context, e Evaluator, p Plan) error {
 	if p.o.joined() {
 		return s.readJoined(ctx, e, p)
 	}
-	found, err := e.evaluate(ctx, p.o.Inputs[0].Expr, p.first, p.last, p.step)
+	found, err := e.owned(0, &p.o).evaluate(ctx, p.o.Inputs[0].Expr, p.first, p.last, p.step)
 	if err != nil {
 		return err
 	}
@@ -180,7 +183,7 @@ func (s *Slice) readInputs(ctx context.Context, e Evaluator, p Plan) error {
 func (s *Slice) readJoined(ctx context.Context, e Evaluator, p Plan) error {
 	joined := map[string]*rawSeries{}
 	for i, in := range p.o.Inputs {
-		found, err := e.evaluate(ctx, in.Expr, p.first, p.last, p.step)
+		found, err := e.owned(i, &p.o).evaluate(ctx, in.Expr, p.first, p.last, p.step)
 		if err != nil {
 			return fmt.Errorf("inputs.%s: %w", in.Name, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/config/promql"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
@@ -146,8 +147,8 @@ func newPlan(
 		Spec:     newSpec(c, resource),
 		Schedule: s,
 		Data: dataset.Options{
-			Inputs: []dataset.Input{{Expr: expr.String(), LookBack: expr.LookBack()}}, Layout: layout, Limit: c.SeriesLimit,
-			Vacant: schedule.DropAfter * s.Step,
+			Inputs: []dataset.Input{{Expr: expr.String(), LookBack: expr.LookBack()}}, Kept: []promql.Kept{expr.Kept()},
+			Layout: layout, Limit: c.SeriesLimit, Vacant: schedule.DropAfter * s.Step,
 		},
 		Format: result.NewFormat(result.Format{
 			Publish: publish | result.States, Step: time.Duration(c.Step), CostPerHour: c.CostPerReplicaHour,
