@@ -21,7 +21,7 @@ func addFeedbackFlag(cmd *kingpin.CmdClause, file *string) {
 func (e *exporter) addFeedback(path string) error {
 	logger := log.With(e.logger, "component", "feedback")
 	e.feedback = verdict.NewFile(verdict.Options{
-		Path: path, Logger: logger, Registerer: e.registry,
+		Path: path, Logger: logger, Registerer: e.registerer,
 		OnChange: func(s *verdict.Set) {
 			if err := e.manager.ApplyVerdicts(s); err != nil {
 				level.Error(logger).Log("msg", "Cannot put feedback in force", "err", err)

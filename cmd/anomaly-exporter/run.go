@@ -42,6 +42,7 @@ type runOptions struct {
 	feedbackFile     string // "": none
 	anonymous        bool   // whether feedback is taken from anybody
 	maxConnections   int
+	shard            shardFlags
 }
 
 // run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
@@ -73,28 +74,33 @@ const stopTimeout = 4 * time.Second
 
 // exporter holds the parts of the program.
 type exporter struct {
-	logger    log.Logger
-	registry  *prometheus.Registry
-	manager   *detector.Manager
-	collector *collector.Collector
-	feedback  *verdict.File // nil: none
-	reloader  *reloader
-	server    *web.Server
+	logger     log.Logger
+	registry   *prometheus.Registry
+	registerer prometheus.Registerer // that of the registry, for this shard
+	manager    *detector.Manager
+	collector  *collector.Collector
+	feedback   *verdict.File // nil: none
+	reloader   *reloader
+	server     *web.Server
 }
 
 // newExporter creates the parts and connects them. Nothing runs, listens or reads a file yet.
 func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, error) {
 	e := &exporter{logger: logger, registry: prometheus.NewRegistry()}
-	e.registry.MustRegister(
+	own, err := o.shard.hostShard()
+	if err != nil {
+		return nil, err
+	}
+	e.registerer = own.registerer(e.registry)
+	e.registerer.MustRegister(
 		versioncollector.NewCollector("anomaly_exporter"), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	if o.externalURL != nil {
-		e.registry.MustRegister(newWebInfo(o.externalURL))
+		e.registerer.MustRegister(newWebInfo(o.externalURL))
 	}
-	var err error
 	e.collector, err = collector.New(collector.Options{
-		Registerer: e.registry,
+		Registerer: e.registerer,
 		Gatherer:   e.registry,
 		Logger:     log.With(logger, "component", "collector"),
 	})
@@ -104,15 +110,16 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 	e.manager, err = detector.New(detector.Options{
 		Engine:     q.engine(logger),
 		Logger:     logger,
-		Registerer: e.registry,
+		Registerer: e.registerer,
 		Limits:     q.limits(),
 		OnPublish:  e.collector.Publish,
+		Owns:       own.ownership(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("detector: %w", err)
 	}
-	e.reloader = newReloader(o.configFile, e.manager.ApplyConfig, e.registry, sourceOptions{
-		metrics:        remoteread.NewMetrics(e.registry),
+	e.reloader = newReloader(o.configFile, e.manager.ApplyConfig, e.registerer, sourceOptions{
+		metrics:        remoteread.NewMetrics(e.registerer),
 		maxConcurrency: q.maxConcurrency,
 		logger:         logger,
 	})

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+)
+
+func TestShardFlags(t *testing.T) {
+	for _, tc := range []struct {
+		flags    shardFlags
+		hostname string
+		want     shard
+		err      string
+	}{
+		{shardFlags{}, "", shard{0, 1}, ""},
+		{shardFlags{"0", 1}, "", shard{0, 1}, ""},
+		{shardFlags{"2", 3}, "exporter-0", shard{2, 3}, ""},
+		{shardFlags{"auto", 3}, "exporter-2", shard{2, 3}, ""},
+		{shardFlags{"auto", 12}, "anomaly-exporter-11.shards.monitoring.svc", shard{11, 12}, ""},
+		{shardFlags{"3", 3}, "", shard{}, "--shard.index: there is no shard 3 of --shard.total=3: the first is 0"},
+		{shardFlags{"-1", 3}, "", shard{}, "--shard.index: there is no shard -1 of --shard.total=3: the first is 0"},
+		{shardFlags{"0", -1}, "", shard{}, "--shard.total is negative"},
+		{shardFlags{"first", 3}, "", shard{}, `--shard.index: "first" is not a number`},
+		{shardFlags{"auto", 3}, "laptop", shard{}, `hostname "laptop" with --shard.index=auto: no ordinal at its end`},
+		{shardFlags{"auto", 3}, "exporter-x7b", shard{}, `hostname "exporter-x7b" with --shard.index=auto: "x7b" is not a number`},
+		{shardFlags{"auto", 3}, "exporter-", shard{}, `hostname "exporter-" with --shard.index=auto: "" is not a number`},
+		{
+			shardFlags{"auto", 3}, "exporter-3", shard{},
+			`hostname "exporter-3" with --shard.index=auto: there is no shard 3 of --shard.total=3: the first is 0`,
+		},
+	} {
+		got, err := tc.flags.shard(tc.hostname)
+		if tc.err != "" {
+			require.EqualError(t, err, tc.err)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, tc.want, got)
+	}
+}
+
+// keys are the shard keys of the pods of some workloads, which differ in few bits only before they are hashed.
+func keys(n int) []uint64 {
+	keys := make([]uint64, 0, n)
+	for i := range n {
+		keys = append(keys, dataset.ID(labels.FromStrings("namespace", "shop", "pod", fmt.Sprintf("api-%d", i))))
+	}
+	return keys
+}
+
+// owner returns the shard that owns a key. There must be exactly one.
+func owner(t *testing.T, key uint64, total int) int {
+	t.Helper()
+	found := -1
+	for i := range total {
+		if (shard{i, total}).owns(key) {
+			require.Equal(t, -1, found, "two shards own %d", key)
+			found = i
+		}
+	}
+	require.NotEqual(t, -1, found, "no shard owns %d", key)
+	return found
+}
+
+func TestShard_OneMoreTakesItsShareAndNothingElseMoves(t *testing.T) {
+	const n = 20_000
+	all := keys(n)
+	for _, total := range []int{1, 2, 3, 9} {
+		size := make([]int, total+1)
+		moved := 0
+		for _, key := range all {
+			before, after := owner(t, key, total), owner(t, key, total+1)
+			size[after]++
+			if before != after {
+				moved++
+				require.Equal(t, total, after, "it moves to the new shard only")
+			}
+		}
+		// The numbers are binomial: five standard deviations of a share of a half are 1.8 % of the keys.
+		share := float64(n) / float64(total+1)
+		require.InDelta(t, share, moved, 0.018*n, "of %d keys move from %d shards to %d", n, total, total+1)
+		for i := range size {
+			require.InDelta(t, share, size[i], 0.018*n, "shard %d of %d", i, total+1)
+		}
+	}
+}
+
+func TestShard_OwnsEverythingIfItIsTheOnlyOne(t *testing.T) {
+	require.Nil(t, shard{0, 1}.ownership(), "nothing is filtered")
+	require.NotNil(t, shard{0, 2}.ownership())
+}
+
+func BenchmarkShard_Owns(b *testing.B) {
+	all := keys(1000)
+	s := shard{3, 10}
+	for i := 0; b.Loop(); i++ {
+		s.owns(all[i%len(all)])
+	}
+}
