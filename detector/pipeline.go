@@ -72,7 +72,7 @@ func newPlans(cfg *config.Config, said *verdict.Set) ([]plan, error) {
 		for _, p := range of {
 			plans = append(plans, plan{
 				source: p.Source, spec: p.Spec, data: p.Data, schedule: p.Schedule, format: p.Format, labeler: p.Labeler,
-				shardKey: dataset.ID, queryOffset: time.Duration(c.QueryOffset),
+				shardKey: p.ShardKey, queryOffset: time.Duration(c.QueryOffset),
 				newPipeline: func(f schedule.Fitting, l log.Logger) Pipeline { return newScaling(p, f, l) },
 			})
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/config/promql"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
@@ -58,6 +60,14 @@ type Plan struct {
 	Labeler  *result.Labeler
 
 	scaler *config.Scaler
+}
+
+// ShardKey returns the same key for series that must be in the same process, which are those of a workload.
+func (p *Plan) ShardKey(l labels.Labels) uint64 {
+	if by := p.Labeler.Keep; by != nil {
+		l = labels.NewBuilder(l).Keep(by...).Labels()
+	}
+	return dataset.ID(l)
 }
 
 // NewPlans translates a scaler of the configuration: it returns a Plan for its load, and one for each of its resources.
