@@ -28,11 +28,15 @@ func exporter() *dashboard {
 
 func addHealth(d *dashboard) {
 	d.row("Health", 4,
-		stat("Exporters up", "Exporters that Prometheus scrapes.", 4, "short",
+		stat("Exporters up", "Exporters that Prometheus scrapes.", 3, "short",
 			series("", `sum(up{`+ofJob+`}`+upExporter+`) or vector(0)`)).steps("red", from(1, "green")),
-		stat("Version", "The running version.", 4, "string",
+		stat("Shards missing", "Shards without an exporter that Prometheus scrapes. Their series have no results.", 3, "short",
+			series("", `sum(max by (job) (anomaly_exporter_shards{job=~"$job"}) - `+
+				`count by (job) (group by (job, shard) (anomaly_exporter_shards{job=~"$job"})))`)).
+			steps("green", from(1, "red")),
+		stat("Version", "The running version.", 3, "string",
 			series("{{version}}", `count by (version) (anomaly_exporter_build_info{`+ofJob+`})`)).names(),
-		stat("Config", "1 if the newest config file is in force.", 4, "short",
+		stat("Config", "1 if the newest config file is in force.", 3, "short",
 			series("", `min(anomaly_exporter_config_last_reload_successful{`+ofJob+`})`)).steps("red", from(1, "green")),
 		stat("Config loaded", "When a config file was last loaded successfully.", 4, "dateTimeFromNow",
 			series("", `1000 * max(anomaly_exporter_config_last_reload_success_timestamp_seconds{`+ofJob+`})`)),
@@ -40,7 +44,8 @@ func addHealth(d *dashboard) {
 			"Age of the results of the slowest detector or scaler. Normal is up to a step, the query_offset and a cycle.",
 			4, "s",
 			series("", `time() - min(anomaly_exporter_last_step_timestamp_seconds{`+ofPicked+`})`)),
-		stat("Results", "Series of results on /metrics.", 4, "short", series("", `max(anomaly_exporter_results{`+ofJob+`})`)),
+		stat("Results", "Series of results on /metrics, of all shards together.", 4, "short",
+			series("", `sum(max by (shard) (anomaly_exporter_results{`+ofJob+`}))`)),
 	)
 }
 
@@ -69,7 +74,7 @@ func addCycles(d *dashboard) {
 		graph("Series by state", "The series that the expressions return now, by state and reason.", 8, "short",
 			series("{{state}} {{reason}}", `sum by (state, reason) (`+once("series")+`)`)).stacked().fromZero(),
 		graph("Series refused", "Series over series_limit: the newest have no results.", 8, "short",
-			series(eachPicked, `max by (detector, scaler) (anomaly_exporter_series_refused{`+ofPicked+`})`)).fromZero(),
+			series(eachPicked, `sum by (detector, scaler) (`+once("series_refused")+`)`)).fromZero(),
 		graph("Models in service",
 			"Forecast models. A combination counts as its model with the largest weight; peers are models of pools.", 8, "short",
 			series("{{model}}", `sum by (model) (`+once("models")+`)`)).stacked().fromZero(),
@@ -116,7 +121,8 @@ func addCosts(d *dashboard) {
 	d.row("Results and resources", 8,
 		graph("Results left out", "Dropped for their labels, per minute, and withheld by sample_limit.", 8, "short",
 			series("dropped: {{reason}}", `60 * sum by (reason) (`+rate("anomaly_exporter_results_dropped_total")+`)`),
-			series("withheld: {{kind}}", `max by (kind) (anomaly_exporter_results_withheld{`+ofJob+`})`)).fromZero(),
+			series("withheld: {{kind}}", `sum by (kind) (max by (shard, kind) (anomaly_exporter_results_withheld{`+ofJob+`}))`)).
+			fromZero(),
 		graph("Rendering", "Time to render new results into the text that scrapes copy.", 8, "s",
 			series("{{instance}}", rate("anomaly_exporter_render_duration_seconds_sum")+` / `+
 				rate("anomaly_exporter_render_duration_seconds_count"))).fromZero(),

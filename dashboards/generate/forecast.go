@@ -133,11 +133,12 @@ func addReplicas(d *dashboard) {
 
 func addSavings(d *dashboard) {
 	strategies := func(metric, span string) string {
-		return `max by (scaler, strategy) (increase(anomaly_exporter_scaler_` + metric + scaled + `[` + span + `]))`
+		return `sum by (scaler, strategy) (max by (shard, scaler, strategy) (increase(anomaly_exporter_scaler_` + metric + scaled +
+			`[` + span + `])))`
 	}
 	saved := func(against string) string {
 		of := func(strategy string) string {
-			return `sum(max by (scaler) (increase(` +
+			return `sum(max by (shard, scaler) (increase(` +
 				`anomaly_exporter_scaler_cost_total{scaler=~"$scaler",strategy="` + strategy + `"}[$__range])))`
 		}
 		return of(against) + ` - ` + of("recommended")
@@ -168,7 +169,8 @@ func addSavings(d *dashboard) {
 			series(each, strategies("replica_seconds_total", "1h")+` / 3600`)).fromZero(),
 		graph("Changes of the recommendation", "Per hour.", 8, "short",
 			series("{{scaler}} {{direction}}",
-				`max by (scaler, direction) (increase(anomaly_exporter_scaling_decisions_total`+scaled+`[1h]))`)).fromZero(),
+				`sum by (scaler, direction) (max by (shard, scaler, direction) (`+
+					`increase(anomaly_exporter_scaling_decisions_total`+scaled+`[1h])))`)).fromZero(),
 		stat("Capacity per replica", "Load that one replica carries, as configured or learned.", 4, "short",
 			series("{{scaler}}", `max by (scaler) (anomaly_exporter_scaler_capacity_per_replica`+scaled+`)`)),
 		stat("Horizon", "How far ahead the scaler looks, as configured or learned.", 4, "s",

@@ -5,10 +5,11 @@ const (
 	needsTruth = "Needs outcomes.truth in the configuration. "
 )
 
-// increaseOf is the increase of a counter about detectors in a range. Of two exporters, the larger is taken.
+// increaseOf is the increase of a counter about detectors in a range. Of two exporters of the same shard, the larger is
+// taken; those of shards add up.
 func increaseOf(span, metric, labels, by string) string {
 	selector := `anomaly_exporter_` + metric + `{detector=~"$detector"` + labels + `}`
-	return `max by (` + by + `) (increase(` + selector + `[` + span + `]))`
+	return `sum by (` + by + `) (max by (shard, ` + by + `) (increase(` + selector + `[` + span + `])))`
 }
 
 func quality() *dashboard {

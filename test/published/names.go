@@ -23,6 +23,7 @@ import (
 var ofCommand = []string{
 	"anomaly_exporter_config_last_reload_successful",
 	"anomaly_exporter_config_last_reload_success_timestamp_seconds",
+	"anomaly_exporter_shards",
 	"anomaly_exporter_web_info",
 }
 
