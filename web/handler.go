@@ -51,6 +51,8 @@ type Options struct {
 	ExternalURL *url.URL
 	// PrometheusURL is where people look at expressions; nil: not known.
 	PrometheusURL *url.URL
+	// GrafanaURL is that of a Grafana with the shipped dashboards; nil: not known.
+	GrafanaURL *url.URL
 	// RoutePrefix is the path that all endpoints are below, such as "/anomaly"; "/": none; "": that of ExternalURL.
 	RoutePrefix string
 
@@ -164,8 +166,8 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 		playground = o.Config
 	}
 	pages, err := ui.New(ui.Options{
-		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Version: o.Version, Logger: o.Logger,
-		Verdicts: o.Verdicts, Author: o.Author, Playground: playground,
+		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Grafana: address(o.GrafanaURL),
+		Version: o.Version, Logger: o.Logger, Verdicts: o.Verdicts, Author: o.Author, Playground: playground,
 	})
 	if err != nil {
 		return err

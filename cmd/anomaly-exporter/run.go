@@ -35,6 +35,7 @@ type runOptions struct {
 	listen           *toolkit.FlagConfig
 	externalURL      *url.URL // nil: not known
 	prometheusURL    *url.URL // likewise
+	grafanaURL       *url.URL // likewise
 	routePrefix      string
 	enableLifecycle  bool
 	enablePlayground bool
@@ -169,6 +170,7 @@ func (e *exporter) handler(o runOptions, trials *trial.Trials) (http.Handler, er
 		Trials:          trials,
 		ExternalURL:     o.externalURL,
 		PrometheusURL:   o.prometheusURL,
+		GrafanaURL:      o.grafanaURL,
 		RoutePrefix:     o.routePrefix,
 		EnableLifecycle: o.enableLifecycle,
 		EnablePprof:     o.enablePprof,

@@ -42,6 +42,7 @@ type Options struct {
 	Now     func() time.Time
 	Prefix  string // path before that of each page, without a slash at its end
 	Graph   string // address of the server that PromQL is looked at in, such as http://prometheus:9090; "": not known
+	Grafana string // address of Grafana; "": not known
 	Version string // shown on each page
 	Logger  log.Logger
 
@@ -68,7 +69,7 @@ func New(o Options) (*UI, error) {
 	u := &UI{o: o, pages: map[string]*template.Template{}}
 	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback", "playground"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
-			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/"+name+".html")
+			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/links.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("ui: %w", err)
 		}
@@ -241,14 +242,14 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
 		*view.Series
-		Forecast    *view.Forecast
-		Also        []view.Series
-		Zooms       []link
-		Expressions []link
-		Data        string
-		Feedback    *feedback
+		Forecast *view.Forecast
+		Also     []view.Series
+		Zooms    []link
+		Links    links
+		Data     string
+		Feedback *feedback
 	}{
-		s, u.o.View.Forecast(s), also, zooms, u.expressions(s), u.data(s, "series", s.Step.Add(-over)),
+		s, u.o.View.Forecast(s), also, zooms, u.links(s, over), u.data(s, "series", s.Step.Add(-over)),
 		u.feedbackOn(r, s),
 	})
 }
@@ -270,17 +271,17 @@ func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
 	zooms, over := u.zooms(s, r.URL.Query(), defaultScalerRange)
 	page := struct {
 		view.Recommendation
-		History     *past.ScalerHistory
-		Changes     []past.Change
-		More        int // changes
-		Problem     string
-		Bounds      [2]int
-		Zooms       []link
-		Expressions []link
-		Data        string
+		History *past.ScalerHistory
+		Changes []past.Change
+		More    int // changes
+		Problem string
+		Bounds  [2]int
+		Zooms   []link
+		Links   links
+		Data    string
 	}{
 		Recommendation: u.o.View.Recommendation(s), Bounds: u.o.View.Bounds(s), Zooms: zooms,
-		Expressions: u.expressions(s), Data: u.data(s, "recommendations", s.Step.Add(-over)),
+		Links: u.links(s, over), Data: u.data(s, "recommendations", s.Step.Add(-over)),
 	}
 	if s.State == "" {
 		history, err := u.o.View.ScalerHistory(r.Context(), &page.Recommendation, s.Step.Add(-over), time.Time{})
@@ -293,18 +294,6 @@ func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	u.show(w, http.StatusOK, "scaler", s.Title(), page)
-}
-
-// expressions returns the PromQL of a series, with links to the server that it can be looked at in.
-func (u *UI) expressions(s *view.Series) (links []link) {
-	for _, expr := range u.o.View.Expressions(s) {
-		l := link{Text: expr}
-		if u.o.Graph != "" {
-			l.URL = u.o.Graph + "/graph?" + url.Values{"g0.expr": {expr}, "g0.tab": {"0"}}.Encode()
-		}
-		links = append(links, l)
-	}
-	return links
 }
 
 // with returns a query with one parameter changed.
