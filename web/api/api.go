@@ -42,7 +42,7 @@ type API struct {
 	started int64 // tells the tags of two processes apart
 
 	mu       sync.Mutex // guards what follows
-	last     *result.Snapshot
+	last     state
 	sequence int // of last
 }
 
@@ -150,12 +150,22 @@ func writeFailure(w http.ResponseWriter, err error) {
 	}
 }
 
-// tag identifies the results of a snapshot. It changes with the results, and with a restart.
+// state is what answers are made of.
+type state struct {
+	results  *result.Snapshot
+	verdicts *verdict.Set
+}
+
+// tag identifies the results of a snapshot. It changes with the results, with what people said, and with a restart.
 func (a *API) tag(s *result.Snapshot) string {
+	now := state{results: s}
+	if a.o.Verdicts != nil {
+		now.verdicts = a.o.Verdicts.Set()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s != a.last {
-		a.last = s
+	if now != a.last {
+		a.last = now
 		a.sequence++
 	}
 	return fmt.Sprintf(`W/"%x-%d"`, a.started, a.sequence)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
+	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -53,9 +55,10 @@ type recommended struct {
 // exporter is a real one over a real TSDB, and what it has published.
 type exporter struct {
 	*detector.Manager
-	server *httptest.Server
-	seen   map[string]map[int64]published   // of latency, by job and second
-	fleet  map[string]map[int64]recommended // likewise
+	server   *httptest.Server
+	verdicts *verdict.File
+	seen     map[string]map[int64]published   // of latency, by job and second
+	fleet    map[string]map[int64]recommended // likewise
 }
 
 // start runs cycles over the last hours. The latency of checkout triples half an hour before the end.
@@ -113,8 +116,10 @@ func startAt(t *testing.T, first time.Time) *exporter {
 		Now: func() time.Time { return end.Add(time.Minute) }, Public: "https://example.com/anomaly",
 	})
 	require.NoError(t, err)
+	e.verdicts = verdict.NewFile(verdict.Options{Path: filepath.Join(t.TempDir(), "feedback.yml")})
 	a, err := api.New(api.Options{
 		View: v, Config: func() *config.Config { return cfg }, Query: m.Query, Now: func() time.Time { return end },
+		Verdicts: e.verdicts, Author: func(*http.Request) (string, error) { return "", nil },
 	})
 	require.NoError(t, err)
 	h, err := a.Handler()
@@ -364,7 +369,45 @@ func TestAPI_AnswersNotModifiedUntilThereAreNewResults(t *testing.T) {
 	require.NotEmpty(t, tag)
 	require.Equal(t, http.StatusNotModified, get(tag).StatusCode)
 	require.NoError(t, e.Cycle(t.Context(), end.Add(5*time.Minute)))
-	require.Equal(t, http.StatusOK, get(tag).StatusCode)
+	newer := get(tag)
+	require.Equal(t, http.StatusOK, newer.StatusCode)
+	tag = newer.Header.Get("Etag")
+	require.NoError(t, e.verdicts.Append(verdict.Verdict{
+		Series: labels.FromStrings("detector", "latency"), From: end, To: end, Kind: verdict.Confirmed,
+	}))
+	require.Equal(t, http.StatusOK, get(tag).StatusCode, "answers tell what people said, too")
+}
+
+func TestAPI_TellsWhatPeopleSaidAboutASeries(t *testing.T) {
+	e := startAt(t, end)
+	say := func(job string, from, to time.Duration, kind verdict.Kind) {
+		require.NoError(t, e.verdicts.Append(verdict.Verdict{
+			Series: labels.FromStrings("detector", "latency", "job", job), From: end.Add(from), To: end.Add(to), Kind: kind,
+		}))
+	}
+	say("cart", -3*time.Hour, -2*time.Hour, verdict.Confirmed) // before the range
+	say("cart", -3*time.Hour, -time.Hour, verdict.Rejected)    // until its first step
+	say("cart", -time.Minute, time.Hour, verdict.Confirmed)
+	say("search", -time.Minute, 0, verdict.Confirmed)
+	query := url.Values{
+		"match[]": {`{job="cart"}`}, "detector": {"latency"}, "start": {end.Add(-time.Hour).Format(time.RFC3339)},
+	}
+	d := e.data(t, "/api/v1/series", query)
+	require.InDelta(t, 2, d["verdictsTotal"], 0)
+	require.Equal(t, []any{
+		map[string]any{
+			"series": `{detector="latency", job="cart"}`, "verdict": "confirmed",
+			"from": end.Add(-time.Minute).Format(time.RFC3339), "to": end.Add(time.Hour).Format(time.RFC3339),
+		},
+		map[string]any{
+			"series": `{detector="latency", job="cart"}`, "verdict": "rejected",
+			"from": end.Add(-3 * time.Hour).Format(time.RFC3339), "to": end.Add(-time.Hour).Format(time.RFC3339),
+		},
+	}, d["verdicts"])
+	query.Set("end", end.Add(-30*time.Minute).Format(time.RFC3339))
+	require.InDelta(t, 1, e.data(t, "/api/v1/series", query)["verdictsTotal"], 0)
+	query.Set("detector", "requests")
+	require.Empty(t, e.data(t, "/api/v1/series", query)["verdicts"])
 }
 
 // An exporter that starts during an anomaly knows since when it lasts.

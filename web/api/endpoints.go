@@ -13,19 +13,26 @@ func (a *API) anomalies(_ context.Context, s *result.Snapshot, q *query) (any, e
 	return a.o.View.Anomalies(s, &q.Filter), nil
 }
 
-// series lists the series, with their states; with start, and if only one matches, what was published of it.
+// series lists the series, with their states; with start, and if only one matches, what was published of it, its
+// siblings, and what people said about it.
 func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, error) {
 	found, total := a.o.View.List(s, &q.Filter)
-	if !q.from.IsZero() {
-		if total != 1 || len(found) != 1 {
-			return nil, view.Invalidf("start: %d series match; the history of one can be asked for", total)
-		}
-		var err error
-		if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
-			return nil, err
-		}
+	answer := map[string]any{"series": found, "total": total}
+	if q.from.IsZero() {
+		return answer, nil
 	}
-	return map[string]any{"series": found, "total": total}, nil
+	if total != 1 || len(found) != 1 {
+		return nil, view.Invalidf("start: %d series match; the history of one can be asked for", total)
+	}
+	var err error
+	if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
+		return nil, err
+	}
+	answer["siblings"], answer["siblingsTotal"] = a.o.View.Siblings(&found[0], q.Limit)
+	if a.o.Verdicts != nil {
+		answer["verdicts"], answer["verdictsTotal"] = a.verdictsOn(&found[0], q)
+	}
+	return answer, nil
 }
 
 func (a *API) forecast(_ context.Context, s *result.Snapshot, q *query) (any, error) {

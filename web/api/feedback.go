@@ -75,6 +75,21 @@ func (a *API) listFeedback(r *http.Request) (any, error) {
 	return map[string]any{"feedback": found, "total": total, "invalid": invalid}, nil
 }
 
+// verdictsOn returns what people said about a series over the time of a query, the newest first.
+func (a *API) verdictsOn(s *view.Series, q *query) (found []said, total int) {
+	found = []said{}
+	for _, v := range slices.Backward(a.o.Verdicts.Set().All()) {
+		if v.To.Before(q.from) || !q.to.IsZero() && v.From.After(q.to) ||
+			s.Kind != "detector" || !v.Matches(func(name string) string { return s.Labels[name] }) {
+			continue
+		}
+		if total++; len(found) < q.Limit {
+			found = append(found, newSaid(&v))
+		}
+	}
+	return found, total
+}
+
 // anyMatches reports whether one of the selectors matches, or whether there is none.
 func anyMatches(selectors [][]*labels.Matcher, l labels.Labels) bool {
 	return len(selectors) == 0 || slices.ContainsFunc(selectors, func(matchers []*labels.Matcher) bool {

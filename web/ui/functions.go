@@ -32,7 +32,20 @@ func (u *UI) functions() template.FuncMap {
 		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
 		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"verdict":  said,
+		"marks":    func() []mark { return marks },
 	}
+}
+
+// mark is what the chart of a series marks, and its key below. Charts show the keys of what they mark.
+type mark struct{ Name, Text string }
+
+var marks = []mark{
+	{"alert", "alert"},
+	{"confirmed", said(verdict.Confirmed)},
+	{"rejected", said(verdict.Rejected)},
+	{"masked", "masked"},
+	{"muted", "muted"},
+	{"gap", "no value"},
 }
 
 // said is a verdict for people.

@@ -227,6 +227,9 @@ func (u *UI) data(s *view.Series, endpoint string, from time.Time) string {
 	return u.o.Prefix + "/api/v1/" + endpoint + "?" + query.Encode()
 }
 
+// shownSiblings is how many members of a pool are listed. Guard: nobody reads more.
+const shownSiblings = 20
+
 // series shows one series.
 func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	s := u.find(w, r)
@@ -237,20 +240,25 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, u.o.Prefix+s.Path, http.StatusFound)
 		return
 	}
-	var also []view.Series
-	u.o.View.Settle(r.Context(), func() { also = u.o.View.Also(s) })
+	var moved, calm, siblings []view.Series
+	members := 0
+	u.o.View.Settle(r.Context(), func() {
+		moved, calm = u.o.View.Others(s)
+		siblings, members = u.o.View.Siblings(s, shownSiblings)
+	})
 	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
 		*view.Series
-		Forecast *view.Forecast
-		Also     []view.Series
-		Zooms    []link
-		Links    links
-		Data     string
-		Feedback *feedback
+		Forecast              *view.Forecast
+		Moved, Calm, Siblings []view.Series
+		Members               int // siblings in all
+		Zooms                 []link
+		Links                 links
+		Data                  string
+		Feedback              *feedback
 	}{
-		s, u.o.View.Forecast(s), also, zooms, u.links(s, over), u.data(s, "series", s.Step.Add(-over)),
-		u.feedbackOn(r, s),
+		s, u.o.View.Forecast(s), moved, calm, siblings, members, zooms, u.links(s, over),
+		u.data(s, "series", s.Step.Add(-over)), u.feedbackOn(r, s),
 	})
 }
 

@@ -65,7 +65,7 @@ func (v *View) Anomalies(s *result.Snapshot, f *Filter) Anomalies {
 	newest := map[string]int{} // index of the newest incident of a workload
 	for i := range high {
 		one := &high[i]
-		labels, key := workload(one.Labels)
+		labels, key := workload(one.label)
 		n, ok := newest[key]
 		if ok {
 			last := &found.Incidents[n]
@@ -124,10 +124,12 @@ var (
 // NaN without a score, and +Inf outside of the data range.
 func (s *Series) Surprise() float64 { return s.series.Score.Surprise() }
 
+func (s *Series) label(name string) string { return s.Labels[name] }
+
 // Entity returns those labels of a series that have the names, and a key of them; without names those of its workload.
 func (s *Series) Entity(names []string) (labels map[string]string, key string) {
 	if len(names) == 0 {
-		return workload(s.Labels)
+		return workload(s.label)
 	}
 	labels = map[string]string{}
 	for _, name := range names {
@@ -152,12 +154,13 @@ func WorkloadName(of map[string]string) string {
 	return ""
 }
 
-// workload returns the labels that tell a workload from others, and a key of them.
-func workload(of map[string]string) (labels map[string]string, key string) {
+// workload returns those of the labels of a series that tell its workload from others, and a key of them. get returns the
+// value of a label.
+func workload(get func(name string) string) (labels map[string]string, key string) {
 	labels = map[string]string{}
 	var b strings.Builder
 	add := func(name string) bool {
-		value := of[name]
+		value := get(name)
 		if value == "" {
 			return false
 		}

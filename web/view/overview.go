@@ -1,10 +1,8 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -135,49 +133,6 @@ func hasLabels(l result.Labels, page url.Values) bool {
 		}
 	}
 	return true
-}
-
-// alsoScore is the score from which another series of the same workload is said to have moved too. Chosen: once in 3.5
-// days of normal behaviour.
-const alsoScore = 0.6
-
-// Also returns the other series of the same workload: those that are unusual too, what moved first first; then the
-// others.
-func (v *View) Also(of *Series) (found []Series) {
-	_, key := workload(of.Labels)
-	for _, b := range v.o.Snapshot().Batches {
-		for i := range b.Series {
-			s := &b.Series[i]
-			if s == of.series || math.IsNaN(s.Score.Value) {
-				continue
-			}
-			if one := v.newSeries(b, s); sameWorkload(key, one.Labels) {
-				found = append(found, one)
-			}
-		}
-	}
-	moved := func(s *Series) int {
-		if s.Since != nil || float64(s.Score) >= alsoScore {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(found, func(a, b Series) int {
-		first := func(s *Series) int64 {
-			if s.Since != nil {
-				return s.Since.Unix()
-			}
-			return math.MaxInt64
-		}
-		return cmp.Or(cmp.Compare(moved(&a), moved(&b)), cmp.Compare(first(&a), first(&b)),
-			cmp.Compare(float64(b.Score), float64(a.Score)))
-	})
-	return found[:min(len(found), overviewLimit)]
-}
-
-func sameWorkload(key string, l map[string]string) bool {
-	_, other := workload(l)
-	return key != "" && key == other
 }
 
 // Selector returns the selector that matches the labels of a series.

@@ -151,12 +151,10 @@ func (s *Series) OfLoad() bool { return s.batch.Source.Scaler && s.batch.Source.
 // configuration adds.
 func (v *View) Identity(s *Series) labels.Labels {
 	b := labels.NewBuilder(labels.FromMap(s.Labels))
-	if cfg := v.o.Config(); cfg != nil && !s.batch.Source.Scaler {
-		for i := range cfg.Detectors {
-			for name := range cfg.Detectors[i].Labels {
-				if cfg.Detectors[i].Name == s.batch.Source.Name && !s.series.Input.Has(name) {
-					b.Del(name)
-				}
+	if d := v.detector(s.batch.Source); d != nil {
+		for name := range d.Labels {
+			if !s.series.Input.Has(name) {
+				b.Del(name)
 			}
 		}
 	}
@@ -181,10 +179,6 @@ func (v *View) List(s *result.Snapshot, f *Filter) (found []Series, total int) {
 
 // expressions returns the PromQL of a detector or scaler.
 func (v *View) expressions(source result.Source) []string {
-	cfg := v.o.Config()
-	if cfg == nil {
-		return nil
-	}
 	if source.Scaler {
 		switch c := v.scaler(source); {
 		case c == nil:
@@ -197,20 +191,31 @@ func (v *View) expressions(source result.Source) []string {
 			return []string{c.Load.String()}
 		}
 	}
+	d := v.detector(source)
+	if d == nil {
+		return nil
+	}
+	if !d.Multivariate() {
+		return []string{d.Expr.String()}
+	}
+	var all []string
+	for _, name := range d.InputNames() {
+		expr := d.Inputs[name]
+		all = append(all, expr.String())
+	}
+	return all
+}
+
+// detector returns the configuration of a detector; nil: there is none.
+func (v *View) detector(source result.Source) *config.Detector {
+	cfg := v.o.Config()
+	if cfg == nil || source.Scaler {
+		return nil
+	}
 	for i := range cfg.Detectors {
-		d := &cfg.Detectors[i]
-		if d.Name != source.Name {
-			continue
+		if cfg.Detectors[i].Name == source.Name {
+			return &cfg.Detectors[i]
 		}
-		if !d.Multivariate() {
-			return []string{d.Expr.String()}
-		}
-		var all []string
-		for _, name := range d.InputNames() {
-			expr := d.Inputs[name]
-			all = append(all, expr.String())
-		}
-		return all
 	}
 	return nil
 }
@@ -234,12 +239,8 @@ func (v *View) unit(source result.Source, metricName string) string {
 	if unit := humanize.Unit(metricName, v.expressions(source)); unit != "" || source.Scaler {
 		return unit
 	}
-	if cfg := v.o.Config(); cfg != nil {
-		for i := range cfg.Detectors {
-			if d := &cfg.Detectors[i]; d.Name == source.Name && d.DataRange == [2]float64{0, 1} {
-				return "ratio"
-			}
-		}
+	if d := v.detector(source); d != nil && d.DataRange == [2]float64{0, 1} {
+		return "ratio"
 	}
 	return ""
 }

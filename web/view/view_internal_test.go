@@ -1,7 +1,10 @@
 package view
 
 import (
+	"math"
+	"net/url"
 	"testing"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,4 +40,79 @@ func TestSeries_SelectorFindsItself(t *testing.T) {
 	for _, m := range selectors[0] {
 		require.True(t, m.Matches(s.Labels[m.Name]), m)
 	}
+}
+
+// published returns a View of results of a detector without pools, and of one that compares the pods of a namespace.
+func published(now int64, series ...result.Series) *View {
+	cfg := &config.Config{Detectors: []config.Detector{{Name: "alone"}, {Name: "pods", PoolBy: []string{"namespace"}}}}
+	batches := map[string]*result.Batch{}
+	for i, s := range series {
+		s.ID, s.Input, s.Score.Expected = uint64(i), s.Labels.Without("detector"), 1
+		name := s.Labels.Get("detector")
+		if batches[name] == nil {
+			batches[name] = &result.Batch{Source: result.Source{Name: name}, Step: now}
+		}
+		batches[name].Series = append(batches[name].Series, s)
+	}
+	return &View{past: past.New(nil), o: Options{
+		Config: func() *config.Config { return cfg },
+		Now:    func() time.Time { return at(now) },
+		Snapshot: func() *result.Snapshot {
+			return &result.Snapshot{Batches: []*result.Batch{batches["alone"], batches["pods"]}}
+		},
+	}}
+}
+
+// scored returns results of a series with a score that has been high since a time (ms; 0: it is not).
+func scored(score float64, since int64, l ...labels.Label) result.Series {
+	s := result.Series{Labels: l, Score: result.NoScore(), Since: result.Since{At: since}}
+	s.Score.Value = score
+	return s
+}
+
+func TestView_TellsWhatElseMovedAndItsSiblings(t *testing.T) {
+	const now, minute = 1e12, 60_000
+	of := func(detector, namespace, pod string) []labels.Label {
+		return []labels.Label{{Name: "detector", Value: detector}, {Name: "namespace", Value: namespace}, {Name: "pod", Value: pod}}
+	}
+	v := published(
+		now,
+		scored(0.3, 0, of("alone", "shop", "calm")...),
+		scored(0.7, 0, of("alone", "shop", "unusual")...),
+		scored(0.9, now-90*minute, of("alone", "shop", "earlier")...),
+		scored(0.9, now-31*minute, of("alone", "bank", "soon")...),
+		scored(0.9, now-93*minute, of("alone", "bank", "long before")...),
+		scored(0.9, 0, of("alone", "bank", "elsewhere")...),
+		scored(0.9, now-60*minute, of("pods", "shop", "a")...),
+		scored(0.2, 0, of("pods", "shop", "b")...),
+		scored(math.NaN(), 0, of("pods", "shop", "c")...),
+		scored(0.4, 0, of("pods", "shop", "d")...),
+		scored(0.5, 0, of("pods", "bank", "e")...),
+	)
+	pods := func(all []Series) (names []string) {
+		for i := range all {
+			names = append(names, all[i].Labels["pod"])
+		}
+		return names
+	}
+	find := func(detector, pod string) *Series {
+		found := v.Find(url.Values{"detector": {detector}, "pod": {pod}})
+		require.Len(t, found, 1)
+		return &found[0]
+	}
+	s := find("pods", "a")
+	moved, calm := v.Others(s)
+	require.Equal(t, []string{"earlier", "soon", "unusual"}, pods(moved), "the first mover first")
+	require.Equal(t, []string{"calm"}, pods(calm), "siblings are listed by themselves")
+	siblings, total := v.Siblings(s, 2)
+	require.Equal(t, []string{"d", "b"}, pods(siblings))
+	require.Equal(t, 3, total)
+
+	s = find("alone", "calm")
+	moved, calm = v.Others(s)
+	require.Equal(t, []string{"earlier", "a", "unusual"}, pods(moved), "it has not moved, so it is about its workload")
+	require.Equal(t, []string{"d", "b"}, pods(calm))
+	siblings, total = v.Siblings(s, 2)
+	require.Empty(t, siblings)
+	require.Zero(t, total)
 }

@@ -16,14 +16,19 @@
     return 'The score has been high since ' + text.slice(11, 16) + ' UTC' + (since === h.time[0] ? ' or earlier.' : ' on ' + text.slice(0, 10) + '.');
   };
 
-  const series = (history) => {
+  const series = (history, verdicts = []) => {
     // The forecast is that of the table below the charts.
     const fan = [...document.querySelectorAll('#points tr[data-time]')].map((row) => ({
       time: Number(row.dataset.time), median: number(row.dataset.median), lower: number(row.dataset.lower),
       upper: number(row.dataset.upper), max: number(row.dataset.max),
     }));
     const bounds = [...document.querySelectorAll('[data-bound]')].map((p) => number(p.dataset.bound));
-    charts.series({ value, score: byID('score'), unit: value.dataset.unit, fan, bounds, alerts: history.alerts }, history);
+    const said = (kind) => verdicts.filter((v) => v.verdict === kind).map((v) => [Date.parse(v.from) / 1000, Date.parse(v.to) / 1000]);
+    const marked = charts.series({
+      value, score: byID('score'), unit: value.dataset.unit, fan, bounds,
+      alerts: history.alerts, confirmed: said('confirmed'), rejected: said('rejected'),
+    }, history);
+    document.querySelectorAll('.keys span').forEach((key) => { key.hidden = !marked.includes(key.className); });
     return highSince(history);
   };
 
@@ -41,7 +46,7 @@
       if (answer.status !== 'success') throw new Error(answer.error);
       const { history } = (answer.data.series ?? answer.data.recommendations)[0];
       if (!history.time || history.time.length < 2) throw new Error('fewer than two steps have a value');
-      status.textContent = charts.paint('page', () => (value ? series : scaler)(history));
+      status.textContent = charts.paint('page', () => (value ? series : scaler)(history, answer.data.verdicts));
     } catch (err) {
       status.textContent = 'No chart: ' + err.message;
     }

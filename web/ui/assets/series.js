@@ -1,17 +1,19 @@
 // Draws the charts of a series: its value over what was expected, the forecast, and the score below.
 'use strict';
 // charts.series draws a history into two elements, value and score. unit is that of the values; fan is the forecast by
-// horizon; bounds are values; alerts and incidents are pairs of times; expected says what the middle of the band is.
+// horizon; bounds are values; alerts, incidents, confirmed and rejected are lists of pairs of times; expected says what
+// the middle of the band is. It returns the names of the marks that it has drawn.
 (() => {
   const { color, line, edge } = charts;
 
-  // withGaps puts an empty step where steps are missing, so that no line crosses a gap.
+  // withGaps puts an empty step where steps are missing, so that no line crosses a gap, and lists the gaps.
   const withGaps = (h) => {
     const step = h.gap ?? h.time.slice(1).reduce((least, t, i) => Math.min(least, t - h.time[i]), Infinity);
     const keys = ['value', 'expected', 'lower', 'upper', 'score'].filter((k) => h[k]);
-    const out = Object.fromEntries([['time', []], ['muted', []], ['masked', []], ...keys.map((k) => [k, []])]);
+    const out = Object.fromEntries([['gaps', []], ['time', []], ['muted', []], ['masked', []], ...keys.map((k) => [k, []])]);
     h.time.forEach((t, i) => {
       if (i > 0 && t - h.time[i - 1] > step) {
+        out.gaps.push([h.time[i - 1], t]);
         out.time.push(h.time[i - 1] + step);
         out.muted.push(false);
         out.masked.push(false);
@@ -25,7 +27,7 @@
     return out;
   };
 
-  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], incidents = [], expected = 'usual' }, history) => {
+  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], incidents = [], confirmed = [], rejected = [], expected = 'usual' }, history) => {
     const h = withGaps(history), last = h.time.length - 1;
     const ahead = fan.filter((p) => p.time > h.time[last]);
     const x = h.time.concat(ahead.map((p) => p.time));
@@ -40,11 +42,14 @@
           });
         });
       });
+      h.gaps.forEach((p) => charts.period(u, p, color('gap')));
       incidents.forEach((p) => charts.period(u, p, color('incident')));
       charts.vertical(u, h.time[last], color('faint'));
     };
     const lines = (u) => {
       incidents.forEach((p) => charts.period(u, p, color('truth'), { down: 1, tall: 5 }));
+      rejected.forEach((p) => charts.period(u, p, color('rejected'), { down: 1, tall: 5 }));
+      confirmed.forEach((p) => charts.period(u, p, color('truth'), { down: 1, tall: 5 }));
       alerts.forEach((p) => charts.period(u, p, color('critical'), { tall: 5 }));
       bounds.forEach((b) => b !== null && charts.horizontal(u, b, color('bound')));
     };
@@ -79,5 +84,7 @@
         hooks: { draw: [(u) => { marks(u); [[0.6, 'line'], [0.8, 'high'], [0.9, 'critical']].forEach(([at, c]) => charts.horizontal(u, at, color(c))); }] },
       }, [x, level(0, 0.8), level(0.8, 0.9), level(0.9, 2)]);
     }
+    const marked = { alert: alerts, confirmed, rejected, masked: h.masked.filter(Boolean), muted: h.muted.filter(Boolean), gap: h.gaps };
+    return Object.keys(marked).filter((name) => marked[name].length > 0);
   };
 })();
