@@ -75,7 +75,11 @@ func TestManager_CountsOutcomesOfAlerts(t *testing.T) {
 	m := newManager(t, detector.Options{Registerer: reg})
 	require.NoError(t, m.ApplyConfig(load(t, outcomesConfig), db))
 	require.Equal(t, 3, count(t, reg, "anomaly_exporter_outcomes_total"), "counters begin at 0")
-	follow(m, outage.Add(-time.Hour), outage.Add(4*time.Hour))
+	recorded := func() *feedback.Record { return m.Snapshot().Batch(result.Source{Name: "load"}).Record }
+	first := outage.Add(-time.Hour).UnixMilli()
+	follow(m, outage.Add(-time.Hour), outage.Add(6*time.Minute))
+	require.Equal(t, &feedback.Record{Since: first, Undecided: 2}, recorded())
+	follow(m, outage.Add(10*time.Minute), outage.Add(4*time.Hour))
 	// The load triples at the outage. The score is published 1m later and the alert fires after another 5m, which is
 	// 4m before the incident.
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
@@ -105,6 +109,7 @@ anomaly_exporter_outcomes_total{detector="load",outcome="true_positive"} 1
 `), "anomaly_exporter_outcomes_total", "anomaly_exporter_lead_time_seconds"))
 	follow(m, outage.Add(4*time.Hour+5*time.Minute), end)
 	require.Equal(t, map[string]int{"true_positive": 1, "false_positive": 1, "false_negative": 1}, outcomes(t, reg))
+	require.Equal(t, &feedback.Record{Since: first, True: 1, False: 1, Missed: 1}, recorded())
 
 	// A manager that starts in the middle of the outage does not count again what was counted before.
 	again := prometheus.NewRegistry()

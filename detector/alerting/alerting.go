@@ -33,6 +33,7 @@ type Tracker struct {
 	grader   *feedback.Grader // nil: alerts are not graded
 	alerts   []*remembered
 	judged   feedback.Outcomes // by people since the last step
+	days     daily
 }
 
 // alertSeries is the alert state of a series that has had a score.
@@ -80,11 +81,16 @@ func (a *Tracker) Extend(slice *dataset.Slice, truth *dataset.Selector) {
 // Evict drops the state of a series.
 func (a *Tracker) Evict(id uint64) { delete(a.series, id) }
 
-// Grade adds to b the alerts that start to fire at its step, and the outcomes that are decided there.
+// Grade adds to b the alerts that start to fire at its step, the outcomes that are decided there, and the record.
 func (a *Tracker) Grade(b *result.Batch, queryOffset time.Duration) {
-	if b.Step <= a.graded {
-		return
+	if b.Step > a.graded {
+		a.grade(b, queryOffset)
+		a.days.add(b.Step, b.Outcomes)
 	}
+	b.Record = a.record(b.Step)
+}
+
+func (a *Tracker) grade(b *result.Batch, queryOffset time.Duration) {
 	var fired []feedback.Alert
 	for i := range b.Series {
 		s := &b.Series[i]

@@ -33,6 +33,14 @@ func (o *Outcomes) Add(other Outcomes) {
 	o.Leads = append(o.Leads, other.Leads...)
 }
 
+// A Record is how right the alerts of a detector have been lately.
+type Record struct {
+	Since       int64 // ms; what was before does not count
+	True, False int   // alerts
+	Undecided   int   // alerts
+	Missed      int   // incidents
+}
+
 // An Alert is an alert that starts to fire.
 type Alert struct {
 	Series labels.Labels // on which it fires

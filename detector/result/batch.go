@@ -175,6 +175,7 @@ type Batch struct {
 	Alerts    []Alert
 	Outcomes  *feedback.Outcomes // decided at the step; nil without a truth
 	Incidents feedback.Incidents // of the truth, in progress at the step
+	Record    *feedback.Record   // of the alerts lately; nil: nothing tells whether they were right
 	Quality   []feedback.Quality // of recent forecasts
 	Models    map[string]int     // fitted models in service, by name
 	Rejected  int                // series whose newest refit was rejected

@@ -49,6 +49,7 @@ func pages(t *testing.T, high bool, change ...func(*ui.Options)) http.Handler {
 remote_read: [{url: http://localhost:9090/api/v1/read}]
 global: {history: 3d, step: 5m, query_offset: 0s}
 detectors: [{name: load, expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}}]
+outcomes: {truth: {expr: load_bytes > 1e12}}
 scalers:
   - {name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50, running_replicas: vector(3)}
   - {name: new, load: sum(load_bytes), capacity_per_replica: {utilization: none, replicas: none}, max_replicas: 5}
@@ -97,6 +98,9 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 	require.Contains(t, body, `2 of 2 scores are high; 1 series has no result, see <a href="#detectors">why</a>.`)
 	require.Contains(t, body, "fleet")
 	require.Contains(t, body, "1.2.3")
+	require.Regexp(t, `How right it has been recently[\s\S]*<tr><td>load</td><td class="n" data-label="true alerts">0</td>`+
+		`<td class="n" data-label="false">2</td><td class="n" data-label="undecided">0</td>.*>7 Mar 10:00</td>\s*`+
+		`<td data-label="forecast error">1h: \d+ %<br></td><td data-label="inside">1h: \d+ % of 80 %<br></td>`, body)
 	require.NotContains(t, body, "<script>alert", "labels are escaped")
 	require.NotContains(t, body, "ZgotmplZ", "nor does the template refuse a value")
 }
@@ -114,6 +118,7 @@ func TestOverview_Filters(t *testing.T) {
 	require.Equal(t, 1, strings.Count(body, "<article"))
 	_, body = get(t, h, "/?detector=fleet")
 	require.Contains(t, body, "Nothing anomalous: no series has a score yet.")
+	require.NotContains(t, body, "How right", "nothing tells of a scaler")
 	status, body := get(t, h, "/?match="+url.QueryEscape(`{job=`))
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Contains(t, body, "match[]: ")

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -15,11 +16,21 @@ type Detector struct {
 	Name        string     `json:"name"`
 	Expressions []string   `json:"expressions"`
 	StepSeconds float64    `json:"stepSeconds"`
-	Step        *time.Time `json:"step,omitempty"` // of the newest results; absent: none yet
-	Stale       bool       `json:"stale"`          // the results were too old and have been withdrawn
-	Scored      int        `json:"scored"`         // series with a score or a recommendation
-	States      []State    `json:"states"`         // of the others
+	Step        *time.Time `json:"step,omitempty"`   // of the newest results; absent: none yet
+	Stale       bool       `json:"stale"`            // the results were too old and have been withdrawn
+	Scored      int        `json:"scored"`           // series with a score or a recommendation
+	States      []State    `json:"states"`           // of the others
+	Alerts      *Alerts    `json:"alerts,omitempty"` // absent: nothing tells whether they were right
 	Forecasts   []Quality  `json:"forecasts,omitempty"`
+}
+
+// Alerts is how right the alerts of a detector have been lately, by its truth and the verdicts of people.
+type Alerts struct {
+	Since     time.Time `json:"since"` // what was before does not count
+	True      int       `json:"true"`
+	False     int       `json:"false"`
+	Undecided int       `json:"undecided"`
+	Missed    int       `json:"missed"` // incidents without an alert
 }
 
 // A State is a reason why series have no score.
@@ -35,6 +46,7 @@ type State struct {
 type Quality struct {
 	Horizon  string `json:"horizon"`
 	Coverage Number `json:"coverage"` // share of the values inside their interval
+	Level    Number `json:"level"`    // what that share should be
 	MASE     Number `json:"mase"`     // error relative to that of the value of a day before
 }
 
@@ -119,10 +131,17 @@ func (v *View) describeBatch(d *Detector, b *result.Batch) {
 	slices.SortFunc(d.States, func(a, b State) int {
 		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
 	})
+	level := math.NaN()
+	if c := v.detector(b.Source); c != nil {
+		level = c.Forecaster.Level
+	}
 	for _, q := range b.Quality {
 		d.Forecasts = append(d.Forecasts, Quality{
-			result.Duration(b.Format.Horizons[q.Horizon]), Number(q.Coverage), Number(q.MASE),
+			result.Duration(b.Format.Horizons[q.Horizon]), Number(q.Coverage), Number(level), Number(q.MASE),
 		})
+	}
+	if r := b.Record; r != nil {
+		d.Alerts = &Alerts{at(r.Since), r.True, r.False, r.Undecided, r.Missed}
 	}
 }
 

@@ -25,6 +25,7 @@ type Overview struct {
 	Recommendations []Recommendation
 	Replicas        int // recommendations in all
 	Detectors       []Detector
+	Graded          bool     // whether it is known of a detector how right it has been
 	Without         int      // series without a score or recommendation
 	Problems        []string // of the exporter itself
 }
@@ -51,6 +52,7 @@ func (v *View) Overview(match, severity, detector string) (*Overview, error) {
 	o.Recommendations, o.Replicas = v.Recommendations(s, f)
 	o.Detectors = v.Detectors(s, f)
 	for i := range o.Detectors {
+		o.Graded = o.Graded || o.Detectors[i].Alerts != nil || len(o.Detectors[i].Forecasts) > 0
 		for _, state := range o.Detectors[i].States {
 			o.Without += state.Series
 		}
