@@ -72,6 +72,28 @@ func (m *Manager) ReplaySeries(
 	if batch == nil {
 		return ErrUnknownSeries
 	}
+	inputs := make([]labels.Labels, 0, len(ids))
+	for _, id := range ids {
+		series := batch.Find(id)
+		if series == nil {
+			return ErrUnknownSeries
+		}
+		inputs = append(inputs, series.Input)
+	}
+	return m.ReplayInputs(ctx, source, inputs, start, end, func(b *result.Batch) {
+		for _, id := range ids {
+			if s := b.Find(id); s != nil {
+				emit(b, s)
+			}
+		}
+	})
+}
+
+// ReplayInputs is like ReplaySeries, for series given by the labels of their input, whether they have current results
+// or not. It calls emit with the results of each step, which are also those of other members of their pools.
+func (m *Manager) ReplayInputs(
+	ctx context.Context, source result.Source, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
+) error {
 	m.mu.Lock()
 	slot, queryable := m.slots[source], m.source
 	var p plan
@@ -82,26 +104,11 @@ func (m *Manager) ReplaySeries(
 	if slot == nil {
 		return ErrUnknownSeries
 	}
-	inputs := make([]labels.Labels, 0, len(ids))
-	for _, id := range ids {
-		series := batch.Find(id)
-		if series == nil {
-			return ErrUnknownSeries
-		}
-		inputs = append(inputs, series.Input)
-	}
 	o := Options{
-		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(), Owns: p.only(inputs),
+		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(), Owns: p.only(series),
 	}
 	p.outcomes = nil
-	err := newGroup(p, queryable, &o, newMetrics(nil)).replay(ctx, start, end, func(b *result.Batch) {
-		for _, id := range ids {
-			if s := b.Find(id); s != nil {
-				emit(b, s)
-			}
-		}
-	})
-	if err != nil {
+	if err := newGroup(p, queryable, &o, newMetrics(nil)).replay(ctx, start, end, emit); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	return nil

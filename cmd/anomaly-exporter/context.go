@@ -10,16 +10,18 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// contextLookBack is how long before the time asked for the replay begins, so that it is known since when a score has
-// been high. Chosen, not tuned.
+// contextLookBack is how long before the time asked for the replay begins, so that it is known since when most scores
+// have been high. What was high already is replayed from further back. Chosen, not tuned.
 const contextLookBack = 2 * time.Hour
 
 // contextOptions are the flags of the context command.
@@ -84,12 +86,13 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	snapshot := result.NewSnapshot(result.Sorted(newest), cfg.Global.SampleLimit)
 	v, err := view.New(view.Options{
 		Snapshot: func() *result.Snapshot { return snapshot }, Config: func() *config.Config { return cfg },
-		Now: func() time.Time { return at }, Replay: m.ReplaySeries,
+		Now: func() time.Time { return at }, Replay: replayOf(m, newest),
 	})
 	if err != nil {
 		return err
 	}
-	d, err := incident.Describe(ctx, v, snapshot, cfg.Context, m.Query, o.match)
+	var d *incident.Document
+	v.SettleAll(ctx, func() { d, err = incident.Describe(ctx, v, snapshot, cfg.Context, m.Query, o.match) })
 	if err != nil {
 		return fmt.Errorf("--match: %w", err)
 	}
@@ -101,4 +104,26 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(d)
+}
+
+// replayOf returns a Replay of series of batches that a manager has not published.
+func replayOf(m *detector.Manager, batches map[result.Source]*result.Batch) past.Replay {
+	return func(
+		ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
+		emit func(*result.Batch, *result.Series),
+	) error {
+		var inputs []labels.Labels
+		for _, id := range ids {
+			if s := batches[source].Find(id); s != nil {
+				inputs = append(inputs, s.Input)
+			}
+		}
+		return m.ReplayInputs(ctx, source, inputs, start, end, func(b *result.Batch) {
+			for _, id := range ids {
+				if s := b.Find(id); s != nil {
+					emit(b, s)
+				}
+			}
+		})
+	}
 }

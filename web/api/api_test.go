@@ -422,4 +422,6 @@ func TestAPI_KnowsSinceWhenWhatWasAnomalousBeforeTheStart(t *testing.T) {
 	s := list(incident["series"])[0].(map[string]any)
 	require.Equal(t, incident["since"], s["since"])
 	require.Contains(t, s["sentence"], "Since 11:30 (31 min).")
+	suspect := list(e.data(t, "/api/v1/context", nil)["suspects"])[0].(map[string]any)
+	require.Equal(t, incident["since"], suspect["since"])
 }

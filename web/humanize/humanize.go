@@ -144,3 +144,12 @@ func Age(d time.Duration) string {
 	}
 	return Duration(d.Truncate(time.Minute))
 }
+
+// Clock returns the time of day in UTC, and the date if that is another than that of now.
+func Clock(t, now time.Time) string {
+	t, now = t.UTC(), now.UTC()
+	if t.YearDay() != now.YearDay() || t.Year() != now.Year() {
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("15:04")
+}

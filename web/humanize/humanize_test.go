@@ -69,3 +69,10 @@ func TestUnit_KnowsNamesAndPlainExpressions(t *testing.T) {
 		require.Equal(t, tc.want, humanize.Unit(tc.name, []string{tc.expr}), tc)
 	}
 }
+
+func TestClock_TellsTheDateOfAnotherDay(t *testing.T) {
+	now := time.Date(2026, 3, 7, 0, 30, 0, 0, time.UTC)
+	require.Equal(t, "00:10", humanize.Clock(now.Add(-20*time.Minute).In(time.FixedZone("", -3600)), now))
+	require.Equal(t, "6 Mar 23:50", humanize.Clock(now.Add(-40*time.Minute), now))
+	require.Equal(t, "7 Mar 00:30", humanize.Clock(now, now.AddDate(1, 0, 0)))
+}

@@ -20,7 +20,11 @@ func (d *Document) Markdown() string {
 	}
 	for i := range d.Incidents {
 		in := &d.Incidents[i]
-		line("## %s: %s, since %s\n", in.Severity, labelText(in.Labels), in.Since.Format("15:04"))
+		since := humanize.Clock(in.Since, d.At)
+		if in.SinceOrEarlier {
+			since += " or earlier"
+		}
+		line("## %s: %s, since %s\n", in.Severity, labelText(in.Labels), since)
 		for k := range in.Series {
 			line("- %s%s", text(in.Series[k].Sentence), contributions(&in.Series[k]))
 		}
@@ -43,7 +47,7 @@ func (d *Document) Markdown() string {
 		for _, br := range f.Breaches {
 			if br.At != nil {
 				line("- %s: %s bound of %s at %s", text(f.Title()), br.Bound, humanize.Quantity(float64(br.Value), f.Unit),
-					br.At.Format("15:04"))
+					humanize.Clock(*br.At, d.At))
 			}
 		}
 	}

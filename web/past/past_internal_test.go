@@ -101,6 +101,14 @@ func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {
 	p.Settle(t.Context(), describe)
 	require.Equal(t, 3, described)
 
+	// Whoever waits as long as it takes goes on once nothing more becomes known.
+	p, described, refused, replays = New(p.replay), 1, true, 0
+	p.SettleAll(t.Context(), describe)
+	require.Equal(t, []any{2, 1, false}, []any{described, replays, known})
+	refused = false
+	p.SettleAll(t.Context(), describe)
+	require.Equal(t, []any{4, 2, true}, []any{described, replays, known})
+
 	p.sinces.size, p.sinces.done = maxSinces, make(chan struct{})
 	_, ok = p.Since(source, 3, 2)
 	require.False(t, ok)

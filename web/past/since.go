@@ -66,16 +66,33 @@ func (p *Past) Since(source result.Source, id uint64, at int64) (since result.Si
 func (p *Past) Settle(ctx context.Context, describe func()) {
 	_, before := p.state()
 	describe()
+	ctx, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	p.await(ctx)
+	if _, found := p.state(); found != before {
+		describe()
+	}
+}
+
+// SettleAll is like Settle, but waits as long as it takes.
+func (p *Past) SettleAll(ctx context.Context, describe func()) {
+	for {
+		_, before := p.state()
+		describe()
+		p.await(ctx)
+		if _, found := p.state(); found == before || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// await waits until nothing is asked any more, or ctx ends.
+func (p *Past) await(ctx context.Context) {
 	if done, _ := p.state(); done != nil {
-		ctx, cancel := context.WithTimeout(ctx, settleFor)
-		defer cancel()
 		select {
 		case <-done:
 		case <-ctx.Done():
 		}
-	}
-	if _, found := p.state(); found != before {
-		describe()
 	}
 }
 

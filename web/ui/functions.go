@@ -20,7 +20,7 @@ func (u *UI) functions() template.FuncMap {
 		"percent":  func(v view.Number) string { return percent(float64(v)) },
 		"score":    func(v view.Number) string { return decimals(float64(v)) },
 		"known":    func(v view.Number) bool { return !math.IsNaN(float64(v)) },
-		"clock":    u.clock,
+		"clock":    func(t time.Time) string { return humanize.Clock(t, u.o.Now()) },
 		"date":     func(t time.Time) string { return t.Format("2 Jan 15:04") },
 		"since":    func(t time.Time) string { return humanize.Age(u.o.Now().Sub(t)) },
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
@@ -68,14 +68,6 @@ func decimals(v float64) string {
 		return "none"
 	}
 	return fmt.Sprintf("%.2f", v)
-}
-
-// clock returns the time of day, and the date if that is not today's.
-func (u *UI) clock(t time.Time) string {
-	if now := u.o.Now().UTC(); t.YearDay() != now.YearDay() || t.Year() != now.Year() {
-		return t.Format("2 Jan 15:04")
-	}
-	return t.Format("15:04")
 }
 
 // Selector shows labels as PromQL writes them.

@@ -37,6 +37,9 @@ func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to ti
 // is known since when, but not for long, and calls describe again.
 func (v *View) Settle(ctx context.Context, describe func()) { v.past.Settle(ctx, describe) }
 
+// SettleAll is like Settle, but waits as long as it takes.
+func (v *View) SettleAll(ctx context.Context, describe func()) { v.past.SettleAll(ctx, describe) }
+
 // Replayable reports whether what was published of a series can be replayed over a time.
 func (v *View) Replayable(s *Series, over time.Duration) bool {
 	return over/s.batch.Format.Step <= past.MaxSteps

@@ -90,7 +90,7 @@ func (s *Series) sentence(now time.Time) string {
 		if s.SinceOrEarlier {
 			age += " or longer"
 		}
-		text += fmt.Sprintf(" Since %s (%s).", clock(*s.Since, now), age)
+		text += fmt.Sprintf(" Since %s (%s).", humanize.Clock(*s.Since, now), age)
 		if r := humanize.Rarity(float64(s.ReturnPeriodSeconds)); r != "" {
 			text += " Normal behaviour looks like this " + r + "."
 		}
@@ -110,21 +110,13 @@ func (s *Series) boundSentences(now time.Time, value func(Number) string) (text 
 		if !math.IsNaN(b.Seconds) {
 			then := s.Step.Add(time.Duration(b.Seconds * float64(time.Second)))
 			in := humanize.Age(then.Sub(now))
-			text += fmt.Sprintf(" It is forecast to cross its %s at %s (in %s).", bound, clock(then, now), in)
+			text += fmt.Sprintf(" It is forecast to cross its %s at %s (in %s).", bound, humanize.Clock(then, now), in)
 		} else if s.Since != nil {
 			ahead := time.Duration(f.Points[len(f.Points)-1].Steps) * s.batch.Format.Step
 			text += fmt.Sprintf(" It is not expected to cross its %s within %s.", bound, humanize.Duration(ahead))
 		}
 	}
 	return text
-}
-
-// clock returns the time of day, and the date if that is not today's.
-func clock(t, now time.Time) string {
-	if now = now.UTC(); t.YearDay() != now.YearDay() || t.Year() != now.Year() {
-		return t.Format("2 Jan 15:04")
-	}
-	return t.Format("15:04")
 }
 
 // scalerSentence says what is recommended for a load, and why.
