@@ -4,7 +4,6 @@ package config
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
+	"github.com/anomaly-exporter/anomaly-exporter/config/files"
 )
 
 // Config is a checked configuration file. It is read-only after Load. Two files that mean the same give Configs that
@@ -23,26 +23,35 @@ type Config struct {
 	RemoteRead []RemoteRead `yaml:"remote_read"`
 	Detectors  []Detector   `yaml:"detectors,omitempty"`
 	Scalers    []Scaler     `yaml:"scalers,omitempty"`
-	Outcomes   *Outcomes    `yaml:"outcomes,omitempty"` // nil: alerts are not compared with incidents
-	Context    Context      `yaml:"context"`
+
+	// DetectorFiles are patterns of files, whose detectors and scalers come after those of the file itself.
+	DetectorFiles []string `yaml:"detector_files,omitempty"`
+
+	Outcomes *Outcomes `yaml:"outcomes,omitempty"` // nil: alerts are not compared with incidents
+	Context  Context   `yaml:"context"`
 }
 
-// LoadFile reads and checks the file at path; see Load.
+// LoadFile reads and checks the file at path, and its detector files; see Load.
 func LoadFile(path string) (*Config, error) {
-	source, err := os.ReadFile(path)
+	set, err := files.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	return Load(source, path)
+	return LoadFiles(set)
 }
 
 // Load checks source, the content of the file filename. The name is used in errors, and paths in the file are
-// relative to its directory.
+// relative to its directory. It reads no other file: detector_files are an error.
 //
 // The error has a line for each independent problem, in the order of the file, such as `file:line: detector "x": key:
 // what is wrong`.
 func Load(source []byte, filename string) (*Config, error) {
-	doc := document.Parse(source, filename, typeNames)
+	return LoadFiles(&files.Set{File: files.File{Name: filename, Content: source}})
+}
+
+// LoadFiles checks the files of a configuration; see Load.
+func LoadFiles(set *files.Set) (*Config, error) {
+	doc := document.Parse(set.Content, set.Name, typeNames)
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
@@ -55,7 +64,7 @@ func Load(source []byte, filename string) (*Config, error) {
 	var c Config
 	global := top.Section("global")
 	c.Global = loadGlobal(global)
-	dir, err := filepath.Abs(filepath.Dir(filename))
+	dir, err := filepath.Abs(filepath.Dir(set.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +75,12 @@ func Load(source []byte, filename string) (*Config, error) {
 
 	// What a detector inherits can only be checked if global itself is valid.
 	globalValid := !global.Failed()
-	c.loadDetectors(top, globalValid)
+	docs := append([]*document.Document{doc}, c.readDetectorFiles(top, set)...)
+	c.loadDetectors(docs, globalValid)
 	c.Outcomes = loadOutcomes(top.Section("outcomes"))
 	c.Context = loadContext(top.Section("context"))
 
-	if err := doc.Err(); err != nil {
+	if err := document.Err(docs); err != nil {
 		return nil, err
 	}
 	return &c, nil
@@ -83,17 +93,20 @@ type outline struct {
 	RemoteRead []yaml.Node `yaml:"remote_read"`
 	Detectors  []yaml.Node `yaml:"detectors"`
 	Scalers    []yaml.Node `yaml:"scalers"`
+	Files      []string    `yaml:"detector_files"`
 	Outcomes   yaml.Node   `yaml:"outcomes"`
 	Context    yaml.Node   `yaml:"context"`
 }
 
-// String returns the config as YAML, with all defaults filled in and secrets hidden. Except for the secrets, Load
-// returns an equal Config for it.
+// String returns the config as one YAML file, with all defaults filled in and secrets hidden. Except for the secrets and
+// DetectorFiles, Load returns an equal Config for it.
 func (c *Config) String() string {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(c); err != nil {
+	merged := *c
+	merged.DetectorFiles = nil
+	if err := enc.Encode(merged); err != nil {
 		return "# " + err.Error() + "\n"
 	}
 	return b.String()

@@ -49,6 +49,15 @@ func (d *Document) Err() error {
 	return errors.Join(errs...)
 }
 
+// Err returns the problems of several documents as one error, nil if there are none.
+func Err(docs []*Document) error {
+	var errs []error
+	for _, d := range docs {
+		errs = append(errs, d.Err())
+	}
+	return errors.Join(errs...)
+}
+
 // Parse reads source, which must be a single YAML document. If Err returns nil afterwards, syntax, anchors and tags
 // are valid; keys and types are still unchecked. The filename is used in errors. types describes those Go types whose
 // values are written otherwise than their kind suggests, for example as "a duration such as 5m".
@@ -71,6 +80,7 @@ func Parse(source []byte, filename string, types map[reflect.Type]string) *Docum
 	if undecodable(d.node) {
 		n := innermostUndecodable(d.node)
 		d.errorf(n.Line, "%s", redactedMessage(n.Decode(new(any))))
+		d.node = nil
 	}
 	return d
 }

@@ -47,6 +47,20 @@ func (s *Section) List(key, kind string) []*Section {
 	return entries
 }
 
+// Strings returns the texts of the list at key, without entries that are no text.
+func (s *Section) Strings(key string) []string {
+	var texts []string
+	if n := s.value(key); n != nil && resolve(n).Kind == yaml.SequenceNode {
+		for _, item := range resolve(n).Content {
+			var text string
+			if resolve(item).ShortTag() != nullTag && item.Decode(&text) == nil { // Check has reported the others
+				texts = append(texts, text)
+			}
+		}
+	}
+	return texts
+}
+
 // Empty reports whether the section is missing or has no value.
 func (s *Section) Empty() bool { return s.node == nil || resolve(s.node).ShortTag() == nullTag }
 
@@ -151,12 +165,12 @@ func (s *Section) LastOf(text string) string {
 }
 
 // CheckNames reports each entry of a list whose key name is missing, does not match legal, or is taken by an earlier
-// entry. The entries must have been decoded.
+// entry. The entries must have been decoded. They may be of several files.
 func CheckNames(entries []*Section, legal *regexp.Regexp) {
-	first := map[string]int{}
+	first := map[string]*Section{}
 	for _, s := range entries {
 		name := s.name()
-		line, taken := first[name]
+		other, taken := first[name]
 		switch {
 		case s.value("name") == nil: // an entry that is no mapping has been reported already, and has no lines
 			s.Require(s.failed && s.lines == nil, "name", "is missing")
@@ -164,10 +178,12 @@ func CheckNames(entries []*Section, legal *regexp.Regexp) {
 			s.Require(s.failed, "name", "is empty")
 		case !legal.MatchString(name):
 			s.Errorf("name", "must match %s", legal)
+		case taken && other.doc != s.doc:
+			s.Errorf("name", "is already used in %s:%d", other.doc.filename, other.line("name"))
 		case taken:
-			s.Errorf("name", "is already used on line %d", line)
+			s.Errorf("name", "is already used on line %d", other.line("name"))
 		default:
-			first[name] = s.line("name")
+			first[name] = s
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -131,23 +133,28 @@ func TestRun_RefusesWhatItIsNotFor(t *testing.T) {
 	o.NewReplayer = func(*config.Config) (backtest.Replayer, error) { return nil, errors.New("was not refused") }
 	trials, err := trial.New(o)
 	require.NoError(t, err)
+	secret := filepath.Join(t.TempDir(), "secret.yml")
+	require.NoError(t, os.WriteFile(secret, []byte("detectors: [{name: hunter2, expr: up}]"), 0o600))
 	for yaml, want := range map[string]string{
 		"detectors: [{name: x, expr: sum(}]":                  `detector.yml:1: detector "x": expr: `,
 		"detectors: [{name: x, expr: x}, {name: y, expr: y}]": "detector.yml:1: want one detector or one scaler, got 2",
 		"detectors: []":                          "detector.yml:1: want one detector or one scaler, got 0",
 		"remote_read: [{url: http://elsewhere}]": "detector.yml:1: remote_read: unknown key",
-		"detectors: [{name: x, expr: x, step: 1s, refit_interval: 1h}]": "there are 259200 steps of 1s, and may be 11000",
-		"detectors: [{name: x, expr: x, history: 20y, step: 1m}]":       "choose a shorter history",
-		"scalers: [{name: x, resources: {cpu: x}}]":                     "load is missing; resources cannot be tried out",
-		"scalers: [{name: x, load: x, max_replicas: 2, history: -1s}]":  "detector.yml:1: scaler \"x\": ",
-		"detectors: [{name: x, expr: x offset -1h}]":                    "looks ahead",
-		"detectors: [&a {name: x, expr: x, labels: {b: *a}}]":           "detector.yml:1: ",
-		strings.Repeat("[", 10_000):                                     "detector.yml:1: ",
-		"detectors: [{name: x, expr: x, mask: {expr: up, file: /x}}]":   "mask.file: unknown key",
+		"detectors: [{name: x, expr: x, step: 1s, refit_interval: 1h}]":  "there are 259200 steps of 1s, and may be 11000",
+		"detectors: [{name: x, expr: x, history: 20y, step: 1m}]":        "choose a shorter history",
+		"scalers: [{name: x, resources: {cpu: x}}]":                      "load is missing; resources cannot be tried out",
+		"scalers: [{name: x, load: x, max_replicas: 2, history: -1s}]":   "detector.yml:1: scaler \"x\": ",
+		"detector_files: ['" + secret + "']":                             "detector.yml:1: detector_files: unknown key",
+		"detectors: [{name: x, expr: x}]\ndetector_files: [/etc/passwd]": "detector.yml:2: detector_files: unknown key",
+		"detectors: [{name: x, expr: x offset -1h}]":                     "looks ahead",
+		"detectors: [&a {name: x, expr: x, labels: {b: *a}}]":            "detector.yml:1: ",
+		strings.Repeat("[", 10_000):                                      "detector.yml:1: ",
+		"detectors: [{name: x, expr: x, mask: {expr: up, file: /x}}]":    "mask.file: unknown key",
 	} {
 		_, err := trials.Run(t.Context(), []byte(yaml), time.Time{}, time.Time{})
 		require.ErrorAs(t, err, new(past.Invalid), yaml)
 		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "hunter2", "what a file of the server holds")
 	}
 	_, err = trials.Run(t.Context(), []byte("detectors: [{name: x, expr: x}]"), end, end.Add(-time.Hour))
 	require.ErrorAs(t, err, new(past.Invalid))
