@@ -96,6 +96,8 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	var o runOptions
 	cmd := app.Command("run", "Run the exporter. This is the default command.").Default()
 	cmd.Flag("config.file", "Path of the configuration file.").Default("anomaly-exporter.yml").StringVar(&o.configFile)
+	cmd.Flag("config.auto-reload-interval", "Interval at which the configuration file and its detector_files are looked "+
+		"at, to reload them when their content has changed. 0 turns it off.").Default("0s").SetValue(&o.autoReload)
 	o.listen = kingpinflag.AddFlags(cmd, ":9942")
 	cmd.Flag("web.max-connections", "Maximum number of simultaneous connections across all listeners.").
 		Default(strconv.Itoa(defaultMaxConnections)).IntVar(&o.maxConnections)

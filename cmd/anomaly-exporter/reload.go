@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -14,6 +17,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/config/files"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 )
 
@@ -25,11 +29,14 @@ type reloader struct {
 	logger  log.Logger
 	// feedback is read along with the configuration; nil: there is none.
 	feedback *verdict.File
+	interval time.Duration // at which run looks for changes of the files; 0: never
 
 	successful prometheus.Gauge
 	succeeded  prometheus.Gauge
+	hash       prometheus.Gauge
 
-	mu      sync.Mutex // held during a reload; guards what follows
+	mu      sync.Mutex        // held during a reload; guards what follows
+	tried   [sha256.Size]byte // hash of the files that were last put in force or refused
 	current *config.Config
 	source  *source
 }
@@ -52,40 +59,80 @@ func newReloader(
 			Name: "anomaly_exporter_config_last_reload_success_timestamp_seconds",
 			Help: "Unix time of the last successful configuration reload.",
 		}),
+		hash: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
+			Name: "anomaly_exporter_config_hash",
+			Help: "Hash of the configuration in force, made of the content of its files.",
+		}),
 	}
 }
 
-// run reloads at each signal until ctx ends.
+// run reloads at each signal, and when the files have changed, until ctx ends.
 func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) error {
+	var tick <-chan time.Time
+	if r.interval > 0 {
+		t := time.NewTicker(r.interval)
+		defer t.Stop()
+		tick = t.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hup:
 			_ = r.reload() // it logs the error
+		case <-tick:
+			_ = r.logged(r.read(true))
 		}
 	}
 }
 
-// reload loads the file again. It logs the error, if any.
-func (r *reloader) reload() error {
-	err := r.load()
+// reload loads the files again. It logs the error, if any.
+func (r *reloader) reload() error { return r.logged(r.load()) }
+
+// logged logs the error of a reload, if any, and returns it.
+func (r *reloader) logged(err error) error {
 	if err != nil {
 		logErrors(r.logger, "Reload failed, the previous configuration stays in force", err)
 	}
 	return err
 }
 
-// load reads the file and puts it in force. Everything that can fail is done before anything that runs is changed.
-func (r *reloader) load() (err error) {
+// load reads the files and puts them in force.
+func (r *reloader) load() error { return r.read(false) }
+
+// read reads the files and puts them in force. With onlyChanged, it ignores those that it has tried before, whether they
+// are in force or were refused.
+func (r *reloader) read(onlyChanged bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer func() {
-		if err != nil {
-			r.successful.Set(0)
-		}
-	}()
-	cfg, err := config.LoadFile(r.file)
+	set, err := files.Read(r.file)
+	var hash [sha256.Size]byte
+	if err != nil {
+		hash = sha256.Sum256([]byte(err.Error()))
+	} else {
+		hash = set.Hash()
+	}
+	if onlyChanged && hash == r.tried {
+		return nil
+	}
+	r.tried = hash
+	if err == nil {
+		err = r.put(set)
+	}
+	if err != nil {
+		r.successful.Set(0)
+		return err
+	}
+	r.successful.Set(1)
+	r.succeeded.SetToCurrentTime()
+	// As in Alertmanager: 48 bits, which a float holds exactly.
+	r.hash.Set(float64(binary.BigEndian.Uint64(hash[:8]) >> 16))
+	return nil
+}
+
+// put puts files in force. Everything that can fail is done before anything that runs is changed. The caller holds mu.
+func (r *reloader) put(set *files.Set) error {
+	cfg, err := config.LoadFiles(set)
 	if err != nil {
 		return err
 	}
@@ -97,7 +144,9 @@ func (r *reloader) load() (err error) {
 	}
 	if r.feedback != nil {
 		if err := r.feedback.Load(); err != nil {
-			next.close()
+			if !same {
+				next.close()
+			}
 			return err
 		}
 	}
@@ -111,8 +160,6 @@ func (r *reloader) load() (err error) {
 		r.source.close()
 	}
 	r.current, r.source = cfg, next
-	r.successful.Set(1)
-	r.succeeded.SetToCurrentTime()
 	level.Info(r.logger).Log("msg", "Configuration loaded", "file", r.file,
 		"remote_read", len(cfg.RemoteRead), "detectors", len(cfg.Detectors), "scalers", len(cfg.Scalers))
 	return nil

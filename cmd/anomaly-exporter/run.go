@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
@@ -32,6 +33,7 @@ const defaultMaxConnections = 512
 // runOptions are the flags of the run command.
 type runOptions struct {
 	configFile       string
+	autoReload       model.Duration // interval at which the configuration is looked at; 0: never
 	listen           *toolkit.FlagConfig
 	externalURL      *url.URL // nil: not known
 	prometheusURL    *url.URL // likewise
@@ -124,6 +126,7 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 		maxConcurrency: q.maxConcurrency,
 		logger:         logger,
 	})
+	e.reloader.interval = time.Duration(o.autoReload)
 	if o.feedbackFile != "" {
 		if err := e.addFeedback(o.feedbackFile); err != nil {
 			return nil, err
