@@ -16,6 +16,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest/openmetrics"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
@@ -147,9 +148,13 @@ func (o *Options) plans() ([]*plan, error) {
 			plans = append(plans, o.planScaler(s))
 		}
 	}
+	var known []string
+	for _, p := range plans {
+		known = append(known, p.source.Name)
+	}
 	for _, name := range o.Names {
-		if !slices.ContainsFunc(plans, func(p *plan) bool { return p.source.Name == name }) {
-			return nil, fmt.Errorf("the configuration has no detector or scaler %q", name)
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("the configuration has no detector or scaler %q%s", name, suggest.DidYouMean(name, known))
 		}
 	}
 	if len(o.Names) > 0 {

@@ -193,7 +193,7 @@ func TestRun_RefusesWhatItCannotReplay(t *testing.T) {
 		},
 		{
 			"unknown detector", func(o *backtest.Options) { o.Names = []string{"total", "laod"} },
-			`the configuration has no detector or scaler "laod"`,
+			`the configuration has no detector or scaler "laod"; did you mean "load"\?`,
 		},
 		{
 			"future", func(o *backtest.Options) { o.Start, o.End = end.Add(hour), end.Add(day) },

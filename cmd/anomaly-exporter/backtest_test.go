@@ -110,7 +110,7 @@ detectors:
 			"no such detector",
 			[]string{"--detector=wbe", "--report=no.html"},
 			1,
-			`the configuration has no detector or scaler "wbe"\n`,
+			`the configuration has no detector or scaler "wbe"; did you mean "web"\?\n`,
 		},
 		{"no such time", []string{"--start=soon"}, 1, `--start: "soon" is neither .*\n`},
 		{"truth that looks ahead", []string{"--truth=up offset -1h"}, 1, `--truth: offset -1h looks ahead\n`},

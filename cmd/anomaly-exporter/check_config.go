@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
@@ -43,7 +44,7 @@ func checkConfig(ctx context.Context, files []string, o checkOptions) bool {
 		}
 		if err != nil {
 			valid = false
-			fmt.Fprintln(o.stderr, err)
+			fmt.Fprintln(o.stderr, document.Explain(err))
 			continue
 		}
 		fmt.Fprintf(o.stdout, "%s: valid, %s, %s\n",

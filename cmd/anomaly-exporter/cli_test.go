@@ -46,7 +46,8 @@ detectors:
     step: 7m
 `
 	dir := t.TempDir()
-	for name, text := range map[string]string{"good.yml": good, "bad.yml": bad} {
+	const broken = "detectors:\n  - name: x\n    expr: a: b\n"
+	for name, text := range map[string]string{"good.yml": good, "bad.yml": bad, "broken.yml": broken} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	for _, tc := range []struct {
@@ -74,9 +75,21 @@ detectors:
 			"check a bad file",
 			[]string{"check-config", "bad.yml"},
 			1, ``,
-			`bad\.yml:4: detector "up": exp: unknown key\n` +
+			`bad\.yml:4: detector "up": exp: unknown key; did you mean "expr"\?\n` +
 				`bad\.yml:6: detector "load": expr: offset -1h looks ahead\n` +
 				`bad\.yml:9: detector "cpu": step: a day is not a multiple of 7m\n`,
+		},
+		{
+			"check a file that is no YAML",
+			[]string{"check-config", "broken.yml"},
+			1, ``,
+			`broken\.yml:3: there cannot be a key here: [^\n]*\n        expr: a: b\n               \^\n`,
+		},
+		{
+			"replay a detector that is not there",
+			[]string{"backtest", "--config.file=good.yml", "--detector=ups"},
+			1, ``,
+			`the configuration has no detector or scaler "ups"; did you mean "up"\?\n`,
 		},
 		{
 			"check a good file whose server does not answer",
@@ -112,7 +125,7 @@ detectors:
 			"run with a bad file",
 			[]string{"--config.file=bad.yml", "--web.listen-address=127.0.0.1:0"},
 			1, ``,
-			`(?s:.*)level=error ts=\S+ msg="Cannot run" err="bad\.yml:4: detector \\"up\\": exp: unknown key[^\n]*"\n(?s:.*)`,
+			`(?s:.*)level=error ts=\S+ msg="Cannot run" err="bad\.yml:4: detector \\"up\\": exp: unknown key; did you mean [^\n]*"\n(?s:.*)`,
 		},
 		{
 			"run without a file",

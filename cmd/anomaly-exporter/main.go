@@ -19,6 +19,8 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
 // Exit codes besides 0.
@@ -63,19 +65,19 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		logger := logging.logger(stderr)
 		limitMemory(logger)
 		if err := runBacktest(ctx, *backtesting, *query, logger, stderr); err != nil {
-			fmt.Fprintln(stderr, err)
+			fmt.Fprintln(stderr, document.Explain(err))
 			return exitFailure
 		}
 	case contextCommand.FullCommand():
 		logger := logging.logger(stderr)
 		limitMemory(logger)
 		if err := runContext(ctx, *describing, *query, logger, stdout); err != nil {
-			fmt.Fprintln(stderr, err)
+			fmt.Fprintln(stderr, document.Explain(err))
 			return exitFailure
 		}
 	case mcpCommand.FullCommand():
 		if err := runMCP(ctx, *asking, logging.logger(stderr), os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(stderr, err)
+			fmt.Fprintln(stderr, document.Explain(err))
 			return exitFailure
 		}
 	case runCommand.FullCommand():

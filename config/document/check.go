@@ -6,10 +6,13 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 )
 
 // Decode decodes the section into a pointer to a struct, which holds the defaults. It reports unknown keys and values
@@ -89,7 +92,7 @@ func (s *Section) checkMapping(n *yaml.Node, t reflect.Type, path string) {
 			valueType = others
 		}
 		if valueType == nil {
-			s.Errorf(at, "unknown key")
+			s.Errorf(at, "unknown key%s", suggest.DidYouMean(key, slices.Sorted(maps.Keys(known))))
 			continue
 		}
 		s.check(p.value, valueType, at)
@@ -173,12 +176,16 @@ func (d *Document) explain(err error, n *yaml.Node, t reflect.Type) string {
 		}
 		return "not a valid URL: " + badURL.Err.Error()
 	}
-	return redactedMessage(err)
+	msg := redactedMessage(err)
+	if _, err := strconv.ParseUint(n.Value, 10, 32); err == nil && strings.HasPrefix(msg, "not a valid duration") {
+		return fmt.Sprintf("a duration needs a unit: write %ss for %s seconds", n.Value, n.Value)
+	}
+	return msg
 }
 
 // describe returns what is wanted for a value of type t.
 func (d *Document) describe(t reflect.Type) string {
-	if text, ok := d.types[t]; ok {
+	if text, ok := d.language.Types[t]; ok {
 		return text
 	}
 	switch t.Kind() {

@@ -12,7 +12,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -20,49 +19,45 @@ import (
 
 const nullTag = "!!null"
 
+// Language is what reports need to know of the meaning of a file.
+type Language struct {
+	// Types describes those Go types whose values are written otherwise than their kind suggests, for example as "a
+	// duration such as 5m".
+	Types map[reflect.Type]string
+
+	// Public are the keys of the file whose sections hold no secrets, Private those whose sections may. Excerpts are shown
+	// of public sections only.
+	Public, Private []string
+}
+
 // Document is a YAML file with all problems found in it.
 type Document struct {
 	filename string
 	node     *yaml.Node
-	types    map[reflect.Type]string
-	problems []problem
-}
-
-type problem struct {
-	line int
-	text string
+	language Language
+	problems []Problem
 }
 
 func (d *Document) errorf(line int, format string, args ...any) {
 	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // keys may contain anything
-	d.problems = append(d.problems, problem{line, text})
+	d.problems = append(d.problems, Problem{File: d.filename, Line: line, Text: text})
 }
 
 // Err returns all problems as one error, in the order of the file, one a line, as `file:line: what is wrong`. It
 // returns nil if there are none.
 func (d *Document) Err() error {
-	slices.SortStableFunc(d.problems, func(a, b problem) int { return cmp.Compare(a.line, b.line) })
+	slices.SortStableFunc(d.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	errs := make([]error, len(d.problems))
 	for i, p := range d.problems {
-		errs[i] = fmt.Errorf("%s:%d: %s", d.filename, p.line, p.text)
-	}
-	return errors.Join(errs...)
-}
-
-// Err returns the problems of several documents as one error, nil if there are none.
-func Err(docs []*Document) error {
-	var errs []error
-	for _, d := range docs {
-		errs = append(errs, d.Err())
+		errs[i] = &p
 	}
 	return errors.Join(errs...)
 }
 
 // Parse reads source, which must be a single YAML document. If Err returns nil afterwards, syntax, anchors and tags
-// are valid; keys and types are still unchecked. The filename is used in errors. types describes those Go types whose
-// values are written otherwise than their kind suggests, for example as "a duration such as 5m".
-func Parse(source []byte, filename string, types map[reflect.Type]string) *Document {
-	d := &Document{filename: filename, types: types}
+// are valid; keys and types are still unchecked. The filename is used in errors.
+func Parse(source []byte, filename string, language Language) *Document {
+	d := &Document{filename: filename, language: language}
 	docs, err := documents(source)
 	switch {
 	case err != nil:
@@ -112,24 +107,6 @@ func innermostUndecodable(n *yaml.Node) *yaml.Node {
 		return innermostUndecodable(n.Content[i])
 	}
 	return n
-}
-
-// syntaxError reports err at the first line with which source has that error. The library names no line, or the one
-// before the construct in which the error lies.
-func (d *Document) syntaxError(source []byte, err error) {
-	var ends []int // offsets of the ends of the lines
-	for i, c := range source {
-		if c == '\n' {
-			ends = append(ends, i+1)
-		}
-	}
-	ends = append(ends, len(source))
-	msg := redactedMessage(err)
-	i := sort.Search(len(ends)-1, func(i int) bool {
-		_, err := documents(source[:ends[i]])
-		return err != nil && redactedMessage(err) == msg
-	})
-	d.errorf(i+1, "%s", msg)
 }
 
 var libraryLine = regexp.MustCompile(`^yaml: (unmarshal errors:\s+)?(line \d+: )?`)

@@ -1,7 +1,6 @@
 package document_test
 
 import (
-	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +10,7 @@ import (
 
 func parse(t *testing.T, source string) *document.Document {
 	t.Helper()
-	doc := document.Parse([]byte(source), "x.yml", nil)
+	doc := document.Parse([]byte(source), "x.yml", document.Language{})
 	require.NoError(t, doc.Err())
 	return doc
 }
@@ -65,7 +64,7 @@ func TestParse_ReportsNoValueThatMayBeSecret(t *testing.T) {
 		"limits: !!int hunter2":    "x.yml:1: the value does not fit its tag",
 		"limits: *hunter2":         "x.yml:1: unknown anchor; a value that begins with * needs quotes",
 	} {
-		doc := document.Parse([]byte(source), "x.yml", map[reflect.Type]string{})
+		doc := document.Parse([]byte(source), "x.yml", document.Language{})
 		if doc.Err() == nil {
 			doc.Root().Section("limits").Decode(&bounds{})
 		}

@@ -1,0 +1,130 @@
+package document
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// syntaxError reports err at the first line with which source has that error. The library names no line, or the one
+// before the construct in which the error lies.
+func (d *Document) syntaxError(source []byte, err error) {
+	var ends []int // offsets of the ends of the lines
+	for i, c := range source {
+		if c == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	ends = append(ends, len(source))
+	msg := redactedMessage(err)
+	same := func(source []byte) bool {
+		_, err := documents(source)
+		return err != nil && redactedMessage(err) == msg
+	}
+	i := sort.Search(len(ends)-1, func(i int) bool { return same(source[:ends[i]]) })
+	begin := 0
+	if i > 0 {
+		begin = ends[i-1]
+	}
+	line := strings.TrimRight(string(source[begin:ends[i]]), "\r\n")
+	p := Problem{File: d.filename, Line: i + 1, Text: plainWords(msg, line)}
+	if len(line) <= maxExcerpt && utf8.ValidString(line) && d.public(source[:ends[i]]) {
+		end := ends[i]
+		for end > begin+1 && same(closed(source[:end-1])) { // the last place at which the error is new
+			end--
+		}
+		column := max(0, min(end-begin, len(line))-1)
+		p.Excerpt = "    " + strings.ReplaceAll(line, "\t", " ") + "\n    " +
+			strings.Repeat(" ", utf8.RuneCountInString(line[:column])) + "^"
+	}
+	d.problems = append(d.problems, p)
+}
+
+// closed returns the begin of a file with the brackets that it leaves open closed, so that a missing end is no error of
+// its own.
+func closed(source []byte) []byte {
+	var ends []byte
+	for _, c := range source {
+		switch {
+		case c == '[':
+			ends = append(ends, ']')
+		case c == '{':
+			ends = append(ends, '}')
+		case len(ends) > 0 && c == ends[len(ends)-1]:
+			ends = ends[:len(ends)-1]
+		}
+	}
+	slices.Reverse(ends)
+	return slices.Concat(source, ends)
+}
+
+// maxExcerpt is the length of a line, in bytes, above which there is no excerpt. Guard: source is parsed as often.
+const maxExcerpt = 200
+
+// topLevel matches a key at the begin of a line.
+var topLevel = regexp.MustCompile(`(?m)^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:`)
+
+// public reports whether the end of a source is in a section that has no secrets. What cannot be parsed must be guessed:
+// in doubt it has.
+func (d *Document) public(source []byte) bool {
+	begins := topLevel.FindAllSubmatchIndex(source, -1)
+	if len(begins) == 0 {
+		return false
+	}
+	last := begins[len(begins)-1]
+	if !slices.Contains(d.language.Public, string(source[last[2]:last[3]])) {
+		return false
+	}
+	// In flow style, another section may begin on the same line.
+	return !slices.ContainsFunc(d.language.Private, func(key string) bool {
+		return bytes.Contains(source[last[0]:], []byte(key))
+	})
+}
+
+// plainWords returns what a message of the library about a line means for somebody who does not know how YAML is parsed.
+func plainWords(msg, line string) string {
+	switch msg {
+	case "mapping values are not allowed in this context":
+		return `there cannot be a key here: the line is indented too far, or a value that contains ": " needs quotes`
+	case "did not find expected key":
+		return "want a key here: the line is indented like none above it, or a quote or a bracket is missing"
+	case "did not find expected '-' indicator":
+		return `want "- " here: the line is indented neither like the list above it nor like the keys of its entries`
+	case "could not find expected ':'":
+		return `a key without ": " after it, here or on a line above`
+	case "did not find expected ',' or ']'":
+		return "want , or ] here: a list that begins with [ is not closed, or a value in it needs quotes"
+	case "did not find expected ',' or '}'":
+		return "want , or } here: a mapping that begins with { is not closed, or a value in it needs quotes"
+	case "found unexpected end of stream":
+		return "a quote is not closed"
+	case "found character that cannot start any token":
+		if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
+			return "indent with spaces, not with tabs"
+		}
+		return "a value cannot begin with this character; put quotes around it"
+	case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
+		return "indent with spaces, not with tabs"
+	case "block sequence entries are not allowed in this context":
+		return `a list cannot begin here: put "- " on a line of its own, below the key`
+	case "found unknown escape character":
+		return `unknown character after \ in double quotes: use single quotes, or write \\ for \`
+	case "did not find expected node content":
+		return "want a value here"
+	case "did not find expected alphabetic or numeric character":
+		return "a value that begins with * or & needs quotes"
+	case "did not find expected <document start>":
+		return "this does not belong to what is above it: is it indented too little?"
+	case "did not find expected comment or line break":
+		return "want a line break here; the text begins on the next line"
+	case "found unexpected document indicator":
+		return "the document ends within quotes"
+	}
+	if strings.Contains(msg, "UTF-8") || strings.Contains(msg, "UTF-16") {
+		return "the file is not UTF-8 text"
+	}
+	return msg
+}
