@@ -316,6 +316,15 @@ func TestLoad_ResolvesAnchorsAndMergeKeys(t *testing.T) {
 	}
 }
 
+func TestLoad_LeavesFreeKeysToAnchors(t *testing.T) {
+	c := load(t, "good-free-keys.yml")
+	require.Equal(t, duration(5*time.Minute), c.Detectors[0].Step)
+	require.Equal(t, "above", c.Detectors[0].Scorer.Direction)
+	require.Equal(t, "above", c.Detectors[1].Scorer.Direction)
+	_, err := c.Replace([]byte("x-a: &a {name: y, expr: up}\ndetectors: [*a]"), "detector.yml")
+	require.NoError(t, err)
+}
+
 // Excessive aliases are rejected before they are followed: here there are 2^30 values.
 func TestLoad_RejectsExcessiveAliases(t *testing.T) {
 	source := "detectors: &a0 [x]\n"

@@ -15,6 +15,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 )
 
+// FreePrefix begins keys of the file itself that mean nothing. People put there what they refer to by anchors.
+const FreePrefix = "x-"
+
 // Decode decodes the section into a pointer to a struct, which holds the defaults. It reports unknown keys and values
 // that do not have the type of their field, and returns whether there are none. A missing section leaves the
 // defaults.
@@ -87,6 +90,9 @@ func (s *Section) checkMapping(n *yaml.Node, t reflect.Type, path string) {
 		}
 		first[key] = p.key.Line
 		s.setLine(at, p.key.Line)
+		if s.title == "" && path == "" && strings.HasPrefix(key, FreePrefix) {
+			continue
+		}
 		valueType := known[key]
 		if valueType == nil {
 			valueType = others
