@@ -95,6 +95,7 @@ func seriesUntil(end time.Time) []servers.Series {
 	w.addService()
 	w.addLogs()
 	w.addClusters()
+	w.addExporters()
 	return w.all
 }
 
@@ -212,6 +213,7 @@ func (w *world) addService() {
 		}{{"0.05", 0.7}, {"0.1", 0.95}, {"0.25", 0.985}, {"0.5", 0.999}, {"+Inf", 1}} {
 			w.counter("http_request_duration_seconds_bucket"+pod+",le="+b.le+"}", daily(150*b.share))
 		}
+		w.counter("http_request_duration_seconds_count"+pod+"}", daily(150))
 	}
 	// Another service has never had an error.
 	w.counter(
