@@ -21,6 +21,8 @@ func (w *world) addExporters() {
 	w.addKafka()
 	w.addRabbitMQ()
 	w.addBlackbox()
+	w.addPrometheus()
+	w.addServices()
 }
 
 // buckets adds a classic histogram of so many events a second. lset ends without a brace.
@@ -200,4 +202,37 @@ func (w *world) addBlackbox() {
 	for _, phase := range []string{"resolve", "connect", "tls", "processing", "transfer"} {
 		w.gauge("probe_http_duration_seconds"+probe+",phase="+phase+"}", daily(0.04))
 	}
+}
+
+// addPrometheus adds what a Prometheus says about itself and its target.
+func (w *world) addPrometheus() {
+	const server = "{job=prometheus,instance=localhost:9090"
+	w.gauge("scrape_duration_seconds"+server+"}", daily(0.02))
+	w.gauge("scrape_samples_scraped"+server+"}", steady(900))
+	w.gauge("process_resident_memory_bytes"+server+"}", daily(8e8))
+	w.counter("process_cpu_seconds_total"+server+"}", daily(0.3))
+	w.gauge("process_open_fds"+server+"}", daily(90))
+	w.constant("process_max_fds"+server+"}", 1024)
+	w.counter("prometheus_tsdb_head_samples_appended_total"+server+",type=float}", daily(60_000))
+	w.counter("prometheus_http_requests_total"+server+",handler=/api/v1/query,code=200}", daily(4))
+	w.counter("prometheus_http_requests_total"+server+",handler=/api/v1/query,code=503}", steady(0.01))
+	w.gauge("prometheus_rule_group_last_duration_seconds"+server+",rule_group=rules.yml;shop}", daily(0.5))
+	w.constant("prometheus_rule_group_interval_seconds"+server+",rule_group=rules.yml;shop}", 60)
+}
+
+// addServices adds services whose requests go by the names of other libraries.
+func (w *world) addServices() {
+	pod := "{job=other,instance=10.0.14.1:8080,namespace=shop,pod=other-0"
+	for _, ok := range []bool{true, false} {
+		rate, status, code := 30.0, "200", "OK"
+		if !ok {
+			rate, status, code = 0.05, "500", "Internal"
+		}
+		w.buckets("http_server_request_duration_seconds", pod+",http_response_status_code="+status, rate, "0.1", "1")
+		w.counter("spring_http_server_requests_seconds_count"+pod+",uri=/,status="+status+"}", daily(rate))
+		w.counter("grpc_server_handled_total"+pod+",grpc_method=Get,grpc_code="+code+"}", daily(rate))
+		w.counter("acme_requests_total"+pod+",outcome="+status+"}", daily(rate))
+	}
+	w.buckets("grpc_server_handling_seconds", pod+",grpc_method=Get", 30, "0.1", "1")
+	w.buckets("acme_request_duration_seconds", pod, 30, "0.1", "1")
 }

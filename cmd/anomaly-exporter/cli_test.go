@@ -110,6 +110,27 @@ detectors:
 			`open none\.yml: no such file or directory\n`,
 		},
 		{
+			"begin with what is no Prometheus",
+			[]string{"init", "--url=ftp://u:open-sesame@localhost"},
+			1, ``,
+			`--url: ftp://u:xxxxx@localhost is no URL of a Prometheus, such as http://localhost:9090\n`,
+		},
+		{
+			"begin with one that does not answer",
+			[]string{"init", "--url=http://u:open-sesame@127.0.0.1:1"},
+			1, ``, `http://u:xxxxx@127\.0\.0\.1:1: names of metrics: [^\n]*connection refused\n`,
+		},
+		{
+			"begin with a file that is there",
+			[]string{"init", "--output=good.yml"},
+			1, ``, `good\.yml is there already: choose another --output, or overwrite it with --force\n`,
+		},
+		{
+			"begin in no time zone",
+			[]string{"init", "--timezone=Mars"},
+			1, ``, `--timezone: unknown time zone Mars\n`,
+		},
+		{
 			"ask what is no exporter",
 			[]string{"mcp", "--exporter.url=ftp://u:open-sesame@localhost"},
 			1, ``,

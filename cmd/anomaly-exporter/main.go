@@ -42,6 +42,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	logging := addLogFlags(app)
 	query := addQueryFlags(app)
 	runCommand, running := addRunCommand(app)
+	initCommand, starting := addInitCommand(app)
 	checkCommand, files := addCheckConfigCommand(app)
 	backtestCommand, backtesting := addBacktestCommand(app)
 	contextCommand, describing := addContextCommand(app)
@@ -57,6 +58,11 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 
 	switch command {
+	case initCommand.FullCommand():
+		if err := runInit(ctx, *starting, stdout); err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitFailure
+		}
 	case checkCommand.FullCommand():
 		if !checkConfig(ctx, *files, checkOptions{*query, checkTimeout, stdout, stderr}) {
 			return exitFailure

@@ -1,0 +1,119 @@
+package preset
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+)
+
+func TestSeriesLimit_LeavesRoom(t *testing.T) {
+	t.Parallel()
+	for series, want := range map[int]int{
+		1: 100, 50: 100, 51: 200, 100: 200, 101: 500, 250: 500, 251: 1000, 400: 1000, 500: 1000, 501: 2000, 6000: 20000,
+	} {
+		require.Equal(t, want, seriesLimit(series), series)
+	}
+}
+
+func TestSplit_KeepsCommentsWithTheirDetector(t *testing.T) {
+	t.Parallel()
+	text := `# Header.
+
+detectors:
+  # About a.
+  # More about a.
+  - name: a
+    expr: up
+    # inside
+
+  - name: b
+    expr: up
+  # About c.
+  - name: c
+    expr: up
+
+# About scalers.
+scalers: []
+`
+	require.Equal(t, []string{
+		"  # About a.\n  # More about a.\n  - name: a\n    expr: up\n    # inside\n",
+		"  - name: b\n    expr: up\n",
+		"  # About c.\n  - name: c\n    expr: up\n",
+	}, split(text))
+}
+
+func TestHas_NeedsOneSideOfAnOr(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]bool{
+		`a`:                                   true,
+		`x`:                                   false,
+		`a or x`:                              true,
+		`x or a`:                              true,
+		`x or y`:                              false,
+		`sum(rate(a[5m])) / sum(rate(x[5m]))`: false,
+		`a unless x`:                          false,
+		`sum(rate(a{code="5"}[5m]) or 0 * rate(a[5m])) / sum(b)`: true,
+	} {
+		parsed, err := config.ParseExpr(expr)
+		require.NoError(t, err)
+		require.Equal(t, want, has(parsed.Parsed(), map[string]bool{"a": true, "b": true}), expr)
+	}
+}
+
+func TestServices_FollowTheConventions(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		about   string
+		metrics []string
+		want    []service
+	}{
+		{"a counter alone", []string{"http_requests_total"}, []service{
+			{counter: "http_requests_total", histogram: "http_request_duration_seconds"},
+		}},
+		{"a native histogram with a counter", []string{"shop_requests_total", "shop_request_duration_seconds"}, []service{
+			{counter: "shop_requests_total", histogram: "shop_request_duration_seconds"},
+		}},
+		{
+			"a classic one beside it",
+			[]string{
+				"shop_request_duration_seconds", "shop_request_duration_seconds_bucket", "shop_request_duration_seconds_count",
+			},
+			[]service{{counter: "shop_request_duration_seconds_count", histogram: "shop_request_duration_seconds"}},
+		},
+		{
+			"two conventions for one beginning",
+			[]string{"a_request_duration_seconds_count", "a_requests_seconds_count"},
+			[]service{{counter: "a_request_duration_seconds_count", histogram: "a_request_duration_seconds"}},
+		},
+		{"what is not about requests", []string{"job_duration_seconds_count", "lag_seconds", "requests_total"}, nil},
+		{"what has a preset of its own, or a recording rule", []string{
+			"nginx_ingress_controller_request_duration_seconds_count", "prometheus_http_request_duration_seconds_count",
+			"apiserver_request_duration_seconds_count", "job:http_request_duration_seconds_count",
+		}, nil},
+	} {
+		metrics := map[string]bool{}
+		for _, name := range tc.metrics {
+			metrics[name] = true
+		}
+		require.Equal(t, tc.want, services(metrics), tc.about)
+	}
+}
+
+// Whatever the metrics of a service are called, its detectors are valid.
+func TestService_GivesValidDetectors(t *testing.T) {
+	t.Parallel()
+	_, requests, err := load()
+	require.NoError(t, err)
+	for _, known := range statusLabels {
+		s := service{counter: "a_b_requests_total", histogram: "a_b_request_duration_seconds"}
+		s.findErrors(map[string]bool{known[0]: true})
+		p, err := s.preset(requests)
+		require.NoError(t, err)
+		require.Len(t, p.detectors, 5)
+		require.Equal(t, "a_b_error_ratio", p.detectors[1].Name)
+		require.Contains(t, p.detectors[1].Expr.String(), "{"+known[1]+"}")
+		require.NotContains(t, p.detectors[1].text, "http_request")
+	}
+}

@@ -1,0 +1,77 @@
+package preset
+
+import (
+	"fmt"
+	"strings"
+)
+
+// width is that of lines in a configuration.
+const width = 118
+
+// Text returns the configuration as a file. The same metrics give the same text.
+func (p *Plan) Text() string {
+	var b strings.Builder
+	comment(&b, "", `Written by "anomaly-exporter init" for the metrics of `+p.o.URL.Redacted()+". It is yours now: "+
+		"change it as you like. What was left out has the reason above it. All keys are described in docs/configuration.md.")
+	fmt.Fprintf(&b, "\nremote_read:\n  - url: %s\n", p.o.URL.JoinPath("api/v1/read"))
+	if len(p.externalLabels) > 0 {
+		fmt.Fprintf(&b, "    external_labels: {%s}\n", strings.Join(p.externalLabels, ", "))
+	}
+	b.WriteString(indented(p.o.HTTPClient))
+	b.WriteString("\nglobal:\n  step: 1m\n")
+	if p.o.Timezone != "" {
+		fmt.Fprintf(&b, "  timezone: %s\n", p.o.Timezone)
+	}
+	b.WriteString("\ndetectors:\n")
+	for i, of := range p.parts {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		comment(&b, "  ", "---- From examples/"+of.file+". "+of.about)
+		for _, d := range of.detectors {
+			b.WriteByte('\n')
+			d.write(&b)
+		}
+	}
+	return b.String()
+}
+
+// write writes a detector as it is in its file, with a limit of series; as a comment if it is left out.
+func (d *planned) write(b *strings.Builder) {
+	text := d.text
+	if d.Limit > 0 {
+		text = nameLine.ReplaceAllString(text, fmt.Sprintf("$0\n    series_limit: %d", d.Limit))
+	}
+	if d.LeftOut == "" {
+		b.WriteString(text)
+		return
+	}
+	comment(b, "  ", "Left out: "+d.LeftOut+".")
+	for line := range strings.Lines(text) {
+		b.WriteString("  # " + strings.TrimPrefix(line, "  "))
+	}
+}
+
+// comment writes a text as a comment.
+func comment(b *strings.Builder, indent, text string) {
+	line := indent + "#"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width {
+			b.WriteString(line + "\n")
+			line = indent + "#"
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
+}
+
+// indented returns the keys of a YAML document as those of an entry of a list.
+func indented(keys string) string {
+	var b strings.Builder
+	for line := range strings.Lines(keys) {
+		if line = strings.TrimRight(line, "\n"); line != "" && line != "---" {
+			b.WriteString("    " + line + "\n")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,233 @@
+package examples_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
+)
+
+// program runs a command of the exporter in a directory and returns what it writes.
+func program(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	root, err := servers.Root()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(root, ".build", "anomaly-exporter"), args...)
+	cmd.Dir = dir
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+// limits are the lines that init adds to detectors.
+var limits = regexp.MustCompile(`(?m)^    series_limit: \d+\n`)
+
+// init writes one configuration with the detectors of all files, which finds series and publishes results as those do.
+func TestInit_PutsAllFilesTogether(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts real servers")
+	}
+	end := time.Now().Truncate(time.Second)
+	data := t.TempDir()
+	require.NoError(t, servers.WriteBlocks(data, slices.Values(seriesUntil(end))))
+	require.NoError(t, writeHistogram(data, end))
+	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{
+		Dir: data, Config: "global: {external_labels: {prometheus: main}}\n",
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+
+	dir := t.TempDir()
+	out, err := program(t, dir, "init", "--url="+p.URL(), "--timezone=Europe/Berlin")
+	require.NoError(t, err, out)
+	for _, next := range []string{"check-config ", "backtest --config.file=", "--config.file="} {
+		require.Contains(t, out, "\n  anomaly-exporter "+next+"anomaly-exporter.yml\n")
+	}
+	file := filepath.Join(dir, "anomaly-exporter.yml")
+	written, err := os.ReadFile(file)
+	require.NoError(t, err)
+	cfg, err := config.LoadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "Europe/Berlin", cfg.Global.Timezone)
+	require.Equal(t, "main", cfg.RemoteRead[0].ExternalLabels.Get("prometheus"))
+
+	require.Equal(t, detectorsOfFiles(t), ownNames(cfg), "detectors")
+	checkTextIsOfTheFiles(t, string(written))
+
+	checked, err := program(t, dir, "check-config", "anomaly-exporter.yml")
+	require.NoError(t, err, checked)
+	require.NotContains(t, checked, "unknown number of series")
+	require.NotContains(t, checked, ": 0 series")
+	require.NotContains(t, checked, "over series_limit")
+
+	out, err = program(t, dir, "init", "--url="+p.URL(), "--timezone=Europe/Berlin")
+	require.ErrorContains(t, err, "exit status 1")
+	require.Contains(t, out, "anomaly-exporter.yml is there already")
+	out, err = program(t, dir, "init", "--url="+p.URL(), "--timezone=Europe/Berlin", "--force")
+	require.NoError(t, err, out)
+	again, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(written), string(again), "a second run")
+
+	checkResults(t, cfg, results(t, file, p.URL()+"/api/v1/read"))
+	checkServices(t, cfg)
+	checkMaxSeries(t, p.URL(), len(cfg.Detectors))
+	checkTenant(t, mimir(t, p.URL())+"/prometheus")
+}
+
+// checkTenant checks that what init needs to reach a server goes into the configuration.
+func checkTenant(t *testing.T, server string) {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := program(t, dir, "init", "--url="+server)
+	require.ErrorContains(t, err, "exit status 1")
+	require.Contains(t, out, "client error: 401: does the URL lack a prefix, or the request what --http.config.file")
+	client := "---\n# of the shop\nhttp_headers:\n  X-Scope-OrgID: {values: [shop]}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "client.yml"), []byte(client), 0o600))
+	out, err = program(t, dir, "init", "--url="+server, "--http.config.file=client.yml")
+	require.NoError(t, err, out)
+	out, err = program(t, dir, "check-config", "anomaly-exporter.yml")
+	require.NoError(t, err, out)
+	require.NotContains(t, out, "unknown number of series")
+	info, err := os.Stat(filepath.Join(dir, "anomaly-exporter.yml"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode(), "credentials are for the owner")
+}
+
+// checkMaxSeries checks that with fewer series, the detectors with the most are left out, and say why.
+func checkMaxSeries(t *testing.T, prometheus string, all int) {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := program(t, dir, "init", "--url="+prometheus, "--max-series=130", "--output=few.yml")
+	require.NoError(t, err, out)
+	m := regexp.MustCompile(`few\.yml: (\d+) detectors, (\d+) series, `).FindStringSubmatch(out)
+	require.NotNil(t, m, out)
+	series, err := strconv.Atoi(m[2])
+	require.NoError(t, err)
+	require.LessOrEqual(t, series, 130)
+	require.Greater(t, series, 120, "no more than necessary is left out")
+
+	file := filepath.Join(dir, "few.yml")
+	written, err := os.ReadFile(file)
+	require.NoError(t, err)
+	cfg, err := config.LoadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, m[1], strconv.Itoa(len(cfg.Detectors)))
+	leftOut := regexp.MustCompile(`(?m)^  # Left out: .* --max-series=130 (.|\n  # )*and it has the most\.$`)
+	require.Len(t, leftOut.FindAllString(string(written), -1), all-len(cfg.Detectors))
+	require.Contains(t, string(written), "\n  # - name: memory_of_pods\n  #   series_limit: 100\n")
+	require.Contains(t, string(written), "\n  - name: probe_success\n", "has one series")
+
+	// What was left out comes back if the marks are removed.
+	back := regexp.MustCompile(`(?m)^  # (- name: .*|  .*)$`).ReplaceAll(written, []byte("  $1"))
+	cfg, err = config.Load(back, "back.yml")
+	require.NoError(t, err)
+	require.Len(t, cfg.Detectors, all)
+}
+
+// Where there is nothing that a file is for, init says so and writes nothing.
+func TestInit_SaysThatNothingIsThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real server")
+	}
+	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	dir := t.TempDir()
+	out, err := program(t, dir, "init", "--url="+p.URL())
+	require.ErrorContains(t, err, "exit status 1")
+	require.Equal(t, p.URL()+": none of the 0 metrics is one that a preset is for\n", out)
+	require.NoFileExists(t, filepath.Join(dir, "anomaly-exporter.yml"))
+}
+
+// detectorsOfFiles returns the names of the detectors of all files that name what they need.
+func detectorsOfFiles(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob("*.yml")
+	require.NoError(t, err)
+	presets := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if !strings.Contains(string(text), "\n# Needs: ") {
+			continue
+		}
+		presets++
+		cfg, err := config.LoadFile(file)
+		require.NoError(t, err)
+		for _, d := range cfg.Detectors {
+			names = append(names, d.Name)
+		}
+	}
+	require.Equal(t, 16, presets)
+	slices.Sort(names)
+	require.Equal(t, names, slices.Compact(slices.Clone(names)), "names are unique over all files")
+	return names
+}
+
+// ofServices are the beginnings of the names of detectors of services whose metrics have other names.
+var ofServices = regexp.MustCompile(`^(http_server|spring_http_server|grpc_server|acme)_`)
+
+// ownNames returns the names of the detectors but those of such services, in order.
+func ownNames(cfg *config.Config) (names []string) {
+	for _, d := range cfg.Detectors {
+		if !ofServices.MatchString(d.Name) {
+			names = append(names, d.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// checkTextIsOfTheFiles checks that what is written about detectors is in one of the files.
+func checkTextIsOfTheFiles(t *testing.T, written string) {
+	t.Helper()
+	files, err := filepath.Glob("*.yml")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	_, written, _ = strings.Cut(written, "\ndetectors:\n")
+	require.NotContains(t, written, "Left out")
+	blocks := 0
+	for block := range strings.SplitSeq(limits.ReplaceAllString(written, ""), "\n\n") {
+		name := regexp.MustCompile(`(?m)^  - name: (.+)$`).FindStringSubmatch(block)
+		if name == nil || ofServices.MatchString(name[1]) {
+			continue
+		}
+		require.Contains(t, all.String(), strings.TrimSpace(block))
+		blocks++
+	}
+	require.Greater(t, blocks, 80)
+}
+
+// checkServices checks what was written about services whose metrics go by other names.
+func checkServices(t *testing.T, cfg *config.Config) {
+	t.Helper()
+	exprs := map[string]string{}
+	for _, d := range cfg.Detectors {
+		if ofServices.MatchString(d.Name) {
+			exprs[d.Name] = d.Expr.String()
+		}
+	}
+	require.Contains(t, exprs["http_server_requests"], "rate(http_server_request_duration_seconds_count[5m])")
+	require.Contains(t, exprs["http_server_error_ratio"], `{http_response_status_code=~"5.."}`)
+	require.Contains(t, exprs["spring_http_server_requests"], "spring_http_server_requests_seconds_count")
+	require.NotContains(t, exprs, "spring_http_server_latency_p99", "a summary has no buckets")
+	require.Contains(t, exprs["grpc_server_error_ratio"], `grpc_server_handled_total{grpc_code=~"Unknown|`)
+	require.Contains(t, exprs["grpc_server_latency_p99"], "grpc_server_handling_seconds_bucket")
+	require.Contains(t, exprs["acme_requests"], "rate(acme_requests_total[5m])")
+	require.NotContains(t, exprs, "acme_error_ratio", "no label tells which requests failed")
+}
