@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
@@ -94,11 +95,11 @@ func runBacktest(
 	if err != nil {
 		return err
 	}
-	src, err := newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: q.maxConcurrency, logger: logger})
+	src, err := source.New(cfg.RemoteRead, source.Options{MaxConcurrency: q.maxConcurrency, Logger: logger})
 	if err != nil {
 		return err
 	}
-	defer src.close()
+	defer src.Close()
 	run.NewReplayer = newReplayer(src, said, detector.Options{
 		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})

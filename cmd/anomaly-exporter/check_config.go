@@ -10,6 +10,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/promql"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
@@ -33,10 +34,10 @@ func checkConfig(ctx context.Context, files []string, o checkOptions) bool {
 	valid := true
 	for _, file := range files {
 		cfg, err := config.LoadFile(file)
-		var src *source
+		var src *source.Source
 		if err == nil {
-			src, err = newSource(cfg.RemoteRead, sourceOptions{
-				maxConcurrency: o.query.maxConcurrency, maxRetries: -1, logger: log.NewNopLogger(),
+			src, err = source.New(cfg.RemoteRead, source.Options{
+				MaxConcurrency: o.query.maxConcurrency, MaxRetries: -1, Logger: log.NewNopLogger(),
 			})
 			if err != nil {
 				err = fmt.Errorf("%s: %w", file, err)
@@ -52,14 +53,14 @@ func checkConfig(ctx context.Context, files []string, o checkOptions) bool {
 		ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
 		printCost(ctx, cfg, src, o.query.engine(log.NewNopLogger()), o.stdout)
 		cancel()
-		src.close()
+		src.Close()
 	}
 	return valid
 }
 
 // printCost writes how many series there are now, and how much memory they will take: a line for each detector and
 // scaler, and one for the total.
-func printCost(ctx context.Context, cfg *config.Config, src *source, engine *promql.Engine, w io.Writer) {
+func printCost(ctx context.Context, cfg *config.Config, src *source.Source, engine *promql.Engine, w io.Writer) {
 	var series int
 	var bytes, bytesAtLimit int64
 	for _, c := range costs(cfg) {
@@ -117,7 +118,7 @@ func costs(cfg *config.Config) []cost {
 
 // countSeries returns the number of series at the newest step that a cycle would evaluate, for several inputs the
 // largest of their numbers.
-func countSeries(ctx context.Context, d config.Detector, src *source, engine *promql.Engine) (most int, err error) {
+func countSeries(ctx context.Context, d config.Detector, src *source.Source, engine *promql.Engine) (most int, err error) {
 	at := time.Now().Add(-time.Duration(d.QueryOffset)).Truncate(time.Duration(d.Step))
 	for _, expr := range d.Exprs() {
 		n, err := countResult(ctx, expr, at, src, engine)
@@ -131,7 +132,7 @@ func countSeries(ctx context.Context, d config.Detector, src *source, engine *pr
 
 // countResult returns the number of series in the result of expr.
 func countResult(
-	ctx context.Context, expr config.Expr, at time.Time, src *source, engine *promql.Engine,
+	ctx context.Context, expr config.Expr, at time.Time, src *source.Source, engine *promql.Engine,
 ) (int, error) {
 	query, err := engine.NewInstantQuery(ctx, src, nil, expr.String(), at)
 	if err != nil {

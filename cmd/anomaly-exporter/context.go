@@ -12,6 +12,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
@@ -64,11 +65,11 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	if err != nil {
 		return err
 	}
-	src, err := newSource(cfg.RemoteRead, sourceOptions{maxConcurrency: q.maxConcurrency, logger: logger})
+	src, err := source.New(cfg.RemoteRead, source.Options{MaxConcurrency: q.maxConcurrency, Logger: logger})
 	if err != nil {
 		return err
 	}
-	defer src.close()
+	defer src.Close()
 	m, err := detector.New(detector.Options{
 		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})

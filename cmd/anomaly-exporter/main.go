@@ -125,7 +125,7 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	addFeedbackFlag(cmd, &o.feedbackFile)
 	cmd.Flag("web.allow-anonymous-feedback", "Take feedback on the pages and over HTTP from anybody who reaches the "+
 		"exporter. By default only from people who authenticate, as --web.config.file says.").BoolVar(&o.anonymous)
-	addShardFlags(cmd, &o.shard)
+	o.shard.AddTo(cmd)
 	return cmd, &o
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/prometheus/storage"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/config/files"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
@@ -25,7 +26,7 @@ import (
 type reloader struct {
 	file    string
 	apply   func(*config.Config, storage.Queryable) error
-	sources sourceOptions
+	sources source.Options
 	logger  log.Logger
 	// feedback is read along with the configuration; nil: there is none.
 	feedback *verdict.File
@@ -38,19 +39,19 @@ type reloader struct {
 	mu      sync.Mutex        // held during a reload; guards what follows
 	tried   [sha256.Size]byte // hash of the files that were last put in force or refused
 	current *config.Config
-	source  *source
+	source  *source.Source
 }
 
 // newReloader returns a reloader of file. apply puts a configuration in force; if it fails, it must have changed
 // nothing.
 func newReloader(
-	file string, apply func(*config.Config, storage.Queryable) error, reg prometheus.Registerer, sources sourceOptions,
+	file string, apply func(*config.Config, storage.Queryable) error, reg prometheus.Registerer, sources source.Options,
 ) *reloader {
 	return &reloader{
 		file:    file,
 		apply:   apply,
 		sources: sources,
-		logger:  log.With(sources.logger, "component", "config"),
+		logger:  log.With(sources.Logger, "component", "config"),
 		successful: promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 			Name: "anomaly_exporter_config_last_reload_successful",
 			Help: "Whether the last configuration reload succeeded (1) or failed (0).",
@@ -138,26 +139,26 @@ func (r *reloader) put(set *files.Set) error {
 	}
 	next, same := r.source, r.current != nil && reflect.DeepEqual(r.current.RemoteRead, cfg.RemoteRead)
 	if !same {
-		if next, err = newSource(cfg.RemoteRead, r.sources); err != nil {
+		if next, err = source.New(cfg.RemoteRead, r.sources); err != nil {
 			return fmt.Errorf("%s: %w", r.file, err)
 		}
 	}
 	if r.feedback != nil {
 		if err := r.feedback.Load(); err != nil {
 			if !same {
-				next.close()
+				next.Close()
 			}
 			return err
 		}
 	}
 	if err := r.apply(cfg, next); err != nil {
 		if !same {
-			next.close()
+			next.Close()
 		}
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
 	if r.source != nil && !same {
-		r.source.close()
+		r.source.Close()
 	}
 	r.current, r.source = cfg, next
 	level.Info(r.logger).Log("msg", "Configuration loaded", "file", r.file,
@@ -187,6 +188,6 @@ func (r *reloader) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.source != nil {
-		r.source.close()
+		r.source.Close()
 	}
 }

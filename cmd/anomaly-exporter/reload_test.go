@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
@@ -28,7 +29,7 @@ func TestReload_ErrorLeavesPreviousState(t *testing.T) {
 			applied = append(applied, c)
 		}
 		return refusal
-	}, prometheus.NewRegistry(), sourceOptions{metrics: remoteread.NewMetrics(nil), logger: log.NewNopLogger()})
+	}, prometheus.NewRegistry(), source.Options{Metrics: remoteread.NewMetrics(nil), Logger: log.NewNopLogger()})
 	require.Empty(t, r.config())
 
 	require.NoError(t, r.load())
@@ -94,7 +95,7 @@ func TestReload_FollowsAConfigMap(t *testing.T) {
 	r := newReloader(filepath.Join(dir, "config.yml"), func(c *config.Config, _ storage.Queryable) error {
 		applied <- c
 		return nil
-	}, prometheus.NewRegistry(), sourceOptions{metrics: remoteread.NewMetrics(nil), logger: log.NewNopLogger()})
+	}, prometheus.NewRegistry(), source.Options{Metrics: remoteread.NewMetrics(nil), Logger: log.NewNopLogger()})
 	r.interval = time.Millisecond
 	require.NoError(t, r.load())
 	require.Equal(t, "a", (<-applied).Detectors[0].Name)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
@@ -60,9 +61,9 @@ func queryRange(t *testing.T, remoteRead, expr string) promql.Matrix {
 	t.Helper()
 	c, err := config.Load([]byte(remoteRead+"\ndetectors: [{name: x, expr: up}]\n"), "config.yml")
 	require.NoError(t, err)
-	src, err := newSource(c.RemoteRead, sourceOptions{maxConcurrency: 1, logger: log.NewNopLogger()})
+	src, err := source.New(c.RemoteRead, source.Options{MaxConcurrency: 1, Logger: log.NewNopLogger()})
 	require.NoError(t, err)
-	defer src.close()
+	defer src.Close()
 	query, err := testQueries().engine(log.NewNopLogger()).NewRangeQuery(context.Background(), src, nil, expr,
 		replicaStart.Add(10*time.Minute), replicaStart.Add(170*time.Minute), time.Minute)
 	require.NoError(t, err)

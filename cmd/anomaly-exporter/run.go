@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/shard"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/collector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
@@ -45,7 +47,7 @@ type runOptions struct {
 	feedbackFile     string // "": none
 	anonymous        bool   // whether feedback is taken from anybody
 	maxConnections   int
-	shard            shardFlags
+	shard            shard.Flags
 }
 
 // run is the run command. It returns when ctx has ended and everything has stopped, or with the error that stopped
@@ -90,11 +92,11 @@ type exporter struct {
 // newExporter creates the parts and connects them. Nothing runs, listens or reads a file yet.
 func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, error) {
 	e := &exporter{logger: logger, registry: prometheus.NewRegistry()}
-	own, err := o.shard.hostShard()
+	own, err := o.shard.Shard()
 	if err != nil {
 		return nil, err
 	}
-	e.registerer = own.registerer(e.registry)
+	e.registerer = own.Registerer(e.registry)
 	e.registerer.MustRegister(
 		versioncollector.NewCollector("anomaly_exporter"), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -116,15 +118,15 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 		Registerer: e.registerer,
 		Limits:     q.limits(),
 		OnPublish:  e.collector.Publish,
-		Owns:       own.ownership(),
+		Owns:       own.Ownership(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("detector: %w", err)
 	}
-	e.reloader = newReloader(o.configFile, e.manager.ApplyConfig, e.registerer, sourceOptions{
-		metrics:        remoteread.NewMetrics(e.registerer),
-		maxConcurrency: q.maxConcurrency,
-		logger:         logger,
+	e.reloader = newReloader(o.configFile, e.manager.ApplyConfig, e.registerer, source.Options{
+		Metrics:        remoteread.NewMetrics(e.registerer),
+		MaxConcurrency: q.maxConcurrency,
+		Logger:         logger,
 	})
 	e.reloader.interval = time.Duration(o.autoReload)
 	if o.feedbackFile != "" {

@@ -121,9 +121,15 @@ scalers:
 	}
 	require.Equal(t, want, union)
 	for _, expected := range [][2]string{
-		{"anomaly_score{", `"alone"`}, {"anomaly_score{", `"siblings"`}, {"anomaly_score{", `"joint"`},
-		{"anomaly_score{", `"namespaces"`}, {"anomaly_score{", `"largest"`}, {"anomaly_score{", `"total"`},
-		{"recommended_replicas{", `"each"`}, {"recommended_replicas{", `"whole"`}, {"recommended_cpu_cores{", `"whole"`},
+		{"anomaly_score{", `"alone"`},
+		{"anomaly_score{", `"siblings"`},
+		{"anomaly_score{", `"joint"`},
+		{"anomaly_score{", `"namespaces"`},
+		{"anomaly_score{", `"largest"`},
+		{"anomaly_score{", `"total"`},
+		{"recommended_replicas{", `"each"`},
+		{"recommended_replicas{", `"whole"`},
+		{"recommended_cpu_cores{", `"whole"`},
 		{"forecast_breach_probability{", `"alone"`},
 	} {
 		require.True(t, contains(want, expected[0], expected[1]), "%s of %s", expected[0], expected[1])

@@ -1,4 +1,4 @@
-package main
+package shard
 
 import (
 	"fmt"
@@ -12,25 +12,27 @@ import (
 
 func TestShardFlags(t *testing.T) {
 	for _, tc := range []struct {
-		flags    shardFlags
+		flags    Flags
 		hostname string
-		want     shard
+		want     Shard
 		err      string
 	}{
-		{shardFlags{}, "", shard{0, 1}, ""},
-		{shardFlags{"0", 1}, "", shard{0, 1}, ""},
-		{shardFlags{"2", 3}, "exporter-0", shard{2, 3}, ""},
-		{shardFlags{"auto", 3}, "exporter-2", shard{2, 3}, ""},
-		{shardFlags{"auto", 12}, "anomaly-exporter-11.shards.monitoring.svc", shard{11, 12}, ""},
-		{shardFlags{"3", 3}, "", shard{}, "--shard.index: there is no shard 3 of --shard.total=3: the first is 0"},
-		{shardFlags{"-1", 3}, "", shard{}, "--shard.index: there is no shard -1 of --shard.total=3: the first is 0"},
-		{shardFlags{"0", -1}, "", shard{}, "--shard.total is negative"},
-		{shardFlags{"first", 3}, "", shard{}, `--shard.index: "first" is not a number`},
-		{shardFlags{"auto", 3}, "laptop", shard{}, `hostname "laptop" with --shard.index=auto: no ordinal at its end`},
-		{shardFlags{"auto", 3}, "exporter-x7b", shard{}, `hostname "exporter-x7b" with --shard.index=auto: "x7b" is not a number`},
-		{shardFlags{"auto", 3}, "exporter-", shard{}, `hostname "exporter-" with --shard.index=auto: "" is not a number`},
+		{Flags{}, "", Shard{0, 1}, ""},
+		{Flags{"0", 1}, "", Shard{0, 1}, ""},
+		{Flags{"2", 3}, "exporter-0", Shard{2, 3}, ""},
+		{Flags{"auto", 3}, "exporter-2", Shard{2, 3}, ""},
+		{Flags{"auto", 12}, "anomaly-exporter-11.shards.monitoring.svc", Shard{11, 12}, ""},
+		{Flags{"3", 3}, "", Shard{}, "--shard.index: there is no shard 3 of --shard.total=3: the first is 0"},
+		{Flags{"-1", 3}, "", Shard{}, "--shard.index: there is no shard -1 of --shard.total=3: the first is 0"},
+		{Flags{"0", -1}, "", Shard{}, "--shard.total is negative"},
+		{Flags{"first", 3}, "", Shard{}, `--shard.index: "first" is not a number`},
+		{Flags{"auto", 3}, "laptop", Shard{}, `hostname "laptop" with --shard.index=auto: no ordinal at its end`},
+		{Flags{"auto", 3}, "exporter-x7b", Shard{}, `hostname "exporter-x7b" with --shard.index=auto: "x7b" is not a number`},
+		{Flags{"auto", 3}, "exporter-", Shard{}, `hostname "exporter-" with --shard.index=auto: "" is not a number`},
 		{
-			shardFlags{"auto", 3}, "exporter-3", shard{},
+			Flags{"auto", 3},
+			"exporter-3",
+			Shard{},
 			`hostname "exporter-3" with --shard.index=auto: there is no shard 3 of --shard.total=3: the first is 0`,
 		},
 	} {
@@ -58,7 +60,7 @@ func owner(t *testing.T, key uint64, total int) int {
 	t.Helper()
 	found := -1
 	for i := range total {
-		if (shard{i, total}).owns(key) {
+		if (Shard{i, total}).owns(key) {
 			require.Equal(t, -1, found, "two shards own %d", key)
 			found = i
 		}
@@ -91,13 +93,13 @@ func TestShard_OneMoreTakesItsShareAndNothingElseMoves(t *testing.T) {
 }
 
 func TestShard_OwnsEverythingIfItIsTheOnlyOne(t *testing.T) {
-	require.Nil(t, shard{0, 1}.ownership(), "nothing is filtered")
-	require.NotNil(t, shard{0, 2}.ownership())
+	require.Nil(t, Shard{0, 1}.Ownership(), "nothing is filtered")
+	require.NotNil(t, Shard{0, 2}.Ownership())
 }
 
 func BenchmarkShard_Owns(b *testing.B) {
 	all := keys(1000)
-	s := shard{3, 10}
+	s := Shard{3, 10}
 	for i := 0; b.Loop(); i++ {
 		s.owns(all[i%len(all)])
 	}

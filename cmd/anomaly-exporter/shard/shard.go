@@ -1,4 +1,5 @@
-package main
+// Package shard tells which share of the series a process has.
+package shard
 
 import (
 	"errors"
@@ -11,14 +12,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// shardFlags are the --shard.* flags.
-type shardFlags struct {
+// Flags are the --shard.* flags.
+type Flags struct {
 	index string
 	total int
 }
 
-// addShardFlags adds the flags that say which share of the series a process has.
-func addShardFlags(cmd *kingpin.CmdClause, f *shardFlags) {
+// AddTo adds the flags to a command.
+func (f *Flags) AddTo(cmd *kingpin.CmdClause) {
 	cmd.Flag("shard.index", "Which shard of the series this process scores, from 0 to --shard.total - 1. With auto it is "+
 		"the ordinal at the end of the hostname, as the pods of a StatefulSet have it.").
 		Default("0").StringVar(&f.index)
@@ -27,7 +28,7 @@ func addShardFlags(cmd *kingpin.CmdClause, f *shardFlags) {
 }
 
 // shard returns the shard that the flags name, on a host of this name.
-func (f shardFlags) shard(hostname string) (s shard, err error) {
+func (f Flags) shard(hostname string) (s Shard, err error) {
 	s.total = max(f.total, 1)
 	if f.total < 0 {
 		return s, errors.New("--shard.total is negative")
@@ -49,25 +50,25 @@ func (f shardFlags) shard(hostname string) (s shard, err error) {
 	return s, nil
 }
 
-// hostShard is shard on this host.
-func (f shardFlags) hostShard() (shard, error) {
+// Shard returns the shard that the flags name on this host. The error names the flag that is wrong.
+func (f Flags) Shard() (Shard, error) {
 	hostname := ""
 	if f.index == "auto" {
 		var err error
 		if hostname, err = os.Hostname(); err != nil {
-			return shard{}, err
+			return Shard{}, err
 		}
 	}
 	return f.shard(hostname)
 }
 
-// shard is the part of the series that a process has.
-type shard struct{ index, total int }
+// A Shard is the part of the series that a process has.
+type Shard struct{ index, total int }
 
 // owns reports whether a key belongs to the shard: it has the largest of the weights that the key gives to each shard.
 // This is rendezvous hashing (Thaler and Ravishankar 1998): a shard that is added takes its share evenly from all
 // others, and nothing else moves.
-func (s shard) owns(key uint64) bool {
+func (s Shard) owns(key uint64) bool {
 	own := weight(key, s.index)
 	for other := range s.total {
 		if w := weight(key, other); w > own || w == own && other < s.index {
@@ -88,17 +89,17 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// ownership returns what tells by shard key what belongs to the shard; nil: all does.
-func (s shard) ownership() func(uint64) bool {
+// Ownership returns what tells by shard key what belongs to the shard; nil: all does.
+func (s Shard) Ownership() func(uint64) bool {
 	if s.total == 1 {
 		return nil
 	}
 	return s.owns
 }
 
-// registerer returns reg for the metrics of the process about itself. If there are several shards, all of these have a
+// Registerer returns reg for the metrics of the process about itself. If there are several shards, all of these have a
 // label that tells shards, whose counts add up, from replicas, which count the same.
-func (s shard) registerer(reg prometheus.Registerer) prometheus.Registerer {
+func (s Shard) Registerer(reg prometheus.Registerer) prometheus.Registerer {
 	if s.total > 1 {
 		reg = prometheus.WrapRegistererWith(prometheus.Labels{"shard": strconv.Itoa(s.index)}, reg)
 	}
