@@ -142,6 +142,18 @@ test-faults: build tools
 	$(GO) test -count=1 -timeout 20m -run 'Fault|Hang|Clock|Cut|Reject|Undelimited|End|Bomb|Limit|Label|Secret|Excerpt|Sent|Memory|Stop|Reads|Leave|Cross|Connection|Panic|Outage' \
 		./remoteread/... ./config/... ./detector/... ./web/... ./cmd/... ./test/e2e/...
 
+# Each fuzz target for FUZZTIME. What it finds goes into testdata of the package, where the tests take it as a seed.
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz:
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$file); do \
+			echo ">> fuzz $$(dirname $$file) $$target"; \
+			(cd $$(dirname $$file) && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
+		done; \
+	done
+
 # Decodes the manifests into the published Go types of Kubernetes, the Prometheus operator and KEDA.
 .PHONY: test-kubernetes
 test-kubernetes:
