@@ -120,7 +120,7 @@ func NewHandler(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return recoverPanics(protection.Handler(below(o.RoutePrefix, mux)), o.Logger), nil
+	return o.recoverPanics(protection.Handler(below(o.RoutePrefix, mux))), nil
 }
 
 // crossOriginProtection refuses what the pages of other sites let a browser send, except to read.
@@ -131,7 +131,19 @@ func (o *Options) crossOriginProtection() (*http.CrossOriginProtection, error) {
 			return nil, fmt.Errorf("web: external URL: %w", err)
 		}
 	}
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.refuse(w, r, http.StatusForbidden, "forbidden", "the page of another site sent this")
+	}))
 	return p, nil
+}
+
+// refuse answers with an error: in the envelope where the API is, else in plain text.
+func (o *Options) refuse(w http.ResponseWriter, r *http.Request, status int, kind, message string) {
+	if strings.HasPrefix(r.URL.Path, o.RoutePrefix+"/api/") {
+		api.WriteError(w, status, kind, errors.New(message))
+		return
+	}
+	http.Error(w, message, status)
 }
 
 // registerPages adds the API and the pages to a mux.
@@ -217,7 +229,7 @@ func serveReload(o Options, w http.ResponseWriter, r *http.Request) {
 }
 
 // recoverPanics logs a panic and responds with 500. Without it, net/http would only close the connection.
-func recoverPanics(next http.Handler, logger log.Logger) http.Handler {
+func (o *Options) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
@@ -227,9 +239,9 @@ func recoverPanics(next http.Handler, logger log.Logger) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // net/http expects it and logs nothing
 			}
-			level.Error(logger).Log("msg", "Panic in HTTP handler",
+			level.Error(o.Logger).Log("msg", "Panic in HTTP handler",
 				"path", r.URL.Path, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
-			http.Error(w, "internal error", http.StatusInternalServerError)
+			o.refuse(w, r, http.StatusInternalServerError, "internal", "internal error")
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -94,6 +94,10 @@ func TestHandler_ServesItsEndpoints(t *testing.T) {
 		{"no profiles", nil, "GET", "/debug/pprof/", 404, "not found"},
 		{"profiles", func(o *web.Options) { o.EnablePprof = true }, "GET", "/debug/pprof/", 200, "goroutine"},
 		{"panic", func(o *web.Options) { o.Ready = func() bool { panic("boom") } }, "GET", "/-/ready", 500, "internal error"},
+		{
+			"panic of the API", func(o *web.Options) { o.Snapshot = func() *result.Snapshot { panic("boom") } },
+			"GET", "/api/v1/series", 500, `{"status":"error","errorType":"internal","error":"internal error"}`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := options()
@@ -134,6 +138,21 @@ func TestHandler_RefusesPostsOfOtherOrigins(t *testing.T) {
 		require.Equal(t, tc.status, rec.Code, "%s %s: %s", tc.method, tc.header, tc.value)
 	}
 	require.Equal(t, 3, reloads)
+
+	o.RoutePrefix = "/anomaly"
+	h, err = web.NewHandler(o)
+	require.NoError(t, err)
+	for path, want := range map[string]string{
+		"/anomaly/-/reload":        "the page of another site sent this\n",
+		"/anomaly/api/v1/feedback": `{"status":"error","errorType":"forbidden","error":"the page of another site sent this"}` + "\n",
+	} {
+		r := httptest.NewRequest("POST", path, nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		require.Equal(t, 403, rec.Code)
+		require.Equal(t, want, rec.Body.String(), "the API answers in its envelope")
+	}
 }
 
 // As in Prometheus, the prefix is the path of the external URL, unless a proxy removes that.

@@ -92,7 +92,7 @@ func (a *API) Handler() (http.Handler, error) {
 		_, _ = w.Write(openAPI)
 	})
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotFound, "not_found", fmt.Errorf("there is no %s; see /api/v1/openapi.yml", r.URL.Path))
+		WriteError(w, http.StatusNotFound, "not_found", fmt.Errorf("there is no %s; see /api/v1/openapi.yml", r.URL.Path))
 	})
 	compress, err := gzhttp.NewWrapper()
 	if err != nil {
@@ -104,7 +104,7 @@ func (a *API) Handler() (http.Handler, error) {
 func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		writeError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET requests allowed"))
+		WriteError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET requests allowed"))
 		return
 	}
 	snapshot := a.o.View.Snapshot()
@@ -137,16 +137,16 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 func writeFailure(w http.ResponseWriter, err error) {
 	switch bad := (view.Invalid{}); {
 	case errors.As(err, &bad):
-		writeError(w, http.StatusBadRequest, "bad_data", err)
+		WriteError(w, http.StatusBadRequest, "bad_data", err)
 	case errors.Is(err, context.Canceled):
-		writeError(w, http.StatusServiceUnavailable, "canceled", err)
+		WriteError(w, http.StatusServiceUnavailable, "canceled", err)
 	case errors.Is(err, context.DeadlineExceeded):
-		writeError(w, http.StatusServiceUnavailable, "timeout", err)
+		WriteError(w, http.StatusServiceUnavailable, "timeout", err)
 	case errors.Is(err, past.ErrBusy), errors.Is(err, trial.ErrBusy):
 		w.Header().Set("Retry-After", "5")
-		writeError(w, http.StatusServiceUnavailable, "unavailable", err)
+		WriteError(w, http.StatusServiceUnavailable, "unavailable", err)
 	default:
-		writeError(w, http.StatusUnprocessableEntity, "execution", err)
+		WriteError(w, http.StatusUnprocessableEntity, "execution", err)
 	}
 }
 
@@ -179,7 +179,8 @@ type response struct {
 	Error     string `json:"error,omitempty"`
 }
 
-func writeError(w http.ResponseWriter, status int, kind string, err error) {
+// WriteError answers with an error in the envelope. kind is its type, as Prometheus has them.
+func WriteError(w http.ResponseWriter, status int, kind string, err error) {
 	w.Header().Del("Etag")
 	writeJSON(w, status, response{Status: "error", ErrorType: kind, Error: err.Error()})
 }

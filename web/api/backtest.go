@@ -19,13 +19,13 @@ func (a *API) backtest(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
-		writeError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only POST requests allowed"))
+		WriteError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only POST requests allowed"))
 		return
 	}
 	yaml, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxYAML))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		err = fmt.Errorf("the body is larger than %d bytes", tooLarge.Limit)
-		writeError(w, http.StatusRequestEntityTooLarge, "bad_data", err)
+		WriteError(w, http.StatusRequestEntityTooLarge, "bad_data", err)
 		return
 	}
 	var found *trial.Result

@@ -40,7 +40,7 @@ func (a *API) feedback(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead:
 		data, err := a.listFeedback(r)
 		if err != nil {
-			writeError(w, http.StatusBadRequest, "bad_data", err)
+			WriteError(w, http.StatusBadRequest, "bad_data", err)
 			return
 		}
 		writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
@@ -48,7 +48,7 @@ func (a *API) feedback(w http.ResponseWriter, r *http.Request) {
 		a.takeFeedback(w, r)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		writeError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET and POST requests allowed"))
+		WriteError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET and POST requests allowed"))
 	}
 }
 
@@ -101,7 +101,7 @@ func anyMatches(selectors [][]*labels.Matcher, l labels.Labels) bool {
 func (a *API) takeFeedback(w http.ResponseWriter, r *http.Request) {
 	who, err := a.o.Author(r)
 	if err != nil {
-		writeError(w, http.StatusForbidden, "forbidden", err)
+		WriteError(w, http.StatusForbidden, "forbidden", err)
 		return
 	}
 	v, err := readVerdict(http.MaxBytesReader(w, r.Body, maxBody))
@@ -114,14 +114,14 @@ func (a *API) takeFeedback(w http.ResponseWriter, r *http.Request) {
 	switch tooLarge := (*http.MaxBytesError)(nil); {
 	case errors.As(err, &tooLarge):
 		err = fmt.Errorf("the body is larger than %d bytes", tooLarge.Limit)
-		writeError(w, http.StatusRequestEntityTooLarge, "bad_data", err)
+		WriteError(w, http.StatusRequestEntityTooLarge, "bad_data", err)
 		return
 	case err != nil:
-		writeError(w, http.StatusBadRequest, "bad_data", err)
+		WriteError(w, http.StatusBadRequest, "bad_data", err)
 		return
 	}
 	if err := a.o.Verdicts.Append(v); err != nil {
-		writeError(w, http.StatusInternalServerError, "internal", err)
+		WriteError(w, http.StatusInternalServerError, "internal", err)
 		return
 	}
 	writeJSON(w, http.StatusOK, response{Status: "success", Data: newSaid(&v)})
