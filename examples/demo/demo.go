@@ -185,9 +185,11 @@ func (d *demo) startExporter(ctx context.Context) error {
 	d.exporter, err = servers.StartExporter(starting, servers.ExporterOptions{
 		Dir:    d.dir,
 		Config: d.exporterConfig(),
-		Flags:  []string{"--web.external-url=http://" + addr, "--web.prometheus-url=" + d.prometheus.URL()},
-		Addr:   addr,
-		Log:    d.log,
+		Flags: []string{
+			"--web.external-url=http://" + addr, "--web.prometheus-url=" + d.prometheus.URL(), "--web.enable-playground",
+		},
+		Addr: addr,
+		Log:  d.log,
 	})
 	if err != nil {
 		return err

@@ -70,6 +70,26 @@ func clickThrough(b *tab, d demo) {
 	require.Contains(t, run(b, chromedp.Location()), "match=%7Bjob%3D%22api%22%7D")
 	require.NotContains(t, b.text("main"), "pod_restarts of shop/worker")
 	b.fine("filtered")
+
+	// The playground needs JavaScript, and says so.
+	b.open(d.page + "/playground?of=detector/pool_wait&days=1")
+	if b.look.bare {
+		require.Contains(t, b.text("noscript"), "Running it needs JavaScript")
+		b.fine("playground")
+		return
+	}
+	edit := `(() => { const e = document.getElementById('yaml'); e.value = e.value.replace('0.01', '0.5'); return e.value; })()`
+	require.Contains(t, evaluate[string](b, edit), "min_deviation: 0.5")
+	evaluate[bool](b, `document.getElementById('run').click() ?? true`)
+	eventually(t, 2*time.Minute, func() error {
+		if said := b.text("#status") + b.text("#problems"); said != "Done. The outcome is below." {
+			return errors.New(said)
+		}
+		return nil
+	})
+	b.drawn(4) // two of each side
+	require.Contains(t, b.text("#outcome"), "pool_wait of shop/api/orders")
+	b.fine("playground")
 }
 
 // compareWithScrapes compares the replayed past with what Prometheus scraped from the exporter, to the bit.

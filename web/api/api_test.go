@@ -326,7 +326,7 @@ func TestAPI_RefusesBadRequests(t *testing.T) {
 			"/api/v1/series",
 			url.Values{"match[]": {`latency_seconds{job="cart"}`}, "start": {"0"}},
 			400,
-			"steps between start and end are more than 11000",
+			"steps between start and end are more than 21000",
 		},
 		{
 			"/api/v1/series",

@@ -69,7 +69,7 @@ context: {entity: [namespace, service], calls: calls, changes: rollout}
 	}
 	v, err := view.New(view.Options{
 		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Now: func() time.Time { return end },
-		Replay: m.ReplaySeries,
+		Replay: m.ReplaySeries, Public: "https://example.com",
 	})
 	require.NoError(t, err)
 	return m, cfg, v
@@ -96,6 +96,8 @@ func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
 
 	text := d.Markdown()
 	require.Contains(t, text, "# What is anomalous at 2026-03-07 12:00 UTC")
+	require.Regexp(t, `(?m)^- latency of shop/database .* Learned from 2026-03-04 \d\d:\d\d to 2026-03-07 \d\d:\d\d\. `+
+		`Forecast by [a-z0-9_\\\\]+\. Page: <https://example\.com/series\?detector=latency&.*service=database>$`, text)
 	require.Contains(t, text, "1. `{namespace=\"shop\", service=\"database\"}`")
 	require.Contains(t, text, "# Rolled out of late\n\n- `{__name__=\"rollout\"")
 	b, err := json.Marshal(d)

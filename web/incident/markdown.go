@@ -26,7 +26,7 @@ func (d *Document) Markdown() string {
 		}
 		line("## %s: %s, since %s\n", in.Severity, labelText(in.Labels), since)
 		for k := range in.Series {
-			line("- %s%s", text(in.Series[k].Sentence), contributions(&in.Series[k]))
+			line("- %s%s%s", text(in.Series[k].Sentence), contributions(&in.Series[k]), background(&in.Series[k]))
 		}
 		line("")
 	}
@@ -78,6 +78,21 @@ func contributions(s *view.Series) string {
 		return ""
 	}
 	return " Made up of: " + text(strings.Join(parts, ", ")) + "."
+}
+
+// background says what the series was learned from, what forecasts it, and where its page is.
+func background(s *view.Series) (said string) {
+	if s.LearnedFrom != nil {
+		said = fmt.Sprintf(" Learned from %s to %s.",
+			s.LearnedFrom.Format("2006-01-02 15:04"), s.LearnedTo.Format("2006-01-02 15:04"))
+	}
+	if s.Model != "" {
+		said += " Forecast by " + text(s.Model) + "."
+	}
+	if strings.HasPrefix(s.URL, "http") {
+		said += " Page: <" + s.URL + ">"
+	}
+	return said
 }
 
 // labelText writes labels as code, which Markdown does not interpret.

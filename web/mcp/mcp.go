@@ -24,7 +24,7 @@ const (
 	// timeout bounds a question to the exporter. Guard, as long as the default of --query.timeout: the replay of a long
 	// history takes a minute.
 	timeout = 2 * time.Minute
-	// maxRead bounds what is read of an answer. Guard: the history of a series with 11,000 steps takes some 2 MB.
+	// maxRead bounds what is read of an answer. Guard: the history of a series with 21,000 steps takes some 4 MB.
 	maxRead = 16 << 20
 	// maxRequest bounds a request of a client. Guard: arguments are a few selectors.
 	maxRequest = 1 << 20

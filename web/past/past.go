@@ -17,8 +17,8 @@ const (
 	maxReplays = 8
 	// keptSteps is how many steps of all replays are remembered. Guard: a step takes some 100 bytes, so this is 10 MB.
 	keptSteps = 100_000
-	// MaxSteps bounds the steps of a replay, as Prometheus bounds those of a range query.
-	MaxSteps = 11_000
+	// MaxSteps bounds the steps of a replay. Chosen: two weeks of minutes, which are the defaults of history and step.
+	MaxSteps = 21_000
 	// replayTimeout bounds a replay, which takes less than a second for a week at 5m of a detector with few series.
 	replayTimeout = time.Minute
 )

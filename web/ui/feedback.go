@@ -17,8 +17,8 @@ const (
 	maxForm = 16 << 10
 	// maxVerdicts is how many verdicts a page shows. Chosen, not tuned.
 	maxVerdicts = 200
-	// lookBack is where the form begins if nothing is anomalous now. Chosen, not tuned.
-	lookBack = time.Hour
+	// formerly is where the form begins if nothing is anomalous now. Chosen, not tuned.
+	formerly = time.Hour
 )
 
 // feedback is what a page shows of verdicts.
@@ -72,7 +72,7 @@ func (u *UI) feedbackOn(r *http.Request, s *view.Series) *feedback {
 	if f == nil {
 		return nil
 	}
-	from := s.Step.Add(-lookBack)
+	from := s.Step.Add(-formerly)
 	if s.Since != nil {
 		from = *s.Since
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"net/url"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ func (u *UI) functions() template.FuncMap {
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
 		"spark":    func(s view.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
 		"labels":   Selector,
+		"context":  u.context,
 		"decider":  view.DeciderText,
 		"round":    func(v view.Number) string { return humanize.Quantity(float64(v), "") },
 		"duration": func(v view.Number) string { return humanize.Duration(time.Duration(float64(v) * 1e9)) },
@@ -68,6 +70,21 @@ func decimals(v float64) string {
 		return "none"
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// context returns the address of the context of an incident of a workload: of all in its namespace, where its cause may
+// be, too.
+func (u *UI) context(workload map[string]string) string {
+	query, place := url.Values{"format": {"markdown"}}, map[string]string{}
+	for _, name := range []string{"cluster", "namespace"} {
+		if value := workload[name]; value != "" {
+			place[name] = value
+		}
+	}
+	if len(place) > 0 {
+		query.Set("match[]", Selector(place))
+	}
+	return u.o.Prefix + "/api/v1/context?" + query.Encode()
 }
 
 // Selector shows labels as PromQL writes them.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,11 +162,13 @@ func (u *UI) overview(w http.ResponseWriter, r *http.Request) {
 	}{o, u.o.View.Names(), q.Get("match"), q.Get("severity"), q.Get("detector")})
 }
 
-// ranges are those that a series can be looked at over.
-var ranges = []struct {
+// lookBack is a range that a series can be looked at over.
+type lookBack struct {
 	Name string
 	Of   time.Duration
-}{
+}
+
+var ranges = []lookBack{
 	{"1h", time.Hour},
 	{"6h", 6 * time.Hour},
 	{"24h", 24 * time.Hour},
@@ -197,10 +200,16 @@ func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
 	return nil
 }
 
-// zooms returns links to the ranges that a series can be looked at over, and the range that a query chooses.
+// zooms returns links to the ranges that a series can be looked at over, up to the history that it is learned from, and
+// the range that a query chooses.
 func (u *UI) zooms(s *view.Series, query url.Values, otherwise int) (links []link, chosen time.Duration) {
+	whole := u.o.View.Learned(s)
+	all := slices.DeleteFunc(slices.Clone(ranges), func(r lookBack) bool { return whole > 0 && r.Of > whole })
+	if len(all) > 0 && all[len(all)-1].Of < whole {
+		all = append(all, lookBack{"all", whole})
+	}
 	name := ranges[otherwise].Name
-	for _, one := range ranges {
+	for _, one := range all {
 		if u.o.View.Replayable(s, one.Of) {
 			links = append(links, link{Text: one.Name, URL: with(query, "range", one.Name)})
 			if one.Name == query.Get("range") {
@@ -208,10 +217,10 @@ func (u *UI) zooms(s *view.Series, query url.Values, otherwise int) (links []lin
 			}
 		}
 	}
-	for i := range links {
-		links[i].Current = links[i].Text == name
+	for i, one := range links {
+		links[i].Current = one.Text == name
 	}
-	for _, one := range ranges {
+	for _, one := range slices.Concat(ranges, all) {
 		if one.Name == name {
 			chosen = one.Of
 		}
@@ -247,17 +256,19 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 		siblings, members = u.o.View.Siblings(s, shownSiblings)
 	})
 	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
+	scored, forecasts := u.o.View.Models(s)
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
 		*view.Series
 		Forecast              *view.Forecast
 		Moved, Calm, Siblings []view.Series
 		Members               int // siblings in all
+		Scored, Forecasts     string
 		Zooms                 []link
 		Links                 links
 		Data                  string
 		Feedback              *feedback
 	}{
-		s, u.o.View.Forecast(s), moved, calm, siblings, members, zooms, u.links(s, over),
+		s, u.o.View.Forecast(s), moved, calm, siblings, members, scored, forecasts, zooms, u.links(s, over),
 		u.data(s, "series", s.Step.Add(-over)), u.feedbackOn(r, s),
 	})
 }

@@ -45,6 +45,17 @@ func (v *View) Replayable(s *Series, over time.Duration) bool {
 	return over/s.batch.Format.Step <= past.MaxSteps
 }
 
+// Learned returns how much history the models of a series learn from; 0: not known.
+func (v *View) Learned(s *Series) time.Duration {
+	if c := v.scaler(s.batch.Source); c != nil {
+		return time.Duration(c.History)
+	}
+	if d := v.detector(s.batch.Source); d != nil {
+		return time.Duration(d.History)
+	}
+	return 0
+}
+
 // Recent returns the values of the first input of a series over the last while, from memory; NaN where there is none.
 func (s *Series) Recent(while time.Duration, points int) []float64 {
 	if len(s.series.History) == 0 {

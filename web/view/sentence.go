@@ -158,3 +158,27 @@ var deciderTexts = map[string]string{
 
 // DeciderText says what decided a recommendation.
 func DeciderText(source string) string { return cmp.Or(deciderTexts[source], source) }
+
+// Models says what a series of a detector is compared with, and what forecasts it ("": nothing).
+func (v *View) Models(s *Series) (scored, forecast string) {
+	d := v.detector(s.batch.Source)
+	if d == nil {
+		return "", ""
+	}
+	switch {
+	case d.Multivariate():
+		scored = "all inputs together, compared with how they went together before"
+	case len(d.PoolBy) > 0:
+		scored = "compared with the series that have the same " + strings.Join(d.PoolBy, ", ")
+	default:
+		scored = "compared with its own past"
+	}
+	scored += fmt.Sprintf("; fitted every %s", d.RefitInterval)
+	if s.Model != "" {
+		forecast = strings.ReplaceAll(s.Model, "_", " ")
+		if d.Forecaster.Model == "auto" {
+			forecast = "a combination, led by " + forecast
+		}
+	}
+	return scored, forecast
+}

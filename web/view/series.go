@@ -223,7 +223,7 @@ func (v *View) detector(source result.Source) *config.Detector {
 // scaler returns the configuration of a scaler; nil: there is none.
 func (v *View) scaler(source result.Source) *config.Scaler {
 	cfg := v.o.Config()
-	if cfg == nil {
+	if cfg == nil || !source.Scaler {
 		return nil
 	}
 	for i := range cfg.Scalers {
