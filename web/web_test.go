@@ -142,9 +142,10 @@ func TestHandler_RefusesPostsOfOtherOrigins(t *testing.T) {
 	o.RoutePrefix = "/anomaly"
 	h, err = web.NewHandler(o)
 	require.NoError(t, err)
+	const refused = "the page of another site sent this"
 	for path, want := range map[string]string{
-		"/anomaly/-/reload":        "the page of another site sent this\n",
-		"/anomaly/api/v1/feedback": `{"status":"error","errorType":"forbidden","error":"the page of another site sent this"}` + "\n",
+		"/anomaly/-/reload":        refused + "\n",
+		"/anomaly/api/v1/feedback": `{"status":"error","errorType":"forbidden","error":"` + refused + `"}` + "\n",
 	} {
 		r := httptest.NewRequest("POST", path, nil)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")

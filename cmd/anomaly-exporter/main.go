@@ -116,8 +116,8 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 		PlaceHolder("<path>").StringVar(&o.routePrefix)
 	cmd.Flag("web.prometheus-url", "URL under which people reach the Prometheus whose history is read, or another "+
 		"server with its pages. Used for links from PromQL.").PlaceHolder("<URL>").URLVar(&o.prometheusURL)
-	cmd.Flag("web.grafana-url", "URL under which people reach a Grafana that has the shipped dashboards. Used for links to "+
-		"them and to Explore.").PlaceHolder("<URL>").URLVar(&o.grafanaURL)
+	cmd.Flag("web.grafana-url", "URL under which people reach a Grafana that has the shipped dashboards. Used for links "+
+		"to them and to Explore.").PlaceHolder("<URL>").URLVar(&o.grafanaURL)
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-playground", "Serve the playground at /playground, where people try out detectors on past data. "+
 		"Whoever reaches it can read all series of the servers in remote_read.").BoolVar(&o.enablePlayground)

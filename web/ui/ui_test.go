@@ -100,8 +100,9 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 	require.Contains(t, body, `<a href="/anomaly/api/v1/context?format=markdown&amp;match%5B%5D=%7B`+
 		`namespace%3D%22shop%22%7D">context</a>`)
 	require.Contains(t, body, "1.2.3")
-	require.Regexp(t, `How right it has been recently[\s\S]*<tr><td>load</td><td class="n" data-label="true alerts">0</td>`+
-		`<td class="n" data-label="false">2</td><td class="n" data-label="undecided">0</td>.*>7 Mar 10:00</td>\s*`+
+	require.Regexp(t, `How right it has been recently[\s\S]*<tr><td>load</td>`+
+		`<td class="n" data-label="true alerts">0</td><td class="n" data-label="false">2</td>`+
+		`<td class="n" data-label="undecided">0</td>.*>7 Mar 10:00</td>\s*`+
 		`<td data-label="forecast error">1h: \d+ %<br></td><td data-label="inside">1h: \d+ % of 80 %<br></td>`, body)
 	require.NotContains(t, body, "<script>alert", "labels are escaped")
 	require.NotContains(t, body, "ZgotmplZ", "nor does the template refuse a value")
@@ -137,7 +138,8 @@ func TestSeries_ShowsOne(t *testing.T) {
 		require.Contains(t, body, "load_bytes</pre>")
 		require.Contains(t, body, `href="https://example.com/prometheus/graph?g0.expr=load_bytes&amp;g0.tab=0"`)
 		require.Contains(t, body, "What makes the score")
-		require.Contains(t, body, ">24h</a> <a href=\"?detector=load&amp;job="+url.QueryEscape(job)+"&amp;range=all\">all</a> </nav>")
+		require.Contains(t, body, ">24h</a> <a href=\"?detector=load&amp;job="+url.QueryEscape(job)+
+			"&amp;range=all\">all</a> </nav>")
 		require.Contains(t, body, "<td>compared with its own past; fitted every 6h</td>")
 		require.Regexp(t, `<th>forecast by</th><td>a combination, led by [a-z ]+</td>`, body)
 		require.Contains(t, body, "is not expected to be crossed")

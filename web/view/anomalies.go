@@ -154,8 +154,8 @@ func WorkloadName(of map[string]string) string {
 	return ""
 }
 
-// workload returns those of the labels of a series that tell its workload from others, and a key of them. get returns the
-// value of a label.
+// workload returns those of the labels of a series that tell its workload from others, and a key of them. get returns
+// the value of a label.
 func workload(get func(name string) string) (labels map[string]string, key string) {
 	labels = map[string]string{}
 	var b strings.Builder

@@ -15,8 +15,8 @@ import (
 const alsoScore = 0.6
 
 // Others returns what to look at beside a series, without its siblings. Moved are those that became anomalous at about
-// the same time, and those of the same workload that are unusual, what moved first first. Calm are the others of the same
-// workload, those with the highest score first.
+// the same time, and those of the same workload that are unusual, what moved first first. Calm are the others of the
+// same workload, those with the highest score first.
 func (v *View) Others(of *Series) (moved, calm []Series) {
 	_, key := workload(of.label)
 	sibling := v.sibling(of)

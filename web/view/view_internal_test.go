@@ -73,7 +73,9 @@ func scored(score float64, since int64, l ...labels.Label) result.Series {
 func TestView_TellsWhatElseMovedAndItsSiblings(t *testing.T) {
 	const now, minute = 1e12, 60_000
 	of := func(detector, namespace, pod string) []labels.Label {
-		return []labels.Label{{Name: "detector", Value: detector}, {Name: "namespace", Value: namespace}, {Name: "pod", Value: pod}}
+		return []labels.Label{
+			{Name: "detector", Value: detector}, {Name: "namespace", Value: namespace}, {Name: "pod", Value: pod},
+		}
 	}
 	v := published(
 		now,
