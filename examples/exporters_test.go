@@ -23,6 +23,7 @@ func (w *world) addExporters() {
 	w.addBlackbox()
 	w.addPrometheus()
 	w.addServices()
+	w.addHPAs()
 }
 
 // buckets adds a classic histogram of so many events a second. lset ends without a brace.
@@ -222,7 +223,7 @@ func (w *world) addPrometheus() {
 
 // addServices adds services whose requests go by the names of other libraries.
 func (w *world) addServices() {
-	pod := "{job=other,instance=10.0.14.1:8080,namespace=shop,pod=other-0"
+	pod := "{job=other,instance=10.0.14.1:8080,namespace=shop,pod=other-6d4f8b7c9-x2x4z"
 	for _, ok := range []bool{true, false} {
 		rate, status, code := 30.0, "200", "OK"
 		if !ok {
@@ -235,4 +236,18 @@ func (w *world) addServices() {
 	}
 	w.buckets("grpc_server_handling_seconds", pod+",grpc_method=Get", 30, "0.1", "1")
 	w.buckets("acme_request_duration_seconds", pod, 30, "0.1", "1")
+}
+
+// addHPAs adds what kube-state-metrics says about HPAs: of two deployments whose requests are known, by job and by pod,
+// and of one without.
+func (w *world) addHPAs() {
+	for _, deployment := range []string{"checkout", "other", "worker"} {
+		const exporter = "{job=kube-state-metrics,instance=10.0.0.9:8080,namespace=shop"
+		hpa := exporter + ",horizontalpodautoscaler=" + deployment
+		w.constant("kube_horizontalpodautoscaler_info"+hpa+",scaletargetref_api_version=apps/v1,"+
+			"scaletargetref_kind=Deployment,scaletargetref_name="+deployment+"}", 1)
+		w.constant("kube_horizontalpodautoscaler_spec_min_replicas"+hpa+"}", 2)
+		w.constant("kube_horizontalpodautoscaler_spec_max_replicas"+hpa+"}", 12)
+		w.constant("kube_deployment_status_replicas"+exporter+",deployment="+deployment+"}", 4)
+	}
 }

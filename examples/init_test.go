@@ -1,6 +1,7 @@
 package examples_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
@@ -52,6 +54,7 @@ func TestInit_PutsAllFilesTogether(t *testing.T) {
 	for _, next := range []string{"check-config ", "backtest --config.file=", "--config.file="} {
 		require.Contains(t, out, "\n  anomaly-exporter "+next+"anomaly-exporter.yml\n")
 	}
+	require.Contains(t, out, "; 2 scalers suggested, as comments\n")
 	file := filepath.Join(dir, "anomaly-exporter.yml")
 	written, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -80,6 +83,7 @@ func TestInit_PutsAllFilesTogether(t *testing.T) {
 
 	checkResults(t, cfg, results(t, file, p.URL()+"/api/v1/read"))
 	checkServices(t, cfg)
+	checkScalers(t, p, string(written))
 	checkMaxSeries(t, p.URL(), len(cfg.Detectors))
 	checkTenant(t, mimir(t, p.URL())+"/prometheus")
 }
@@ -101,6 +105,62 @@ func checkTenant(t *testing.T, server string) {
 	info, err := os.Stat(filepath.Join(dir, "anomaly-exporter.yml"))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode(), "credentials are for the owner")
+}
+
+// checkScalers checks the scalers that are suggested, and their ScaledObjects.
+func checkScalers(t *testing.T, p *servers.Prometheus, written string) {
+	t.Helper()
+	_, suggested, found := strings.Cut(written, "\n# scalers:\n")
+	require.True(t, found)
+	scalers, objects, found := strings.Cut(suggested, "\n##\n## ---\n")
+	require.True(t, found)
+	scalers, _, _ = strings.Cut(scalers, "\n\n")
+	plain := regexp.MustCompile(`(?m)^# `).ReplaceAllString(scalers, "")
+	cfg, err := config.Load([]byte("remote_read: [{url: '"+p.URL()+"/api/v1/read'}]\nscalers:\n"+plain+"\n"), "scalers")
+	require.NoError(t, err, plain)
+
+	documents := strings.Split(objects, "\n##\n## ---\n")
+	require.Len(t, cfg.Scalers, 2)
+	require.Len(t, documents, 2)
+	for i, want := range []struct {
+		deployment, load string
+		capacity         float64 // four replicas share a load that 95 % of a day is below 1.33 times its mean
+	}{
+		{"checkout", `sum(rate(http_requests_total{namespace="shop", job="checkout"}[5m]))`, 100},
+		{"other", `sum(rate(acme_requests_total{namespace="shop", pod=~"other-[a-z0-9]+-[a-z0-9]+"}[5m]))`, 10},
+	} {
+		s := cfg.Scalers[i]
+		require.Equal(t, "shop-"+want.deployment, s.Name)
+		require.Equal(t, want.load, s.Load.String())
+		require.InEpsilon(t, want.capacity, s.CapacityPerReplica.Value, 0.03)
+		require.Equal(t, []int{2, 12}, []int{s.MinReplicas, s.MaxReplicas})
+		require.Equal(t, map[string]string{"namespace": "shop", "deployment": want.deployment}, s.Labels)
+		load, err := p.Query(t.Context(), s.Load.String(), time.Now())
+		require.NoError(t, err)
+		require.Len(t, load, 1)
+
+		var o struct {
+			Metadata struct{ Name, Namespace string }
+			Spec     struct {
+				ScaleTargetRef  struct{ Name string }                  `yaml:"scaleTargetRef"`
+				MinReplicaCount int                                    `yaml:"minReplicaCount"`
+				MaxReplicaCount int                                    `yaml:"maxReplicaCount"`
+				Fallback        struct{ Replicas int }                 `yaml:"fallback"`
+				Triggers        []struct{ Metadata map[string]string } `yaml:"triggers"`
+			}
+		}
+		text := regexp.MustCompile(`(?m)^## ?`).ReplaceAllString(documents[i], "")
+		require.NoError(t, yaml.Unmarshal([]byte(text), &o), text)
+		require.Equal(t, "shop/"+want.deployment, o.Metadata.Namespace+"/"+o.Metadata.Name)
+		require.Equal(t, want.deployment, o.Spec.ScaleTargetRef.Name)
+		require.Equal(t, []int{2, 12, 7}, []int{o.Spec.MinReplicaCount, o.Spec.MaxReplicaCount, o.Spec.Fallback.Replicas})
+		trigger := o.Spec.Triggers[0].Metadata
+		require.Equal(t, p.URL(), trigger["serverAddress"])
+		require.Equal(t, fmt.Sprintf("max(last_over_time(recommended_replicas{scaler=%q}[2m]))", s.Name), trigger["query"])
+		require.Equal(
+			t, fmt.Sprintf("%s / %v", s.Load, s.CapacityPerReplica.Value), o.Spec.Triggers[1].Metadata["query"],
+		)
+	}
 }
 
 // checkMaxSeries checks that with fewer series, the detectors with the most are left out, and say why.
@@ -200,6 +260,7 @@ func checkTextIsOfTheFiles(t *testing.T, written string) {
 		all.Write(text)
 	}
 	_, written, _ = strings.Cut(written, "\ndetectors:\n")
+	written, _, _ = strings.Cut(written, "\n\n# ---- Deployments ")
 	require.NotContains(t, written, "Left out")
 	blocks := 0
 	for block := range strings.SplitSeq(limits.ReplaceAllString(written, ""), "\n\n") {

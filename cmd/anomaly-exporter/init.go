@@ -64,10 +64,17 @@ func runInit(ctx context.Context, o initOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := o.write(plan.Text()); err != nil {
+	text, err := plan.Text()
+	if err != nil {
+		return err
+	}
+	if err := o.write(text); err != nil {
 		return err
 	}
 	series := printPlan(plan.Costs(), stdout)
+	if n := plan.Scalers(); n > 0 {
+		series += fmt.Sprintf("; %s suggested, as comments", count(n, "scaler"))
+	}
 	fmt.Fprintf(stdout, `
 %[1]s: %[2]s, %[3]s
 

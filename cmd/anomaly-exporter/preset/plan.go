@@ -30,6 +30,7 @@ type Plan struct {
 	o              Options
 	externalLabels []string // NAME: VALUE
 	parts          []part
+	scalers        []scaler // suggested
 }
 
 // part is the detectors from one preset.
@@ -75,7 +76,8 @@ func New(ctx context.Context, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("none of the %d metrics is one that a preset is for", len(metrics))
 	}
 	p.fit()
-	return p, nil
+	p.scalers, err = suggest(ctx, s, metrics)
+	return p, err
 }
 
 // presetsFor returns the presets for which there are metrics.
@@ -171,10 +173,17 @@ func (p *Plan) Costs() (all []Cost) {
 	return all
 }
 
+// Scalers returns the number of scalers that are suggested.
+func (p *Plan) Scalers() int { return len(p.scalers) }
+
 // Config returns the configuration.
 func (p *Plan) Config(file string) (*config.Config, error) {
 	if len(p.in()) == 0 {
 		return nil, errors.New("every detector was left out")
 	}
-	return config.Load([]byte(p.Text()), file)
+	text, err := p.Text()
+	if err != nil {
+		return nil, err
+	}
+	return config.Load([]byte(text), file)
 }

@@ -9,7 +9,7 @@ import (
 const width = 118
 
 // Text returns the configuration as a file. The same metrics give the same text.
-func (p *Plan) Text() string {
+func (p *Plan) Text() (string, error) {
 	var b strings.Builder
 	comment(&b, "", `Written by "anomaly-exporter init" for the metrics of `+p.o.URL.Redacted()+". It is yours now: "+
 		"change it as you like. What was left out has the reason above it. All keys are described in docs/configuration.md.")
@@ -33,7 +33,46 @@ func (p *Plan) Text() string {
 			d.write(&b)
 		}
 	}
-	return b.String()
+	if err := p.writeScalers(&b); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// writeScalers writes the suggested scalers and their ScaledObjects, as comments.
+func (p *Plan) writeScalers(b *strings.Builder) error {
+	if len(p.scalers) == 0 {
+		return nil
+	}
+	b.WriteByte('\n')
+	comment(b, "", "---- Deployments with an HPA and a request rate: they could have their replicas before the load comes. "+
+		"Remove \"# \" to get recommendations, which change nothing by themselves. The capacity of a replica is a guess: "+
+		"for 95 % of the last week it had no more to do. A load test tells it: see docs/autoscaling.md.")
+	var objects strings.Builder
+	b.WriteString("#\n# scalers:\n")
+	address := *p.o.URL
+	address.User = nil
+	for _, s := range p.scalers {
+		config, object, err := s.text(strings.TrimSuffix(address.String(), "/"))
+		if err != nil {
+			return err
+		}
+		mark(b, "# ", config)
+		objects.WriteString("##\n## ---\n")
+		mark(&objects, "## ", object)
+	}
+	b.WriteByte('\n')
+	comment(b, "", "---- For KEDA, in files of their own: each replaces the HPA of its deployment. Apply them once the "+
+		"recommendations have been good for some days.")
+	b.WriteString(objects.String())
+	return nil
+}
+
+// mark writes a text with a mark before each line.
+func mark(b *strings.Builder, mark, text string) {
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimRight(mark+strings.TrimRight(line, "\n"), " ") + "\n")
+	}
 }
 
 // write writes a detector as it is in its file, with a limit of series; as a comment if it is left out.
@@ -48,7 +87,7 @@ func (d *planned) write(b *strings.Builder) {
 	}
 	comment(b, "  ", "Left out: "+d.LeftOut+".")
 	for line := range strings.Lines(text) {
-		b.WriteString("  # " + strings.TrimPrefix(line, "  "))
+		b.WriteString(strings.TrimRight("  # "+strings.TrimPrefix(line, "  "), " "))
 	}
 }
 
