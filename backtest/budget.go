@@ -36,6 +36,8 @@ type Budget struct {
 // A workload adds up the return periods of its pods.
 type workload struct {
 	sum     float64 // at the current step
+	last    int64   // newest step with a score (ms)
+	scored  int     // steps with a score
 	unusual []unusualStep
 }
 
@@ -69,13 +71,22 @@ func (w *workloads) of(series labels.Labels) *workload {
 	return known
 }
 
+// add adds the return period of one of its series at a step.
+func (w *workload) add(step int64, period float64) {
+	w.sum += period
+	if w.last != step {
+		w.last = step
+		w.scored++
+	}
+}
+
 // observe adds up the return periods of a step. current holds the series of the batch by index, nil for duplicates.
 func (w *workloads) observe(b *result.Batch, current []*inputSeries) {
 	scored := 0
 	for i, s := range current {
 		if s != nil && !math.IsNaN(b.Series[i].Score.Value) {
 			scored++
-			s.workload.sum += b.Series[i].Score.ReturnPeriod
+			s.workload.add(b.Step, b.Series[i].Score.ReturnPeriod)
 		}
 	}
 	w.most = max(w.most, scored)
@@ -98,6 +109,15 @@ func (w *workloads) alerts(bar float64, step int64) (n int) {
 		}
 	}
 	return n
+}
+
+// perWeek is how often a score of 0.8 would have alerted, per workload and week with scores; NaN without any.
+func (w *workloads) perWeek(step int64) float64 {
+	scored := 0
+	for _, one := range w.order {
+		scored += one.scored
+	}
+	return float64(w.alerts(lowestBar, step)) / (float64(scored) * float64(step) / float64(week.Milliseconds()))
 }
 
 // setBudgets reports what budgets would have fired, of the replays of the detectors in the report.

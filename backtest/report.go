@@ -23,17 +23,20 @@ type Report struct {
 
 // Detector summarizes the replay of a detector.
 type Detector struct {
-	Name     string
-	Series   int     // with a value
-	Steps    int     // with a score, over all series
-	Over     float64 // share of Steps with a score of at least 0.8; NaN without any
-	Step     time.Duration
-	Alerts   int     // fired: 0.8 for 5m
-	PerWeek  float64 // alerts per series and week with scores
-	Unscored int     // steps with a state: no score, or an expression not joined
-	Reason   string  // the most frequent of these states with its reason
-	Horizons []Horizon
-	Truth    *Truth // nil: unknown
+	Name    string
+	Series  int     // with a value
+	Steps   int     // with a score, over all series
+	Over    float64 // share of Steps with a score of at least 0.8; NaN without any
+	Step    time.Duration
+	Alerts  int     // fired: 0.8 for 5m
+	PerWeek float64 // alerts per series and week with scores
+	// PerWorkload is the same with the pods of a workload as one, whose return periods add up: what the shipped rule
+	// would have fired with the lowest bar.
+	PerWorkload float64
+	Unscored    int    // steps with a state: no score, or an expression not joined
+	Reason      string // the most frequent of these states with its reason
+	Horizons    []Horizon
+	Truth       *Truth // nil: unknown
 	// Fired are the alerts, the earliest first, and Incidents the periods in which the truth had a value.
 	Fired     []Alert
 	Incidents []Period
@@ -79,6 +82,7 @@ func (r *replay) report(to *Report) {
 	}
 	week := 7 * float64(day) / float64(r.step)
 	d.Over, d.PerWeek = float64(high)/float64(d.Steps), float64(d.Alerts)/float64(d.Steps)*week
+	d.PerWorkload = r.workloads.perWeek(r.step)
 	d.Unscored, d.Reason = r.unscored()
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))

@@ -2,6 +2,8 @@ package examples_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,7 +56,7 @@ func TestInit_PutsAllFilesTogether(t *testing.T) {
 	for _, next := range []string{"check-config ", "backtest --config.file=", "--config.file="} {
 		require.Contains(t, out, "\n  anomaly-exporter "+next+"anomaly-exporter.yml\n")
 	}
-	require.Contains(t, out, "; 2 scalers suggested, as comments\n")
+	require.Contains(t, out, "\n2 scalers suggested, as comments at its end\n")
 	file := filepath.Join(dir, "anomaly-exporter.yml")
 	written, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -291,4 +293,41 @@ func checkServices(t *testing.T, cfg *config.Config) {
 	require.Contains(t, exprs["grpc_server_latency_p99"], "grpc_server_handling_seconds_bucket")
 	require.Contains(t, exprs["acme_requests"], "rate(acme_requests_total[5m])")
 	require.NotContains(t, exprs, "acme_error_ratio", "no label tells which requests failed")
+}
+
+// With --backtest, a detector that would have alerted all the time is left out. Redis has a peak every eight hours that
+// is higher than all before; MySQL does what it always does.
+func TestInit_LeavesOutWhatWouldAlertTooOften(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replays a week")
+	}
+	end := time.Now().Truncate(time.Minute)
+	w := &world{start: end.Add(-9 * 24 * time.Hour), end: end}
+	w.counter("redis_commands_processed_total{job=redis,instance=redis:9121}", func(at time.Time, r *rand.Rand) float64 {
+		level := steady(100)(at, r)
+		if since := at.Sub(w.start); since%(8*time.Hour) < 20*time.Minute {
+			level *= math.Pow(1.5, float64(since/(8*time.Hour)))
+		}
+		return level
+	})
+	w.counter("mysql_global_status_queries{job=mysql,instance=mysql:9104}", steady(400))
+	data := t.TempDir()
+	require.NoError(t, servers.WriteBlocks(data, slices.Values(w.all)))
+	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{Dir: data})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+
+	dir := t.TempDir()
+	out, err := program(t, dir, "init", "--url="+p.URL(), "--backtest")
+	require.NoError(t, err, out)
+	require.Regexp(t, `(?m)^redis\.yml +redis_commands +1 +100 +[0-9.]+ +left out: in the last week, it would have `, out)
+	require.Regexp(t, `(?m)^mysql\.yml +mysql_queries +1 +100 +[0-9.]+ +about `, out)
+	require.Contains(t, out, "\nanomaly-exporter.yml: 1 detector, 1 series, ")
+	written, err := os.ReadFile(filepath.Join(dir, "anomaly-exporter.yml"))
+	require.NoError(t, err)
+	require.Contains(t, string(written), "\n  # Left out: in the last week, it would have alerted more than once a week")
+	require.Contains(t, string(written), "\n  # - name: redis_commands\n")
+	cfg, err := config.Load(written, "written")
+	require.NoError(t, err)
+	require.Equal(t, []string{"mysql_queries"}, ownNames(cfg))
 }

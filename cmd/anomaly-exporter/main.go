@@ -59,7 +59,9 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 	switch command {
 	case initCommand.FullCommand():
-		if err := runInit(ctx, *starting, stdout); err != nil {
+		logger := logging.logger(stderr)
+		limitMemory(logger)
+		if err := runInit(ctx, *starting, *query, logger, stdout, stderr); err != nil {
 			fmt.Fprintln(stderr, err)
 			return exitFailure
 		}

@@ -5,29 +5,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"math"
 	"slices"
 	"time"
 
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
-
+	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
-	engine "github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
 )
 
-// Options configure New.
-type Options struct {
-	URL        *url.URL // of the Prometheus
-	API        v1.API   // of the same
-	HTTPClient string   // the keys that remote_read needs to reach it, as YAML; "": none
-	Timezone   string   // "": UTC
-	MaxSeries  int      // of all detectors together
-	Now        time.Time
-}
+const (
+	// maxAlerts is how many alerts a detector may raise per workload and week. Chosen: what a person bears.
+	maxAlerts = 1
+	// leastScored is for how long the series must have scores, so that the number of alerts says something.
+	leastScored = 24 * time.Hour
+)
 
-// A Plan says which detectors a Prometheus has the metrics for.
-type Plan struct {
-	o              Options
+// A plan says which detectors a Prometheus has the metrics for.
+type plan struct {
+	*Command
+	at             time.Time
+	httpKeys       string   // that remote_read needs to reach the Prometheus, as YAML
 	externalLabels []string // NAME: VALUE
 	parts          []part
 	scalers        []scaler // suggested
@@ -41,43 +39,36 @@ type part struct {
 
 // planned is a detector that the configuration has, or leaves out for a reason.
 type planned struct {
-	detector
-	Cost
+	entry
+	series  int     // now
+	limit   int     // of series; 0: the default
+	bytes   int64   // of memory
+	alerts  float64 // per workload and week, in a backtest; NaN: unknown
+	leftOut string  // the reason
 }
 
-// Cost is what a detector costs.
-type Cost struct {
-	Preset   string // file
-	Detector string
-	Series   int   // now
-	Limit    int   // of series; 0: the default
-	Bytes    int64 // of memory
-	LeftOut  string
-}
-
-// New looks at a Prometheus.
-func New(ctx context.Context, o Options) (*Plan, error) {
-	s := &server{o.API, o.Now}
+// look makes the plan by looking at a server.
+func (p *plan) look(ctx context.Context, s *server) error {
 	metrics, err := s.metrics(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	presets, err := presetsFor(ctx, s, metrics)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := &Plan{o: o, externalLabels: s.externalLabels(ctx)}
+	p.externalLabels = s.externalLabels(ctx)
 	for _, one := range presets {
 		if err := p.add(ctx, s, one, metrics); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(p.parts) == 0 {
-		return nil, fmt.Errorf("none of the %d metrics is one that a preset is for", len(metrics))
+		return fmt.Errorf("none of the %d metrics is one that a preset is for", len(metrics))
 	}
 	p.fit()
 	p.scalers, err = suggest(ctx, s, metrics)
-	return p, err
+	return err
 }
 
 // presetsFor returns the presets for which there are metrics.
@@ -106,26 +97,26 @@ func presetsFor(ctx context.Context, s *server, metrics map[string]bool) ([]pres
 }
 
 // add adds the detectors of a preset for which there are metrics.
-func (p *Plan) add(ctx context.Context, s *server, from preset, metrics map[string]bool) error {
+func (p *plan) add(ctx context.Context, s *server, from preset, metrics map[string]bool) error {
 	of := part{file: from.file, about: from.about}
 	for _, d := range from.detectors {
 		if !d.applies(metrics) {
 			continue
 		}
-		one := &planned{d, Cost{Preset: from.file, Detector: d.Name}}
+		one := &planned{entry: d, alerts: math.NaN()}
 		var err error
-		one.Series, err = s.count(ctx, &d)
+		one.series, err = s.count(ctx, &d)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			one.LeftOut = fmt.Sprintf("the query for its series failed: %v", err)
-		case one.Series == 0 && d.Missing != "zero":
-			one.LeftOut = "there are no such series"
-		case one.Series > 0:
-			one.Limit = seriesLimit(one.Series)
+			one.leftOut = fmt.Sprintf("the query for its series failed: %v", err)
+		case one.series == 0 && d.Missing != "zero":
+			one.leftOut = "there are no such series"
+		case one.series > 0:
+			one.limit = seriesLimit(one.series)
 		}
-		one.Bytes = engine.EstimateBytes(d.Detector, one.Series)
+		one.bytes = detector.EstimateBytes(d.Detector, one.series)
 		of.detectors = append(of.detectors, one)
 	}
 	if len(of.detectors) > 0 {
@@ -135,27 +126,57 @@ func (p *Plan) add(ctx context.Context, s *server, from preset, metrics map[stri
 }
 
 // fit leaves out the detectors with the most series, until the rest has no more than allowed.
-func (p *Plan) fit() {
+func (p *plan) fit() {
 	in, total := p.in(), 0
 	for _, d := range in {
-		total += d.Series
+		total += d.series
 	}
-	slices.SortStableFunc(in, func(a, b *planned) int { return cmp.Compare(b.Series, a.Series) })
+	slices.SortStableFunc(in, func(a, b *planned) int { return cmp.Compare(b.series, a.series) })
 	for _, d := range in {
-		if total <= p.o.MaxSeries {
+		if total <= p.MaxSeries {
 			return
 		}
-		d.LeftOut = fmt.Sprintf("the detectors have more than --max-series=%d series together, and it has the most",
-			p.o.MaxSeries)
-		total -= d.Series
+		d.leftOut = fmt.Sprintf("the detectors have more than --max-series=%d series together, and it has the most",
+			p.MaxSeries)
+		total -= d.series
+	}
+}
+
+// scored returns the names of the detectors that can alert: those with a score.
+func (p *plan) scored() (names []string) {
+	for _, d := range p.in() {
+		if slices.Contains(d.Publish, "score") {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// gate leaves out the detectors that would have alerted too often, according to a backtest of them.
+func (p *plan) gate(r *backtest.Report) {
+	replayed := map[string]*backtest.Detector{}
+	for i := range r.Detectors {
+		replayed[r.Detectors[i].Name] = &r.Detectors[i]
+	}
+	for _, d := range p.in() {
+		of := replayed[d.Name]
+		if of == nil || of.Steps == 0 {
+			continue
+		}
+		d.alerts = of.PerWorkload
+		scored := time.Duration(of.Steps/of.Series) * of.Step // of a series
+		if d.alerts > maxAlerts && scored >= leastScored {
+			d.leftOut = "in the last week, it would have alerted more than once a week and workload. Look at the findings " +
+				"of a backtest of it: raise min_deviation until only what matters is left"
+		}
 	}
 }
 
 // in returns the detectors that are not left out.
-func (p *Plan) in() (all []*planned) {
+func (p *plan) in() (all []*planned) {
 	for _, of := range p.parts {
 		for _, d := range of.detectors {
-			if d.LeftOut == "" {
+			if d.leftOut == "" {
 				all = append(all, d)
 			}
 		}
@@ -163,25 +184,12 @@ func (p *Plan) in() (all []*planned) {
 	return all
 }
 
-// Costs returns what the detectors cost, those that are left out included.
-func (p *Plan) Costs() (all []Cost) {
-	for _, of := range p.parts {
-		for _, d := range of.detectors {
-			all = append(all, d.Cost)
-		}
-	}
-	return all
-}
-
-// Scalers returns the number of scalers that are suggested.
-func (p *Plan) Scalers() int { return len(p.scalers) }
-
-// Config returns the configuration.
-func (p *Plan) Config(file string) (*config.Config, error) {
+// load returns the configuration, as if it were read from the file.
+func (p *plan) load(file string) (*config.Config, error) {
 	if len(p.in()) == 0 {
 		return nil, errors.New("every detector was left out")
 	}
-	text, err := p.Text()
+	text, err := p.text()
 	if err != nil {
 		return nil, err
 	}

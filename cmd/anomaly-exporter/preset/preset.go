@@ -27,11 +27,11 @@ type preset struct {
 	file      string
 	about     string   // what its header says first
 	needs     []string // one of these metrics is enough
-	detectors []detector
+	detectors []entry
 }
 
-// A detector is one of a preset.
-type detector struct {
+// An entry is a detector of a preset.
+type entry struct {
 	config.Detector
 	text string // as in the file, with the comment above it
 }
@@ -79,7 +79,7 @@ func parse(file, text string) (preset, error) {
 		return preset{}, fmt.Errorf("%s: %d detectors, but %d in the text", file, len(cfg.Detectors), len(blocks))
 	}
 	for i, d := range cfg.Detectors {
-		p.detectors = append(p.detectors, detector{d, blocks[i]})
+		p.detectors = append(p.detectors, entry{d, blocks[i]})
 	}
 	return p, nil
 }
@@ -119,7 +119,7 @@ func split(text string) (blocks []string) {
 }
 
 // applies tells whether a Prometheus with these metrics has what a detector reads.
-func (d *detector) applies(metrics map[string]bool) bool {
+func (d *entry) applies(metrics map[string]bool) bool {
 	for _, expr := range d.Exprs() {
 		if !has(expr.Parsed(), metrics) {
 			return false

@@ -93,7 +93,7 @@ func (s *service) preset(text string) (preset, error) {
 	p.about = "The metrics " + s.counter + " and " + s.histogram + "."
 	if s.errors == "" {
 		p.about = "The metric " + s.histogram + ". It has no label that tells which requests failed."
-		p.detectors = slices.DeleteFunc(p.detectors, func(d detector) bool { return strings.Contains(d.text, "error") })
+		p.detectors = slices.DeleteFunc(p.detectors, func(d entry) bool { return strings.Contains(d.text, "error") })
 	}
 	return p, nil
 }

@@ -68,7 +68,7 @@ func (s *server) query(ctx context.Context, expr string) (model.Vector, error) {
 }
 
 // count returns the number of series of a detector; for several inputs the largest of their numbers.
-func (s *server) count(ctx context.Context, d *detector) (most int, err error) {
+func (s *server) count(ctx context.Context, d *entry) (most int, err error) {
 	for _, expr := range d.Exprs() {
 		vector, err := s.query(ctx, "count("+expr.String()+")")
 		if err != nil {

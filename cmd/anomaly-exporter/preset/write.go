@@ -8,19 +8,19 @@ import (
 // width is that of lines in a configuration.
 const width = 118
 
-// Text returns the configuration as a file. The same metrics give the same text.
-func (p *Plan) Text() (string, error) {
+// text returns the configuration as a file. The same metrics give the same text.
+func (p *plan) text() (string, error) {
 	var b strings.Builder
-	comment(&b, "", `Written by "anomaly-exporter init" for the metrics of `+p.o.URL.Redacted()+". It is yours now: "+
+	comment(&b, "", `Written by "anomaly-exporter init" for the metrics of `+p.URL.Redacted()+". It is yours now: "+
 		"change it as you like. What was left out has the reason above it. All keys are described in docs/configuration.md.")
-	fmt.Fprintf(&b, "\nremote_read:\n  - url: %s\n", p.o.URL.JoinPath("api/v1/read"))
+	fmt.Fprintf(&b, "\nremote_read:\n  - url: %s\n", p.URL.JoinPath("api/v1/read"))
 	if len(p.externalLabels) > 0 {
 		fmt.Fprintf(&b, "    external_labels: {%s}\n", strings.Join(p.externalLabels, ", "))
 	}
-	b.WriteString(indented(p.o.HTTPClient))
+	b.WriteString(indented(p.httpKeys))
 	b.WriteString("\nglobal:\n  step: 1m\n")
-	if p.o.Timezone != "" {
-		fmt.Fprintf(&b, "  timezone: %s\n", p.o.Timezone)
+	if p.Timezone != "" {
+		fmt.Fprintf(&b, "  timezone: %s\n", p.Timezone)
 	}
 	b.WriteString("\ndetectors:\n")
 	for i, of := range p.parts {
@@ -40,17 +40,17 @@ func (p *Plan) Text() (string, error) {
 }
 
 // writeScalers writes the suggested scalers and their ScaledObjects, as comments.
-func (p *Plan) writeScalers(b *strings.Builder) error {
+func (p *plan) writeScalers(b *strings.Builder) error {
 	if len(p.scalers) == 0 {
 		return nil
 	}
 	b.WriteByte('\n')
-	comment(b, "", "---- Deployments with an HPA and a request rate: they could have their replicas before the load comes. "+
-		"Remove \"# \" to get recommendations, which change nothing by themselves. The capacity of a replica is a guess: "+
-		"for 95 % of the last week it had no more to do. A load test tells it: see docs/autoscaling.md.")
+	comment(b, "", "---- Deployments with an HPA and a request rate: they could have their replicas before the load "+
+		"comes. Remove \"# \" to get recommendations, which change nothing by themselves. The capacity of a replica is a "+
+		"guess: for 95 % of the last week it had no more to do. A load test tells it: see docs/autoscaling.md.")
 	var objects strings.Builder
 	b.WriteString("#\n# scalers:\n")
-	address := *p.o.URL
+	address := *p.URL
 	address.User = nil
 	for _, s := range p.scalers {
 		config, object, err := s.text(strings.TrimSuffix(address.String(), "/"))
@@ -78,14 +78,14 @@ func mark(b *strings.Builder, mark, text string) {
 // write writes a detector as it is in its file, with a limit of series; as a comment if it is left out.
 func (d *planned) write(b *strings.Builder) {
 	text := d.text
-	if d.Limit > 0 {
-		text = nameLine.ReplaceAllString(text, fmt.Sprintf("$0\n    series_limit: %d", d.Limit))
+	if d.limit > 0 {
+		text = nameLine.ReplaceAllString(text, fmt.Sprintf("$0\n    series_limit: %d", d.limit))
 	}
-	if d.LeftOut == "" {
+	if d.leftOut == "" {
 		b.WriteString(text)
 		return
 	}
-	comment(b, "  ", "Left out: "+d.LeftOut+".")
+	comment(b, "  ", "Left out: "+d.leftOut+".")
 	for line := range strings.Lines(text) {
 		b.WriteString(strings.TrimRight("  # "+strings.TrimPrefix(line, "  "), " "))
 	}

@@ -1,0 +1,176 @@
+package preset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/url"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	commoncfg "github.com/prometheus/common/config"
+
+	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+)
+
+// Command is the command init, with its flags.
+type Command struct {
+	URL        *url.URL // of the Prometheus
+	HTTPConfig string   // file; "": none
+	Output     string   // file
+	Force      bool     // overwrite it
+	Timezone   string   // "": UTC
+	MaxSeries  int      // of all detectors together
+	Backtest   bool     // leave out detectors that would have alerted too often
+}
+
+// Environment is what the command needs of the program.
+type Environment struct {
+	Stdout io.Writer
+	Size   func(bytes int64) string // for people
+	// Replay replays the last week of some detectors.
+	Replay func(ctx context.Context, cfg *config.Config, names []string, now time.Time) (*backtest.Report, error)
+}
+
+// Run looks at the Prometheus and writes the configuration. It tells on stdout what each detector costs.
+func (c *Command) Run(ctx context.Context, e Environment) error {
+	if c.URL.Host == "" || c.URL.Scheme != "http" && c.URL.Scheme != "https" {
+		return fmt.Errorf("--url: %s is no URL of a Prometheus, such as http://localhost:9090", c.URL.Redacted())
+	}
+	if _, err := time.LoadLocation(c.Timezone); err != nil {
+		return fmt.Errorf("--timezone: %w", err)
+	}
+	if _, err := os.Stat(c.Output); err == nil && !c.Force {
+		return fmt.Errorf("%s is there already: choose another --output, or overwrite it with --force", c.Output)
+	}
+	p, err := c.plan(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.URL.Redacted(), err)
+	}
+	if c.Backtest {
+		cfg, err := p.load(c.Output)
+		if err != nil {
+			return err
+		}
+		report, err := e.Replay(ctx, cfg, p.scored(), p.at)
+		if err != nil {
+			return fmt.Errorf("--backtest: %w", err)
+		}
+		p.gate(report)
+	}
+	if _, err := p.load(c.Output); err != nil {
+		return err
+	}
+	text, err := p.text()
+	if err != nil {
+		return err
+	}
+	if err := c.write(text); err != nil {
+		return err
+	}
+	c.report(p, e)
+	return nil
+}
+
+// plan looks at the Prometheus.
+func (c *Command) plan(ctx context.Context) (*plan, error) {
+	p := &plan{Command: c, at: time.Now()}
+	httpConfig := commoncfg.DefaultHTTPClientConfig
+	if c.HTTPConfig != "" {
+		loaded, text, err := commoncfg.LoadHTTPConfigFile(c.HTTPConfig)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.HTTPConfig, err)
+		}
+		httpConfig, p.httpKeys = *loaded, string(text)
+	}
+	client, err := commoncfg.NewClientFromConfig(httpConfig, "init")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.HTTPConfig, err)
+	}
+	defer client.CloseIdleConnections()
+	prometheus, err := api.NewClient(api.Config{Address: c.URL.String(), Client: client})
+	if err != nil {
+		return nil, err
+	}
+	return p, p.look(ctx, &server{v1.NewAPI(prometheus), p.at})
+}
+
+// write writes the file. Credentials in it are for its owner.
+func (c *Command) write(text string) error {
+	flags, mode := os.O_WRONLY|os.O_CREATE|os.O_EXCL, os.FileMode(0o644)
+	if c.Force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	if c.HTTPConfig != "" || c.URL.User != nil {
+		mode = 0o600
+	}
+	file, err := os.OpenFile(c.Output, flags, mode)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
+}
+
+// report tells what each detector costs, what all of them cost, and what to do next.
+func (c *Command) report(p *plan, e Environment) {
+	w := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "preset\tdetector\tseries\tseries_limit\t")
+	if c.Backtest {
+		fmt.Fprint(w, "alerts a week\t")
+	}
+	fmt.Fprintln(w, "memory")
+	detectors, series, bytes := 0, 0, int64(0)
+	for _, of := range p.parts {
+		for _, d := range of.detectors {
+			limit, memory := "-", "left out: "+d.leftOut
+			if d.limit > 0 {
+				limit = strconv.Itoa(d.limit)
+			}
+			if d.leftOut == "" {
+				detectors, series, bytes = detectors+1, series+d.series, bytes+d.bytes
+				memory = e.Size(d.bytes)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t", of.file, d.Name, d.series, limit)
+			if c.Backtest {
+				fmt.Fprint(w, alerts(d.alerts), "\t")
+			}
+			fmt.Fprintln(w, memory)
+		}
+	}
+	w.Flush()
+	fmt.Fprintf(e.Stdout, "\n%s: %s, %s, memory limit to set: %s\n", c.Output,
+		count(detectors, "detector", "detectors"), count(series, "series", "series"), e.Size(detector.MemoryLimit(bytes)))
+	if n := len(p.scalers); n > 0 {
+		fmt.Fprintf(e.Stdout, "%s suggested, as comments at its end\n", count(n, "scaler", "scalers"))
+	}
+	fmt.Fprintf(e.Stdout, `
+Next:
+  anomaly-exporter check-config %[1]s
+  anomaly-exporter backtest --config.file=%[1]s
+  anomaly-exporter --config.file=%[1]s
+`, c.Output)
+}
+
+// alerts returns a number of alerts for people.
+func alerts(n float64) string {
+	if math.IsNaN(n) {
+		return "-"
+	}
+	return strconv.FormatFloat(n, 'g', 2, 64)
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
