@@ -30,7 +30,7 @@ func addHealth(d *dashboard) {
 	d.row("Health", 4,
 		stat("Exporters up", "Exporters that Prometheus scrapes.", 3, "short",
 			series("", `sum(up{`+ofJob+`}`+upExporter+`) or vector(0)`)).steps("red", from(1, "green")),
-		stat("Shards missing", "Shards without an exporter that Prometheus scrapes. Their series have no results.", 3, "short",
+		stat("Shards missing", "Shards of which Prometheus scrapes no exporter. Their series have no results.", 3, "short",
 			series("", `sum(max by (job) (anomaly_exporter_shards{job=~"$job"}) - `+
 				`count by (job) (group by (job, shard) (anomaly_exporter_shards{job=~"$job"})))`)).
 			steps("green", from(1, "red")),

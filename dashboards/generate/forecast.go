@@ -133,8 +133,8 @@ func addReplicas(d *dashboard) {
 
 func addSavings(d *dashboard) {
 	strategies := func(metric, span string) string {
-		return `sum by (scaler, strategy) (max by (shard, scaler, strategy) (increase(anomaly_exporter_scaler_` + metric + scaled +
-			`[` + span + `])))`
+		return `sum by (scaler, strategy) (max by (shard, scaler, strategy) ` +
+			`(increase(anomaly_exporter_scaler_` + metric + scaled + `[` + span + `])))`
 	}
 	saved := func(against string) string {
 		of := func(strategy string) string {

@@ -24,7 +24,8 @@ func fleet(t *testing.T, namespaces int, length, interval time.Duration) *server
 	for i := range namespaces {
 		for pod := range 4 {
 			for j, name := range []string{"load", "quota"} {
-				l := labels.FromStrings("__name__", name, "namespace", fmt.Sprintf("ns-%d", i), "pod", fmt.Sprintf("pod-%d-%d", i, pod))
+				l := labels.FromStrings("__name__", name,
+					"namespace", fmt.Sprintf("ns-%d", i), "pod", fmt.Sprintf("pod-%d-%d", i, pod))
 				all = append(all, gauge(l, uint64(100*i+10*pod+j), now.Add(-length), now.Add(10*time.Minute), interval))
 			}
 		}
