@@ -174,7 +174,7 @@ func keptByMatching(e *parser.BinaryExpr, named bool) Kept {
 	return nameless
 }
 
-// isNumber reports whether an expression is a number as it stands.
+// isNumber reports whether an expression is a number that does not depend on what is read.
 func isNumber(e parser.Expr) bool {
 	switch e := e.(type) {
 	case *parser.ParenExpr:
@@ -183,6 +183,8 @@ func isNumber(e parser.Expr) bool {
 		return isNumber(e.Expr)
 	case *parser.BinaryExpr:
 		return isNumber(e.LHS) && isNumber(e.RHS)
+	case *parser.Call:
+		return e.Func.Name == "time"
 	case *parser.NumberLiteral:
 		return true
 	}

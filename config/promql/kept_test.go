@@ -24,6 +24,8 @@ func TestKeptOf(t *testing.T) {
 		`last_over_time(m[5m])`:                   all,
 		`m > bool 5`:                              bare,
 		`m * (8 / 2)`:                             bare,
+		`time() - m`:                              bare,
+		`m % (time() / 2)`:                        bare,
 		`rate(m[5m])`:                             bare,
 		`quantile_over_time(0.9, m[5m])`:          bare,
 		`clamp_min(m, 1)`:                         bare,
