@@ -4,6 +4,7 @@
 package kubernetes_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,6 +129,12 @@ func TestKustomizations_RenderAllResources(t *testing.T) {
 		"PrometheusRule",
 	}, kinds(operator))
 
+	shards := render(t, disk, filepath.Join(root, "examples/kubernetes/shards"))
+	require.ElementsMatch(t, []string{
+		"ConfigMap", "ConfigMap", "Service", "StatefulSet", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor",
+		"PrometheusRule",
+	}, kinds(shards))
+
 	correlation := render(t, disk, filepath.Join(root, "examples/llm-correlation/kubernetes"))
 	require.ElementsMatch(t, []string{"Service", "Deployment", "NetworkPolicy", "NetworkPolicy"}, kinds(correlation))
 
@@ -142,17 +149,41 @@ func TestKustomizations_RenderAllResources(t *testing.T) {
 		}
 	}
 
-	for _, r := range plain.Resources() {
+	version, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	require.NoError(t, err)
+	for _, r := range append(plain.Resources(), shards.Resources()...) {
 		require.Equal(t, "monitoring", r.GetNamespace())
-		if d, ok := decode(t, r.MustYaml(), "").(*appsv1.Deployment); ok {
-			version, err := os.ReadFile(filepath.Join(root, "VERSION"))
-			require.NoError(t, err)
-			pod := d.Spec.Template.Spec
-			require.Equal(t, "anomaly-exporter:"+strings.TrimSpace(string(version)), pod.Containers[0].Image)
-			require.Regexp(t, `^anomaly-exporter-[a-z0-9]{10}$`, pod.Volumes[0].ConfigMap.Name,
-				"a changed configuration is a rollout")
+		var pod corev1.PodSpec
+		switch o := decode(t, r.MustYaml(), "").(type) {
+		case *appsv1.Deployment:
+			pod = o.Spec.Template.Spec
+		case *appsv1.StatefulSet:
+			pod = o.Spec.Template.Spec
+		default:
+			continue
 		}
+		require.Equal(t, "anomaly-exporter:"+strings.TrimSpace(string(version)), pod.Containers[0].Image)
+		require.Regexp(t, `^anomaly-exporter-[a-z0-9]{10}$`, pod.Volumes[0].ConfigMap.Name,
+			"a changed configuration is a rollout")
 	}
+}
+
+// The pods differ from those of the Deployment in their share of the series, and in what that takes.
+func TestShards_ArePodsOfTheDeploymentWithAnOrdinal(t *testing.T) {
+	s := decodeAs[*appsv1.StatefulSet](t, "examples/kubernetes/shards/statefulset.yaml")
+	d := decodeAs[*appsv1.Deployment](t, "examples/kubernetes/plain/deployment.yaml")
+	service := decodeAs[*corev1.Service](t, "examples/kubernetes/plain/service.yaml")
+	require.Equal(t, service.Name, s.Spec.ServiceName)
+	require.Equal(t, corev1.ClusterIPNone, service.Spec.ClusterIP)
+	require.Equal(t, d.Spec.Selector, s.Spec.Selector)
+
+	pod, alone := s.Spec.Template.Spec, d.Spec.Template.Spec
+	leastPrivilege(t, &pod)
+	require.Equal(t, append(slices.Clone(alone.Containers[0].Args),
+		"--shard.index=auto", fmt.Sprintf("--shard.total=%d", *s.Spec.Replicas)), pod.Containers[0].Args)
+	pod.Containers[0].Args, pod.Containers[0].Resources = alone.Containers[0].Args, alone.Containers[0].Resources
+	pod.TopologySpreadConstraints = nil
+	require.Equal(t, alone, pod)
 }
 
 func count(all []string) map[string]int {
