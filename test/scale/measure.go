@@ -77,6 +77,11 @@ func (m *measurement) measure(ctx context.Context) (err error) {
 	}
 	time.Sleep(rendering)
 	<-m.cycles // the first
+	if m.cold > m.step/2 {
+		fmt.Fprintln(os.Stderr, "waiting for the cycle that catches up")
+		<-m.cycles // if the start took longer than a step, it has begun
+		time.Sleep(rendering)
+	}
 	if err := m.measureScrape(ctx); err != nil {
 		return err
 	}
