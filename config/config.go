@@ -98,8 +98,8 @@ type outline struct {
 	Context    yaml.Node   `yaml:"context"`
 }
 
-// String returns the config as one YAML file, with all defaults filled in and secrets hidden. Except for the secrets and
-// DetectorFiles, Load returns an equal Config for it.
+// String returns the config as one YAML file, with all defaults filled in and secrets hidden. Except for the secrets
+// and DetectorFiles, Load returns an equal Config for it.
 func (c *Config) String() string {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)

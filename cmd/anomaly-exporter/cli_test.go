@@ -58,7 +58,11 @@ detectors:
 		stderr string
 	}{
 		{"version", []string{"--version"}, 0, `anomaly-exporter, version (?s:.*)`, ``},
-		{"help", []string{"--help"}, 0, `usage: anomaly-exporter (?s:.*)--config.file(?s:.*)check-config <file>(?s:.*)`, ``},
+		{
+			"help",
+			[]string{"--help"},
+			0, `usage: anomaly-exporter (?s:.*)--config.file(?s:.*)check-config \[<flags>\] <file>(?s:.*)`, ``,
+		},
 		{
 			"unknown flag",
 			[]string{"--config.fil=x"},
@@ -96,18 +100,39 @@ detectors:
 			[]string{"check-config", "good.yml"},
 			0,
 			`good\.yml: valid, 1 detector, 1 scaler\n` +
-				`  detector "up": unknown number of series ` +
-				`\(remote read http://127\.0\.0\.1:1/api/v1/read: [^\n]*connection refused\), ` +
-				`at most 2000: about [0-9.]+ MiB\n` +
-				`  scaler "web": unknown number of series \(.*\), at most 2000: about [0-9.]+ MiB\n` +
-				`  memory limit to set: about 64.0 MiB for 0 series now; if every series_limit is reached: about [0-9.]+ MiB\n`,
+				`  detector "up": unknown number of series, at most 2000: about [0-9.]+ MiB\n` +
+				`  scaler "web": unknown number of series, at most 2000: about [0-9.]+ MiB\n` +
+				`  memory limit to set if every series_limit is reached: about [0-9.]+ MiB; ` +
+				`the program itself takes about 64\.0 MiB of it\n`,
+			`good\.yml:1: warning: remote_read\[0\]: remote read http://127\.0\.0\.1:1/api/v1/read: ` +
+				`[^\n]*connection refused; is the server running, and is its port right\?\n`,
+		},
+		{
+			"check a good file, strictly",
+			[]string{"check-config", "--strict", "good.yml"},
+			1, `good\.yml: valid(?s:.*)`,
+			`good\.yml:1: warning: [^\n]*\n`,
+		},
+		{
+			"check a good file without its server",
+			[]string{"check-config", "--strict", "--syntax-only", "good.yml"},
+			0, `good\.yml: valid(?s:.*)`, ``,
+		},
+		{
+			"check a bad and a good file for a program",
+			[]string{"check-config", "--syntax-only", "--output=json", "bad.yml", "good.yml"},
+			1,
+			`\{\n  "files": \[\n    \{\n      "file": "bad\.yml",\n      "valid": false,(?s:.*)` +
+				`"severity": "error",\n          "check": "config",\n          "file": "bad\.yml",\n          "line": 4,\n` +
+				`          "message": "detector \\"up\\": exp: unknown key; did you mean \\"expr\\"\?"\n(?s:.*)` +
+				`"file": "good\.yml",\n      "valid": true,(?s:.*)"problems": \[\],(?s:.*)"series": null,(?s:.*)\}\n`,
 			``,
 		},
 		{
 			"check several files",
 			[]string{"check-config", "good.yml", "none.yml"},
 			1, `good\.yml: valid(?s:.*)`,
-			`open none\.yml: no such file or directory\n`,
+			`good\.yml:1: warning: [^\n]*\nnone\.yml: open none\.yml: no such file or directory\n`,
 		},
 		{
 			"begin with what is no Prometheus",
@@ -146,7 +171,7 @@ detectors:
 			"run with a bad file",
 			[]string{"--config.file=bad.yml", "--web.listen-address=127.0.0.1:0"},
 			1, ``,
-			`(?s:.*)level=error ts=\S+ msg="Cannot run" err="bad\.yml:4: detector \\"up\\": exp: unknown key; did you mean [^\n]*"\n(?s:.*)`,
+			`(?s:.*)level=error ts=\S+ msg="Cannot run" err="bad\.yml:4: detector \\"up\\": exp: unknown key; [^\n]*"\n(?s:.*)`,
 		},
 		{
 			"run without a file",
@@ -215,10 +240,13 @@ func TestCheckConfig_GivesUpOnASilentServer(t *testing.T) {
 	defer close(release)
 	var stdout, stderr bytes.Buffer
 	began := time.Now()
-	options := checkOptions{testQueries(), 200 * time.Millisecond, &stdout, &stderr}
-	require.True(t, checkConfig(t.Context(), []string{writeConfig(t, srv.URL, "up")}, options))
+	file := writeConfig(t, srv.URL, "up")
+	o := checkOptions{files: []string{file}, output: "text", timeout: 200 * time.Millisecond}
+	good, err := checkConfig(t.Context(), o, testQueries(), &stdout, &stderr)
+	require.NoError(t, err)
+	require.True(t, good)
 	require.Less(t, time.Since(began), 5*time.Second)
-	require.Contains(t, stdout.String(),
-		`detector "shop": unknown number of series (no answer within 200ms), at most 2000`)
-	require.Empty(t, stderr.String())
+	require.Contains(t, stdout.String(), `detector "shop": unknown number of series, at most 2000`)
+	require.Equal(t, file+":2: warning: remote_read[0]: no answer within 200ms; "+
+		"is the server overloaded, or a firewall in between?\n", stderr.String())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/preset"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
@@ -52,5 +53,5 @@ func runInit(
 			Progress: bar.show,
 		})
 	}
-	return o.Run(ctx, preset.Environment{Stdout: stdout, Size: size, Replay: replay})
+	return o.Run(ctx, preset.Environment{Stdout: stdout, Size: check.Size, Replay: replay})
 }

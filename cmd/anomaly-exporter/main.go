@@ -23,7 +23,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
-// Exit codes besides 0.
+// Exit codes besides 0. docs/configuration.md has those of check-config.
 const (
 	exitFailure = 1
 	exitUsage   = 2
@@ -43,7 +43,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	query := addQueryFlags(app)
 	runCommand, running := addRunCommand(app)
 	initCommand, starting := addInitCommand(app)
-	checkCommand, files := addCheckConfigCommand(app)
+	checkCommand, checking := addCheckConfigCommand(app)
 	backtestCommand, backtesting := addBacktestCommand(app)
 	contextCommand, describing := addContextCommand(app)
 	mcpCommand, asking := addMCPCommand(app)
@@ -66,7 +66,11 @@ func execute(args []string, stdout, stderr io.Writer) int {
 			return exitFailure
 		}
 	case checkCommand.FullCommand():
-		if !checkConfig(ctx, *files, checkOptions{*query, checkTimeout, stdout, stderr}) {
+		good, err := checkConfig(ctx, *checking, *query, stdout, stderr)
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+		}
+		if err != nil || !good {
 			return exitFailure
 		}
 	case backtestCommand.FullCommand():
@@ -129,12 +133,6 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 		"exporter. By default only from people who authenticate, as --web.config.file says.").BoolVar(&o.anonymous)
 	o.shard.AddTo(cmd)
 	return cmd, &o
-}
-
-func addCheckConfigCommand(app *kingpin.Application) (*kingpin.CmdClause, *[]string) {
-	cmd := app.Command("check-config",
-		"Check configuration files. Estimate their memory and, if their servers answer, count their series.")
-	return cmd, cmd.Arg("file", "Path of a configuration file.").Required().Strings()
 }
 
 // limitMemory sets the memory limit of the Go runtime to 90 % of that of the cgroup, which is the default of

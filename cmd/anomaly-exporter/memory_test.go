@@ -49,7 +49,10 @@ func TestCheckConfig_MemoryLimitIsEnough(t *testing.T) {
 	text := fmt.Sprintf("remote_read: [{url: %s/api/v1/read}]\ndetectors: [{name: load, expr: load}]\n", p.URL())
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	var stdout, stderr bytes.Buffer
-	require.True(t, checkConfig(t.Context(), []string{file}, checkOptions{testQueries(), checkTimeout, &stdout, &stderr}))
+	o := checkOptions{files: []string{file}, output: "text", timeout: checkTimeout}
+	good, err := checkConfig(t.Context(), o, testQueries(), &stdout, &stderr)
+	require.NoError(t, err)
+	require.True(t, good)
 	said := regexp.MustCompile(`memory limit to set: about ([0-9.]+) MiB for 500 series now`)
 	m := said.FindStringSubmatch(stdout.String())
 	require.NotNil(t, m, stdout.String())

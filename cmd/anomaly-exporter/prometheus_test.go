@@ -70,9 +70,13 @@ detectors:
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 
 	var stdout, stderr bytes.Buffer
-	require.True(t, checkConfig(t.Context(), []string{file}, checkOptions{testQueries(), checkTimeout, &stdout, &stderr}))
+	o := checkOptions{files: []string{file}, output: "text", timeout: checkTimeout}
+	good, err := checkConfig(t.Context(), o, testQueries(), &stdout, &stderr)
+	require.NoError(t, err)
+	require.True(t, good)
 	require.Contains(t, stdout.String(), "  detector \"requests\": 3 series: about ")
-	require.Empty(t, stderr.String())
+	require.Contains(t, stderr.String(), "history is 2w, but the oldest values are about 2d23h old")
+	require.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
 
 	r := start(t, testOptions(file))
 	require.Eventually(t, func() bool {

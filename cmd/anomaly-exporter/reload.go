@@ -101,8 +101,8 @@ func (r *reloader) logged(err error) error {
 // load reads the files and puts them in force.
 func (r *reloader) load() error { return r.read(false) }
 
-// read reads the files and puts them in force. With onlyChanged, it ignores those that it has tried before, whether they
-// are in force or were refused.
+// read reads the files and puts them in force. With onlyChanged, it ignores those that it has tried before, whether
+// they are in force or were refused.
 func (r *reloader) read(onlyChanged bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -32,8 +32,7 @@ func Problems(err error) []*Problem {
 	return nil
 }
 
-// Explain returns an error for a terminal: the excerpt of each problem comes below it. Any other error is returned as it
-// is.
+// Explain returns an error for a terminal: the excerpt of each problem comes below it. Any other error stays as it is.
 func Explain(err error) string {
 	problems := Problems(err)
 	if len(problems) == 0 {

@@ -67,8 +67,8 @@ const maxExcerpt = 200
 // topLevel matches a key at the begin of a line.
 var topLevel = regexp.MustCompile(`(?m)^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:`)
 
-// public reports whether the end of a source is in a section that has no secrets. What cannot be parsed must be guessed:
-// in doubt it has.
+// public reports whether the end of a source is in a section that has no secrets. What cannot be parsed must be
+// guessed: in doubt it has.
 func (d *Document) public(source []byte) bool {
 	begins := topLevel.FindAllSubmatchIndex(source, -1)
 	if len(begins) == 0 {
@@ -84,7 +84,7 @@ func (d *Document) public(source []byte) bool {
 	})
 }
 
-// plainWords returns what a message of the library about a line means for somebody who does not know how YAML is parsed.
+// plainWords returns what a message of the library about a line means, for people who do not know how YAML is parsed.
 func plainWords(msg, line string) string {
 	switch msg {
 	case "mapping values are not allowed in this context":

@@ -106,7 +106,8 @@ func TestProblems_AreThoseOfAllDocuments(t *testing.T) {
 	a := document.Parse([]byte(""), "a.yml", language)
 	b := document.Parse([]byte("x: *y"), "b.yml", language)
 	err := document.Err([]*document.Document{a, b})
-	require.EqualError(t, err, "a.yml:1: the file is empty\nb.yml:1: unknown anchor; a value that begins with * needs quotes")
+	require.EqualError(t, err, "a.yml:1: the file is empty\n"+
+		"b.yml:1: unknown anchor; a value that begins with * needs quotes")
 	problems := document.Problems(err)
 	require.Len(t, problems, 2)
 	require.Equal(t, "b.yml", problems[1].File)

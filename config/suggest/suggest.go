@@ -29,7 +29,7 @@ const leastPart = 4
 
 // distance returns how far apart two words are, and whether they are close enough to be confused: up to a third of the
 // letters differ, or one is the first or the last part of the other, as window of lead_window.
-func distance(word, known string) (letters int, close bool) {
+func distance(word, known string) (letters int, near bool) {
 	letters = edits(word, known)
 	if letters <= max(1, len(word)/3) {
 		return letters, len(word) > 1

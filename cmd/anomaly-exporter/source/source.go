@@ -62,6 +62,15 @@ func New(entries []config.RemoteRead, o Options) (*Source, error) {
 	return s, nil
 }
 
+// Servers returns what reads from each entry alone.
+func (s *Source) Servers() []storage.Queryable {
+	var all []storage.Queryable
+	for _, c := range s.clients {
+		all = append(all, c)
+	}
+	return all
+}
+
 // Close closes idle connections, and those of reads in flight once these are over.
 func (s *Source) Close() {
 	for _, c := range s.clients {

@@ -1,0 +1,253 @@
+package check_test
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"log"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
+	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
+)
+
+// options read as the command does.
+func options(now time.Time) check.Options {
+	return check.Options{
+		Engine: promql.NewEngine(promql.EngineOpts{
+			MaxSamples: 1e6, Timeout: time.Minute, Parser: parser.NewParser(parser.Options{}), EnableAtModifier: true,
+		}),
+		MaxConcurrency: 2, Now: now, Timeout: 20 * time.Second,
+	}
+}
+
+// write writes a configuration with a server.
+func write(t *testing.T, url, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yml")
+	text = fmt.Sprintf("remote_read:\n  - url: %s\n%s", url, text)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+// said returns the problems as they are written, without the folder.
+func said(r *check.Result) string {
+	var b strings.Builder
+	r.WriteProblems(&b)
+	return strings.ReplaceAll(b.String(), filepath.Dir(r.File)+"/", "")
+}
+
+func TestFile_SaysWhatToDoAboutAServerThatDoesNotAnswer(t *testing.T) {
+	answer := func(status int, text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, text, status) })
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/401/api/v1/read", answer(401, "who are you"))
+	mux.Handle("/403/api/v1/read", answer(403, "not you"))
+	mux.Handle("/405", answer(405, "method not allowed"))
+	mux.Handle("/503/api/v1/read", answer(503, "starting"))
+	mux.Handle("/page", answer(200, "<html>"))
+	mux.HandleFunc("/login/api/v1/read", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://login.invalid/", http.StatusPermanentRedirect)
+	})
+	plain, secure := httptest.NewServer(mux), httptest.NewUnstartedServer(mux)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer plain.Close()
+	defer secure.Close()
+	swap := func(url, from, to string) string { return strings.Replace(url, from, to, 1) }
+	for url, want := range map[string]string{
+		plain.URL + "/401/api/v1/read":                "set basic_auth, authorization or oauth2 of this entry",
+		plain.URL + "/403/api/v1/read":                "the user or token may not read",
+		plain.URL + "/405":                            "is /api/v1/read missing at the end of the URL?",
+		plain.URL + "/":                               "is /api/v1/read missing at the end of the URL?",
+		plain.URL + "/page":                           "is /api/v1/read missing at the end of the URL?",
+		plain.URL + "/api/v1/read":                    "is a prefix missing before /api/v1/read",
+		plain.URL + "/503/api/v1/read":                "is the server still starting",
+		plain.URL + "/login/api/v1/read":              "use the URL that it redirects to",
+		secure.URL + "/api/v1/read":                   "set tls_config.ca_file",
+		swap(plain.URL, "http:", "https:") + "/read":  "write http:// instead of https://",
+		swap(secure.URL, "https:", "http:") + "/read": "write https:// instead of http://",
+		"http://127.0.0.1:1/api/v1/read":              "is the server running, and is its port right?",
+		"http://none.invalid/api/v1/read":             "is the name of the host right",
+	} {
+		file := write(t, url, "detectors: [{name: a, expr: up}, {name: b, expr: up}]\n")
+		r := check.File(t.Context(), file, options(time.Now()))
+		require.True(t, r.Valid)
+		require.Len(t, r.Problems, 1, "one warning a server, and none a detector: %s", said(r))
+		p := r.Problems[0]
+		require.Equal(t, check.Warning, p.Severity)
+		require.Equal(t, "remote_read", p.Check)
+		require.Equal(t, 2, p.Line)
+		require.Contains(t, p.Remedy, want, "%s: %s", url, p.Message)
+		require.Nil(t, r.Costs[0].Series)
+	}
+}
+
+func TestFile_WarnsWithoutAServer(t *testing.T) {
+	o := options(time.Now())
+	o.Offline = true
+	file := write(t, "http://localhost/api/v1/read", "detector_files: [none/*.yml]\n")
+	require.Equal(t, `config.yml:1: warning: there are no detectors and no scalers, so nothing is published; `+
+		`add a detector; examples/prometheus.yml has some that work on every Prometheus
+config.yml:3: warning: detector_files[0]: none/*.yml matches no file
+`, said(check.File(t.Context(), file, o)))
+
+	file = write(t, "http://localhost/api/v1/read", `detectors:
+  - {name: raw, expr: sum by (job) (http_requests_total)}
+  - name: buckets
+    expr: x_bucket{le="1"} / on () group_left () y
+  - {name: rated, expr: 'sum(rate(a_total[5m])) / sum(increase(b_total[1h])) and on () c_total'}
+  - {name: counted, expr: 'count(a_total) + count_over_time(b_total[5m]) + changes(c_total[5m])'}
+  - {name: difference, expr: a_total - a_total offset 5m}
+  - {name: level, expr: node_count}
+scalers:
+  - name: web
+    load: http_requests_total
+    capacity_per_replica: 1
+    max_replicas: 2
+`)
+	require.Equal(t, `config.yml:4: warning: detector "raw": expr: http_requests_total looks like a counter, and is used `+
+		`without rate(); write rate(http_requests_total[5m])
+config.yml:6: warning: detector "buckets": expr: x_bucket looks like a counter, and is used without rate(); `+
+		`write rate(x_bucket{le="1"}[5m])
+config.yml:13: warning: scaler "web": load: http_requests_total looks like a counter, and is used without rate(); `+
+		`write rate(http_requests_total[5m])
+`, said(check.File(t.Context(), file, o)))
+}
+
+func TestFile_NamesFileAndLineOfDetectorFiles(t *testing.T) {
+	file := write(t, "http://localhost/api/v1/read", "detector_files: [team.yml]\ndetectors: [{name: own, expr: up}]\n")
+	team := filepath.Join(filepath.Dir(file), "team.yml")
+	o := options(time.Now())
+	o.Offline = true
+	require.NoError(t, os.WriteFile(team, []byte("detectors:\n  - name: x\n    expr: a_total\n"), 0o600))
+	require.Equal(t, `team.yml:3: warning: detector "x": expr: a_total looks like a counter, and is used without rate(); `+
+		"write rate(a_total[5m])\n", said(check.File(t.Context(), file, o)))
+
+	require.NoError(t, os.WriteFile(team, []byte("detectors:\n  - name: x\n    expr: a: b\n"), 0o600))
+	r := check.File(t.Context(), file, o)
+	require.False(t, r.Valid)
+	require.Equal(t, team, r.Problems[0].File)
+	require.Equal(t, 3, r.Problems[0].Line)
+	require.Equal(t, check.Error, r.Problems[0].Severity)
+	require.Contains(t, said(r), "\n        expr: a: b\n               ^\n")
+}
+
+// blocks writes two days of series that have a value each minute.
+func blocks(t *testing.T, dir string, end time.Time, series map[string]func(i float64) float64) {
+	t.Helper()
+	p := parser.NewParser(parser.Options{})
+	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
+		for text, value := range series {
+			l, err := p.ParseMetric(text)
+			require.NoError(t, err)
+			var samples iter.Seq2[int64, float64] = func(yield func(int64, float64) bool) {
+				for i := range 48 * 60 {
+					at := end.Add(time.Duration(i-48*60) * time.Minute)
+					if v := value(float64(i)); !math.IsNaN(v) && !yield(at.UnixMilli(), v) {
+						return
+					}
+				}
+			}
+			if !yield(servers.Series{Labels: l, Samples: samples}) {
+				return
+			}
+		}
+	}))
+}
+
+func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real Prometheus")
+	}
+	end, dir := time.Now(), t.TempDir()
+	grows := func(i float64) float64 { return 3 * i }
+	moves := func(i float64) float64 { return math.Mod(i*7, 11) }
+	blocks(t, dir, end, map[string]func(float64) float64{
+		`http_requests_total{job="shop",pod="a"}`: grows,
+		`http_requests_total{job="shop",pod="b"}`: grows,
+		`files_count{pod="a"}`:                    grows,
+		`node_count{pod="a"}`:                     moves,
+		`inodes_total{pod="a"}`:                   moves,
+		`memory{namespace="x",pod="a"}`:           moves,
+		`memory{namespace="x",pod="b"}`:           moves,
+		`limit{container="c",uid="1"}`:            moves,
+		`limit_pod{pod="a"}`:                      moves,
+		`generation{deployment="d"}`:              grows,
+		`hits{service="s"}`:                       moves,
+		`misses{service="t"}`:                     moves,
+		`gone{pod="a"}`: func(i float64) float64 {
+			if i > 47*60 {
+				return math.NaN()
+			}
+			return i
+		},
+	})
+	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{Dir: dir})
+	require.NoError(t, err)
+	defer p.Stop()
+
+	checked := func(text string) string {
+		r := check.File(t.Context(), write(t, p.URL()+"/api/v1/read", "global: {history: 1d, min_history: 1h}\n"+text),
+			options(end))
+		require.True(t, r.Valid, said(r))
+		return said(r)
+	}
+	require.Empty(t, checked(`detectors:
+  - {name: fine, expr: 'sum by (job) (rate(http_requests_total[5m]))'}
+  - {name: moving, expr: node_count}
+  - {name: named_like_a_counter, expr: inodes_total}
+  - {name: bounded, expr: memory, bounds: {upper: {expr: limit_pod}}, mask: {expr: 'ALERTS{alertstate="firing"}'}}
+  - {name: muted, expr: memory, mute: {expr: limit_pod > 1000}}
+  - {name: both, by: [pod], inputs: {a: memory, b: 'sum by (pod) (rate(http_requests_total[5m]))'}}
+scalers:
+  - {name: s, load: 'sum(rate(http_requests_total[5m]))', capacity_per_replica: 1, max_replicas: 2}
+`))
+	one := "detectors: [{name: x, "
+	for text, want := range map[string]string{
+		one + "expr: http_requests_total}]": `config.yml:4: warning: detector "x": expr: ` +
+			`http_requests_total looks like a counter, and is used without rate(); write rate(http_requests_total[5m])`,
+		one + "expr: max(files_count)}]": `files_count looks like a counter`,
+		one + "expr: htp_requests}]": `detector "x": expr: there is no metric htp_requests; ` +
+			`is the name right, and the exporter that exposes it scraped?`,
+		one + "expr: gone}]": `metric gone has no series now, but had some within the last day; ` +
+			`is the target that exposes it down?`,
+		one + `expr: 'memory{namespace="y", pod="a"}'}]`: `no series of memory has namespace="y"; ` +
+			`there is {__name__="memory", namespace="x", pod="`,
+		one + `expr: 'limit{uid="1", container!="c"}'}]`: `no series of limit has container!="c"`,
+		one + `expr: memory / limit}]`: `the expression has no series now, although its metrics have; ` +
+			`look at it in Prometheus`,
+		one + `expr: memory, bounds: {upper: {expr: limit}}}]`: `bounds.upper joins none of the 2 series on ` +
+			`the labels that both have: it has {__name__="limit", container="c", uid="1"}, the series are like ` +
+			`{__name__="memory", namespace="x", pod="`,
+		one + `expr: memory, bounds: {lower: {expr: none}}}]`: `bounds.lower: there is no metric none`,
+		one + `expr: memory, mute: {expr: generation > 1e9, on: [pod]}}]`: `mute joins none of the 2 series ` +
+			`on [pod]: it has {__name__="generation", deployment="d"}, the series`,
+		one + `expr: memory, mask: {expr: none > 0}}]`:  `mask: there is no metric none`,
+		one + `expr: memory, scorer: {weight: limit}}]`: `scorer.weight joins none of the 2 series`,
+		one + `by: [service], inputs: {hits: hits, memory: memory}}]`: `inputs.memory: two series have the ` +
+			`same labels in by: {__name__="memory", namespace="x", pod="`,
+		one + `by: [service], inputs: {hits: hits, misses: misses}}]`: `inputs.hits and inputs.misses have no ` +
+			`values of by in common: {__name__="hits", service="s"} and {__name__="misses", service="t"}`,
+		`scalers: [{name: x, load: memory, by: [namespace], capacity_per_replica: 1, max_replicas: 2}]`: `load: two series ` +
+			`have the same labels in by`,
+		one + `expr: memory, history: 14d}]`:    `detector "x": history is 2w, but the oldest values are about 1d2`,
+		one + `expr: memory, series_limit: 1}]`: `1 of 2 series are over series_limit`,
+	} {
+		got := checked(text)
+		require.Contains(t, got, want)
+		require.Equal(t, 1, strings.Count(got, "\n"), "one warning: %s", got)
+	}
+}

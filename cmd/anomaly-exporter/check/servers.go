@@ -1,0 +1,111 @@
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+)
+
+// checkServers asks each server once. If one does not answer, no more questions are asked: the source has only answers
+// of all of them together.
+func (c *checker) checkServers(ctx context.Context) {
+	if c.Offline {
+		return
+	}
+	for i, server := range c.source.Servers() {
+		err := c.probe(ctx, server)
+		if err == nil {
+			continue
+		}
+		c.Offline = true
+		c.warn("remote_read", c.lines.at("remote_read", i, "url"), fmt.Sprintf("remote_read[%d]: %s", i, err), remedy(err))
+	}
+}
+
+// probe reads next to nothing from a server.
+func (c *checker) probe(ctx context.Context, server storage.Queryable) error {
+	at := c.Now.UnixMilli()
+	q, err := server.Querier(at, at)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	hints := &storage.SelectHints{Start: at, End: at}
+	set := q.Select(ctx, false, hints, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "up"))
+	for set.Next() {
+	}
+	return brief(ctx, set.Err())
+}
+
+// brief returns an error without what the engine adds to it. If the time is over, that is the error.
+func brief(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if readErr, ok := errors.AsType[*remoteread.Error](err); ok {
+		return readErr
+	}
+	return err
+}
+
+// remedy returns what somebody may do about a server that does not answer.
+func remedy(err error) string {
+	e, ok := errors.AsType[*remoteread.Error](err)
+	if !ok {
+		return "is the server overloaded, or a firewall in between?"
+	}
+	text := e.Err.Error()
+	_, badName := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	wrongHost := errors.As(err, new(x509.HostnameError))
+	expired := errors.As(err, new(x509.CertificateInvalidError))
+	switch {
+	case e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed,
+		e.Status == http.StatusOK && e.Reason == "content_type":
+		if strings.HasSuffix(e.URL, "/api/v1/read") {
+			return "is a prefix missing before /api/v1/read, such as /prometheus?"
+		}
+		return "is /api/v1/read missing at the end of the URL?"
+	case e.Status == http.StatusUnauthorized || e.Status == http.StatusProxyAuthRequired:
+		return "set basic_auth, authorization or oauth2 of this entry, or correct what they have"
+	case e.Status == http.StatusForbidden:
+		return "the user or token may not read; Mimir also wants the header X-Scope-OrgID in http_headers"
+	case e.Reason == "content_type":
+		return "does the URL lead to a page for people, such as a login?"
+	case e.Reason == "redirect":
+		return "use the URL that it redirects to"
+	case e.Status/100 == 5:
+		return "is the server still starting, or is a proxy in between whose server is down?"
+	case wrongHost:
+		return "use a host name that the certificate has, or set tls_config.server_name to one"
+	case expired:
+		return "is the certificate expired, or the clock wrong?"
+	case untrusted:
+		return "set tls_config.ca_file to the authority that signed the certificate"
+	case plain || strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return "the server does not speak TLS: write http:// instead of https://"
+	case e.Status == http.StatusBadRequest && strings.Contains(text, "HTTPS server"):
+		return "the server speaks TLS: write https:// instead of http://"
+	case strings.Contains(text, "tls: ") || strings.Contains(text, "remote error: tls"):
+		return "check tls_config: the server may ask for a certificate (cert_file, key_file), or for another version of TLS"
+	case badName:
+		return "is the name of the host right, and known where this runs?"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "is the server running, and is its port right?"
+	case e.Reason == "timeout":
+		return "is the server overloaded, or a firewall in between?"
+	}
+	return ""
+}
