@@ -78,7 +78,7 @@ func (s *Section) check(n *yaml.Node, t reflect.Type, path string) {
 }
 
 func (s *Section) checkMapping(n *yaml.Node, t reflect.Type, path string) {
-	known, others := keys(t)
+	known, others := Keys(t)
 	first := map[string]int{}
 	for _, p := range pairs(n) {
 		key := p.key.Value
@@ -129,9 +129,9 @@ func (s *Section) setLine(path string, line int) {
 	s.lines[path] = line
 }
 
-// keys returns the YAML keys of t with the types of their values. others is the type of the values of all other keys;
+// Keys returns the YAML keys of t with the types of their values. others is the type of the values of all other keys;
 // it is nil if no other key is allowed.
-func keys(t reflect.Type) (known map[string]reflect.Type, others reflect.Type) {
+func Keys(t reflect.Type) (known map[string]reflect.Type, others reflect.Type) {
 	known = map[string]reflect.Type{}
 	tagged := false
 	switch t.Kind() {
@@ -143,7 +143,7 @@ func keys(t reflect.Type) (known map[string]reflect.Type, others reflect.Type) {
 			tagged = tagged || name != "" || options != ""
 			switch {
 			case options == "inline":
-				inner, rest := keys(f.Type)
+				inner, rest := Keys(f.Type)
 				maps.Copy(known, inner)
 				if f.Type.Kind() == reflect.Map {
 					others = rest
