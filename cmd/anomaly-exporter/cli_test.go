@@ -64,6 +64,19 @@ detectors:
 			0, `usage: anomaly-exporter (?s:.*)--config.file(?s:.*)check-config \[<flags>\] <file>(?s:.*)`, ``,
 		},
 		{
+			"help of a command",
+			[]string{"check-config", "--help"},
+			0, `usage: anomaly-exporter check-config \[<flags>\] <file>\.\.\.\n\nCheck configuration files(?s:[^-]|-[^-])*` +
+				`Flags:\n  --output=text (?s:[^-]|-[^-])*--\[no-\]strict (?s:[^-]|-[^-])*--\[no-\]syntax-only (?s:[^-]|-[^-])*` +
+				`Args:\n  <file>  Path[^\n]*\n\n"anomaly-exporter --help" shows what all commands have: [^\n]*\n`, ``,
+		},
+		{"completions", []string{"--completion-bash", "back"}, 0, `(?s:.*)backtest\n(?s:.*)`, ``},
+		{
+			"completions of flags",
+			[]string{"--completion-bash", "check-config", "--"},
+			0, `(?s:.*)--syntax-only\n(?s:.*)`, ``,
+		},
+		{
 			"unknown flag",
 			[]string{"--config.fil=x"},
 			2, ``,

@@ -36,7 +36,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	app := kingpin.New("anomaly-exporter",
 		"Anomaly scores, forecasts and replica recommendations from the history that Prometheus holds.").
 		Version(version.Print("anomaly-exporter")).
-		UsageTemplate(kingpin.LongHelpTemplate). // it shows the flags of run, which is the default command
+		UsageTemplate(usageTemplate()).
 		UsageWriter(stdout).ErrorWriter(stderr)
 	app.HelpFlag.Short('h')
 	logging := addLogFlags(app)
@@ -48,7 +48,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	contextCommand, describing := addContextCommand(app)
 	mcpCommand, asking := addMCPCommand(app)
 
-	command, err := app.Parse(args)
+	command, err := app.Parse(completable(args))
 	if err != nil {
 		fmt.Fprintf(stderr, "anomaly-exporter: error: %v, try --help\n", err)
 		return exitUsage
