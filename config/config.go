@@ -51,7 +51,7 @@ func Load(source []byte, filename string) (*Config, error) {
 
 // LoadFiles checks the files of a configuration; see Load.
 func LoadFiles(set *files.Set) (*Config, error) {
-	doc := document.Parse(set.Content, set.Name, language)
+	doc := document.Parse(set.Content, set.Name, language())
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
@@ -116,19 +116,24 @@ func (c *Config) String() string {
 // of file names.
 var legalName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
 
-// language is what error messages need to know of the file.
-var language = document.Language{
-	Types: map[reflect.Type]string{
-		reflect.TypeFor[model.Duration]():       "a duration such as 5m",
-		reflect.TypeFor[Calls]():                "an expression or {expr: ..., from: ..., to: ...}",
-		reflect.TypeFor[Bound]():                "a number or {expr: ..., on: [...]}",
-		reflect.TypeFor[Capacity]():             "a number or {utilization: ..., target: ..., replicas: ...}",
-		reflect.TypeFor[Horizon]():              "a duration such as 15m or {startup: ...}",
-		reflect.TypeFor[Holiday]():              "a date such as 2026-12-25 or 12-25",
-		reflect.TypeFor[Expr]():                 "a string",
-		reflect.TypeFor[commoncfg.URL]():        "a string",
-		reflect.TypeFor[commoncfg.TLSVersion](): "a string",
-	},
-	Public:  []string{"global", "detectors", "scalers", "detector_files", "outcomes", "context"},
-	Private: []string{"remote_read"},
+// language returns what error messages need to know of the file.
+func language() document.Language {
+	return document.Language{
+		Types:   typeNames,
+		Public:  []string{"global", "detectors", "scalers", "detector_files", "outcomes", "context"},
+		Private: []string{"remote_read"},
+	}
+}
+
+// typeNames describes, in error messages, types that are written otherwise than their kind suggests.
+var typeNames = map[reflect.Type]string{
+	reflect.TypeFor[model.Duration]():       "a duration such as 5m",
+	reflect.TypeFor[Calls]():                "an expression or {expr: ..., from: ..., to: ...}",
+	reflect.TypeFor[Bound]():                "a number or {expr: ..., on: [...]}",
+	reflect.TypeFor[Capacity]():             "a number or {utilization: ..., target: ..., replicas: ...}",
+	reflect.TypeFor[Horizon]():              "a duration such as 15m or {startup: ...}",
+	reflect.TypeFor[Holiday]():              "a date such as 2026-12-25 or 12-25",
+	reflect.TypeFor[Expr]():                 "a string",
+	reflect.TypeFor[commoncfg.URL]():        "a string",
+	reflect.TypeFor[commoncfg.TLSVersion](): "a string",
 }

@@ -31,7 +31,7 @@ func (c *Config) Replace(source []byte, filename string) (*Config, error) {
 
 // parseDetectors parses a file of detectors and scalers. The document has what is wrong with it as a whole.
 func parseDetectors(source []byte, filename string) *document.Document {
-	doc := document.Parse(source, filename, language)
+	doc := document.Parse(source, filename, language())
 	if doc.Err() == nil {
 		doc.Root().Check(replaceable{})
 	}
