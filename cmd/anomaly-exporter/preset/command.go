@@ -55,12 +55,12 @@ func (c *Command) Run(ctx context.Context, e Environment) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.URL.Redacted(), err)
 	}
-	if c.Backtest {
+	if names := p.scored(); c.Backtest && len(names) > 0 {
 		cfg, err := p.load(c.Output)
 		if err != nil {
 			return err
 		}
-		report, err := e.Replay(ctx, cfg, p.scored(), p.at)
+		report, err := e.Replay(ctx, cfg, names, p.at)
 		if err != nil {
 			return fmt.Errorf("--backtest: %w", err)
 		}

@@ -1,10 +1,13 @@
 package preset
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
 
@@ -116,4 +119,30 @@ func TestService_GivesValidDetectors(t *testing.T) {
 		require.Contains(t, p.detectors[1].Expr.String(), "{"+known[1]+"}")
 		require.NotContains(t, p.detectors[1].text, "http_request")
 	}
+}
+
+// Only detectors with scores alert, and a few hours of them say nothing about a week.
+func TestPlan_LeavesOutWhatIsKnownToAlertTooOften(t *testing.T) {
+	t.Parallel()
+	p := &plan{parts: []part{{}}}
+	for _, name := range []string{"quiet", "noisy", "young", "forecast", "unknown"} {
+		d := config.Detector{Name: name, Publish: []string{"score", "state"}}
+		if name == "forecast" {
+			d.Publish = []string{"forecast", "state"}
+		}
+		p.parts[0].detectors = append(p.parts[0].detectors, &planned{entry: entry{Detector: d}})
+	}
+	require.Equal(t, []string{"quiet", "noisy", "young", "unknown"}, p.scored())
+	const day = 24 * 60
+	p.gate(&backtest.Report{Detectors: []backtest.Detector{
+		{Name: "quiet", Series: 3, Steps: 3 * 7 * day, Step: time.Minute, PerWorkload: 1},
+		{Name: "noisy", Series: 3, Steps: 3 * day, Step: time.Minute, PerWorkload: 1.1},
+		{Name: "young", Series: 3, Steps: 3*day - 3, Step: time.Minute, PerWorkload: 20},
+		{Name: "unknown", Series: 3, PerWorkload: math.NaN()},
+	}})
+	var kept []string
+	for _, d := range p.in() {
+		kept = append(kept, d.Name)
+	}
+	require.Equal(t, []string{"quiet", "young", "forecast", "unknown"}, kept)
 }

@@ -87,7 +87,7 @@ func (d *planned) write(b *strings.Builder) {
 	}
 	comment(b, "  ", "Left out: "+d.leftOut+".")
 	for line := range strings.Lines(text) {
-		b.WriteString(strings.TrimRight("  # "+strings.TrimPrefix(line, "  "), " "))
+		mark(b, "  # ", strings.TrimPrefix(line, "  "))
 	}
 }
 
