@@ -204,6 +204,7 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 		Holidays:         config.Holidays{{2026, time.December, 24}, {0, time.December, 25}, {0, time.December, 26}},
 		ExplainThreshold: 0.7,
 		DataRange:        [2]float64{0, math.Inf(1)},
+		Unit:             "bytes",
 		Labels:           map[string]string{"team": "platform", "k8s.tier": "gold"},
 	}, d)
 	require.Equal(t, "container_memory_working_set_bytes", d.Expr.MetricName())
@@ -270,6 +271,21 @@ func TestLoad_ReadsEveryKey(t *testing.T) {
 		},
 		LeadWindow: duration(time.Hour),
 	}, c.Outcomes)
+}
+
+func TestDetector_ValueUnitIsConfiguredOrGuessed(t *testing.T) {
+	for _, tc := range []struct {
+		detector config.Detector
+		want     string
+	}{
+		{config.Detector{Expr: expr(t, "x_bytes")}, "bytes"},
+		{config.Detector{Expr: expr(t, "x_bytes"), Unit: "pages"}, "pages"},
+		{config.Detector{Expr: expr(t, "x"), DataRange: [2]float64{0, 1}}, "ratio"},
+		{config.Detector{Expr: expr(t, "x"), DataRange: [2]float64{0, 100}}, ""},
+		{config.Detector{Inputs: map[string]config.Expr{"a": expr(t, "x_bytes")}}, ""},
+	} {
+		require.Equal(t, tc.want, tc.detector.ValueUnit())
+	}
 }
 
 func TestLoad_ResolvesPathsAndKeepsSecretsOfRemoteRead(t *testing.T) {

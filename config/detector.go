@@ -41,11 +41,25 @@ type Detector struct {
 	Holidays         Holidays          `yaml:"holidays,flow"`
 	ExplainThreshold float64           `yaml:"explain_threshold"` // lowest score that is explained
 	DataRange        [2]float64        `yaml:"data_range,flow"`   // smallest and largest possible value
+	Unit             string            `yaml:"unit,omitempty"`    // of the values, for people; "": see ValueUnit
 	Labels           map[string]string `yaml:"labels,omitempty"`
 }
 
 // Location returns the time zone whose wall clock seasons follow.
 func (d *Detector) Location() *time.Location { return location(d.Timezone) }
+
+// ValueUnit returns the unit of the values: as configured, or else what the names of the metrics tell. What lies between 0
+// and 1 is a ratio. It is "" if it is not known, and with inputs.
+func (d *Detector) ValueUnit() string {
+	unit := d.Unit
+	if unit == "" && !d.Multivariate() {
+		unit = d.Expr.Unit()
+	}
+	if unit == "" && d.DataRange == [2]float64{0, 1} {
+		return "ratio"
+	}
+	return unit
+}
 
 // loadDetector decodes and checks a detector. It checks the values only if those that it inherits from g are valid.
 func loadDetector(s *document.Section, g Global, globalValid bool) Detector {

@@ -296,3 +296,21 @@ detectors: [{name: load, expr: load, step: 5m, history: 2d, mute: {expr: ALERTS,
 	require.Contains(t, found(m.Snapshot(), result.Score, "pod"), "pod-00")
 	require.NotContains(t, found(m.Snapshot(), result.Score, "pod"), "pod-01")
 }
+
+func TestManager_PublishesTheUnitOfADetectorAndFollowsAReload(t *testing.T) {
+	end := epoch.Add(2 * 24 * time.Hour)
+	db := newStorage(t, epoch, end.Add(time.Hour), 5*time.Minute, pods(1), daily)
+	reg := prometheus.NewRegistry()
+	m := newManager(t, detector.Options{Registerer: reg})
+	for i, unit := range []string{"requests", "orders"} {
+		require.NoError(t, m.ApplyConfig(load(t, fmt.Sprintf(`
+detectors: [{name: load, expr: load, step: 5m, history: 2d, unit: %s}]
+`, unit)), db))
+		cycle(t, m, end.Add(time.Duration(i)*5*time.Minute))
+		require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(fmt.Sprintf(`
+# HELP anomaly_exporter_detector_info 1 for each detector, with the unit of its values.
+# TYPE anomaly_exporter_detector_info gauge
+anomaly_exporter_detector_info{detector="load",unit=%q} 1
+`, unit)), "anomaly_exporter_detector_info"))
+	}
+}

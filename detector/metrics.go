@@ -14,7 +14,7 @@ type metrics struct {
 	cycles, missed, failures, warnings *prometheus.CounterVec
 	duration, step, lastStep           *prometheus.GaugeVec
 	series, refused, models, rejected  *prometheus.GaugeVec
-	joins, withheld                    *prometheus.GaugeVec
+	joins, withheld, info              *prometheus.GaugeVec
 	fitDuration                        *prometheus.HistogramVec
 	quality                            *result.QualityMetrics
 }
@@ -72,6 +72,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		withheld: f.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "anomaly_exporter", Name: "results_withheld", Help: "Results kept off /metrics by sample_limit, by kind.",
 		}, []string{"kind"}),
+		info: f.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "anomaly_exporter", Name: "detector_info", Help: "1 for each detector, with the unit of its values.",
+		}, []string{"detector", "unit"}),
 		fitDuration: f.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "anomaly_exporter", Name: "fit_duration_seconds", Help: "Duration of one model fit, by model.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
@@ -105,6 +108,7 @@ func (m *metrics) forget(s result.Source) {
 	}
 	if !s.Scaler {
 		m.joins.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
+		m.info.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
 	}
 	m.quality.Forget(s)
 }
@@ -128,6 +132,10 @@ func (m *metrics) show(b *result.Batch, refused int) {
 	m.models.DeletePartialMatch(l)
 	for name, n := range b.Models {
 		models.WithLabelValues(name).Set(float64(n))
+	}
+	if !b.Source.Scaler {
+		m.info.DeletePartialMatch(prometheus.Labels{"detector": b.Source.ID()})
+		m.info.WithLabelValues(b.Source.ID(), b.Format.Unit).Set(1)
 	}
 	m.refused.With(l).Set(float64(refused))
 	m.rejected.With(l).Set(float64(b.Rejected))

@@ -33,7 +33,7 @@ func newSpec(d *config.Detector, onset, forecasts bool) Spec {
 	if forecasts {
 		s.detector.Publish = append(s.detector.Publish, "forecast")
 	}
-	s.detector.Labels, s.detector.SeriesLimit, s.detector.Mute = nil, 0, nil
+	s.detector.Labels, s.detector.SeriesLimit, s.detector.Mute, s.detector.Unit = nil, 0, nil, ""
 	return s
 }
 
@@ -121,7 +121,7 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 	maps.Copy(p.Labeler.Add, d.Labels)
 	format := result.Format{
 		Publish: publish, Step: time.Duration(d.Step), Probability: d.Forecaster.MaxProbability,
-		ExplainThreshold: d.ExplainThreshold, Fine: time.Duration(layout.Fine()) * time.Millisecond,
+		Unit: d.ValueUnit(), ExplainThreshold: d.ExplainThreshold, Fine: time.Duration(layout.Fine()) * time.Millisecond,
 	}
 	for _, h := range d.Forecaster.Horizons {
 		format.Horizons = append(format.Horizons, time.Duration(h))

@@ -44,12 +44,13 @@ detectors:
     scorer: {weight: events}
     holidays: [01-01]
     data_range: [0, 1000]
+    unit: requests
     labels: {team: a}
 `
 
 // A key that only results depend on has to be named here. Of all others a change drops the models.
 func TestSpec_DependsOnEveryKeyButThoseThatOnlyConcernResults(t *testing.T) {
-	ofResults := []string{"Labels", "SeriesLimit", "Mute", "Publish"} // of Publish see below
+	ofResults := []string{"Labels", "SeriesLimit", "Mute", "Publish", "Unit"} // of Publish see below
 	cfg := loadConfig(t, everyKey)
 	base := cfg.Detectors[0]
 	want := newSpec(&base, true, true)

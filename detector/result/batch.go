@@ -143,6 +143,7 @@ type Format struct {
 	Probability      float64 // of forecast_max
 	ExplainThreshold float64 // lowest score with published contributions
 	Inputs           []Input
+	Unit             string        // of the values of a detector; "": not known
 	Fine             time.Duration // length of the history that is kept at every step
 	CostPerHour      float64       // of a replica; 0: unknown
 

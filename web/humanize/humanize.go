@@ -4,53 +4,30 @@ package humanize
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 	"time"
 )
 
-// The units that names of metrics tell.
+// The units that are scaled; values of others are followed by theirs.
 const (
 	unitSeconds = "seconds"
 	unitBytes   = "bytes"
 	unitRatio   = "ratio"
 )
 
-// meanOf matches the sum of a metric whose unit is in its name. Divided by the count it is a mean in that unit.
-var meanOf = regexp.MustCompile(`([a-zA-Z_:][a-zA-Z0-9_:]*_(seconds|bytes))_sum\b`)
-
-// Unit guesses the unit of a series from the name of its metric, or from its PromQL if that names one metric's unit
-// and divides by no more than the metric's count; "" if it is not known.
-func Unit(metricName string, expressions []string) string {
-	for _, unit := range []string{unitSeconds, unitBytes, unitRatio} {
-		if strings.HasSuffix(metricName, "_"+unit) {
-			return unit
-		}
-	}
-	if metricName != "" || len(expressions) != 1 {
-		return ""
-	}
-	expr := expressions[0]
-	if mean := meanOf.FindStringSubmatch(expr); mean != nil && strings.Count(expr, "/") == 1 &&
-		strings.Contains(expr, mean[1]+"_count") {
-		return mean[2]
-	}
-	switch {
-	case strings.Contains(expr, "histogram_quantile") && strings.Contains(expr, "_seconds"):
-		return unitSeconds
-	case strings.Contains(expr, "/"), strings.Contains(expr, "rate("):
-		return ""
-	case strings.Contains(expr, "_bytes"):
-		return unitBytes
-	}
-	return ""
-}
-
 // Quantity formats a value for people: three digits, with its unit.
 func Quantity(v float64, unit string) string {
 	if math.IsNaN(v) {
 		return "unknown"
 	}
+	per := ""
+	if base, ok := strings.CutSuffix(unit, "/s"); ok && base == unitBytes {
+		per, unit = "/s", base
+	}
+	return quantity(v, unit) + per
+}
+
+func quantity(v float64, unit string) string {
 	size := math.Abs(v)
 	switch {
 	case unit == unitRatio:
@@ -67,6 +44,13 @@ func Quantity(v float64, unit string) string {
 		return fmt.Sprintf("%.3g ms", 1e3*v)
 	case unit == unitSeconds:
 		return fmt.Sprintf("%.3g µs", 1e6*v)
+	}
+	return strings.TrimSuffix(plain(v)+" "+unit, " ")
+}
+
+// plain formats a value of a unit that is not scaled.
+func plain(v float64) string {
+	switch size := math.Abs(v); {
 	case size >= 1e18:
 		return fmt.Sprintf("%.3g", v)
 	case size >= 10_000:

@@ -27,6 +27,9 @@ func TestQuantity_IsReadable(t *testing.T) {
 		{1020 * 1024, "bytes", "1020 KiB"},
 		{-3 << 40, "bytes", "-3 TiB"},
 		{0.9312, "ratio", "93.1 %"},
+		{2 << 20, "bytes/s", "2 MiB/s"},
+		{985.2, "requests/s", "985 requests/s"},
+		{12345, "requests/s", "12.3 k requests/s"},
 		{1234, "", "1234"},
 		{12345, "", "12.3 k"},
 		{1e300, "", "1e+300"},
@@ -49,25 +52,6 @@ func TestRarity_IsReadable(t *testing.T) {
 	}
 	require.Equal(t, "less than once in 10 years", humanize.Rarity(math.Inf(1)))
 	require.Empty(t, humanize.Rarity(math.NaN()))
-}
-
-func TestUnit_KnowsNamesAndPlainExpressions(t *testing.T) {
-	for _, tc := range []struct{ name, expr, want string }{
-		{"latency_seconds", "", "seconds"},
-		{"node_filesystem_avail_bytes", "", "bytes"},
-		{"hit_ratio", "", "ratio"},
-		{"", "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))", "seconds"},
-		{"", "max by (pod) (container_memory_working_set_bytes)", "bytes"},
-		{"", "sum(rate(node_network_receive_bytes_total[5m]))", ""},
-		{"", "a_bytes / b_bytes", ""},
-		{"", "sum(rate(wait_seconds_sum[5m])) / sum(rate(wait_seconds_count[5m]))", "seconds"},
-		{"", "rate(size_bytes_sum[5m]) / rate(size_bytes_count[5m])", "bytes"},
-		{"", "rate(wait_seconds_sum[5m]) / rate(other_seconds_count[5m])", ""},
-		{"", "rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m]) / 0.5", ""},
-		{"requests", "sum(rate(x_seconds_sum[5m]))", ""},
-	} {
-		require.Equal(t, tc.want, humanize.Unit(tc.name, []string{tc.expr}), tc)
-	}
 }
 
 func TestClock_TellsTheDateOfAnotherDay(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -184,19 +183,19 @@ func (c *curve) forecast(h int) *Points {
 }
 
 // newChart returns a chart of a series without its steps.
-func newChart(of result.Source, l result.Labels, exprs []string) Chart {
+func newChart(of result.Source, l result.Labels, unit string) Chart {
 	s := view.Series{Source: of.ID(), Labels: map[string]string{}}
 	for _, l := range l {
 		if l.Value != "" {
 			s.Labels[l.Name] = l.Value
 		}
 	}
-	return Chart{Title: s.Title(), Labels: s.Labels, Unit: humanize.Unit(s.Labels["metric_name"], exprs)}
+	return Chart{Title: s.Title(), Labels: s.Labels, Unit: unit}
 }
 
 // chart returns a chart of some points of the curve.
-func (c *curve) chart(of result.Source, exprs []string, p *Points) Chart {
-	chart := newChart(of, c.labels, exprs)
+func (c *curve) chart(of result.Source, unit string, p *Points) Chart {
+	chart := newChart(of, c.labels, unit)
 	chart.History, chart.Incidents = p, periods(c.incidents)
 	return chart
 }

@@ -199,7 +199,7 @@ func whole(
 		if len(c.Time) == 0 {
 			continue
 		}
-		chart := c.chart(source, expressions(d), c.thin(found.Start, found.End, c.score))
+		chart := c.chart(source, d.ValueUnit(), c.thin(found.Start, found.End, c.score))
 		chart.Alerts = fired(&found.Detectors[0], c.labels.Without("detector", "scaler"))
 		charts[i] = &chart
 	}

@@ -122,7 +122,6 @@ func (r *Report) drawDetector(
 	curve := func(input labels.Labels) *curve {
 		return all[slices.IndexFunc(inputs, func(known labels.Labels) bool { return labels.Equal(known, input) })]
 	}
-	exprs := expressions(d)
 	for i := range r.Report.Findings {
 		f := &r.Report.Findings[i]
 		if f.Detector != d.Name {
@@ -130,7 +129,7 @@ func (r *Report) drawDetector(
 		}
 		c := curve(f.Input)
 		from, to := r.around(f, of.Step)
-		r.Findings[i] = c.chart(source, exprs, c.thin(from, to, c.score))
+		r.Findings[i] = c.chart(source, d.ValueUnit(), c.thin(from, to, c.score))
 		r.Findings[i].Alerts = fired(of, f.Labels)
 	}
 	if !forecast {
@@ -142,7 +141,7 @@ func (r *Report) drawDetector(
 			continue
 		}
 		p := c.forecast(h)
-		chart := c.chart(source, exprs, p.thin(r.Start, r.End, p.any))
+		chart := c.chart(source, d.ValueUnit(), p.thin(r.Start, r.End, p.any))
 		chart.Expected = "forecast " + result.Duration(c.horizons[h]) + " before"
 		r.Forecasts = append(r.Forecasts, chart)
 	}
@@ -182,7 +181,7 @@ func (r *Report) drawScaler(ctx context.Context, o backtest.Options, of *backtes
 	if err != nil {
 		return err
 	}
-	chart := newChart(source, l, []string{c.Load.String()})
+	chart := newChart(source, l, c.Load.Unit())
 	chart.Scaler = h.Every((len(h.Time) + maxPoints - 1) / maxPoints)
 	chart.Bounds = []int{c.MinReplicas, c.MaxReplicas}
 	r.Scalers = append(r.Scalers, chart)
@@ -214,9 +213,3 @@ func fired(d *backtest.Detector, of labels.Labels) (all [][2]int64) {
 }
 
 // expressions returns the PromQL of a detector.
-func expressions(d *config.Detector) (all []string) {
-	for _, e := range d.Exprs() {
-		all = append(all, e.String())
-	}
-	return all
-}

@@ -11,7 +11,6 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
@@ -89,7 +88,7 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 			r.Labels[l.Name] = l.Value
 		}
 	}
-	r.Unit = v.unit(b.Source, r.Labels["metric_name"])
+	r.Unit = v.unit(b.Source)
 	switch v := s.Score.Value; {
 	case v >= criticalScore:
 		r.Severity = Critical
@@ -234,13 +233,21 @@ func (v *View) scaler(source result.Source) *config.Scaler {
 	return nil
 }
 
-// unit returns the unit of the values of a detector or scaler; "": not known. What lies between 0 and 1 is a ratio.
-func (v *View) unit(source result.Source, metricName string) string {
-	if unit := humanize.Unit(metricName, v.expressions(source)); unit != "" || source.Scaler {
-		return unit
+// unit returns the unit of the values of a detector or scaler; "": not known.
+func (v *View) unit(source result.Source) string {
+	switch {
+	case source.Resource == "cpu":
+		return "cores"
+	case source.Resource == "memory":
+		return "bytes"
+	case source.Scaler:
+		if c := v.scaler(source); c != nil {
+			return c.Load.Unit()
+		}
+		return ""
 	}
-	if d := v.detector(source); d != nil && d.DataRange == [2]float64{0, 1} {
-		return "ratio"
+	if d := v.detector(source); d != nil {
+		return d.ValueUnit()
 	}
 	return ""
 }

@@ -15,9 +15,11 @@ const charts = (() => {
     switch (unit) {
       case 'seconds': return Math.abs(v) < 1 && v !== 0 ? Number((v * 1000).toPrecision(3)) + ' ms' : Number(v.toPrecision(3)) + ' s';
       case 'bytes': return scaled(1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']);
+      case 'bytes/s': return scaled(1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']) + '/s';
       case 'ratio': return Number((v * 100).toPrecision(3)) + ' %';
     }
-    return Math.abs(v) >= 10000 ? scaled(1000, ['', 'k', 'M', 'G', 'T', 'P']) : String(Number(v.toPrecision(3)));
+    const plain = Math.abs(v) >= 10000 ? scaled(1000, ['', 'k', 'M', 'G', 'T', 'P']) : String(Number(v.toPrecision(3)));
+    return unit ? plain + ' ' + unit : plain;
   };
 
   // times shows the hour and minute, and the day where it changes.
