@@ -4,6 +4,7 @@ package rules_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -32,8 +33,8 @@ const (
 	operatorRules = "operator/prometheusrule.yaml"
 )
 
-// inputs are metrics of others that the rules read.
-var inputs = []string{"up", "kube_deployment_status_replicas"}
+// inputs are metrics of others, Prometheus included, that the rules read.
+var inputs = []string{"up", "ALERTS_FOR_STATE", "kube_deployment_status_replicas"}
 
 func TestRules_PassPromtool(t *testing.T) {
 	t.Parallel()
@@ -75,7 +76,10 @@ func TestAlerts_HaveLabelsRunbookAndTests(t *testing.T) {
 		}
 		t.Run(alert.Alert, func(t *testing.T) {
 			require.Equal(t, "predictive_model", alert.Labels["source"])
-			require.Contains(t, []string{"elevated", "high", "critical"}, alert.Labels["severity"])
+			require.Contains(t, []string{"warning", "critical"}, alert.Labels["severity"])
+			for name, text := range alert.Annotations {
+				require.NotContains(t, text, "}}not published", name)
+			}
 			require.Positive(t, alert.For)
 			require.Equal(t, model.Duration(15*time.Minute), alert.KeepFiringFor)
 			for _, annotation := range []string{"summary", "description"} {
@@ -105,6 +109,28 @@ func TestAlerts_OnPredictionsTellScoreAndExpectedRange(t *testing.T) {
 			require.NotEmpty(t, alert.Annotations["page_url"], alert.Alert)
 		}
 	}
+}
+
+// Prometheus has no templates that several annotations could share, so each text defines those that it uses. Those of one
+// name say the same everywhere.
+func TestAnnotations_DefineTheSameTemplatesEverywhere(t *testing.T) {
+	t.Parallel()
+	definition := regexp.MustCompile(`\{\{- define "(\w+)" \}\}.*?\{\{ end -\}\} \{\{-`)
+	known := map[string]string{}
+	for _, rule := range allRules(t) {
+		for annotation, text := range rule.Annotations {
+			for _, m := range definition.FindAllStringSubmatch(text, -1) {
+				if first, ok := known[m[1]]; ok {
+					require.Equal(t, first, m[0], "%s of %s", annotation, rule.Alert)
+				}
+				known[m[1]] = m[0]
+			}
+			for _, m := range regexp.MustCompile(`\{\{ template "(\w+)"`).FindAllStringSubmatch(text, -1) {
+				require.Contains(t, text, fmt.Sprintf("define %q", m[1]), "%s of %s", annotation, rule.Alert)
+			}
+		}
+	}
+	require.Greater(t, len(known), 8)
 }
 
 // Rules, and the queries in their annotations, read only what somebody writes.

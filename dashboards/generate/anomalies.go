@@ -26,7 +26,7 @@ func anomalies() *dashboard {
 	d.Annotations.List = append(d.Annotations.List, annotation{
 		Name: "Alerts", Datasource: source(), Enable: true, IconColor: "red", Step: "60s",
 		Expr: `max by (alertname, severity, detector, namespace, container) ` +
-			`(ALERTS{source="predictive_model",alertstate="firing",severity=~"high|critical"})`,
+			`(ALERTS{source="predictive_model",alertstate="firing",severity=~"warning|critical",anomaly_severity!="elevated"})`,
 		TitleFormat: "{{alertname}}", TextFormat: "{{detector}} {{namespace}} {{container}} {{severity}}",
 	})
 

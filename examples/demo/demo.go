@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/anomaly-exporter/anomaly-exporter/examples/demo/shop"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
@@ -131,8 +133,13 @@ func (d *demo) startServers(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	var err error
-	d.alertmanager, err = servers.StartAlertmanager(ctx, servers.AlertmanagerOptions{Dir: d.dir, Log: d.log})
+	routes, err := exampleRoutes()
+	if err != nil {
+		return err
+	}
+	d.alertmanager, err = servers.StartAlertmanager(
+		ctx, servers.AlertmanagerOptions{Dir: d.dir, Config: routes, Log: d.log},
+	)
 	if err != nil {
 		return err
 	}
@@ -173,6 +180,31 @@ func copyRules(dir string) error {
 		}
 	}
 	return nil
+}
+
+// exampleRoutes returns the example of a configuration for Alertmanager. Its receivers notify nobody here.
+func exampleRoutes() (string, error) {
+	root, err := servers.Root()
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(filepath.Join(root, "examples", "alertmanager", "alertmanager.yml"))
+	if err != nil {
+		return "", err
+	}
+	var example struct {
+		Route        any              `yaml:"route"`
+		InhibitRules any              `yaml:"inhibit_rules"`
+		Receivers    []map[string]any `yaml:"receivers"`
+	}
+	if err := yaml.Unmarshal(b, &example); err != nil {
+		return "", err
+	}
+	for i, r := range example.Receivers {
+		example.Receivers[i] = map[string]any{"name": r["name"]}
+	}
+	b, err = yaml.Marshal(example)
+	return string(b), err
 }
 
 func (d *demo) startExporter(ctx context.Context) error {
