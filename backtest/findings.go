@@ -9,6 +9,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/movement"
 )
 
 const (
@@ -31,10 +32,10 @@ type Finding struct {
 	Inputs                 []Input // the values of several inputs
 	Expected, Lower, Upper float64 // the expected value and range; NaN: none
 	Contributions          []Contribution
-	Trend                  string    // of the value or the first contribution, see scorer.Explanation
-	PerHour                float64   // increase of that counter per hour; NaN if it is not one
-	From, To               time.Time // first and last step that the model was fitted on
-	Alerted                bool      // the score was at least 0.8 for 5m
+	Trend                  movement.Trend // of the value or the first contribution
+	PerHour                float64        // increase of that counter per hour; NaN if it is not one
+	From, To               time.Time      // first and last step that the model was fitted on
+	Alerted                bool           // the score was at least 0.8 for 5m
 
 	last int64 // step (ms)
 }

@@ -184,13 +184,13 @@ func (f Finding) Lines() [3]string {
 // trendLine describes the trend of the value, and the steps that the model was fitted on.
 func (f Finding) trendLine() string {
 	var parts []string
-	if f.Trend != "" {
-		parts = append(parts, f.Trend)
+	if text := f.Trend.Text(number); text != "" {
+		parts = append(parts, text)
 	}
 	if !math.IsNaN(f.PerHour) {
-		parts = append(parts, number(f.PerHour)+" per hour")
+		parts = append(parts, number(f.PerHour)+" counted in the last hour")
 	}
-	trend := strings.Join(parts, ", ")
+	trend := strings.Join(parts, "; ")
 	if trend != "" && f.Inputs != nil && len(f.Contributions) > 0 {
 		trend = f.Contributions[0].Feature + " " + trend
 	}

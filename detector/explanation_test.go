@@ -63,7 +63,7 @@ detectors: [{name: restarts, expr: 'sum by (pod) (increase(restarts[5m]))'}]
 	require.Len(t, lines, 1, "once, not at every step")
 	require.Regexp(t, `^level=info component=detector detector=restarts msg=Anomaly series="{pod=\\"a\\"}" `+
 		`score=0\.[89]\d value=\S+ expected=0 lower=\S+ upper=\S+ `+
-		`features="[^"]+" trend=accelerating per_hour=\S+ `+
+		`features="[^"]+" trend=accelerating trend_per_hour=\S+ trend_hours=\d+ per_hour=\S+ `+
 		`learned_from=2026-03-02T00:0\d:00Z learned_to=2026-03-0[56]T\d\d:\d\d:00Z\n$`, lines[0])
 
 	explain := func(b *result.Batch) (s *result.Series, e scorer.Explanation) {
@@ -77,7 +77,7 @@ detectors: [{name: restarts, expr: 'sum by (pod) (increase(restarts[5m]))'}]
 		require.NoError(t, replay.ApplyConfig(cfg, db))
 		require.NoError(t, replay.Replay(context.Background(), start, end, func(part *result.Batch) {
 			s, e := explain(part)
-			words[time.UnixMilli(part.Step).UTC()] = e.Trend
+			words[time.UnixMilli(part.Step).UTC()] = e.Trend.Word
 			if time.UnixMilli(part.Step).Equal(end) {
 				require.InDelta(t, 54, e.PerHour, 6, "restarts in the last hour")
 				require.Equal(t, part.Value(s, 0), e.Seen)
@@ -146,7 +146,7 @@ detectors: [{name: load, expr: load, pool_by: [namespace, container]}]
 		for i := range part.Series {
 			s := &part.Series[i]
 			e, _ := part.Explain(s)
-			trends[s.Labels.Get("pod")] = e.Trend
+			trends[s.Labels.Get("pod")] = e.Trend.Word
 			require.Equal(t, part.Value(s, 0), e.Seen)
 			require.Less(t, e.Lower, e.Expected)
 			require.Less(t, e.From, e.To)

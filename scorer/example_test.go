@@ -130,7 +130,7 @@ func ExampleExplain() {
 	}
 	explanation := scorer.Explain(score, step, 5*time.Minute, func(back int) float64 { return restarts[now-back] })
 	fmt.Printf("anomalous %t\n", explanation.Value >= 0.8)
-	fmt.Printf("%s, %.0f in the last hour\n", explanation.Trend, explanation.PerHour)
+	fmt.Printf("%s, %.0f in the last hour\n", explanation.Trend.Word, explanation.PerHour)
 	fmt.Println("learned from", time.UnixMilli(explanation.From).UTC().Format(time.DateOnly),
 		"to", time.UnixMilli(explanation.To).UTC().Format(time.DateOnly))
 	// Output:

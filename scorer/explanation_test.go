@@ -66,7 +66,7 @@ func TestExplain_TellsTheTrend(t *testing.T) {
 						return tc.before(hour)
 					}
 				})
-				require.Equal(t, tc.want, e.Trend)
+				require.Equal(t, tc.want, e.Trend.Word)
 				require.True(t, math.IsNaN(e.PerHour), "counts nothing")
 			})
 		}

@@ -185,8 +185,11 @@ func describe(b *result.Batch, s *result.Series) []any {
 	if leading != "" {
 		said = append(said, "leading", leading)
 	}
-	if e.Trend != "" {
-		said = append(said, "trend", e.Trend)
+	if t := e.Trend; t.Word != "" {
+		said = append(said, "trend", t.Word)
+		if t.PerHour != 0 {
+			said = append(said, "trend_per_hour", fmt.Sprintf("%.3g", t.PerHour), "trend_hours", t.For)
+		}
 	}
 	if !math.IsNaN(e.PerHour) {
 		said = append(said, "per_hour", fmt.Sprintf("%.3g", e.PerHour))

@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
@@ -47,8 +48,11 @@ type Series struct {
 	SinceOrEarlier      bool           `json:"sinceOrEarlier,omitempty"` // how much earlier is not known
 	Contributions       []Contribution `json:"contributions,omitempty"`
 	Inputs              []Input        `json:"inputs,omitempty"` // of a detector with several
-	Trend               string         `json:"trend,omitempty"`  // of the value over the last three hours
-	PerHour             Number         `json:"perHour"`          // of a counter: what it gained in the last hour
+	Trend               string         `json:"trend,omitempty"`  // where the value has been going
+	TrendPerHour        Number         `json:"trendPerHour"`     // how fast; null: not known, or stable
+	TrendHours          int            `json:"trendHours,omitempty"`
+	TrendText           string         `json:"-"`       // all of this for people
+	PerHour             Number         `json:"perHour"` // of a counter: what it gained in the last hour
 	LearnedFrom         *time.Time     `json:"learnedFrom,omitempty"`
 	LearnedTo           *time.Time     `json:"learnedTo,omitempty"`
 	Model               string         `json:"model,omitempty"` // of the forecast
@@ -81,7 +85,7 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 		State: s.State.State, Reason: s.State.Reason, Value: Number(b.Value(s, 0)),
 		Score: Number(s.Score.Value), Expected: Number(s.Score.Expected), Lower: Number(s.Score.Lower),
 		Upper: Number(s.Score.Upper), ReturnPeriodSeconds: Number(s.Score.ReturnPeriod),
-		PerHour: Number(math.NaN()), batch: b, series: s,
+		PerHour: Number(math.NaN()), TrendPerHour: Number(math.NaN()), batch: b, series: s,
 	}
 	for _, l := range s.Labels {
 		if l.Value != "" {
@@ -118,7 +122,11 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 			}
 		}
 		e, _ := b.Explain(s)
-		r.Trend, r.PerHour = e.Trend, Number(e.PerHour)
+		r.PerHour, r.Trend, r.TrendHours = Number(e.PerHour), e.Trend.Word, e.Trend.For
+		if e.Trend.PerHour != 0 {
+			r.TrendPerHour = Number(e.Trend.PerHour)
+		}
+		r.TrendText = e.Trend.Text(func(v float64) string { return humanize.Quantity(v, r.Unit) })
 	}
 	if s.Forecast != nil {
 		r.Model = s.Forecast.Model
