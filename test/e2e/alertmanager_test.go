@@ -64,6 +64,8 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%s]}]}]}
 		"/predictions {container: payments, namespace: shop}": {"firing TimeToLimit", "resolved"},
 		"/predictions {job: gateway, namespace: shop}":        {"firing CorrelatedDrift", "resolved"},
 		"/predictions {job: checkout, namespace: shop}":       {"firing AnomalyDetectedHighScore", "resolved"},
+		"/tickets {container: worker, namespace: shop}":       {"firing PredictivePodInstability", "resolved"},
+		"/tickets {job: gateway, namespace: shop}":            {"firing CorrelatedDrift", "resolved"},
 		"/tickets {job: checkout, namespace: shop}":           {"firing AnomalyDetectedHighScore", "resolved"},
 		// The errors of api have a high score, too, but the real alert inhibits the prediction.
 		"/people {alertname: ErrorBudgetBurn, namespace: shop}": {"firing ErrorBudgetBurn", "resolved"},
