@@ -32,13 +32,14 @@ func (d *Document) syntaxError(source []byte, err error) {
 	line := strings.TrimRight(string(source[begin:ends[i]]), "\r\n")
 	p := Problem{File: d.filename, Line: i + 1, Text: plainWords(msg, line)}
 	if len(line) <= maxExcerpt && utf8.ValidString(line) && d.public(source[:ends[i]]) {
-		end := ends[i]
-		for end > begin+1 && same(closed(source[:end-1])) { // the last place at which the error is new
-			end--
+		p.Excerpt = "    " + strings.ReplaceAll(line, "\t", " ")
+		end, tries := ends[i], maxParsed/ends[i]
+		for ; end > begin+1 && tries > 0 && same(closed(source[:end-1])); tries-- {
+			end-- // to the last place at which the error is new
 		}
-		column := max(0, min(end-begin, len(line))-1)
-		p.Excerpt = "    " + strings.ReplaceAll(line, "\t", " ") + "\n    " +
-			strings.Repeat(" ", utf8.RuneCountInString(line[:column])) + "^"
+		if column := max(0, min(end-begin, len(line))-1); tries > 0 {
+			p.Excerpt += "\n    " + strings.Repeat(" ", utf8.RuneCountInString(line[:column])) + "^"
+		}
 	}
 	d.problems = append(d.problems, p)
 }
@@ -61,8 +62,11 @@ func closed(source []byte) []byte {
 	return slices.Concat(source, ends)
 }
 
-// maxExcerpt is the length of a line, in bytes, above which there is no excerpt. Guard: source is parsed as often.
-const maxExcerpt = 200
+// Guards, in bytes.
+const (
+	maxExcerpt = 200       // length of a line above which there is no excerpt
+	maxParsed  = 512 << 10 // what is parsed at most to find the place for the caret: a third of a second
+)
 
 // topLevel matches a key at the begin of a line.
 var topLevel = regexp.MustCompile(`(?m)^["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*:`)

@@ -81,6 +81,14 @@ func TestParse_ExplainsSyntaxErrors(t *testing.T) {
 	}
 }
 
+// A large file is not parsed again for each letter.
+func TestParse_ShowsNoCaretInLargeFiles(t *testing.T) {
+	comment := "#" + strings.Repeat("-", 998) + "\n"
+	doc := document.Parse([]byte("detectors:\n"+strings.Repeat(comment, 600)+"- a: b: c\n"), "x.yml", language)
+	require.Equal(t, `x.yml:602: there cannot be a key here: the line is indented too far, or a value that contains ": " `+
+		"needs quotes\n    - a: b: c", document.Explain(doc.Err()))
+}
+
 // No excerpt is shown of what may hold a secret, nor of what is not known to hold none.
 func TestParse_ShowsNoExcerptsOfSecrets(t *testing.T) {
 	for _, source := range []string{
