@@ -118,7 +118,7 @@ detectors: [{name: load, expr: load}]
 	cycle(t, m, trouble.Add(10*time.Minute))
 	require.Equal(t, 10, strings.Count(out.String(), "msg=Anomaly"))
 	require.Contains(t, out.String(), `msg="More anomalies in this cycle" series=3`)
-	require.NotContains(t, out.String(), "per_hour", "only counts have a rate per hour")
+	require.NotContains(t, out.String(), " per_hour", "only counts have a rate per hour")
 	out.Reset()
 	cycle(t, m, trouble.Add(15*time.Minute))
 	require.NotContains(t, out.String(), "nomal")
