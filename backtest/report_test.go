@@ -103,7 +103,8 @@ detectors:
 	require.Equal(t, "most", strongest.Inputs[1].Name)
 	require.InEpsilon(t, 3*daily(0, strongest.Time), strongest.Inputs[1].Value, 1e-6)
 	require.Regexp(t, `\n    seen all [0-9.]+, most [0-9.]+: (all|most) [0-9.]+ %, (all|most) [0-9.]+ %`+
-		`\n    (all|most) rising [0-9.]+ in the last hour; learned from 2026-03-0[0-9T:]+Z to 2026-03-1[0-9T:]+Z$`, strongest.String())
+		`\n    (all|most) rising [0-9.]+ in the last hour;`+
+		` learned from 2026-03-0[0-9T:]+Z to 2026-03-1[0-9T:]+Z$`, strongest.String())
 }
 
 func TestRun_WritesAFileOfEachIntoADirectory(t *testing.T) {
@@ -313,7 +314,8 @@ func TestReport_IsATableForPeople(t *testing.T) {
 				Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
 				Score: 0.987, Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
 				Contributions: []backtest.Contribution{{Feature: "level", Share: 0.7}, {Feature: "trend", Share: 0.3}},
-				Trend:         movement.Trend{Word: movement.Accelerating, PerHour: 6.5, For: 2}, PerHour: 17.5, From: epoch.Add(-14 * day), To: epoch,
+				Trend:         movement.Trend{Word: movement.Accelerating, PerHour: 6.5, For: 2},
+				PerHour:       17.5, From: epoch.Add(-14 * day), To: epoch,
 			},
 			{
 				Detector: "joint", Labels: labels.FromStrings("service", "shop"),
@@ -321,7 +323,8 @@ func TestReport_IsATableForPeople(t *testing.T) {
 				Seen: nan, Expected: nan, Lower: nan, Upper: nan,
 				Inputs:        []backtest.Input{{Name: "hit_ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}},
 				Contributions: []backtest.Contribution{{Feature: "hit_ratio", Share: 0.6}, {Feature: "requests", Share: 0.4}},
-				Trend:         movement.Trend{Word: movement.Decreasing, PerHour: -0.02, For: 9}, PerHour: nan, From: epoch.Add(-7 * day), To: epoch,
+				Trend:         movement.Trend{Word: movement.Decreasing, PerHour: -0.02, For: 9},
+				PerHour:       nan, From: epoch.Add(-7 * day), To: epoch,
 			},
 			{
 				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"),
@@ -355,7 +358,7 @@ idle      0       0      0 up, 0 down    recommended  -         0              -
 strongest findings
  1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}
     seen 12, expected 0.25 (0 to 1.5): level 70 %, trend 30 %
-    rising ever faster, 6.5 in the last hour; 17.5 counted in the last hour; learned from 2026-02-16T00:00:00Z to 2026-03-02T00:00:00Z
+    rising ever faster, 6.5 in the last hour; 17.5 per hour; learned from 2026-02-16T00:00:00Z to 2026-03-02T00:00:00Z
  2. 2026-03-02T10:05:00Z  score 0.71, for 5m  joint {service="shop"}
     seen hit_ratio 0.7, requests 1234: hit_ratio 60 %, requests 40 %
     hit_ratio falling 0.02 an hour for 9 hours; learned from 2026-02-23T00:00:00Z to 2026-03-02T00:00:00Z

@@ -188,7 +188,7 @@ func (f Finding) trendLine() string {
 		parts = append(parts, text)
 	}
 	if !math.IsNaN(f.PerHour) {
-		parts = append(parts, number(f.PerHour)+" counted in the last hour")
+		parts = append(parts, number(f.PerHour)+" per hour")
 	}
 	trend := strings.Join(parts, "; ")
 	if trend != "" && f.Inputs != nil && len(f.Contributions) > 0 {

@@ -48,8 +48,8 @@ type Detector struct {
 // Location returns the time zone whose wall clock seasons follow.
 func (d *Detector) Location() *time.Location { return location(d.Timezone) }
 
-// ValueUnit returns the unit of the values: as configured, or else what the names of the metrics tell. What lies between 0
-// and 1 is a ratio. It is "" if it is not known, and with inputs.
+// ValueUnit returns the unit of the values: as configured, or else what the names of the metrics tell. What lies
+// between 0 and 1 is a ratio. It is "" if it is not known, and with inputs.
 func (d *Detector) ValueUnit() string {
 	unit := d.Unit
 	if unit == "" && !d.Multivariate() {

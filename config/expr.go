@@ -53,8 +53,8 @@ func (e Expr) LookBack() time.Duration { return promql.LookBack(e.Parsed()) }
 // of them names none.
 func (e Expr) MetricName() string { return promql.MetricName(e.Parsed()) }
 
-// Unit returns the unit of the values as far as the names of the metrics tell: "seconds", "bytes/s", or "requests/s" for
-// the rate of http_requests_total. It is "" if they do not.
+// Unit returns the unit of the values as far as the names of the metrics tell: "seconds", "bytes/s", or "requests/s"
+// for the rate of http_requests_total. It is "" if they do not.
 func (e Expr) Unit() string { return promql.Unit(e.Parsed()) }
 
 // CountsOver returns the interval over which the expression counts events: 5m for an increase over 5m, 1s for a rate,

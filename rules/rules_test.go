@@ -111,8 +111,8 @@ func TestAlerts_OnPredictionsTellScoreAndExpectedRange(t *testing.T) {
 	}
 }
 
-// Prometheus has no templates that several annotations could share, so each text defines those that it uses. Those of one
-// name say the same everywhere.
+// Prometheus has no templates that several annotations could share, so each text defines those that it uses. Those of
+// one name say the same everywhere.
 func TestAnnotations_DefineTheSameTemplatesEverywhere(t *testing.T) {
 	t.Parallel()
 	definition := regexp.MustCompile(`\{\{- define "(\w+)" \}\}.*?\{\{ end -\}\} \{\{-`)

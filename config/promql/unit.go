@@ -15,8 +15,8 @@ var units = []string{
 // ratio is the unit of a share.
 const ratio = "ratio"
 
-// Unit returns the unit of the values of an expression, as far as the names of its metrics tell: "seconds", "bytes/s" or
-// "requests/s", the rate of http_requests_total. It is "" if they do not.
+// Unit returns the unit of the values of an expression, as far as the names of its metrics tell: "seconds", "bytes/s"
+// or "requests/s", the rate of http_requests_total. It is "" if they do not.
 func Unit(e parser.Expr) string {
 	switch e := e.(type) {
 	case *parser.ParenExpr:

@@ -44,12 +44,12 @@ type Trend struct {
 	//
 	// A change between two hours is large if it is larger than nine in ten of those between successive hours in the 24
 	// hours before the last three; six of those must be known. The value increases or decreases if the newest change is
-	// large. It accelerates if both changes of the last three hours are large and upwards, and the second exceeds the first
-	// by a large change. If the newest change is not large, the value still increases or decreases where it has followed
-	// a straight line for seven hours or more, and has not just turned: a leak changes by as much as it always does.
+	// large. It accelerates if both changes of the last three hours are large and upwards, and the second exceeds the
+	// first by a large change. If the newest change is not large, the value still increases or decreases where it has
+	// followed a straight line for seven hours or more, and has not just turned: a leak changes as it always does.
 	Word string
-	// PerHour is how much the value changes in an hour: the slope of that line, or the newest change if there is none or if
-	// that change is a jump, three times the slope or more. 0 if it is stable.
+	// PerHour is how much the value changes in an hour: the slope of that line, or the newest change if there is none or
+	// if that change is a jump, three times the slope or more. 0 if it is stable.
 	PerHour float64
 	// For is the number of hours for which it has been going there, as far as is known.
 	For int
@@ -102,8 +102,8 @@ func since(hours *[Hours]float64, usual float64) int {
 	return n
 }
 
-// line returns the slope of the straight line that ends with the newest hour, and how many hours it spans; 0 if there is
-// none. Of several it is the one that chance explains least: adding hours counts for a line, leaving it counts against.
+// line returns the slope of the straight line that ends with the newest hour, and how many hours it spans; 0 if there
+// is none. Of several it is the one that chance explains least: hours on it count for a line, hours off it against.
 func line(hours []float64, least float64) (slope float64, n int) {
 	var count, sumX, sumY, sumXX, sumXY, sumYY float64
 	origin, best := hours[0], 0.0
@@ -127,7 +127,8 @@ func line(hours []float64, least float64) (slope float64, n int) {
 	return slope, n
 }
 
-// Text says the trend for people: "rising 22 MiB an hour for 10 hours"; "" if it is not known. quantity formats a value.
+// Text says the trend for people: "rising 22 MiB an hour for 10 hours"; "" if it is not known. quantity formats a
+// value.
 func (t Trend) Text(quantity func(float64) string) string {
 	if t.Word == "" || t.Word == Stable {
 		return t.Word

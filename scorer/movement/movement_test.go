@@ -37,29 +37,55 @@ func TestOf_TellsHowFastAndForHowLong(t *testing.T) {
 		text string
 	}{
 		// Each hour of a leak changes by as much as every other: none is unusual.
-		{"a leak", func(ago int) float64 { return 900 - 29*float64(ago) + e(ago) },
-			movement.Trend{Word: movement.Increasing, PerHour: 29, For: 26}, "rising 29 an hour for a day or longer"},
-		{"a leak since ten hours ago", func(ago int) float64 { return 900 - 16*math.Min(float64(ago), 10) + e(ago) },
-			movement.Trend{Word: movement.Increasing, PerHour: 16, For: 10}, "rising 16 an hour for 10 hours"},
-		{"a disk that is emptied", func(ago int) float64 { return 100 + 5*float64(ago) },
-			movement.Trend{Word: movement.Decreasing, PerHour: -5, For: 26}, "falling 5 an hour for a day or longer"},
-		{"a step now", func(ago int) float64 { return 100 + 50*max(0, 1-float64(ago)) + e(ago) },
-			movement.Trend{Word: movement.Increasing, PerHour: 50, For: 1}, "rising 50 in the last hour"},
-		{"more and more", func(ago int) float64 { return []float64{8, 3, 1, 0}[min(ago, 3)] },
-			movement.Trend{Word: movement.Accelerating, PerHour: 5, For: 3}, "rising ever faster, 5 in the last hour"},
-		{"two hours", func(ago int) float64 { return []float64{2, 6, 10}[min(ago, 2)] },
-			movement.Trend{Word: movement.Decreasing, PerHour: -4, For: 2}, "falling 4 an hour for 2 hours"},
-		{"a jump after a slow rise", func(ago int) float64 { return 500 - 10*float64(ago) + 60*max(0, 1-float64(ago)) + e(ago) },
-			movement.Trend{Word: movement.Increasing, PerHour: 70, For: 1}, "rising 70 in the last hour"},
+		{
+			"a leak", func(ago int) float64 { return 900 - 29*float64(ago) + e(ago) },
+			movement.Trend{Word: movement.Increasing, PerHour: 29, For: 26},
+			"rising 29 an hour for a day or longer",
+		},
+		{
+			"a leak since ten hours ago", func(ago int) float64 { return 900 - 16*math.Min(float64(ago), 10) + e(ago) },
+			movement.Trend{Word: movement.Increasing, PerHour: 16, For: 10},
+			"rising 16 an hour for 10 hours",
+		},
+		{
+			"a disk that is emptied", func(ago int) float64 { return 100 + 5*float64(ago) },
+			movement.Trend{Word: movement.Decreasing, PerHour: -5, For: 26},
+			"falling 5 an hour for a day or longer",
+		},
+		{
+			"a step now", func(ago int) float64 { return 100 + 50*max(0, 1-float64(ago)) + e(ago) },
+			movement.Trend{Word: movement.Increasing, PerHour: 50, For: 1},
+			"rising 50 in the last hour",
+		},
+		{
+			"more and more", func(ago int) float64 { return []float64{8, 3, 1, 0}[min(ago, 3)] },
+			movement.Trend{Word: movement.Accelerating, PerHour: 5, For: 3},
+			"rising ever faster, 5 in the last hour",
+		},
+		{
+			"two hours", func(ago int) float64 { return []float64{2, 6, 10}[min(ago, 2)] },
+			movement.Trend{Word: movement.Decreasing, PerHour: -4, For: 2},
+			"falling 4 an hour for 2 hours",
+		},
+		{"a jump after a slow rise", func(ago int) float64 {
+			return 500 - 10*float64(ago) + 60*max(0, 1-float64(ago)) + e(ago)
+		}, movement.Trend{Word: movement.Increasing, PerHour: 70, For: 1}, "rising 70 in the last hour"},
 		{"a jump as large as some of the day before", func(ago int) float64 {
 			return 500 - 10*float64(ago) + 60*max(0, 1-float64(ago)) + 200*float64((ago/18)*(ago%2))
 		}, movement.Trend{Word: movement.Increasing, PerHour: 70, For: 1}, "rising 70 in the last hour"},
-		{"a rise that has just ended", func(ago int) float64 { return 500 - 10*math.Max(float64(ago), 2-float64(ago)) },
-			movement.Trend{Word: movement.Stable}, "stable"},
+		{
+			"a rise that has just ended", func(ago int) float64 { return 500 - 10*math.Max(float64(ago), 2-float64(ago)) },
+			movement.Trend{Word: movement.Stable},
+			"stable",
+		},
 		{"noise", e, movement.Trend{Word: movement.Stable}, "stable"},
-		{"a level", func(ago int) float64 { return 1e6 }, movement.Trend{Word: movement.Stable}, "stable"},
-		{"rounding", func(ago int) float64 { return 1e6 - 0.1*float64(ago) }, movement.Trend{Word: movement.Stable}, "stable"},
-		{"not known", func(ago int) float64 { return math.NaN() }, movement.Trend{}, ""},
+		{"a level", func(int) float64 { return 1e6 }, movement.Trend{Word: movement.Stable}, "stable"},
+		{
+			"rounding", func(ago int) float64 { return 1e6 - 0.1*float64(ago) },
+			movement.Trend{Word: movement.Stable},
+			"stable",
+		},
+		{"not known", func(int) float64 { return math.NaN() }, movement.Trend{}, ""},
 		{"a leak with gaps", func(ago int) float64 {
 			if ago%4 == 2 {
 				return math.NaN()
