@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 )
@@ -17,6 +18,8 @@ type ExporterOptions struct {
 	Addr   string    // listen address, by default 127.0.0.1:0
 	Log    io.Writer // receives the log; errors show the end of the log in any case
 	Binary string    // by default .build/anomaly-exporter
+	// Client asks a server with TLS, to which a --web.config.file in Flags has to belong; nil: it is plain HTTP.
+	Client *http.Client
 }
 
 // Exporter is a running anomaly-exporter.
@@ -43,6 +46,7 @@ func StartExporter(ctx context.Context, o ExporterOptions) (*Exporter, error) {
 		return nil, err
 	}
 	s.up = "/-/healthy"
+	s.secure(o.Client)
 	s.args = append([]string{"--config.file=" + s.configFile(), "--web.enable-lifecycle"}, o.Flags...)
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.removeDir())

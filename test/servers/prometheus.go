@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type PrometheusOptions struct {
 	Addr   string    // listen address, by default 127.0.0.1:0
 	Log    io.Writer // receives the log; errors show the end of the log in any case
 	Binary string    // by default Tool("prometheus")
+	// Client asks a server with TLS, to which a --web.config.file in Flags has to belong; nil: it is plain HTTP.
+	Client *http.Client
 }
 
 // Prometheus is a running Prometheus server.
@@ -48,6 +51,7 @@ func StartPrometheus(ctx context.Context, o PrometheusOptions) (*Prometheus, err
 	if err != nil {
 		return nil, err
 	}
+	s.secure(o.Client)
 	s.args = append([]string{"--config.file=" + s.configFile(), "--storage.tsdb.path=" + s.dir}, o.Flags...)
 	for _, f := range prometheusFlags {
 		name, _, _ := strings.Cut(f, "=")

@@ -27,6 +27,7 @@ type server struct {
 	ownDir bool // dir is temporary: Stop removes it
 	addr   string
 	up     string // path that responds with 200 once the server is up
+	scheme string // http or https
 	log    io.Writer
 	client *http.Client
 
@@ -36,7 +37,7 @@ type server struct {
 
 // newServer prepares the data directory and the configuration file in it.
 func newServer(name, binary, dir, addr, config string, log io.Writer) (*server, error) {
-	s := &server{name: name, binary: binary, dir: dir, addr: addr, up: "/-/ready", log: log}
+	s := &server{name: name, binary: binary, dir: dir, addr: addr, up: "/-/ready", scheme: "http", log: log}
 	if s.binary == "" {
 		var err error
 		if s.binary, err = Tool(name); err != nil {
@@ -61,6 +62,14 @@ func newServer(name, binary, dir, addr, config string, log io.Writer) (*server, 
 }
 
 func (s *server) configFile() string { return filepath.Join(s.dir, s.name+".yml") }
+
+// secure makes the server be asked over TLS, with a client that has what its --web.config.file wants. nil changes
+// nothing.
+func (s *server) secure(client *http.Client) {
+	if client != nil {
+		s.scheme, s.client = "https", client
+	}
+}
 
 // start runs the server and waits until it is up. If that fails, it kills the process.
 func (s *server) start(ctx context.Context) error {
@@ -89,7 +98,7 @@ func (s *server) waitReady(ctx context.Context, proc *process, addr string) erro
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	for {
-		err := s.get(ctx, "http://"+addr+s.up)
+		err := s.get(ctx, s.scheme+"://"+addr+s.up)
 		if err == nil {
 			return nil
 		}
@@ -128,7 +137,7 @@ func (s *server) request(ctx context.Context, method, url string) error {
 }
 
 // URL returns the server's address, as in http://127.0.0.1:41234. It stays the same over a Restart.
-func (s *server) URL() string { return "http://" + s.addr }
+func (s *server) URL() string { return s.scheme + "://" + s.addr }
 
 // Dir returns the data directory.
 func (s *server) Dir() string { return s.dir }
