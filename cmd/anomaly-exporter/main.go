@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // for the time zones of detectors; containers often have none
 
@@ -29,7 +30,14 @@ const (
 	exitUsage   = 2
 )
 
-func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	// The version has several lines, and the header of a man page is one. man -k wants a description beside the name.
+	kingpin.ManPageTemplate = strings.NewReplacer(
+		"{{.App.Version}}", `"" "anomaly-exporter `+version.Version+`"`,
+		"\"NAME\"\n{{.App.Name}}", "\"NAME\"\n{{.App.Name}} \\- {{.App.Help}}",
+	).Replace(kingpin.ManPageTemplate)
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // execute runs the command given by args and returns its exit code.
 func execute(args []string, stdout, stderr io.Writer) int {
