@@ -1,9 +1,10 @@
-# Wants a static binary for Linux, as "make build" makes it there. One from elsewhere, for example of promu crossbuild:
-#   docker build --build-arg BINARY=.build/linux-arm64/anomaly-exporter --platform linux/arm64 .
+# "make docker" builds what is copied here, for one platform. For several: "make dist", then promu crossbuild, then
+#   docker buildx build --platform linux/amd64,linux/arm64 .
 # The base image has no shell, and runs as user and group 65532.
 FROM gcr.io/distroless/static-debian13:nonroot
 
-ARG BINARY=".build/anomaly-exporter"
+# Set by docker build from the platform.
+ARG TARGETARCH
 
 LABEL org.opencontainers.image.title="anomaly-exporter" \
       org.opencontainers.image.description="Anomaly scores, forecasts and replica recommendations from the history Prometheus holds" \
@@ -11,9 +12,9 @@ LABEL org.opencontainers.image.title="anomaly-exporter" \
       org.opencontainers.image.documentation="https://github.com/anomaly-exporter/anomaly-exporter/tree/main/docs" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-COPY LICENSE                  /LICENSE
-COPY examples/prometheus.yml  /etc/anomaly-exporter/anomaly-exporter.yml
-COPY ${BINARY}                /bin/anomaly-exporter
+COPY .build/dist                                  /usr/share/anomaly-exporter
+COPY examples/prometheus.yml                      /etc/anomaly-exporter/anomaly-exporter.yml
+COPY .build/linux-${TARGETARCH}/anomaly-exporter  /bin/anomaly-exporter
 
 USER       65532:65532
 EXPOSE     9942

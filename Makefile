@@ -213,19 +213,50 @@ DOCKER_IMAGE ?= anomaly-exporter
 GOOS         ?= $(shell $(GO) env GOOS)
 GOARCH       ?= $(shell $(GO) env GOARCH)
 TARBALL      := anomaly-exporter-$(VERSION).$(GOOS)-$(GOARCH)
+DIST         := $(BUILD_DIR)/dist
+NFPM         := $(TOOLS_DIR)/nfpm
+
+# What everybody gets besides the binary: the tarballs (also those of promu), the image, the deb and the rpm. Left out is
+# what needs the sources: Go, the tests of rules, and the two examples that are programs.
+.PHONY: dist
+dist: build
+	@rm -rf $(DIST) && mkdir -p $(DIST)/man $(DIST)/completion
+	tar -cf - --exclude='*.go' --exclude='*_test.yml' --exclude=dashboards/generate --exclude=examples/demo \
+		--exclude=examples/llm-correlation --exclude=testdata \
+		LICENSE README.md CHANGELOG.md docs rules dashboards examples | tar -C $(DIST) -xf -
+	$(BUILD_DIR)/anomaly-exporter --help-man >$(DIST)/man/anomaly-exporter.1
+	$(BUILD_DIR)/anomaly-exporter --completion-script-bash >$(DIST)/completion/anomaly-exporter.bash
+	$(BUILD_DIR)/anomaly-exporter --completion-script-zsh >$(DIST)/completion/_anomaly-exporter
+
+# Where promu crossbuild puts it, too.
+.PHONY: build-linux
+build-linux:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' \
+		-o $(BUILD_DIR)/linux-$(GOARCH)/anomaly-exporter ./cmd/anomaly-exporter
 
 .PHONY: tarball
-tarball:
-	@rm -rf $(BUILD_DIR)/$(TARBALL) && mkdir -p $(BUILD_DIR)/$(TARBALL)
+tarball: dist
+	@rm -rf $(BUILD_DIR)/$(TARBALL)
+	cp -r $(DIST) $(BUILD_DIR)/$(TARBALL)
 	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' \
 		-o $(BUILD_DIR)/$(TARBALL)/ ./cmd/anomaly-exporter
-	cp -r LICENSE README.md CHANGELOG.md rules examples $(BUILD_DIR)/$(TARBALL)/
 	tar -C $(BUILD_DIR) -czf $(BUILD_DIR)/$(TARBALL).tar.gz $(TARBALL)
 	@echo ">> $(BUILD_DIR)/$(TARBALL).tar.gz"
 
+# For one platform. For several: promu crossbuild, then docker buildx build --platform linux/amd64,linux/arm64 .
 .PHONY: docker
-docker:
-	docker build -t $(DOCKER_IMAGE):$(VERSION) .
+docker: dist build-linux
+	docker build --platform linux/$(GOARCH) -t $(DOCKER_IMAGE):$(VERSION) .
+
+$(NFPM): tools/nfpm/go.mod tools/nfpm/go.sum
+	@echo ">> building nfpm (a minute the first time)"
+	cd tools/nfpm && $(GO) build -o $(abspath $@) github.com/goreleaser/nfpm/v2/cmd/nfpm
+
+# A deb and an rpm of the host's architecture, or of GOARCH.
+.PHONY: packages
+packages: dist build-linux $(NFPM)
+	@for kind in deb rpm; do \
+		VERSION=$(VERSION) GOARCH=$(GOARCH) $(NFPM) package --packager $$kind --target $(BUILD_DIR)/ || exit 1; done
 
 .PHONY: clean
 clean:
