@@ -217,11 +217,11 @@ DIST         := $(BUILD_DIR)/dist
 NFPM         := $(TOOLS_DIR)/nfpm
 
 # What everybody gets besides the binary: the tarballs (also those of promu), the image, the deb and the rpm. Left out is
-# what needs the sources: Go, the tests of rules, and the two examples that are programs.
+# what needs the sources: Go, the tests of rules, and the two examples that are programs. Links become files (-h).
 .PHONY: dist
 dist: build
 	@rm -rf $(DIST) && mkdir -p $(DIST)/man $(DIST)/completion
-	tar -cf - --exclude='*.go' --exclude='*_test.yml' --exclude=dashboards/generate --exclude=examples/demo \
+	tar -chf - --exclude='*.go' --exclude='*_test.yml' --exclude=dashboards/generate --exclude=examples/demo \
 		--exclude=examples/llm-correlation --exclude=testdata \
 		LICENSE README.md CHANGELOG.md docs rules dashboards examples | tar -C $(DIST) -xf -
 	$(BUILD_DIR)/anomaly-exporter --help-man >$(DIST)/man/anomaly-exporter.1

@@ -61,6 +61,12 @@ func TestDist_HasWhatUsersNeed(t *testing.T) {
 		"LICENSE", "README.md", "CHANGELOG.md",
 		"man/anomaly-exporter.1", "completion/anomaly-exporter.bash", "completion/_anomaly-exporter"), got)
 
+	for _, file := range got {
+		info, err := os.Lstat(filepath.Join(dir, file))
+		require.NoError(t, err)
+		require.True(t, info.Mode().IsRegular(), "%s is a copy, not a link", file)
+	}
+
 	read := func(file string) string {
 		b, err := os.ReadFile(filepath.Join(dir, file))
 		require.NoError(t, err)
