@@ -12,7 +12,7 @@ LABEL org.opencontainers.image.title="anomaly-exporter" \
       org.opencontainers.image.documentation="https://github.com/anomaly-exporter/anomaly-exporter/tree/main/docs" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-COPY .build/dist                                  /usr/share/anomaly-exporter
+COPY dist                                         /usr/share/anomaly-exporter
 COPY examples/prometheus.yml                      /etc/anomaly-exporter/anomaly-exporter.yml
 COPY .build/linux-${TARGETARCH}/anomaly-exporter  /bin/anomaly-exporter
 

@@ -213,11 +213,12 @@ DOCKER_IMAGE ?= anomaly-exporter
 GOOS         ?= $(shell $(GO) env GOOS)
 GOARCH       ?= $(shell $(GO) env GOARCH)
 TARBALL      := anomaly-exporter-$(VERSION).$(GOOS)-$(GOARCH)
-DIST         := $(BUILD_DIR)/dist
+DIST         := dist
 NFPM         := $(TOOLS_DIR)/nfpm
 
 # What everybody gets besides the binary: the tarballs (also those of promu), the image, the deb and the rpm. Left out is
 # what needs the sources: Go, the tests of rules, and the two examples that are programs. Links become files (-h).
+# Not in BUILD_DIR: promu takes each folder there for a platform.
 .PHONY: dist
 dist: build
 	@rm -rf $(DIST) && mkdir -p $(DIST)/man $(DIST)/completion

@@ -20,7 +20,7 @@ var programs = []string{"examples/demo", "examples/llm-correlation"}
 func dist(t *testing.T) string {
 	t.Helper()
 	build := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "make", "dist", "BUILD_DIR="+build)
+	cmd := exec.CommandContext(t.Context(), "make", "dist", "BUILD_DIR="+build, "DIST="+build+"/dist")
 	cmd.Dir = root(t)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -109,7 +109,7 @@ func TestPackages_AgreeOnTheirFiles(t *testing.T) {
 	require.NoError(t, err)
 	var want []string
 	for _, entry := range entries {
-		want = append(want, ".build/dist/"+entry.Name())
+		want = append(want, "dist/"+entry.Name())
 	}
 
 	var promu struct {
@@ -130,9 +130,9 @@ func TestPackages_AgreeOnTheirFiles(t *testing.T) {
 	decode(t, "nfpm.yaml", &nfpm)
 	packaged := map[string]bool{}
 	for _, c := range nfpm.Contents {
-		switch parts := strings.SplitN(c.Src, "/", 4); {
-		case strings.HasPrefix(c.Src, ".build/dist/"):
-			packaged[strings.Join(parts[:3], "/")] = true
+		switch parts := strings.SplitN(c.Src, "/", 3); {
+		case parts[0] == "dist":
+			packaged[strings.Join(parts[:2], "/")] = true
 		case !strings.HasPrefix(c.Src, ".build/"):
 			require.FileExists(t, filepath.Join(root(t), c.Src))
 		}
@@ -155,7 +155,7 @@ func TestPackages_AgreeOnTheirFiles(t *testing.T) {
 		require.Contains(t, strings.Split(string(ignore), "\n"), "!"+source)
 		copied = append(copied, source)
 	}
-	require.Equal(t, []string{".build/dist", "examples/prometheus.yml", ".build/linux-*/anomaly-exporter"}, copied)
+	require.Equal(t, []string{"dist", "examples/prometheus.yml", ".build/linux-*/anomaly-exporter"}, copied)
 
 	makefile, err := os.ReadFile(filepath.Join(root(t), "Makefile"))
 	require.NoError(t, err)
