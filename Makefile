@@ -215,6 +215,7 @@ GOARCH       ?= $(shell $(GO) env GOARCH)
 TARBALL      := anomaly-exporter-$(VERSION).$(GOOS)-$(GOARCH)
 DIST         := dist
 NFPM         := $(TOOLS_DIR)/nfpm
+CYCLONEDX    := $(TOOLS_DIR)/cyclonedx-gomod
 
 # What everybody gets besides the binary: the tarballs (also those of promu), the image, the deb and the rpm. Left out is
 # what needs the sources: Go, the tests of rules, and the two examples that are programs. Links become files (-h).
@@ -258,6 +259,17 @@ $(NFPM): tools/nfpm/go.mod tools/nfpm/go.sum
 packages: dist build-linux $(NFPM)
 	@for kind in deb rpm; do \
 		VERSION=$(VERSION) GOARCH=$(GOARCH) $(NFPM) package --packager $$kind --target $(BUILD_DIR)/ || exit 1; done
+
+$(CYCLONEDX): tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum
+	@echo ">> building cyclonedx-gomod (a minute the first time)"
+	cd tools/cyclonedx-gomod && $(GO) build -o $(abspath $@) github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+# The modules that are linked into the program for Linux, with their licences, as CycloneDX.
+.PHONY: sbom
+sbom: $(CYCLONEDX)
+	@mkdir -p $(BUILD_DIR)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(CYCLONEDX) app -json -licenses -noserial -notimestamp \
+		-main cmd/anomaly-exporter -output $(BUILD_DIR)/anomaly-exporter-$(VERSION).linux-$(GOARCH).bom.json
 
 .PHONY: clean
 clean:
