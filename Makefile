@@ -91,7 +91,7 @@ check-rules: $(PROMTOOL)
 
 # What every change has to pass, and what CI runs.
 .PHONY: test
-test: style vet lint check-tidy test-unit test-race test-llm-correlation check-rules
+test: style vet lint check-tidy test-unit test-race test-llm-correlation test-mixin check-rules
 
 # The inner loop: without real servers, statistics and whatever else takes more than two seconds.
 .PHONY: test-short
@@ -107,6 +107,11 @@ test-unit: build tools
 .PHONY: test-llm-correlation
 test-llm-correlation:
 	cd examples/llm-correlation && $(GO) test ./...
+
+# Renders the monitoring mixin, with go-jsonnet in a module of its own.
+.PHONY: test-mixin
+test-mixin:
+	cd test/mixin && $(GO) test ./...
 
 # Packages with goroutines of their own. What -short leaves out of the detector are long runs that compare numbers to the
 # bit: they say nothing about goroutines and take minutes with the race detector.
