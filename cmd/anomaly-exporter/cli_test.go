@@ -109,6 +109,12 @@ detectors:
 			`the configuration has no detector or scaler "ups"; did you mean "up"\?\n`,
 		},
 		{
+			"compare resources without a scaler for them",
+			[]string{"resources", "--config.file=good.yml", "--output=kustomize"},
+			1, ``,
+			`the configuration has no scaler with resources\n`,
+		},
+		{
 			"check a good file whose server does not answer",
 			[]string{"check-config", "good.yml"},
 			0,

@@ -54,6 +54,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	checkCommand, checking := addCheckConfigCommand(app)
 	backtestCommand, backtesting := addBacktestCommand(app)
 	contextCommand, describing := addContextCommand(app)
+	resourcesCommand, comparing := addResourcesCommand(app)
 	mcpCommand, asking := addMCPCommand(app)
 
 	command, err := app.Parse(completable(args))
@@ -92,6 +93,13 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		logger := logging.logger(stderr)
 		limitMemory(logger)
 		if err := runContext(ctx, *describing, *query, logger, stdout); err != nil {
+			fmt.Fprintln(stderr, document.Explain(err))
+			return exitFailure
+		}
+	case resourcesCommand.FullCommand():
+		logger := logging.logger(stderr)
+		limitMemory(logger)
+		if err := runResources(ctx, *comparing, *query, logger, stdout, stderr); err != nil {
 			fmt.Fprintln(stderr, document.Explain(err))
 			return exitFailure
 		}

@@ -332,3 +332,69 @@ func TestConfigs_AreCopiesOfTheExamples(t *testing.T) {
 	inCluster := strings.Replace(demo, local, "http://prometheus:9090", 1)
 	require.Equal(t, inCluster, read("demo/kubernetes/exporter/anomaly-exporter.yml"))
 }
+
+// What the command resources writes, as its own test keeps it, patches the manifests that people have.
+func TestResources_PatchesAreForKustomize(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "cmd/anomaly-exporter/resources/testdata/requests.yaml"))
+	require.NoError(t, err)
+	for _, document := range separator.Split(string(text), -1) {
+		decode(t, document, "requests.yaml")
+	}
+	const base = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api%[1]s}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+        - {name: proxy, image: proxy}
+        - name: api
+          image: api
+          resources: {requests: {cpu: "2", ephemeral-storage: 1Gi}, limits: {cpu: "4"}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db%[1]s}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: db}]}
+`
+	for name, tc := range map[string]struct{ manifests, base string }{
+		"namespace in the manifests": {", namespace: shop", ""},
+		"namespace in the base":      {"", "namespace: shop\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := filesys.MakeFsInMemory()
+			for file, text := range map[string]string{
+				"app/app.yaml": fmt.Sprintf(base, tc.manifests), "overlay/requests.yaml": string(text),
+				"app/kustomization.yaml":     "resources: [app.yaml]\n" + tc.base,
+				"overlay/kustomization.yaml": "resources: [../app]\npatches: [{path: requests.yaml}]\n",
+			} {
+				require.NoError(t, fsys.WriteFile(file, []byte(text)))
+			}
+			rendered := render(t, fsys, "overlay").Resources()
+			require.Len(t, rendered, 2)
+			var api appsv1.Deployment
+			require.NoError(t, yaml.UnmarshalStrict([]byte(rendered[0].MustYaml()), &api))
+			containers := api.Spec.Template.Spec.Containers
+			require.Len(t, containers, 2)
+			for _, c := range containers {
+				require.Equal(t, c.Name, c.Image, "the rest stays")
+				if c.Name != "api" {
+					require.Empty(t, c.Resources)
+					continue
+				}
+				require.Equal(t, "460m", c.Resources.Requests.Cpu().String())
+				require.Equal(t, "230Mi", c.Resources.Requests.Memory().String())
+				require.Equal(t, "1Gi", c.Resources.Requests.StorageEphemeral().String())
+				require.Equal(t, "4", c.Resources.Limits.Cpu().String())
+			}
+		})
+	}
+}
