@@ -166,7 +166,8 @@ func TestScaler_ShowsWhatWouldHaveRun(t *testing.T) {
 	require.NotContains(t, body, "ZgotmplZ")
 	status, body = get(t, h, "/scaler?scaler=new")
 	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, body, "new has no recommendation (learning): the capacity of a replica has not been learned yet.")
+	require.Contains(t, body, "new has no recommendation (learning): the capacity of a replica has not been learned yet; "+
+		"wait, or set capacity_per_replica.")
 	require.NotContains(t, body, "NaN")
 	require.NotContains(t, body, "charts.js")
 	status, _ = get(t, h, "/scaler?detector=load&job=api")

@@ -40,6 +40,9 @@ type State struct {
 	Text   string   `json:"text"` // what it means and what to do
 	Series int      `json:"series"`
 	Such   []Series `json:"such,omitempty"` // some of them
+	// Learning is that of the series that gets a score next, and AllScored when the last one does; absent: not known.
+	Learning  *Learning  `json:"learning,omitempty"`
+	AllScored *time.Time `json:"allScored,omitempty"`
 }
 
 // Quality is how good the recent forecasts for a horizon were.
@@ -118,12 +121,13 @@ func (v *View) describeBatch(d *Detector, b *result.Batch) {
 		}
 		state := states[s.State]
 		if state == nil {
-			state = &State{State: s.State.State, Reason: s.State.Reason, Text: StateText(s.State.Reason)}
+			state = &State{State: s.State.State, Reason: s.State.Reason, Text: StateText(s.State)}
 			states[s.State] = state
 		}
 		if state.Series++; len(state.Such) < suchSeries {
 			state.Such = append(state.Such, v.newSeries(b, s))
 		}
+		state.learns(v.learning(b, s))
 	}
 	for _, state := range states {
 		d.States = append(d.States, *state)
@@ -142,6 +146,19 @@ func (v *View) describeBatch(d *Detector, b *result.Batch) {
 	}
 	if r := b.Record; r != nil {
 		d.Alerts = &Alerts{at(r.Since), r.True, r.False, r.Undecided, r.Missed}
+	}
+}
+
+// learns counts how far one of the series is; nil: not known.
+func (s *State) learns(l *Learning) {
+	if l == nil {
+		return
+	}
+	if s.Learning == nil || l.FirstScore.Before(s.Learning.FirstScore) {
+		s.Learning = l
+	}
+	if s.AllScored == nil || l.FirstScore.After(*s.AllScored) {
+		s.AllScored = &l.FirstScore
 	}
 }
 

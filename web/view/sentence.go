@@ -43,25 +43,31 @@ func (s *Series) Title() string {
 	return s.Source + " of " + strings.Join(values, "/")
 }
 
-// stateTexts say what a reason means and what to do.
+// stateTexts say what a reason means; what to do. docs/metrics.md says it at length.
 var stateTexts = map[string]string{
 	result.ReasonShortHistory: "its history is shorter than min_history; wait",
-	result.ReasonFewSiblings:  "fewer than three members of its pool have a value",
-	result.ReasonNoCapacity:   "the capacity of a replica has not been learned yet",
-	result.ReasonMissing:      "one of its inputs has no value now",
-	"gaps":                    "its history is mostly gaps, or the newest value is not a number",
-	"constant":                "its history is constant, which this model cannot score",
-	result.ReasonSeveral:      "several series have the same labels where one is expected; aggregate them",
-	result.ReasonNoCommon:     "a bound, mask or mute shares no label with it; set `on`",
-	result.ReasonHistogram:    "the expression returns native histograms; use histogram_quantile or histogram_count",
-	result.ReasonResolution:   "its values are too large for what they vary by; subtract a constant in the expression",
-	result.ReasonNoData:       "there is no value now",
-	result.ReasonFitError:     "fitting failed; see the log",
-	result.ReasonMute:         "the mute expression has a value",
+	result.ReasonFewSiblings:  "fewer than three members of its pool have a value; wait for min_history of its own",
+	result.ReasonNoCapacity:   "the capacity of a replica has not been learned yet; wait, or set capacity_per_replica",
+	result.ReasonMissing:      "one of its inputs has no value now; compare the labels of the inputs",
+	"gaps": "its history is mostly gaps, or the newest value is not a number; look at the expression in " +
+		"Prometheus",
+	"constant":              "its history is constant, which this model cannot score; use scorer.model seasonal",
+	result.ReasonSeveral:    "several series have the same labels where one is expected; aggregate them",
+	result.ReasonNoCommon:   "a bound, mask or mute shares no label with it; set `on`",
+	result.ReasonHistogram:  "the expression returns native histograms; use histogram_quantile or histogram_count",
+	result.ReasonResolution: "its values are too large for what they vary by; subtract a constant in the expression",
+	result.ReasonNoData:     "there is no value now; look at the expression in Prometheus",
+	result.ReasonFitError:   "fitting failed; see the log, and report it",
+	result.ReasonMute:       "the mute expression has a value; nothing to do",
 }
 
-// StateText says what a reason of a state means and what to do.
-func StateText(reason string) string { return cmp.Or(stateTexts[reason], reason) }
+// StateText says what the reason of a state means and what to do.
+func StateText(s result.State) string {
+	if s.State == result.Stale {
+		return "Prometheus could not be read for too long; see the log"
+	}
+	return cmp.Or(stateTexts[s.Reason], s.Reason)
+}
 
 // sentence says what is to be said of a series as of now.
 func (s *Series) sentence(now time.Time) string {
@@ -71,7 +77,11 @@ func (s *Series) sentence(now time.Time) string {
 		if s.Kind == "scaler" {
 			what = "has no recommendation"
 		}
-		return fmt.Sprintf("%s %s (%s): %s.", s.Title(), what, s.State, StateText(s.Reason))
+		text := fmt.Sprintf("%s %s (%s): %s", s.Title(), what, s.State, s.Remedy)
+		if s.Learning != nil {
+			text += ": " + s.Learning.String()
+		}
+		return text + "."
 	}
 	if s.Kind == "scaler" {
 		if s.series.Request > 0 {

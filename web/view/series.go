@@ -34,6 +34,9 @@ type Series struct {
 	Step   time.Time         `json:"step"`
 	State  string            `json:"state,omitempty"` // why there is no score or recommendation; empty: there is one
 	Reason string            `json:"reason,omitempty"`
+	Remedy string            `json:"remedy,omitempty"` // what the reason means and what to do
+
+	Learning *Learning `json:"learning,omitempty"` // absent: it does not wait for history
 
 	Value    Number `json:"value"` // of the first input
 	Unit     string `json:"unit,omitempty"`
@@ -93,6 +96,9 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 		}
 	}
 	r.Unit = v.unit(b.Source)
+	if r.State != "" {
+		r.Remedy, r.Learning = StateText(s.State), v.learning(b, s)
+	}
 	switch v := s.Score.Value; {
 	case v >= criticalScore:
 		r.Severity = Critical
