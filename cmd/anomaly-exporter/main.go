@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
@@ -55,6 +56,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	backtestCommand, backtesting := addBacktestCommand(app)
 	contextCommand, describing := addContextCommand(app)
 	resourcesCommand, comparing := addResourcesCommand(app)
+	seriesCommand, listing := ask.AddSeries(app)
 	mcpCommand, asking := addMCPCommand(app)
 
 	command, err := app.Parse(completable(args))
@@ -101,6 +103,11 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		limitMemory(logger)
 		if err := runResources(ctx, *comparing, *query, logger, stdout, stderr); err != nil {
 			fmt.Fprintln(stderr, document.Explain(err))
+			return exitFailure
+		}
+	case seriesCommand.FullCommand():
+		if err := listing.Run(ctx, stdout); err != nil {
+			fmt.Fprintln(stderr, err)
 			return exitFailure
 		}
 	case mcpCommand.FullCommand():

@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/url"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
-	commoncfg "github.com/prometheus/common/config"
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/web"
 	"github.com/anomaly-exporter/anomaly-exporter/web/mcp"
 )
@@ -40,17 +39,9 @@ func addMCPCommand(app *kingpin.Application) (*kingpin.CmdClause, *mcpOptions) {
 
 // runMCP is the mcp command. It returns when ctx ends or, over stdio, when the client has closed stdin.
 func runMCP(ctx context.Context, o mcpOptions, logger log.Logger, stdin io.ReadCloser, stdout io.WriteCloser) error {
-	c := commoncfg.DefaultHTTPClientConfig
-	if o.httpConfig != "" {
-		loaded, _, err := commoncfg.LoadHTTPConfigFile(o.httpConfig)
-		if err != nil {
-			return fmt.Errorf("%s: %w", o.httpConfig, err)
-		}
-		c = *loaded
-	}
-	client, err := commoncfg.NewClientFromConfig(c, "mcp")
+	client, err := ask.HTTPClient(o.httpConfig, "mcp")
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.httpConfig, err)
+		return err
 	}
 	defer client.CloseIdleConnections()
 	logger = log.With(logger, "component", "mcp")

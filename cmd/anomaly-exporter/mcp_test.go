@@ -36,8 +36,8 @@ func writeFile(t *testing.T, name, text string) string {
 	return file
 }
 
-// ask connects the SDK's client, and returns the text of the tool detectors.
-func ask(t *testing.T, transport sdk.Transport) string {
+// detectors connects the SDK's client, and returns the text of the tool detectors.
+func detectors(t *testing.T, transport sdk.Transport) string {
 	t.Helper()
 	client := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil)
 	session, err := client.Connect(t.Context(), transport, nil)
@@ -64,7 +64,7 @@ func TestMCP_OverStdio(t *testing.T) {
 			cmd := command(t, t.TempDir(), append([]string{"mcp"}, tc.args...)...)
 			var logged syncBuffer
 			cmd.Stderr = &logged
-			require.Contains(t, ask(t, &sdk.CommandTransport{Command: cmd}), tc.want)
+			require.Contains(t, detectors(t, &sdk.CommandTransport{Command: cmd}), tc.want)
 			require.True(t, cmd.ProcessState.Success(), "it ends when the client closes stdin")
 			require.NotContains(t, logged.String(), "open-sesame")
 		})
@@ -103,7 +103,8 @@ func TestMCP_OverHTTP(t *testing.T) {
 	resp.Body.Close()
 	require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 	client := &http.Client{Transport: basicAuth{http.DefaultTransport}}
-	require.Contains(t, ask(t, &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client}), `"name":"shop"`)
+	transport := &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client}
+	require.Contains(t, detectors(t, transport), `"name":"shop"`)
 
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())

@@ -1,0 +1,200 @@
+// Package ask asks running servers over HTTP: the exporter its API, for commands that show what it says.
+package ask
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	commoncfg "github.com/prometheus/common/config"
+)
+
+const (
+	// timeout bounds a question. Chosen: the exporter itself waits a second at most.
+	timeout = 30 * time.Second
+	// maxRead is a guard: 10,000 series take some 10 MB.
+	maxRead = 256 << 20
+	// perPage is the most series that the API returns at once.
+	perPage = 10_000
+)
+
+// Server is a server, with the flags that name it.
+type Server struct {
+	name       string // for people
+	flag       string // of the URL, with dashes
+	url        *url.URL
+	httpConfig string // file; "": none
+}
+
+// AddTo adds the flags of a server to a command: --PREFIXurl and --PREFIXhttp.config.file. address is the default; "":
+// there is none.
+func (s *Server) AddTo(cmd *kingpin.CmdClause, name, prefix, address, help string) {
+	s.name, s.flag = name, "--"+prefix+"url"
+	flag := cmd.Flag(prefix+"url", help)
+	if address != "" {
+		flag = flag.Default(address)
+	}
+	flag.PlaceHolder("<URL>").URLVar(&s.url)
+	cmd.Flag(prefix+"http.config.file", "HTTP client configuration for the "+name+": authentication, TLS, proxy. The "+
+		"format is that of promtool.").PlaceHolder("<filename>").ExistingFileVar(&s.httpConfig)
+}
+
+// Given reports whether the server has a URL.
+func (s *Server) Given() bool { return s.url != nil }
+
+// A Client asks one server.
+type Client struct {
+	*http.Client
+	server *Server
+}
+
+// Client returns a client of the server.
+func (s *Server) Client() (*Client, error) {
+	if s.url.Host == "" || s.url.Scheme != "http" && s.url.Scheme != "https" {
+		return nil, fmt.Errorf("%s: %s is no URL, such as http://localhost:9942", s.flag, s.url.Redacted())
+	}
+	client, err := HTTPClient(s.httpConfig, "ask")
+	if err != nil {
+		return nil, err
+	}
+	return &Client{client, s}, nil
+}
+
+// HTTPClient returns a client with the configuration in a file; "": the default.
+func HTTPClient(file, name string) (*http.Client, error) {
+	c := commoncfg.DefaultHTTPClientConfig
+	if file != "" {
+		loaded, _, err := commoncfg.LoadHTTPConfigFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		c = *loaded
+	}
+	client, err := commoncfg.NewClientFromConfig(c, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return client, nil
+}
+
+// URL returns the URL of the server.
+func (c *Client) URL() *url.URL { return c.server.url }
+
+// A Failure is a question that was not answered.
+type Failure struct {
+	Err    error
+	Remedy string // ""; none is known
+}
+
+// Error returns what is wrong, and the remedy.
+func (f *Failure) Error() string {
+	if f.Remedy == "" {
+		return f.Err.Error()
+	}
+	return f.Err.Error() + "; " + f.Remedy
+}
+
+// Unwrap returns what is wrong.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Failed returns a failed request with what to do about it. The error of a request holds the whole URL: only its cause
+// is kept.
+func (c *Client) Failed(err error) *Failure {
+	if known, ok := errors.AsType[*Failure](err); ok {
+		return known
+	}
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	f := &Failure{Err: fmt.Errorf("the %s at %s does not answer: %w", c.server.name, c.server.url.Redacted(), err)}
+	_, badName := errors.AsType[*net.DNSError](err)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		f.Remedy = "is it running, and is its port right in " + c.server.flag + "?"
+	case badName:
+		f.Remedy = "is the name right in " + c.server.flag + "?"
+	case errors.Is(err, context.DeadlineExceeded):
+		f.Remedy = "is it overloaded, or a firewall in between?"
+	}
+	return f
+}
+
+// refused returns an answer that is none with what to do about it.
+func (c *Client) refused(status int, said string) *Failure {
+	if said == "" {
+		said = strconv.Itoa(status) + " " + http.StatusText(status)
+	}
+	f := &Failure{Err: fmt.Errorf("the %s at %s answers: %s", c.server.name, c.server.url.Redacted(), said)}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		f.Remedy = "give credentials by --" + c.server.flag[2:len(c.server.flag)-len("url")] + "http.config.file"
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusOK:
+		f.Remedy = "does " + c.server.flag + " lack a prefix, or is another program there?"
+	}
+	return f
+}
+
+// Open returns the body of a path that answers with 200. The error is a Failure.
+func (c *Client) Open(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	u := c.server.url.JoinPath(path)
+	u.RawQuery = query.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, c.Failed(err)
+	}
+	resp, err := c.Do(r)
+	if err != nil {
+		return nil, c.Failed(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Error string `json:"error"`
+	}
+	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer) // others do not write JSON
+	return nil, c.refused(resp.StatusCode, answer.Error)
+}
+
+// JSON decodes what a path answers. The error is a Failure.
+func (c *Client) JSON(ctx context.Context, path string, query url.Values, to any) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	body, err := c.Open(ctx, path, query)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(io.LimitReader(body, maxRead)).Decode(to); err != nil {
+		if ctx.Err() != nil {
+			return c.Failed(ctx.Err())
+		}
+		return c.refused(http.StatusOK, "what is not expected of it")
+	}
+	return nil
+}
+
+// API decodes the data of an endpoint of the exporter's API, such as "detectors". The error is a Failure.
+func (c *Client) API(ctx context.Context, endpoint string, query url.Values, to any) error {
+	answer := struct {
+		Status string `json:"status"`
+		Data   any    `json:"data"`
+	}{Data: to}
+	if err := c.JSON(ctx, "api/v1/"+endpoint, query, &answer); err != nil {
+		return err
+	}
+	if answer.Status != "success" {
+		return c.refused(http.StatusOK, "what is not expected of it")
+	}
+	return nil
+}
