@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/doctor"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
@@ -57,6 +58,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	contextCommand, describing := addContextCommand(app)
 	resourcesCommand, comparing := addResourcesCommand(app)
 	seriesCommand, listing := ask.AddSeries(app)
+	doctorCommand, examining := doctor.AddCommand(app)
 	mcpCommand, asking := addMCPCommand(app)
 
 	command, err := app.Parse(completable(args))
@@ -108,6 +110,14 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	case seriesCommand.FullCommand():
 		if err := listing.Run(ctx, stdout); err != nil {
 			fmt.Fprintln(stderr, err)
+			return exitFailure
+		}
+	case doctorCommand.FullCommand():
+		good, err := examining.Run(ctx, stdout)
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+		}
+		if err != nil || !good {
 			return exitFailure
 		}
 	case mcpCommand.FullCommand():

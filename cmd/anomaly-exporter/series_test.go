@@ -33,8 +33,9 @@ func youngBlocks(t *testing.T, dir string) {
 	}))
 }
 
-// shopExporter is an exporter of the series of youngBlocks, and the Prometheus that has them.
-func shopExporter(t *testing.T) (*running, *servers.Prometheus) {
+// shopExporter is an exporter of the series of youngBlocks, and the Prometheus that has them. more continues the YAML of
+// its configuration.
+func shopExporter(t *testing.T, more string) (*running, *servers.Prometheus) {
 	t.Helper()
 	dir := t.TempDir()
 	youngBlocks(t, dir)
@@ -47,7 +48,7 @@ global: {query_offset: 0s}
 detectors:
   - {name: shop, expr: shop_requests, unit: requests, labels: {team: shop}}
   - {name: till, expr: till_requests}
-`, p.URL()))))
+`, p.URL())+more)))
 	require.Eventually(t, func() bool {
 		status, _ := e.request(http.MethodGet, "/-/ready")
 		return status == http.StatusOK
@@ -59,7 +60,7 @@ func TestSeries_ListsStateReasonAndRemedy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a real Prometheus")
 	}
-	e, _ := shopExporter(t)
+	e, _ := shopExporter(t, "")
 	list := func(args ...string) string {
 		var stdout, stderr bytes.Buffer
 		require.Zero(t, execute(append([]string{"series", "--url=" + e.url}, args...), &stdout, &stderr), "%s", &stderr)

@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	commoncfg "github.com/prometheus/common/config"
 )
 
@@ -47,6 +49,9 @@ func (s *Server) AddTo(cmd *kingpin.CmdClause, name, prefix, address, help strin
 	cmd.Flag(prefix+"http.config.file", "HTTP client configuration for the "+name+": authentication, TLS, proxy. The "+
 		"format is that of promtool.").PlaceHolder("<filename>").ExistingFileVar(&s.httpConfig)
 }
+
+// httpFlag returns the name of the other flag.
+func (s *Server) httpFlag() string { return strings.TrimSuffix(s.flag, "url") + "http.config.file" }
 
 // Given reports whether the server has a URL.
 func (s *Server) Given() bool { return s.url != nil }
@@ -115,6 +120,13 @@ func (c *Client) Failed(err error) *Failure {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
+	if said, ok := errors.AsType[*v1.Error](err); ok {
+		f := &Failure{Err: fmt.Errorf("the %s at %s answers: %w", c.server.name, c.server.url.Redacted(), said)}
+		if said.Type == v1.ErrClient {
+			f.Remedy = "does " + c.server.flag + " lack a prefix, or the request what " + c.server.httpFlag() + " would add?"
+		}
+		return f
+	}
 	f := &Failure{Err: fmt.Errorf("the %s at %s does not answer: %w", c.server.name, c.server.url.Redacted(), err)}
 	_, badName := errors.AsType[*net.DNSError](err)
 	switch {
@@ -136,7 +148,7 @@ func (c *Client) refused(status int, said string) *Failure {
 	f := &Failure{Err: fmt.Errorf("the %s at %s answers: %s", c.server.name, c.server.url.Redacted(), said)}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		f.Remedy = "give credentials by --" + c.server.flag[2:len(c.server.flag)-len("url")] + "http.config.file"
+		f.Remedy = "give credentials by " + c.server.httpFlag()
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusOK:
 		f.Remedy = "does " + c.server.flag + " lack a prefix, or is another program there?"
 	}

@@ -1,0 +1,66 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestShipped_AreTheRulesInTheFiles(t *testing.T) {
+	for file, names := range shipped {
+		text, err := os.ReadFile(filepath.Join("../../../rules", file))
+		require.NoError(t, err)
+		var parsed struct {
+			Groups []struct {
+				Rules []struct{ Alert, Record string }
+			}
+		}
+		require.NoError(t, yaml.Unmarshal(text, &parsed))
+		var want []string
+		for _, g := range parsed.Groups {
+			for _, r := range g.Rules {
+				if file == "recording.yml" {
+					r.Alert = r.Record
+				}
+				if r.Alert != "" {
+					want = append(want, r.Alert)
+				}
+			}
+		}
+		slices.Sort(want)
+		require.Equal(t, slices.Compact(want), slices.Sorted(slices.Values(names)), file)
+	}
+	files, err := filepath.Glob("../../../rules/*.yml")
+	require.NoError(t, err)
+	files = slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.yml") })
+	require.Len(t, files, len(shipped))
+}
+
+func TestRoute_FollowsAlertmanager(t *testing.T) {
+	for _, tc := range []struct{ routes, want string }{
+		{`[]`, "top"},
+		{`[{receiver: a, matchers: ['severity="critical"']}, {receiver: b}]`, "a"},
+		{`[{receiver: a, matchers: ['severity="critical"'], continue: true}, {receiver: b}]`, "a b"},
+		{`[{receiver: a, matchers: ['severity!="critical"']}, {receiver: b, matchers: ['severity=~"crit.*"']}]`, "b"},
+		{`[{receiver: a, matchers: ['severity=~"crit"']}]`, "top"},
+		{`[{receiver: a, matchers: ['severity!~"crit"', '"source" = "x\"y"']}]`, "a"},
+		{`[{receiver: a, match: {severity: critical}, match_re: {source: x.*}}]`, "a"},
+		{`[{receiver: a, match_re: {source: x}}]`, "top"},
+		{`[{receiver: a, routes: [{matchers: ['team="x"'], receiver: c}, {matchers: ['team=""']}]}]`, "a"},
+		{`[{matchers: ['severity="critical"'], routes: [{receiver: a, continue: true}]}, {receiver: b}]`, "a"},
+	} {
+		r := route{Receiver: "top"}
+		require.NoError(t, yaml.Unmarshal([]byte(tc.routes), &r.Routes))
+		got, err := r.receivers(map[string]string{"severity": "critical", "source": `x"y`}, "")
+		require.NoError(t, err)
+		require.Equal(t, tc.want, strings.Join(got, " "), tc.routes)
+	}
+	r := route{Routes: []route{{Matchers: []string{"severity"}}}}
+	_, err := r.receivers(nil, "")
+	require.ErrorContains(t, err, "unknown matcher severity")
+}
