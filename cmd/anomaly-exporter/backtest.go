@@ -66,9 +66,9 @@ func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtest
 	return cmd, &o
 }
 
-// runBacktest is the backtest command. It writes progress and the report to stderr.
+// runBacktest is the backtest command. It writes the report to stdout, and progress to stderr.
 func runBacktest(
-	ctx context.Context, o backtestOptions, q queryOptions, logger log.Logger, stderr io.Writer,
+	ctx context.Context, o backtestOptions, q queryOptions, logger log.Logger, stdout, stderr io.Writer,
 ) error {
 	cfg, err := config.LoadFile(o.configFile)
 	if err != nil {
@@ -113,7 +113,7 @@ func runBacktest(
 		}
 		return err
 	}
-	_, err = fmt.Fprint(stderr, text)
+	_, err = fmt.Fprint(stdout, text)
 	return err
 }
 

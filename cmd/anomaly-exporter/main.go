@@ -89,7 +89,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	case backtestCommand.FullCommand():
 		logger := logging.logger(stderr)
 		limitMemory(logger)
-		if err := runBacktest(ctx, *backtesting, *query, logger, stderr); err != nil {
+		if err := runBacktest(ctx, *backtesting, *query, logger, stdout, stderr); err != nil {
 			fmt.Fprintln(stderr, document.Explain(err))
 			return exitFailure
 		}
