@@ -287,7 +287,7 @@ func TestReport_IsATableForPeople(t *testing.T) {
 		Detectors: []backtest.Detector{
 			{
 				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12,
-				Unscored: 288, Reason: "learning (short_history)",
+				Unscored: 288, Reason: "muted (mute)",
 				Horizons: []backtest.Horizon{
 					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Bias: -0.0132, Coverage: 0.7987, Level: 0.8},
 					{Horizon: 36 * hour, Forecasts: 0, Error: nan, Bias: nan, Coverage: nan, Level: 0.8},
@@ -295,6 +295,17 @@ func TestReport_IsATableForPeople(t *testing.T) {
 				Truth: &backtest.Truth{Incidents: 4, Found: 3, Alerts: 12, True: 3, Lead: -90 * time.Second},
 			},
 			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}},
+			{
+				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9, PerWorkload: 9,
+				Horizons: []backtest.Horizon{
+					{Horizon: hour, Forecasts: 2000, Error: 0.9, Coverage: 0.49, Level: 0.8},
+					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8},
+				},
+			},
+			{
+				Name: "young", Series: 1, Over: nan, PerWeek: nan, PerWorkload: nan,
+				Unscored: 2016, Reason: "muted (mute)",
+			},
 		},
 		Scalers: []backtest.Scaler{
 			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [replicas.NumStrategies]backtest.Strategy{
@@ -335,13 +346,17 @@ func TestReport_IsATableForPeople(t *testing.T) {
 	}
 	require.Equal(t, `from 2026-03-02T00:00:00Z to 2026-03-09T00:00:00Z
 
-detector      series  steps   over 0.8  alerts  per series-week  without score
-pod_restarts  100     201600  0.021 %   12      0.12             288 steps, mostly learning (short_history)
-quiet         0       0       -         0       -                no series
+detector      series  steps   over 0.8  alerts  per series-week  without score                    verdict
+pod_restarts  100     201600  0.021 %   12      0.12             288 steps, mostly muted (mute)   good
+quiet         0       0       -         0       -                no series                        BAD: no series
+noisy         1       2016    1.2 %     9       9                -                                BAD: too many alerts
+young         1       0       -         0       -                2016 steps, mostly muted (mute)  BAD: no score
 
-forecasts of  horizon  error vs a day before  bias     in interval  nominal  outcomes
-pod_restarts  15m      0.712                  -1.32 %  79.9 %       80 %     201300
-pod_restarts  1d12h    -                      -        -            80 %     0
+forecasts of  horizon  error vs a day before  bias     in interval  nominal  outcomes  verdict
+pod_restarts  15m      0.712                  -1.32 %  79.9 %       80 %     201300    good
+pod_restarts  1d12h    -                      -        -            80 %     0         -
+noisy         1h       0.9                    0 %      49 %         80 %     2000      BAD: interval too narrow
+noisy         6h       1.2                    0 %      99 %         80 %     2000      BAD: error, interval too wide
 
 against the truth  incidents  found  recall  alerts  true  precision  lead time
 pod_restarts       4          3      75 %    12      3     25 %       -1m30s

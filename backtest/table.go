@@ -55,7 +55,9 @@ func (r *Report) Tables() []Table {
 }
 
 func (r *Report) detectors() [][]string {
-	table := [][]string{{"detector", "series", "steps", "over 0.8", "alerts", "per series-week", "without score"}}
+	table := [][]string{{
+		"detector", "series", "steps", "over 0.8", "alerts", "per series-week", "without score", "verdict",
+	}}
 	for _, d := range r.Detectors {
 		unscored := "-"
 		if d.Series == 0 {
@@ -65,7 +67,7 @@ func (r *Report) detectors() [][]string {
 		}
 		table = append(table, []string{
 			d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over),
-			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored,
+			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored, d.verdict(),
 		})
 	}
 	return table
@@ -105,12 +107,14 @@ func rarity(seconds float64) string {
 }
 
 func (r *Report) forecasts() [][]string {
-	table := [][]string{{"forecasts of", "horizon", "error vs a day before", "bias", "in interval", "nominal", "outcomes"}}
+	table := [][]string{{
+		"forecasts of", "horizon", "error vs a day before", "bias", "in interval", "nominal", "outcomes", "verdict",
+	}}
 	for _, d := range r.Detectors {
 		for _, h := range d.Horizons {
 			table = append(table, []string{
 				d.Name, span(h.Horizon), number(h.Error), percent(h.Bias),
-				percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts),
+				percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts), h.verdict(),
 			})
 		}
 	}

@@ -33,8 +33,8 @@ func youngBlocks(t *testing.T, dir string) {
 	}))
 }
 
-// shopExporter is an exporter of the series of youngBlocks, and the Prometheus that has them. more continues the YAML of
-// its configuration.
+// shopExporter is an exporter of the series of youngBlocks, and the Prometheus that has them. more continues the YAML
+// of its configuration.
 func shopExporter(t *testing.T, more string) (*running, *servers.Prometheus) {
 	t.Helper()
 	dir := t.TempDir()
