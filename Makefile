@@ -159,7 +159,8 @@ fuzz:
 		done; \
 	done
 
-# Decodes the manifests into the published Go types of Kubernetes, the Prometheus operator and KEDA.
+# Decodes the manifests into the published Go types of Kubernetes, the Prometheus operator, KEDA and Argo Events, and
+# gives alerts to the sensor of examples/remediation.
 .PHONY: test-kubernetes
 test-kubernetes:
 	cd test/kubernetes && $(GO) vet ./... && $(GO) test -p 1 ./...

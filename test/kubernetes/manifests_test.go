@@ -1,6 +1,6 @@
 // Package kubernetes_test decodes the Kubernetes manifests of the examples, strictly, into the types that Kubernetes,
-// the Prometheus operator and KEDA publish, and renders their kustomizations. A module of its own, for all that these
-// bring along.
+// the Prometheus operator, KEDA and Argo Events publish, and renders their kustomizations. A module of its own, for all
+// that these bring along.
 package kubernetes_test
 
 import (
@@ -13,14 +13,17 @@ import (
 	"strings"
 	"testing"
 
+	argo "github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
 	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	monitoringv1alpha1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	kustomize "sigs.k8s.io/kustomize/api/types"
@@ -37,6 +40,14 @@ var published = map[string]func() any{
 	"v1 ConfigMap":                                  func() any { return new(corev1.ConfigMap) },
 	"v1 Namespace":                                  func() any { return new(corev1.Namespace) },
 	"v1 Service":                                    func() any { return new(corev1.Service) },
+	"v1 ServiceAccount":                             func() any { return new(corev1.ServiceAccount) },
+	"batch/v1 Job":                                  func() any { return new(batchv1.Job) },
+	"rbac.authorization.k8s.io/v1 Role":             func() any { return new(rbacv1.Role) },
+	"rbac.authorization.k8s.io/v1 ClusterRole":      func() any { return new(rbacv1.ClusterRole) },
+	"rbac.authorization.k8s.io/v1 RoleBinding":      func() any { return new(rbacv1.RoleBinding) },
+	"argoproj.io/v1alpha1 EventBus":                 func() any { return new(argo.EventBus) },
+	"argoproj.io/v1alpha1 EventSource":              func() any { return new(argo.EventSource) },
+	"argoproj.io/v1alpha1 Sensor":                   func() any { return new(argo.Sensor) },
 	"networking.k8s.io/v1 NetworkPolicy":            func() any { return new(networkingv1.NetworkPolicy) },
 	"policy/v1 PodDisruptionBudget":                 func() any { return new(policyv1.PodDisruptionBudget) },
 	"monitoring.coreos.com/v1 Prometheus":           func() any { return new(monitoringv1.Prometheus) },
