@@ -7,8 +7,7 @@ const (
 	mostAlerts = 1
 	// worstError is the relative error of which AnomalyForecastsWorseThanNaive tells.
 	worstError = 1.1
-	// coverageOff is how far the coverage of intervals may be from their level. Chosen, not tuned: a day or two of
-	// something new leaves good intervals closer than that.
+	// coverageOff is how far the coverage of intervals may be from their level. Chosen, not tuned.
 	coverageOff = 0.15
 )
 
