@@ -1,4 +1,4 @@
-// Package ask asks running servers over HTTP: the exporter its API, for commands that show what it says.
+// Package ask asks running servers over HTTP, for commands that show what they say.
 package ask
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	commoncfg "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
 )
 
 const (
@@ -89,6 +90,19 @@ func HTTPClient(file, name string) (*http.Client, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return client, nil
+}
+
+// Vector returns the instant vector that an expression has at a time. Any other result is an error.
+func Vector(ctx context.Context, server v1.API, expr string, at time.Time) (model.Vector, error) {
+	value, _, _, err := server.Query(ctx, expr, at)
+	if err != nil {
+		return nil, err
+	}
+	vector, ok := value.(model.Vector)
+	if !ok {
+		return nil, fmt.Errorf("%s is no instant vector", expr)
+	}
+	return vector, nil
 }
 
 // URL returns the URL of the server.

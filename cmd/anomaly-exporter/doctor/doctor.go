@@ -145,15 +145,7 @@ func (d *doctor) checkPrometheus(ctx context.Context) bool {
 func (d *doctor) query(ctx context.Context, expr string) (model.Vector, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	value, _, _, err := d.server.Query(ctx, expr, d.now)
-	if err != nil {
-		return nil, err
-	}
-	vector, ok := value.(model.Vector)
-	if !ok {
-		return nil, fmt.Errorf("%s is no instant vector", expr)
-	}
-	return vector, nil
+	return ask.Vector(ctx, d.server, expr, d.now)
 }
 
 // count returns the single value of an expression; 0 if there is none.

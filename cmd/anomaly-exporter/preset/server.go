@@ -12,6 +12,8 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 )
 
 // recent is how far back metrics count as being there. Chosen, not tuned: a job that ran within it is there.
@@ -56,15 +58,7 @@ func (s *server) labels(ctx context.Context, metric string) (map[string]bool, er
 
 // query returns the result of an expression.
 func (s *server) query(ctx context.Context, expr string) (model.Vector, error) {
-	value, _, _, err := s.api.Query(ctx, expr, s.at)
-	if err != nil {
-		return nil, err
-	}
-	vector, ok := value.(model.Vector)
-	if !ok {
-		return nil, fmt.Errorf("%s is no instant vector", expr)
-	}
-	return vector, nil
+	return ask.Vector(ctx, s.api, expr, s.at)
 }
 
 // count returns the number of series of a detector; for several inputs the largest of their numbers.
