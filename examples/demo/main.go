@@ -56,7 +56,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := d.start(ctx, time.Now()); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nOpen %s in a browser.\n\n", d.exporter.URL())
+	if !o.once {
+		fmt.Fprintf(out, "\nOpen %s in a browser.\n\n", d.exporter.URL())
+	}
 	missing, err := d.watch(ctx, o.timeout)
 	if err != nil {
 		return err
@@ -70,6 +72,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.once {
 		return nil
 	}
+	d.reportAddresses() // of servers that stay
 	fmt.Fprintln(out, "\nThe story goes on. Press Ctrl-C to end it.")
 	<-ctx.Done()
 	return nil

@@ -25,11 +25,7 @@ func (d *demo) report(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	d.reportAddresses()
-	return nil
+	return w.Flush()
 }
 
 func (d *demo) query(ctx context.Context, expr string) (model.Vector, error) {
