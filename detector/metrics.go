@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ type metrics struct {
 	joins, withheld, info              *prometheus.GaugeVec
 	fitDuration                        *prometheus.HistogramVec
 	quality                            *result.QualityMetrics
+	units                              sync.Map // that info shows, by detector
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -108,7 +110,9 @@ func (m *metrics) forget(s result.Source) {
 	}
 	if !s.Scaler {
 		m.joins.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
-		m.info.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
+		if unit, shown := m.units.LoadAndDelete(s.ID()); shown {
+			m.info.DeleteLabelValues(s.ID(), unit.(string))
+		}
 	}
 	m.quality.Forget(s)
 }
@@ -134,8 +138,11 @@ func (m *metrics) show(b *result.Batch, refused int) {
 		models.WithLabelValues(name).Set(float64(n))
 	}
 	if !b.Source.Scaler {
-		m.info.DeletePartialMatch(prometheus.Labels{"detector": b.Source.ID()})
 		m.info.WithLabelValues(b.Source.ID(), b.Format.Unit).Set(1)
+		// Alerts join it: it is there at every scrape, and not deleted and set again by each cycle.
+		if before, shown := m.units.Swap(b.Source.ID(), b.Format.Unit); shown && before != b.Format.Unit {
+			m.info.DeleteLabelValues(b.Source.ID(), before.(string))
+		}
 	}
 	m.refused.With(l).Set(float64(refused))
 	m.rejected.With(l).Set(float64(b.Rejected))
