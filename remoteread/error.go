@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/frame"
@@ -49,6 +48,8 @@ type Error struct {
 	Status int   // HTTP status of the answer, 0 if there was none
 	Frame  int   // number of the frame, from 1; 0 if the error is not about a frame
 	Err    error // what went wrong
+	// Remedy is what somebody may do about a server that refuses, "" if nothing is known. Error adds it.
+	Remedy string
 
 	retryAfter time.Duration
 	shorter    bool // a shorter range of time may help
@@ -59,14 +60,23 @@ func (e *Error) Error() string {
 	if e.Frame > 0 {
 		frame = fmt.Sprintf("frame %d: ", e.Frame)
 	}
-	return fmt.Sprintf("remote read %s: %s%v", e.URL, frame, e.Err)
+	return fmt.Sprintf("remote read %s: %s%s", e.URL, frame, e.cause())
+}
+
+// cause says what went wrong, and what to do.
+func (e *Error) cause() string {
+	if e.Remedy == "" {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + "; " + e.Remedy
 }
 
 // Unwrap returns what went wrong, without URL and frame.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary reports whether the same read may succeed later: there was no connection or it broke, the answer took too
-// long, or the server answered 429 or 5xx. A certificate that is not trusted is not temporary.
+// long, or the server answered 429 or 5xx and did not name a limit of one query. A certificate that is not trusted is not
+// temporary.
 func (e *Error) Temporary() bool {
 	switch e.Reason {
 	case reasonConnection:
@@ -75,7 +85,7 @@ func (e *Error) Temporary() bool {
 	case reasonTimeout:
 		return true
 	case reasonStatus:
-		return e.Status == http.StatusTooManyRequests || e.Status/100 == 5
+		return !e.shorter && (e.Status == http.StatusTooManyRequests || e.Status/100 == 5)
 	default:
 		return false
 	}
@@ -83,16 +93,7 @@ func (e *Error) Temporary() bool {
 
 // TooLarge reports whether the answer was over a limit, of the client or of the server, so that a shorter range of time
 // may help.
-func (e *Error) TooLarge() bool {
-	switch {
-	case e.shorter:
-		return true
-	case e.Status == http.StatusBadRequest: // --storage.remote.read-sample-limit of Prometheus
-		return strings.Contains(e.Err.Error(), "sample limit")
-	default:
-		return e.Status == http.StatusRequestEntityTooLarge
-	}
-}
+func (e *Error) TooLarge() bool { return e.shorter }
 
 // asError returns the *Error in err, or else a new one: any other error is about the content of the answer.
 func asError(err error) *Error {

@@ -249,7 +249,11 @@ func TestClient_RejectsWhatIsNotRemoteRead(t *testing.T) {
 			})
 			client := newClient(t, remoteread.Options{URL: url, MaxFrameBytes: 2000})
 			_, set := read(context.Background(), client)
-			require.EqualError(t, set.Err(), "remote read "+url+": "+tc.want)
+			want := "remote read " + url + ": " + tc.want
+			if tc.reason == "content_type" {
+				want += "; is a prefix missing before /api/v1/read, such as /prometheus?"
+			}
+			require.EqualError(t, set.Err(), want)
 			e, ok := errors.AsType[*remoteread.Error](set.Err())
 			require.True(t, ok)
 			require.Equal(t, tc.reason, e.Reason)
@@ -307,8 +311,28 @@ func TestClient_RetriesOnlyTemporaryErrors(t *testing.T) {
 		},
 		{"429 with something else", []http.HandlerFunc{status(429, "soon")}, 2, "", 10 * time.Millisecond},
 		{"400", []http.HandlerFunc{status(400)}, 1, "server answered 400 Bad Request: not now", 0},
-		{"401", []http.HandlerFunc{status(401)}, 1, "server answered 401 Unauthorized: not now", 0},
-		{"404", []http.HandlerFunc{status(404)}, 1, "server answered 404 Not Found: not now", 0},
+		{
+			"401",
+			[]http.HandlerFunc{status(401)},
+			1,
+			"server answered 401 Unauthorized: not now; " +
+				"set basic_auth, authorization or oauth2 of this entry, or correct what they have", 0,
+		},
+		{
+			"404",
+			[]http.HandlerFunc{status(404)},
+			1,
+			"server answered 404 Not Found: not now; is a prefix missing before /api/v1/read, such as /prometheus?", 0,
+		},
+		{
+			"500 about the size of the answer",
+			[]http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
+				http.Error(w, "rpc error: grpc: received message larger than max (9 vs. 4)", http.StatusInternalServerError)
+			}},
+			1,
+			"server answered 500 Internal Server Error: rpc error: grpc: received message larger than max (9 vs. 4); raise " +
+				"this limit of the server, for this tenant if it has tenants, or let the expression select less", 0,
+		},
 		{"connection closed", []http.HandlerFunc{hangUp}, 2, "", 10 * time.Millisecond},
 		{"connection closed within the first series", []http.HandlerFunc{cutShort}, 2, "", 10 * time.Millisecond},
 	} {

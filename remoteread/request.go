@@ -24,6 +24,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/query"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/redact"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/refusal"
 )
 
 // answerType is the kind of answers that a server gives.
@@ -49,12 +50,13 @@ func (c *Client) read(ctx context.Context, q *query.Query) (*stream, error) {
 		}
 		wait := min(max(backoff, e.retryAfter), c.options.MaxBackoff)
 		level.Warn(c.options.Logger).Log(
-			"msg", "Retrying remote read", "url", c.url, "attempt", try, "wait", wait, "err", e.Err,
+			"msg", "Retrying remote read", "url", c.url, "attempt", try, "wait", wait, "err", e.cause(),
 		)
 		select {
 		case <-ctx.Done():
 			stopped := transportError(ctx, nil)
 			stopped.Err = fmt.Errorf("%w; last attempt: %w", stopped.Err, e.Err)
+			stopped.Remedy = e.Remedy
 			return nil, c.fail(stopped)
 		case <-time.After(wait):
 		}
@@ -152,6 +154,8 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 	return nil, &Error{
 		Reason:     reasonStatus,
 		Status:     resp.StatusCode,
+		Remedy:     refusal.Remedy(resp.StatusCode, c.url, string(explanation)),
+		shorter:    refusal.Shorter(resp.StatusCode, string(explanation)),
 		Err:        secrets.Error(fmt.Errorf("server answered %s: %s", resp.Status, secrets.Excerpt(explanation))),
 		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
@@ -217,6 +221,7 @@ func (s *stream) begin(ctx context.Context, resp *http.Response) error {
 		return &Error{
 			Reason: reasonContentType,
 			Status: resp.StatusCode,
+			Remedy: refusal.Endpoint(c.url),
 			Err: c.secrets(resp.Request).Error(
 				fmt.Errorf("content type %q is not remote-read; the answer begins %q", header, s.quote(start)),
 			),

@@ -29,7 +29,9 @@ func (c *checker) checkServers(ctx context.Context) {
 			continue
 		}
 		c.Offline = true
-		c.warn("remote_read", c.lines.at("remote_read", i, "url"), fmt.Sprintf("remote_read[%d]: %s", i, err), remedy(err))
+		todo := remedy(err)
+		message := fmt.Sprintf("remote_read[%d]: %s", i, strings.TrimSuffix(err.Error(), "; "+todo))
+		c.warn("remote_read", c.lines.at("remote_read", i, "url"), message, todo)
 	}
 }
 
@@ -72,18 +74,8 @@ func remedy(err error) string {
 	wrongHost := errors.As(err, new(x509.HostnameError))
 	expired := errors.As(err, new(x509.CertificateInvalidError))
 	switch {
-	case e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed,
-		e.Status == http.StatusOK && e.Reason == "content_type":
-		if strings.HasSuffix(e.URL, "/api/v1/read") {
-			return "is a prefix missing before /api/v1/read, such as /prometheus?"
-		}
-		return "is /api/v1/read missing at the end of the URL?"
-	case e.Status == http.StatusUnauthorized || e.Status == http.StatusProxyAuthRequired:
-		return "set basic_auth, authorization or oauth2 of this entry, or correct what they have"
-	case e.Status == http.StatusForbidden:
-		return "the user or token may not read; Mimir also wants the header X-Scope-OrgID in http_headers"
-	case e.Reason == "content_type":
-		return "does the URL lead to a page for people, such as a login?"
+	case e.Remedy != "":
+		return e.Remedy
 	case e.Reason == "redirect":
 		return "use the URL that it redirects to"
 	case e.Status/100 == 5:
