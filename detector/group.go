@@ -258,6 +258,10 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if g.alerts != nil {
 		g.alerts.Log(g.logger, b)
 	}
+	if len(b.Series) == 0 && g.options.Owns == nil {
+		g.warnOnce("The expression has no series",
+			"remedy", "check-config tells which selector matches nothing; with tenants, look at X-Scope-OrgID")
+	}
 	logger := level.Debug(g.logger)
 	if first {
 		logger = level.Info(g.logger)

@@ -1,13 +1,16 @@
 package detector_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/stretchr/testify/require"
@@ -129,4 +132,21 @@ func TestManager_IsReproducibleWheneverItIsStarted(t *testing.T) {
 	require.Greater(t, len(want), 5*15)
 	require.Equal(t, want, results(late.Snapshot()))
 	require.True(t, late.Ready())
+}
+
+func TestManager_WarnsOnceOfAnExpressionWithoutSeries(t *testing.T) {
+	series := labels.FromStrings("__name__", "load")
+	db := newStorage(t, epoch, epoch.Add(time.Hour), time.Minute, []labels.Labels{series},
+		func(int, time.Time) float64 { return 1 })
+	cfg := load(t, `
+global: {history: 1d, query_offset: 0s}
+detectors: [{name: wrong, expr: laod}, {name: right, expr: load}]
+`)
+	var out bytes.Buffer
+	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(log.NewSyncWriter(&out))})
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	cycle(t, m, epoch.Add(50*time.Minute))
+	cycle(t, m, epoch.Add(55*time.Minute))
+	require.Equal(t, 1, strings.Count(out.String(), "no series"), out.String())
+	require.Contains(t, out.String(), `level=warn component=detector detector=wrong msg="The expression has no series"`)
 }

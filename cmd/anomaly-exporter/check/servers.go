@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,6 +33,27 @@ func (c *checker) checkServers(ctx context.Context) {
 		todo := remedy(err)
 		message := fmt.Sprintf("remote_read[%d]: %s", i, strings.TrimSuffix(err.Error(), "; "+todo))
 		c.warn("remote_read", c.lines.at("remote_read", i, "url"), message, todo)
+	}
+}
+
+// checkTenant warns if no expression has a series and a server is asked in the name of a tenant: Cortex and Mimir answer
+// a tenant that they do not know as one without series.
+func (c *checker) checkTenant() {
+	unanswered := func(cost Cost) bool { return cost.Series == nil || *cost.Series > 0 }
+	if len(c.Costs) == 0 || slices.ContainsFunc(c.Costs, unanswered) {
+		return
+	}
+	for i, server := range c.cfg.RemoteRead {
+		if server.HTTPClientConfig.HTTPHeaders == nil {
+			continue
+		}
+		for name := range server.HTTPClientConfig.HTTPHeaders.Headers {
+			if strings.EqualFold(name, "X-Scope-OrgID") {
+				c.warn("remote_read", c.lines.at("remote_read", i, "url"),
+					fmt.Sprintf("remote_read[%d]: the tenant in X-Scope-OrgID has no series of any expression", i),
+					"is its name right? The server answers an unknown tenant with nothing")
+			}
+		}
 	}
 }
 
