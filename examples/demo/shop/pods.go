@@ -92,6 +92,12 @@ func (w *workload) pods() []*pod {
 	return all
 }
 
+// generation is the number of times that the deployment was rolled out, and one for its creation.
+func (w *workload) generation(ms int64) float64 {
+	rolledOut, _ := slices.BinarySearch(w.rollouts, ms+1)
+	return float64(1 + rolledOut)
+}
+
 func (w *workload) pod(slot, life int, from, to int64) *pod {
 	p := &pod{of: w, slot: slot, from: from, to: to}
 	p.seed = seedOf(w.name, strconv.Itoa(slot), strconv.Itoa(life))

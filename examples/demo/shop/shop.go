@@ -45,6 +45,7 @@ var (
 	restartsTotal   = &family{"kube_pod_container_status_restarts_total", "counter", "Restarts of the container."}
 	resourceLimits  = &family{"kube_pod_container_resource_limits", "gauge", "Limit of a resource."}
 	replicasNow     = &family{"kube_deployment_status_replicas", "gauge", "Replicas of the deployment."}
+	generationNow   = &family{"kube_deployment_status_observed_generation", "gauge", "Changes of the deployment."}
 	workingSet      = &family{"container_memory_working_set_bytes", "gauge", "Memory in use that cannot be reclaimed."}
 	poolWaitSeconds = &family{"db_pool_wait_seconds", "summary", "Time until a connection of the pool was free."}
 	cacheHits       = &family{"redis_keyspace_hits_total", "counter", "Look-ups that found their key."}
@@ -61,8 +62,11 @@ func New(anchor time.Time) *Shop {
 			s.addApplication(p)
 		}
 		if !w.stateful {
-			s.add(replicasNow, "", opened, pods[len(pods)-1].to, func(int64) float64 { return float64(w.replicas) },
-				"job", "kube-state-metrics", "instance", "kube-state-metrics:8080", "namespace", "shop", "deployment", w.name)
+			lset := []string{
+				"job", "kube-state-metrics", "instance", "kube-state-metrics:8080", "namespace", "shop", "deployment", w.name,
+			}
+			s.add(replicasNow, "", opened, pods[len(pods)-1].to, func(int64) float64 { return float64(w.replicas) }, lset...)
+			s.add(generationNow, "", opened, pods[len(pods)-1].to, w.generation, lset...)
 		}
 	}
 	slices.SortFunc(s.series, func(a, b *Series) int {

@@ -194,7 +194,7 @@ func TestExpose_IsWhatPrometheusParses(t *testing.T) {
 	require.Equal(t, "histogram", types["http_request_duration_seconds"])
 	require.Equal(t, "counter", types["http_requests_total"])
 	require.Equal(t, "gauge", types["container_memory_working_set_bytes"])
-	require.Len(t, types, 9)
+	require.Len(t, types, 10)
 
 	rec := httptest.NewRecorder()
 	shop.New(time.Now()).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
@@ -207,6 +207,19 @@ func TestStory_IsInOrder(t *testing.T) {
 	require.True(t, slices.IsSortedFunc(story, func(a, b shop.Trouble) int { return int(a.Starts - b.Starts) }))
 	last := story[len(story)-1]
 	require.Equal(t, 15*time.Minute, last.Starts, "the peak is due within the hour")
+}
+
+// The leak of the story began with a roll-out, which kube-state-metrics tells of.
+func TestStory_LeakBeganWithARollOut(t *testing.T) {
+	s := shop.New(anchor)
+	began := s.Anchor().Add(shop.Story()[0].Starts)
+	i := slices.IndexFunc(s.Series(), func(one *shop.Series) bool {
+		return name(one) == "kube_deployment_status_observed_generation" && one.Labels.Get("deployment") == "payments"
+	})
+	require.GreaterOrEqual(t, i, 0)
+	before, _ := s.Series()[i].At(began.Add(-time.Second))
+	after, _ := s.Series()[i].At(began)
+	require.Equal(t, before+1, after)
 }
 
 func BenchmarkFortnight(b *testing.B) {

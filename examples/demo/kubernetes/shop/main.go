@@ -124,10 +124,10 @@ func parseAnchor(text []byte) (time.Time, error) {
 	return time.Unix(seconds, 0), err
 }
 
-// describes reports whether a series is about one of the workloads. The number of replicas is left to the real
-// cluster.
+// describes reports whether a series is about one of the workloads. What kube-state-metrics says of deployments is left
+// to the real cluster.
 func describes(s *shop.Series, of []string) bool {
-	if s.Labels.Get(model.MetricNameLabel) == "kube_deployment_status_replicas" {
+	if strings.HasPrefix(s.Labels.Get(model.MetricNameLabel), "kube_deployment_") {
 		return false
 	}
 	workload := s.Labels.Get("container")

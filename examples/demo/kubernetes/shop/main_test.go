@@ -22,7 +22,7 @@ func TestServe_WorkloadsTogetherServeEachSeriesOnce(t *testing.T) {
 	s := shop.New(time.Now())
 	want := 0
 	for _, one := range s.Series() {
-		if _, ok := one.At(time.Now()); ok && one.Labels.Get(model.MetricNameLabel) != "kube_deployment_status_replicas" {
+		if _, ok := one.At(time.Now()); ok && !one.Labels.Has("deployment") {
 			want++
 		}
 	}
