@@ -55,10 +55,15 @@ func install(t *testing.T, values map[string]any) release {
 			continue
 		}
 		require.NotContains(t, files[name], "<no value>", name)
-		object := decode(t, files[name], name)
-		var head struct{ Kind string }
-		require.NoError(t, yaml.Unmarshal([]byte(files[name]), &head))
-		r.kinds, r.all = append(r.kinds, head.Kind), append(r.all, object)
+		for _, document := range separator.Split(files[name], -1) {
+			if strings.TrimSpace(document) == "" {
+				continue
+			}
+			object := decode(t, document, name)
+			var head struct{ Kind string }
+			require.NoError(t, yaml.Unmarshal([]byte(document), &head))
+			r.kinds, r.all = append(r.kinds, head.Kind), append(r.all, object)
+		}
 	}
 	return r
 }
@@ -158,16 +163,17 @@ func TestChart_HasTheFilesOfTheRepository(t *testing.T) {
 			configMaps[c.Name] = c
 		}
 	}
-	require.Len(t, configMaps, 2)
-	dashboards := configMaps["anomaly-exporter-dashboards"]
-	require.Equal(t, "1", dashboards.Labels["grafana_dashboard"])
 	files, err := filepath.Glob(filepath.Join(root, "dashboards", "*.json"))
 	require.NoError(t, err)
-	require.Len(t, dashboards.Data, len(files))
+	require.Len(t, configMaps, 1+len(files))
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.JSONEq(t, string(text), dashboards.Data[filepath.Base(file)])
+		name := filepath.Base(file)
+		dashboard := configMaps["anomaly-exporter-dashboard-"+strings.TrimSuffix(name, ".json")]
+		require.Equal(t, "1", dashboard.Labels["grafana_dashboard"])
+		require.Len(t, dashboard.Data, 1)
+		require.JSONEq(t, string(text), dashboard.Data[name])
 	}
 
 	example, err := os.ReadFile(filepath.Join(root, "examples/kubernetes.yml"))
@@ -214,7 +220,7 @@ func TestChart_TakesItsConfigurationFromASecret(t *testing.T) {
 	require.Contains(t, spec.Containers[0].Args, "--config.auto-reload-interval=30s")
 	require.Contains(t, spec.Containers[0].Args, "--log.format=json")
 	require.Equal(t, "/etc/anomaly-exporter-secrets/prometheus-password", spec.Containers[0].VolumeMounts[1].MountPath)
-	require.Len(t, slices.DeleteFunc(r.kinds, func(k string) bool { return k != "ConfigMap" }), 1, "of dashboards")
+	require.Len(t, slices.DeleteFunc(r.kinds, func(k string) bool { return k != "ConfigMap" }), 4, "of dashboards")
 }
 
 func TestChart_PassesValuesOn(t *testing.T) {

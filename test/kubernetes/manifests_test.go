@@ -119,6 +119,9 @@ func render(t *testing.T, fsys filesys.FileSystem, dir string) resmap.ResMap {
 	require.NoError(t, err)
 	for _, r := range rendered.Resources() {
 		decode(t, r.MustYaml(), dir)
+		applied, err := r.MarshalJSON()
+		require.NoError(t, err)
+		require.Less(t, len(applied), 256<<10, "%s: kubectl apply keeps it in an annotation", r.GetName())
 	}
 	return rendered
 }
@@ -139,14 +142,14 @@ func TestKustomizations_RenderAllResources(t *testing.T) {
 	}, kinds(plain))
 	operator := render(t, disk, filepath.Join(root, "examples/kubernetes/operator"))
 	require.ElementsMatch(t, []string{
-		"ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor",
-		"PrometheusRule",
+		"ConfigMap", "ConfigMap", "ConfigMap", "ConfigMap", "ConfigMap", "Service", "Deployment", "NetworkPolicy",
+		"PodDisruptionBudget", "ServiceMonitor", "PrometheusRule",
 	}, kinds(operator))
 
 	shards := render(t, disk, filepath.Join(root, "examples/kubernetes/shards"))
 	require.ElementsMatch(t, []string{
-		"ConfigMap", "ConfigMap", "Service", "StatefulSet", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor",
-		"PrometheusRule",
+		"ConfigMap", "ConfigMap", "ConfigMap", "ConfigMap", "ConfigMap", "Service", "StatefulSet", "NetworkPolicy",
+		"PodDisruptionBudget", "ServiceMonitor", "PrometheusRule",
 	}, kinds(shards))
 
 	correlation := render(t, disk, filepath.Join(root, "examples/llm-correlation/kubernetes"))
