@@ -91,7 +91,7 @@ check-rules: $(PROMTOOL)
 
 # What every change has to pass, and what CI runs.
 .PHONY: test
-test: style vet lint check-tidy test-unit test-race test-llm-correlation test-mixin check-rules
+test: style vet lint check-tidy test-unit test-race test-llm-correlation test-mixin test-dashboards check-rules
 
 # The inner loop: without real servers, statistics and whatever else takes more than two seconds.
 .PHONY: test-short
@@ -113,6 +113,12 @@ test-llm-correlation:
 .PHONY: test-mixin
 test-mixin:
 	cd test/mixin && $(GO) test -count=1 ./...
+
+# Compares the dashboards with what their generator writes, and with Grafana's schema, in a module of its own. The first
+# build of Grafana's SDK takes half a minute. As above, what it reads is outside of the module.
+.PHONY: test-dashboards
+test-dashboards:
+	cd dashboards/generate && $(GO) test -count=1 ./...
 
 # Packages with goroutines of their own. What -short leaves out of the detector are long runs that compare numbers to the
 # bit: they say nothing about goroutines and take minutes with the race detector.
@@ -203,6 +209,12 @@ demo: build tools
 	@$(GO) build -o $(BUILD_DIR)/demo ./examples/demo
 	@$(BUILD_DIR)/demo $(DEMO_ARGS)
 
+## Dashboards: writes dashboards/*.json.
+
+.PHONY: dashboards
+dashboards:
+	cd dashboards/generate && $(GO) run . ..
+
 ## Charts: vendors the version of uPlot, with its licence.
 
 UPLOT_VERSION ?= 1.6.32
@@ -225,7 +237,8 @@ NFPM         := $(TOOLS_DIR)/nfpm
 CYCLONEDX    := $(TOOLS_DIR)/cyclonedx-gomod
 
 # What everybody gets besides the binary: the tarballs (also those of promu), the image, the deb and the rpm. Left out is
-# what needs the sources: Go, the tests of rules, and the two examples that are programs. Links become files (-h).
+# what needs the sources: Go, the tests of rules, the two examples that are programs, and the generator of dashboards.
+# Links become files (-h).
 # Not in BUILD_DIR: promu takes each folder there for a platform.
 .PHONY: dist
 dist: build

@@ -1,4 +1,5 @@
-// Command generate writes the Grafana dashboards of this folder's parent. Run it there: go generate ./dashboards/...
+// Command generate writes the Grafana dashboards of this folder's parent: run "make dashboards". It is a module of its
+// own, for Grafana's SDK.
 package main
 
 import (
@@ -8,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 )
-
-//go:generate go run . ..
 
 func main() {
 	if len(os.Args) != 2 {
@@ -22,9 +21,9 @@ func main() {
 	}
 }
 
-// dashboards are all there are, by file name.
-func dashboards() map[string]*dashboard {
-	return map[string]*dashboard{
+// pages are all dashboards there are, by file name.
+func pages() map[string]*page {
+	return map[string]*page{
 		"anomalies.json":            anomalies(),
 		"forecast-and-scaling.json": forecastAndScaling(),
 		"quality.json":              quality(),
@@ -33,8 +32,8 @@ func dashboards() map[string]*dashboard {
 }
 
 func write(folder string) error {
-	for name, d := range dashboards() {
-		b, err := d.render()
+	for name, p := range pages() {
+		b, err := p.render()
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -45,13 +44,20 @@ func write(folder string) error {
 	return nil
 }
 
-func (d *dashboard) render() ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // queries are full of < and >
-	e.SetIndent("", "  ")
-	if err := e.Encode(d); err != nil {
+// unescape undoes what the types of the SDK do to queries, which are full of < and >.
+var unescape = map[string]string{`\u003c`: "<", `\u003e`: ">", `\u0026`: "&"}
+
+func (p *page) render() ([]byte, error) {
+	d, err := p.build()
+	if err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	for from, to := range unescape {
+		b = bytes.ReplaceAll(b, []byte(from), []byte(to))
+	}
+	return append(b, '\n'), nil
 }

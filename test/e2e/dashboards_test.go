@@ -31,8 +31,10 @@ type grafanaDashboard struct {
 			Instant bool
 		}
 	}
-	Annotations struct{ List []struct{ Name, Expr string } }
-	Templating  struct {
+	Annotations struct {
+		List []struct{ Name, Expr, Step string }
+	}
+	Templating struct {
 		List []struct{ Name, Definition string }
 	}
 }
@@ -40,8 +42,7 @@ type grafanaDashboard struct {
 // dashboardQuery is a query as Grafana would ask it when the dashboard is opened.
 type dashboardQuery struct {
 	name, expr string
-	span       time.Duration
-	instant    bool
+	span, step time.Duration // no step: now
 }
 
 // Every query of every panel, annotation and variable finds something in the demo's Prometheus, which has loaded a
@@ -114,28 +115,38 @@ func queriesOf(t *testing.T, file string) []dashboardQuery {
 	var all []dashboardQuery
 	for _, p := range d.Panels {
 		for i, target := range p.Targets {
-			all = append(all, dashboardQuery{fmt.Sprintf("%s%s, query %d", name, p.Title, i), target.Expr, span, target.Instant})
+			q := dashboardQuery{fmt.Sprintf("%s%s, query %d", name, p.Title, i), target.Expr, span, span / 360}
+			if target.Instant {
+				q.step = 0
+			}
+			all = append(all, q)
 		}
 	}
 	for _, a := range d.Annotations.List {
-		expr := strings.ReplaceAll(a.Expr, `alertstate="firing"`, `alertstate=~"pending|firing"`)
-		all = append(all, dashboardQuery{name + a.Name, expr, span, false})
+		step, err := model.ParseDuration(a.Step)
+		require.NoError(t, err)
+		// The last roll-out of the story is 29 hours ago.
+		all = append(all, dashboardQuery{name + a.Name, a.Expr, max(span, 30*time.Hour), time.Duration(step)})
 	}
 	for _, v := range d.Templating.List {
 		if selector, ok := strings.CutPrefix(v.Definition, "label_values("); ok {
-			all = append(all, dashboardQuery{name + v.Name, selector[:strings.LastIndex(selector, ",")], span, true})
+			all = append(all, dashboardQuery{name + v.Name, selector[:strings.LastIndex(selector, ",")], span, 0})
+		}
+		if query, ok := strings.CutPrefix(v.Definition, "query_result("); ok {
+			all = append(all, dashboardQuery{name + v.Name, strings.TrimSuffix(query, ")"), span, 0})
 		}
 	}
 	return all
 }
 
-var variable = regexp.MustCompile(`\$(\w+)`)
+var variable = regexp.MustCompile(`\$([a-z_]\w*)`)
 
 // finds returns an error if the query finds nothing, over the time range with which the dashboard opens and with all
 // series picked.
 func (q dashboardQuery) finds(ctx context.Context, prometheus v1.API) error {
 	now := time.Now()
-	expr := variable.ReplaceAllStringFunc(q.expr, func(v string) string {
+	expr := strings.ReplaceAll(q.expr, `alertstate="firing"`, `alertstate=~"pending|firing"`)
+	expr = variable.ReplaceAllStringFunc(expr, func(v string) string {
 		switch v[1:] {
 		case "__rate_interval":
 			return "1m" // four times the scrape interval, and some
@@ -152,10 +163,10 @@ func (q dashboardQuery) finds(ctx context.Context, prometheus v1.API) error {
 	})
 	var value model.Value
 	var err error
-	if q.instant {
+	if q.step == 0 {
 		value, _, _, err = prometheus.Query(ctx, expr, now)
 	} else {
-		value, _, _, err = prometheus.QueryRange(ctx, expr, v1.Range{Start: now.Add(-q.span), End: now, Step: q.span / 360})
+		value, _, _, err = prometheus.QueryRange(ctx, expr, v1.Range{Start: now.Add(-q.span), End: now, Step: q.step})
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", q.name, err, expr)

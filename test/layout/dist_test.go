@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The examples that need the sources, and so are in no package.
-var programs = []string{"examples/demo", "examples/llm-correlation"}
+// The programs that need the sources, and so are in no package.
+var programs = []string{"examples/demo", "examples/llm-correlation", "dashboards/generate"}
 
 // dist collects the files of a release into a temporary folder and returns it.
 func dist(t *testing.T) string {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -75,6 +77,43 @@ func TestPages_LinkToGrafana(t *testing.T) {
 	}
 	_, body := get(t, pages(t, true), "/series?detector=load&job=api")
 	require.NotContains(t, body, "Grafana", "without its address")
+}
+
+// The dashboards link to the pages with the labels that Grafana has of a series. Labels that it has not are empty.
+func TestPages_AreWhereTheDashboardsLinkTo(t *testing.T) {
+	files, err := filepath.Glob("../../dashboards/*.json")
+	require.NoError(t, err)
+	address := regexp.MustCompile(`"\$\{exporter:raw\}(/[a-z]+\?[^"]+)"`)
+	label := regexp.MustCompile(`\$\{__(?:field\.labels|data\.fields)\.(\w+):percentencode\}`)
+	paths := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range address.FindAllStringSubmatch(string(text), -1) {
+			paths[m[1]] = true
+		}
+	}
+	require.Len(t, paths, 3, "series of graphs and of tables, and scalers of graphs")
+	h := pages(t, true)
+	for path := range paths {
+		of := func(labels map[string]string) string {
+			return label.ReplaceAllStringFunc(path, func(s string) string {
+				return url.QueryEscape(labels[label.FindStringSubmatch(s)[1]])
+			})
+		}
+		if strings.HasPrefix(path, "/scaler") {
+			status, body := get(t, h, of(map[string]string{"scaler": "fleet"}))
+			require.Equal(t, http.StatusOK, status)
+			require.Contains(t, body, "fleet needs")
+			continue
+		}
+		for _, job := range []string{"api", hostile} {
+			status, _ := get(t, h, of(map[string]string{"detector": "load", "namespace": "shop", "job": job}))
+			require.Equal(t, http.StatusOK, status, "one series has these labels")
+		}
+		status, _ := get(t, h, of(map[string]string{"detector": "load", "namespace": "shop", "job": "none"}))
+		require.Equal(t, http.StatusNotFound, status)
+	}
 }
 
 func TestPages_LinkToTheRunbooksOfTheirAlerts(t *testing.T) {
