@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 )
 
 // Learning is how much history a series has of what it needs for a first score.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 )
 
 // overviewLimit bounds each list of the overview. Guard: nobody reads more, and an outage of the whole fleet must not

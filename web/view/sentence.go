@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
 )
 
 // subject are the labels that name what a series is about, the widest first. They come first in titles.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
-	"github.com/anomaly-exporter/anomaly-exporter/web/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
