@@ -49,7 +49,8 @@ type Options struct {
 	Output string
 	// Truth is what alerts are compared with; nil: the truth in the configuration.
 	Truth *config.Selector
-	// Progress is called when a detector or scaler starts, and after each of its steps; nil: no callback.
+	// Progress is called when a detector or scaler starts, and after each of its steps; nil: no callback. The title has
+	// its number and how many there are.
 	Progress func(title string, done, total int)
 }
 
@@ -88,7 +89,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	report := &Report{Start: o.Start, End: o.End}
 	var replays []*replay
-	for _, p := range plans {
+	for i, p := range plans {
+		p.title = fmt.Sprintf("%d/%d %s", i+1, len(plans), p.source)
 		r := newReplay(p)
 		if err := o.replay(ctx, p, r, out); err != nil {
 			return nil, err
@@ -129,6 +131,7 @@ func (o *Options) replay(ctx context.Context, p *plan, r *replay, out *openmetri
 // plan says what to replay of one detector or scaler.
 type plan struct {
 	source     result.Source
+	title      string         // for progress
 	config     *config.Config // with only this detector or scaler
 	scaler     *config.Scaler // nil for a detector
 	step       int64          // ms
@@ -225,7 +228,7 @@ func (p *plan) replay(ctx context.Context, o *Options, emit func(*result.Batch) 
 		return err
 	}
 	done, total := 0, int((p.end-p.start)/p.step)+1
-	o.Progress(p.source.String(), 0, total)
+	o.Progress(p.title, 0, total)
 	var failed error
 	err = replayer.Replay(ctx, time.UnixMilli(p.start), time.UnixMilli(p.end), func(b *result.Batch) {
 		if failed != nil {
@@ -235,7 +238,7 @@ func (p *plan) replay(ctx context.Context, o *Options, emit func(*result.Batch) 
 			cancel()
 		}
 		done++
-		o.Progress(p.source.String(), done, total)
+		o.Progress(p.title, done, total)
 	})
 	if failed != nil {
 		return fmt.Errorf("%s: %w", p.source, failed)

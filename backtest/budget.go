@@ -111,13 +111,13 @@ func (w *workloads) alerts(bar float64, step int64) (n int) {
 	return n
 }
 
-// perWeek is how often a score of 0.8 would have alerted, per workload and week with scores; NaN without any.
-func (w *workloads) perWeek(step int64) float64 {
+// weeks is how long workloads had scores, added up.
+func (w *workloads) weeks(step int64) float64 {
 	scored := 0
 	for _, one := range w.order {
 		scored += one.scored
 	}
-	return float64(w.alerts(lowestBar, step)) / (float64(scored) * float64(step) / float64(week.Milliseconds()))
+	return float64(scored) * float64(step) / float64(week.Milliseconds())
 }
 
 // setBudgets reports what budgets would have fired, of the replays of the detectors in the report.

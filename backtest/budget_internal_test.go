@@ -66,8 +66,9 @@ func TestSetBudgets_CountsAlertsOfWorkloads(t *testing.T) {
 		}
 		return [2]float64{0.1, 0.1}, 0.1
 	})
-	// Two alerts in a week of the pods, and in the 4,000 steps of the host.
-	require.InEpsilon(t, 2/(1+4000./(7*24*60)), r.workloads.perWeek(r.step), 1e-3)
+	require.Equal(t, 2, r.workloads.alerts(lowestBar, r.step))
+	// A week of the pods, and the 4,000 steps of the host.
+	require.InEpsilon(t, 1+4000./(7*24*60), r.workloads.weeks(r.step), 1e-3)
 	start := time.Unix(0, 0)
 	report := &Report{Start: start, End: start.Add(week), Detectors: []Detector{{Name: "d"}}}
 	report.setBudgets([]*replay{{plan: &plan{scaler: nil, step: 60_000}, workloads: r.workloads}})

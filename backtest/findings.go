@@ -28,6 +28,7 @@ type Finding struct {
 	Duration               time.Duration // to the end of the last such step; a pause of up to 15 minutes does not end it
 	Time                   time.Time     // step with the highest score
 	Score                  float64
+	Unit                   string  // of the value; "": unknown, or several inputs
 	Seen                   float64 // the value; NaN for several inputs
 	Inputs                 []Input // the values of several inputs
 	Expected, Lower, Upper float64 // the expected value and range; NaN: none
@@ -43,6 +44,7 @@ type Finding struct {
 // Input is the value of one of several inputs.
 type Input struct {
 	Name  string
+	Unit  string // "": unknown
 	Value float64
 }
 
@@ -61,6 +63,18 @@ func (f *Finding) distance() float64 {
 	return d
 }
 
+// TrendUnit returns the unit of what the trend is of; "" if it is not known.
+func (f *Finding) TrendUnit() string {
+	if len(f.Contributions) > 0 {
+		for _, in := range f.Inputs {
+			if in.Name == f.Contributions[0].Feature {
+				return in.Unit
+			}
+		}
+	}
+	return f.Unit
+}
+
 // compare puts the stronger finding first: by score and then, because scores end at 1, by distance.
 func (f *Finding) compare(other *Finding) int {
 	return cmp.Or(
@@ -74,14 +88,15 @@ func (r *replay) find(of *inputSeries, b *result.Batch, s *result.Series) {
 	f := of.finding
 	if f == nil || b.Step-f.last > r.step+feedback.KeepFiring.Milliseconds() {
 		f = &Finding{
-			Detector: r.source.Name, Labels: of.labels, Input: of.input, Start: time.UnixMilli(b.Step).UTC(), Score: -1,
+			Detector: r.source.Name, Labels: of.labels, Input: of.input, Unit: r.config.Detectors[0].ValueUnit(),
+			Start: time.UnixMilli(b.Step).UTC(), Score: -1,
 		}
 		of.finding, r.findings = f, append(r.findings, f)
 	}
 	f.last, f.Duration = b.Step, time.Duration(b.Step+r.step-f.Start.UnixMilli())*time.Millisecond
 	now := *f
 	now.Time, now.Score = time.UnixMilli(b.Step).UTC(), s.Score.Value
-	now.Seen, now.Inputs = values(b, s)
+	now.Seen, now.Inputs = r.values(b, s)
 	now.Expected, now.Lower, now.Upper = s.Score.Expected, s.Score.Lower, s.Score.Upper
 	if f.Score < now.Score || f.Score == now.Score && f.distance() < now.distance() {
 		now.explain(b, s)
@@ -101,12 +116,13 @@ func (f *Finding) explain(b *result.Batch, s *result.Series) {
 }
 
 // values returns the value of a series at the step, or the values of several inputs.
-func values(b *result.Batch, s *result.Series) (v float64, inputs []Input) {
+func (r *replay) values(b *result.Batch, s *result.Series) (v float64, inputs []Input) {
 	if len(b.Format.Inputs) == 1 {
 		return b.Value(s, 0), nil
 	}
 	for i, in := range b.Format.Inputs {
-		inputs = append(inputs, Input{in.Name, b.Value(s, i)})
+		expr := r.config.Detectors[0].Inputs[in.Name]
+		inputs = append(inputs, Input{in.Name, expr.Unit(), b.Value(s, i)})
 	}
 	return math.NaN(), inputs
 }

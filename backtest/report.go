@@ -30,13 +30,14 @@ type Detector struct {
 	Step    time.Duration
 	Alerts  int     // fired: 0.8 for 5m
 	PerWeek float64 // alerts per series and week with scores
-	// PerWorkload is the same with the pods of a workload as one, whose return periods add up: what the shipped rule
-	// would have fired with the lowest bar.
-	PerWorkload float64
-	Unscored    int    // steps with a state: no score, or an expression not joined
-	Reason      string // the most frequent of these states with its reason
-	Horizons    []Horizon
-	Truth       *Truth // nil: unknown
+	// WorkloadAlerts and PerWorkload are the same with the pods of a workload as one, whose return periods add up: what
+	// the shipped rule would have fired with the lowest bar.
+	WorkloadAlerts int
+	PerWorkload    float64
+	Unscored       int    // steps with a state: no score, or an expression not joined
+	Reason         string // the most frequent of these states with its reason
+	Horizons       []Horizon
+	Truth          *Truth // nil: unknown
 	// Fired are the alerts, the earliest first, and Incidents the periods in which the truth had a value.
 	Fired     []Alert
 	Incidents []Period
@@ -52,6 +53,7 @@ type Period struct{ Start, End time.Time }
 type Alert struct {
 	Labels labels.Labels // of the results of the series
 	Period
+	Firing bool // at the end of the replay
 }
 
 // Horizon summarizes the forecasts of a detector for one horizon.
@@ -74,15 +76,17 @@ func (r *replay) report(to *Report) {
 		return
 	}
 	d := Detector{Name: r.source.Name, Series: len(r.order), Step: time.Duration(r.step) * time.Millisecond}
-	high := 0
+	high, firing := 0, map[*Alert]bool{}
 	for _, s := range r.order {
+		firing[s.firing] = true
 		d.Steps += s.scored
 		d.Alerts += s.alerts
 		high += s.high
 	}
 	week := 7 * float64(day) / float64(r.step)
 	d.Over, d.PerWeek = float64(high)/float64(d.Steps), float64(d.Alerts)/float64(d.Steps)*week
-	d.PerWorkload = r.workloads.perWeek(r.step)
+	d.WorkloadAlerts = r.workloads.alerts(lowestBar, r.step)
+	d.PerWorkload = float64(d.WorkloadAlerts) / r.workloads.weeks(r.step)
 	d.Unscored, d.Reason = r.unscored()
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
@@ -91,6 +95,7 @@ func (r *replay) report(to *Report) {
 		d.Truth, d.Incidents = newTruth(r.outcomes), r.incidents
 	}
 	for _, a := range r.alerts {
+		a.Firing = firing[a] && a.End.UnixMilli() == r.end+r.step // else the series has gone
 		d.Fired = append(d.Fired, *a)
 	}
 	d.Typical, d.Highest = r.typical(), r.highest

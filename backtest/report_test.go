@@ -1,10 +1,15 @@
 package backtest_test
 
 import (
+	"bytes"
 	"context"
+	"flag"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,12 +18,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/backtest/jsonreport"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/movement"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
+
+// update writes the expected report anew.
+var update = flag.Bool("update", false, "write testdata/report.json")
 
 // during is a series that is 1 from one time to another.
 func during(from, to time.Time, nameAndLabels ...string) series {
@@ -80,6 +89,19 @@ func TestRun_ComparesAlertsWithTruth(t *testing.T) {
 		sum += c.Share
 	}
 	require.InDelta(t, 1, sum, 1e-9)
+
+	of := func(r *backtest.Report) backtest.Alert {
+		fired := r.Detectors[0].Fired
+		return fired[slices.IndexFunc(fired, func(a backtest.Alert) bool { return a.Labels.Get("pod") == "pod-00" })]
+	}
+	ended := of(report)
+	require.Equal(t, outage.Add(6*time.Minute), ended.Start, "5m after its score was published")
+	require.False(t, ended.Firing)
+	require.WithinRange(t, ended.End, outage.Add(hour), outage.Add(5*hour))
+	o.Start, o.End = outage.Add(-hour), outage.Add(30*time.Minute)
+	require.Equal(t, backtest.Alert{
+		Labels: ended.Labels, Firing: true, Period: backtest.Period{Start: ended.Start, End: o.End.Add(5 * time.Minute)},
+	}, of(run(t, db, o)))
 }
 
 func TestRun_DescribesFindingsOfSeveralSignals(t *testing.T) {
@@ -280,9 +302,10 @@ scalers: [{name: all, load: sum(load), capacity_per_replica: 50, max_replicas: 5
 	require.Equal(t, s.Strategies[replicas.Reactive].UnderShare, s.Strategies[replicas.Reactive].Under.Hours()/6)
 }
 
-func TestReport_IsATableForPeople(t *testing.T) {
+// sample returns a report that has everything.
+func sample() *backtest.Report {
 	at, nan := epoch.Add(10*hour+5*time.Minute), math.NaN()
-	report := &backtest.Report{
+	return &backtest.Report{
 		Start: epoch, End: epoch.Add(7 * day),
 		Detectors: []backtest.Detector{
 			{
@@ -293,10 +316,21 @@ func TestReport_IsATableForPeople(t *testing.T) {
 					{Horizon: 36 * hour, Forecasts: 0, Error: nan, Bias: nan, Coverage: nan, Level: 0.8},
 				},
 				Truth: &backtest.Truth{Incidents: 4, Found: 3, Alerts: 12, True: 3, Lead: -90 * time.Second},
+				Fired: []backtest.Alert{
+					{
+						Labels: labels.FromStrings("pod", "web-1"),
+						Period: backtest.Period{Start: at.Add(-50 * time.Minute), End: at.Add(30 * time.Minute)},
+					},
+					{
+						Labels: labels.FromStrings("pod", "web-3"), Firing: true,
+						Period: backtest.Period{Start: epoch.Add(7*day - 20*time.Minute), End: epoch.Add(7 * day)},
+					},
+				},
+				Incidents: []backtest.Period{{Start: at.Add(-hour), End: at}},
 			},
 			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}},
 			{
-				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9, PerWorkload: 9,
+				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9, WorkloadAlerts: 9, PerWorkload: 9,
 				Horizons: []backtest.Horizon{
 					{Horizon: hour, Forecasts: 2000, Error: 0.9, Coverage: 0.49, Level: 0.8},
 					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8},
@@ -307,6 +341,7 @@ func TestReport_IsATableForPeople(t *testing.T) {
 				Unscored: 2016, Reason: "muted (mute)",
 			},
 		},
+		Budgets: []backtest.Budget{{PerWeek: 5, Bar: 6e6, Alerts: []float64{12, 0, 9, 0}}},
 		Scalers: []backtest.Scaler{
 			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [replicas.NumStrategies]backtest.Strategy{
 				{Replicas: 6.25, ReplicaHours: 1050, Cost: 52.5, Under: 10 * time.Minute, UnderShare: 0.001},
@@ -319,20 +354,21 @@ func TestReport_IsATableForPeople(t *testing.T) {
 				{Replicas: nan, Cost: nan, UnderShare: nan},
 			}},
 		},
+		Found: 17,
 		Findings: []backtest.Finding{
 			{
 				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-1"),
 				Start: at.Add(-hour), Duration: 90 * time.Minute, Time: at,
-				Score: 0.987, Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
+				Score: 0.987, Unit: "jobs", Seen: 12, Expected: 0.25, Lower: 0, Upper: 1.5, Alerted: true,
 				Contributions: []backtest.Contribution{{Feature: "level", Share: 0.7}, {Feature: "trend", Share: 0.3}},
-				Trend:         movement.Trend{Word: movement.Accelerating, PerHour: 6.5, For: 2},
+				Trend:         movement.Trend{Word: movement.Increasing, PerHour: 6.5, For: 1},
 				PerHour:       17.5, From: epoch.Add(-14 * day), To: epoch,
 			},
 			{
 				Detector: "joint", Labels: labels.FromStrings("service", "shop"),
 				Duration: 5 * time.Minute, Time: at, Score: 0.71,
 				Seen: nan, Expected: nan, Lower: nan, Upper: nan,
-				Inputs:        []backtest.Input{{Name: "hit_ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}},
+				Inputs:        []backtest.Input{{Name: "hit_ratio", Unit: "ratio", Value: 0.7}, {Name: "requests", Value: 1234.5}},
 				Contributions: []backtest.Contribution{{Feature: "hit_ratio", Share: 0.6}, {Feature: "requests", Share: 0.4}},
 				Trend:         movement.Trend{Word: movement.Decreasing, PerHour: -0.02, For: 9},
 				PerHour:       nan, From: epoch.Add(-7 * day), To: epoch,
@@ -340,10 +376,14 @@ func TestReport_IsATableForPeople(t *testing.T) {
 			{
 				Detector: "pod_restarts", Labels: labels.FromStrings("pod", "web-2"),
 				Duration: 5 * time.Minute, Time: at, Score: 0.61,
-				Seen: 123456.7, Expected: nan, Lower: nan, Upper: nan, PerHour: nan, From: epoch.Add(-day), To: epoch,
+				Unit: "bytes", Seen: 123456789, Expected: nan, Lower: nan, Upper: nan, PerHour: nan,
+				From: epoch.Add(-day), To: epoch,
 			},
 		},
 	}
+}
+
+func TestReport_IsATableForPeople(t *testing.T) {
 	require.Equal(t, `from 2026-03-02T00:00:00Z to 2026-03-09T00:00:00Z
 
 detector      series  steps   over 0.8  alerts  per series-week  without score                    verdict
@@ -351,6 +391,14 @@ pod_restarts  100     201600  0.021 %   12      0.12             288 steps, most
 quiet         0       0       -         0       -                no series                        BAD: no series
 noisy         1       2016    1.2 %     9       9                -                                BAD: too many alerts
 young         1       0       -         0       -                2016 steps, mostly muted (mute)  BAD: no score
+
+alerts a week by budget     5 a week
+bar: as unusual as once in  9.92 weeks
+pod_restarts                12
+quiet                       0
+noisy                       9
+young                       0
+all                         21
 
 forecasts of  horizon  error vs a day before  bias     in interval  nominal  outcomes  verdict
 pod_restarts  15m      0.712                  -1.32 %  79.9 %       80 %     201300    good
@@ -370,15 +418,50 @@ idle      0       0      0 up, 0 down    recommended  -         0              -
                                          reactive     -         0              -       0s           -
                                          static       -         0              -       0s           -
 
+alert of      from                  to                    for    series
+pod_restarts  2026-03-02T09:15:00Z  2026-03-02T10:35:00Z  1h20m  {pod="web-1"}
+pod_restarts  2026-03-08T23:40:00Z  still firing          20m    {pod="web-3"}
+
 strongest findings
  1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}
-    seen 12, expected 0.25 (0 to 1.5): level 70 %, trend 30 %
-    rising ever faster, 6.5 in the last hour; 17.5 per hour; learned from 2026-02-16T00:00:00Z to 2026-03-02T00:00:00Z
+    seen 12 jobs, expected 0.25 jobs (0 to 1.5 jobs): level 70 %, trend 30 %
+    rising 6.5 jobs in the last hour; 17.5 jobs per hour; learned from 2026-02-16T00:00:00Z to 2026-03-02T00:00:00Z
  2. 2026-03-02T10:05:00Z  score 0.71, for 5m  joint {service="shop"}
-    seen hit_ratio 0.7, requests 1234: hit_ratio 60 %, requests 40 %
-    hit_ratio falling 0.02 an hour for 9 hours; learned from 2026-02-23T00:00:00Z to 2026-03-02T00:00:00Z
+    seen hit_ratio 70 %, requests 1234: hit_ratio 60 %, requests 40 %
+    hit_ratio falling 2 % an hour for 9 hours; learned from 2026-02-23T00:00:00Z to 2026-03-02T00:00:00Z
  3. 2026-03-02T10:05:00Z  score 0.61, for 5m  pod_restarts {pod="web-2"}
-    seen 123457, nothing expected
+    seen 118 MiB, nothing expected
     learned from 2026-03-01T00:00:00Z to 2026-03-02T00:00:00Z
-`, report.String())
+`, sample().String())
+}
+
+// Programs read the JSON: a key that is renamed or removed breaks them. docs/backtesting.md describes each.
+func TestJSONReport_HasStableAndDocumentedKeys(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, jsonreport.Write(&out, sample()))
+	golden := filepath.Join("testdata", "report.json")
+	if *update {
+		require.NoError(t, os.WriteFile(golden, out.Bytes(), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), out.String())
+
+	page, err := os.ReadFile(filepath.Join("..", "docs", "backtesting.md"))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "\n## Read it by a program\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, key := range regexp.MustCompile(`"([a-z_]+)":`).FindAllStringSubmatch(out.String(), -1) {
+		if !slices.Contains([]string{"pod", "service", "pod_restarts", "quiet", "noisy", "young"}, key[1]) { // no keys
+			require.Contains(t, section, "`"+key[1]+"`")
+		}
+	}
+}
+
+func TestJSONReport_OfNothingHasLists(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, jsonreport.Write(&out, &backtest.Report{Start: epoch, End: epoch}))
+	require.JSONEq(t, `{"start": "2026-03-02T00:00:00Z", "end": "2026-03-02T00:00:00Z", "detectors": [], "budgets": [],
+		"scalers": [], "findings": [], "findings_total": 0}`, out.String())
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
@@ -38,7 +39,7 @@ func (r *Report) String() string {
 
 // A Table is a part of the report.
 type Table struct {
-	About string     // "detectors", "budgets", "forecasts", "truth" or "scalers"
+	About string     // "detectors", "budgets", "forecasts", "truth", "scalers" or "alerts"
 	Rows  [][]string // the first is the header
 }
 
@@ -50,6 +51,7 @@ func (r *Report) Tables() []Table {
 		{"forecasts", r.forecasts()},
 		{"truth", r.truths()},
 		{"scalers", r.scalers()},
+		{"alerts", r.alerts()},
 	}
 	return slices.DeleteFunc(all, func(t Table) bool { return len(t.Rows) < 2 })
 }
@@ -67,7 +69,7 @@ func (r *Report) detectors() [][]string {
 		}
 		table = append(table, []string{
 			d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over),
-			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored, d.verdict(),
+			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored, verdict(d.Problems()),
 		})
 	}
 	return table
@@ -112,9 +114,13 @@ func (r *Report) forecasts() [][]string {
 	}}
 	for _, d := range r.Detectors {
 		for _, h := range d.Horizons {
+			text := "-"
+			if h.Forecasts > 0 {
+				text = verdict(h.Problems())
+			}
 			table = append(table, []string{
 				d.Name, span(h.Horizon), number(h.Error), percent(h.Bias),
-				percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts), h.verdict(),
+				percent(h.Coverage), percent(h.Level), strconv.Itoa(h.Forecasts), text,
 			})
 		}
 	}
@@ -162,6 +168,21 @@ func (r *Report) scalers() [][]string {
 	return table
 }
 
+// alerts has a row for each alert, those of a detector together.
+func (r *Report) alerts() [][]string {
+	table := [][]string{{"alert of", "from", "to", "for", "series"}}
+	for _, d := range r.Detectors {
+		for _, a := range d.Fired {
+			end := stamp(a.End)
+			if a.Firing {
+				end = "still firing"
+			}
+			table = append(table, []string{d.Name, stamp(a.Start), end, span(a.End.Sub(a.Start)), a.Labels.String()})
+		}
+	}
+	return table
+}
+
 // String formats the finding in three lines.
 func (f Finding) String() string {
 	lines := f.Lines()
@@ -188,11 +209,13 @@ func (f Finding) Lines() [3]string {
 // trendLine describes the trend of the value, and the steps that the model was fitted on.
 func (f Finding) trendLine() string {
 	var parts []string
-	if text := f.Trend.Text(number); text != "" {
+	unit := f.TrendUnit()
+	text := f.Trend.Text(func(change float64) string { return humanize.Quantity(change, unit) })
+	if text != "" {
 		parts = append(parts, text)
 	}
 	if !math.IsNaN(f.PerHour) {
-		parts = append(parts, number(f.PerHour)+" per hour")
+		parts = append(parts, humanize.Quantity(f.PerHour, strings.TrimSuffix(unit, "/s"))+" per hour")
 	}
 	trend := strings.Join(parts, "; ")
 	if trend != "" && f.Inputs != nil && len(f.Contributions) > 0 {
@@ -209,14 +232,15 @@ func (f Finding) seen() string {
 	if f.Inputs != nil {
 		var all []string
 		for _, in := range f.Inputs {
-			all = append(all, in.Name+" "+number(in.Value))
+			all = append(all, in.Name+" "+humanize.Quantity(in.Value, in.Unit))
 		}
 		return strings.Join(all, ", ")
 	}
+	value := func(v float64) string { return humanize.Quantity(v, f.Unit) }
 	if math.IsNaN(f.Expected) {
-		return number(f.Seen) + ", nothing expected"
+		return value(f.Seen) + ", nothing expected"
 	}
-	return fmt.Sprintf("%s, expected %s (%s to %s)", number(f.Seen), number(f.Expected), number(f.Lower), number(f.Upper))
+	return fmt.Sprintf("%s, expected %s (%s)", value(f.Seen), value(f.Expected), humanize.Range(f.Lower, f.Upper, f.Unit))
 }
 
 // percent formats a share as a percentage; NaN as a dash.

@@ -3,7 +3,7 @@ package backtest
 import "strings"
 
 const (
-	// mostAlerts is how many alerts a week and workload are too many: as in the command init.
+	// mostAlerts is how many alerts a week and workload are too many: as in the command init. A single one never is.
 	mostAlerts = 1
 	// worstError is the relative error of which AnomalyForecastsWorseThanNaive tells.
 	worstError = 1.1
@@ -11,28 +11,35 @@ const (
 	coverageOff = 0.15
 )
 
-// bad marks what should be looked at before anybody relies on it.
-func bad(why ...string) string { return "BAD: " + strings.Join(why, ", ") }
+// Bad begins the verdict on what should be looked at before anybody relies on it.
+const Bad = "BAD"
 
-// verdict says whether a detector is fit for alerts.
-func (d *Detector) verdict() string {
-	switch {
-	case d.Series == 0:
-		return bad("no series")
-	case d.Steps == 0:
-		return bad("no score")
-	case d.PerWorkload > mostAlerts:
-		return bad("too many alerts")
+// verdict says whether there are problems, for people.
+func verdict(problems []string) string {
+	if len(problems) == 0 {
+		return "good"
 	}
-	return "good"
+	return Bad + ": " + strings.Join(problems, ", ")
 }
 
-// verdict says whether the forecasts for a horizon are fit for use.
-func (h *Horizon) verdict() string {
-	if h.Forecasts == 0 {
-		return "-"
+// Problems says why a detector is not fit for alerts; none: it is.
+func (d *Detector) Problems() []string {
+	switch {
+	case d.Series == 0:
+		return []string{"no series"}
+	case d.Steps == 0:
+		return []string{"no score"}
+	case d.PerWorkload > mostAlerts && d.WorkloadAlerts > 1:
+		return []string{"too many alerts"}
 	}
-	var why []string
+	return nil
+}
+
+// Problems says why the forecasts for a horizon are not fit for use; none: they are, or there is no outcome.
+func (h *Horizon) Problems() (why []string) {
+	if h.Forecasts == 0 {
+		return nil
+	}
 	if h.Error > worstError {
 		why = append(why, "error")
 	}
@@ -42,8 +49,5 @@ func (h *Horizon) verdict() string {
 	case off > coverageOff:
 		why = append(why, "interval too wide")
 	}
-	if len(why) > 0 {
-		return bad(why...)
-	}
-	return "good"
+	return why
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/backtest/jsonreport"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
@@ -33,6 +34,7 @@ type backtestOptions struct {
 	start, end string
 	names      []string
 	output     string
+	format     string // of the report on stdout: text or json
 	report     string
 	truth      string
 	truthOn    []string
@@ -53,6 +55,7 @@ func addBacktestCommand(app *kingpin.Application) (*kingpin.CmdClause, *backtest
 		PlaceHolder("NAME").StringsVar(&o.names)
 	cmd.Flag("output", "Write the results as OpenMetrics text to this file, or to a file per detector in this directory.").
 		PlaceHolder("FILE|DIR").StringVar(&o.output)
+	cmd.Flag("format", "Format of the report on stdout: text, or json.").Default("text").EnumVar(&o.format, "text", "json")
 	cmd.Flag("report", "Write the report as one HTML page with charts to this file, for example to attach it to a pull "+
 		"request. It needs no other file, and no server.").
 		PlaceHolder("FILE.html").StringVar(&o.report)
@@ -105,7 +108,7 @@ func runBacktest(
 	})
 	bar := newProgressBar(stderr)
 	run.Progress = bar.show
-	text, err := runReport(ctx, run, o)
+	found, err := runReport(ctx, run, o)
 	bar.clear()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -113,7 +116,10 @@ func runBacktest(
 		}
 		return err
 	}
-	_, err = fmt.Fprint(stdout, text)
+	if o.format == "json" {
+		return jsonreport.Write(stdout, found)
+	}
+	_, err = fmt.Fprint(stdout, found)
 	return err
 }
 

@@ -36,7 +36,7 @@ func TestParseTime_AcceptsTimesAndDurations(t *testing.T) {
 	}
 }
 
-func TestBacktest_ReportsOnStderrAndWritesResults(t *testing.T) {
+func TestBacktest_ReportsOnStdoutAndWritesResults(t *testing.T) {
 	end := time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC)
 	dir := t.TempDir()
 	sawtooth := servers.Series{
@@ -101,6 +101,11 @@ detectors:
 			"with a page of charts",
 			[]string{"--start=2026-03-08T00:00:00Z", "--end=2026-03-09T00:00:00Z", "--detector=web", "--report=web.html"},
 			0, table, ``,
+		},
+		{
+			"for programs",
+			[]string{"--start=2026-03-08T00:00:00Z", "--end=2026-03-09T00:00:00Z", "--detector=web", "--format=json"},
+			0, `{\n  "start": "2026-03-08T00:00:00Z",\n(?s:.*)\n      "name": "web",\n(?s:.*)}\n`, ``,
 		},
 		{
 			"no such folder",

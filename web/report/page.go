@@ -25,6 +25,9 @@ const promised = 3e6 * time.Second
 func (r *Report) Write(w io.Writer, title, version string) error {
 	p := page{Report: r, Title: title, Version: version, Tables: map[string][][]string{}}
 	for _, t := range r.Tables() {
+		if t.About == "alerts" {
+			t.Rows = t.Rows[:min(len(t.Rows), 1+maxMarks)]
+		}
 		p.Tables[t.About] = t.Rows
 	}
 	p.number()
@@ -34,6 +37,7 @@ func (r *Report) Write(w io.Writer, title, version string) error {
 	t, err := template.New("report.html").Funcs(template.FuncMap{
 		"stamp":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
 		"selector": ui.Selector,
+		"bad":      func(verdict string) bool { return strings.HasPrefix(verdict, backtest.Bad+":") },
 		"deciders": func() []string { return []string{"forecast", "current", "stabilization", "min", "max"} },
 	}).ParseFS(files, "report.html")
 	if err == nil {

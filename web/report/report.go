@@ -82,6 +82,13 @@ func (r *Report) leaveOut(forecasts int) {
 	}
 	add("A chart has at most %d points. Where there are more steps, it shows one of as many as it takes: the one with "+
 		"the highest score, or the first.", maxPoints)
+	alerts := 0
+	for _, d := range r.Detectors {
+		alerts += len(d.Fired)
+	}
+	if alerts > maxMarks {
+		add("Of %d alerts the first %d are listed.", alerts, maxMarks)
+	}
 	if each := r.marks(); slices.ContainsFunc(r.Detectors, func(d backtest.Detector) bool {
 		return len(d.Fired) > each || len(d.Incidents) > each
 	}) {

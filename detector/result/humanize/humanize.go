@@ -27,6 +27,16 @@ func Quantity(v float64, unit string) string {
 	return quantity(v, unit) + per
 }
 
+// Range formats a range of values. A unit that both ends have is named once.
+func Range(from, to float64, unit string) string {
+	low, high := Quantity(from, unit), Quantity(to, unit)
+	number, one, _ := strings.Cut(low, " ")
+	if _, other, _ := strings.Cut(high, " "); one == other && !strings.Contains(one, " ") {
+		low = number // but of durations such as 1 h 5 min
+	}
+	return low + " to " + high
+}
+
 func quantity(v float64, unit string) string {
 	size := math.Abs(v)
 	switch {

@@ -40,6 +40,15 @@ func TestQuantity_IsReadable(t *testing.T) {
 	}
 }
 
+func TestRange_NamesACommonUnitOnce(t *testing.T) {
+	require.Equal(t, "46.2 to 69.3 ms", humanize.Range(0.0462, 0.0693, "seconds"))
+	require.Equal(t, "900 ms to 1.1 s", humanize.Range(0.9, 1.1, "seconds"))
+	require.Equal(t, "0 to 1.5 restarts", humanize.Range(0, 1.5, "restarts"))
+	require.Equal(t, "0 to 1.5", humanize.Range(0, 1.5, ""))
+	require.Equal(t, "1 h 5 min to 2 h 5 min", humanize.Range(3900, 7500, "seconds"))
+	require.Equal(t, "5 h to 1 d 5 h", humanize.Range(18_000, 104_400, "seconds"))
+}
+
 func TestRarity_IsReadable(t *testing.T) {
 	for period, want := range map[time.Duration]string{
 		5 * time.Minute:          "once in 5 minutes",
