@@ -80,7 +80,31 @@ detectors:
 			"unknown flag",
 			[]string{"--config.fil=x"},
 			2, ``,
-			`anomaly-exporter: error: unknown long flag '--config.fil', try --help\n`,
+			`anomaly-exporter: error: unknown long flag '--config\.fil'; did you mean "--config\.file"\?\n`,
+		},
+		{
+			"unknown flag of a command",
+			[]string{"backtest", "--detectr=x"},
+			2, ``,
+			`anomaly-exporter: error: unknown long flag '--detectr'; did you mean "--detector"\?\n`,
+		},
+		{
+			"unknown flag like none",
+			[]string{"backtest", "--verbosity=x"},
+			2, ``,
+			`anomaly-exporter: error: unknown long flag '--verbosity', try --help\n`,
+		},
+		{
+			"unknown command",
+			[]string{"bactest", "--start=-1d"},
+			2, ``,
+			`anomaly-exporter: error: unexpected bactest; did you mean "backtest"\?\n`,
+		},
+		{
+			"unknown value of a flag",
+			[]string{"series", "--state=lerning"},
+			2, ``,
+			`anomaly-exporter: error: enum value must be one of [a-z,]+, got 'lerning'; did you mean "learning"\?\n`,
 		},
 		{
 			"no file to check",

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 )
 
 // usageTemplate returns the template of help texts. Without a command, all commands are shown with their flags, since
@@ -34,4 +37,43 @@ func completable(args []string) []string {
 		return args[:1] // the shell filters all of them
 	}
 	return args
+}
+
+// The errors of kingpin about what it does not know, which have no types.
+var (
+	unknownFlag    = regexp.MustCompile(`^unknown long flag '(--[^']*)'$`)
+	unknownCommand = regexp.MustCompile(`^unexpected (\S+)$`)
+	unknownValue   = regexp.MustCompile(`^enum value must be one of (\S+), got '([^']*)'$`)
+)
+
+// meant suggests the command, the flag or the value that was meant; "" if there is none.
+func meant(app *kingpin.Application, args []string, err error) string {
+	text := err.Error()
+	if found := unknownValue.FindStringSubmatch(text); found != nil {
+		return suggest.DidYouMean(found[2], strings.Split(found[1], ","))
+	}
+	model := app.Model()
+	var known []string
+	if found := unknownCommand.FindStringSubmatch(text); found != nil {
+		for _, c := range model.Commands {
+			known = append(known, c.Name)
+		}
+		return suggest.DidYouMean(found[1], known)
+	}
+	found := unknownFlag.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	add := func(flags []*kingpin.FlagModel) {
+		for _, f := range flags {
+			if !f.Hidden {
+				known = append(known, "--"+f.Name)
+			}
+		}
+	}
+	add(model.Flags)
+	if parsed, _ := app.ParseContext(args); parsed != nil && parsed.SelectedCommand != nil {
+		add(parsed.SelectedCommand.Model().Flags)
+	}
+	return suggest.DidYouMean(found[1], known)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 	command, err := app.Parse(completable(args))
 	if err != nil {
-		fmt.Fprintf(stderr, "anomaly-exporter: error: %v, try --help\n", err)
+		fmt.Fprintf(stderr, "anomaly-exporter: error: %v%s\n", err, cmp.Or(meant(app, args, err), ", try --help"))
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
