@@ -75,6 +75,11 @@ func TestSeries_ListsStateReasonAndRemedy(t *testing.T) {
 	require.Regexp(t, `\n3 series, 3 scored\n$`, list("--detector=shop"))
 	require.Regexp(t, `\n1 series, 1 learning\n$`, list(`--match={job="till"}`))
 
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitFailure, execute([]string{"series", "--url=" + e.url, "--detector=tlil"}, &stdout, &stderr))
+	require.Equal(t, "the exporter has no detector \"tlil\"; did you mean \"till\"?\n", stderr.String())
+	require.Empty(t, stdout.String())
+
 	var answer struct {
 		Series []struct {
 			State, Reason, Remedy string

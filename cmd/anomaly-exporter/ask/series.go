@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -54,6 +55,9 @@ func (s *Series) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer c.CloseIdleConnections()
+	if err := s.checkNames(ctx, c); err != nil {
+		return err
+	}
 	raw, err := c.series(ctx, url.Values{"detector": s.detectors, "scaler": s.scalers, "match[]": s.match})
 	if err != nil {
 		return err
@@ -76,6 +80,33 @@ func (s *Series) Run(ctx context.Context, stdout io.Writer) error {
 		return enc.Encode(map[string]any{"series": shown})
 	}
 	return writeSeries(stdout, found)
+}
+
+// checkNames asks whether there are the detectors and scalers that are asked for.
+func (s *Series) checkNames(ctx context.Context, c *Client) error {
+	if len(s.detectors)+len(s.scalers) == 0 {
+		return nil
+	}
+	var answer struct {
+		Detectors []struct{ Kind, Name string } `json:"detectors"`
+	}
+	if err := c.API(ctx, "detectors", url.Values{"limit": {strconv.Itoa(perPage)}}, &answer); err != nil {
+		return err
+	}
+	for kind, names := range map[string][]string{"detector": s.detectors, "scaler": s.scalers} {
+		var known []string
+		for _, d := range answer.Detectors {
+			if d.Kind == kind {
+				known = append(known, d.Name)
+			}
+		}
+		for _, name := range names {
+			if !slices.Contains(known, name) {
+				return fmt.Errorf("the exporter has no %s %q%s", kind, name, suggest.DidYouMean(name, known))
+			}
+		}
+	}
+	return nil
 }
 
 // series returns all series that a query asks for, page by page. A cycle between two pages may add or remove some.
