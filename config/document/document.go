@@ -58,7 +58,7 @@ func (d *Document) Err() error {
 // are valid; keys and types are still unchecked. The filename is used in errors.
 func Parse(source []byte, filename string, language Language) *Document {
 	d := &Document{filename: filename, language: language}
-	docs, err := documents(source)
+	docs, err := documents(bytes.NewReader(source))
 	switch {
 	case err != nil:
 		d.syntaxError(source, err)
@@ -81,9 +81,9 @@ func Parse(source []byte, filename string, language Language) *Document {
 }
 
 // documents returns the root nodes of all YAML documents in source.
-func documents(source []byte) ([]*yaml.Node, error) {
+func documents(source io.Reader) ([]*yaml.Node, error) {
 	var docs []*yaml.Node
-	for dec := yaml.NewDecoder(bytes.NewReader(source)); ; {
+	for dec := yaml.NewDecoder(source); ; {
 		var n yaml.Node
 		if err := dec.Decode(&n); errors.Is(err, io.EOF) {
 			return docs, nil

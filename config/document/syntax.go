@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"io"
 	"regexp"
 	"slices"
 	"sort"
@@ -12,29 +13,15 @@ import (
 // syntaxError reports err at the first line with which source has that error. The library names no line, or the one
 // before the construct in which the error lies.
 func (d *Document) syntaxError(source []byte, err error) {
-	var ends []int // offsets of the ends of the lines
-	for i, c := range source {
-		if c == '\n' {
-			ends = append(ends, i+1)
-		}
-	}
-	ends = append(ends, len(source))
 	msg := redactedMessage(err)
-	same := func(source []byte) bool {
-		_, err := documents(source)
-		return err != nil && redactedMessage(err) == msg
-	}
-	i := sort.Search(len(ends)-1, func(i int) bool { return same(source[:ends[i]]) })
-	begin := 0
-	if i > 0 {
-		begin = ends[i-1]
-	}
-	line := strings.TrimRight(string(source[begin:ends[i]]), "\r\n")
+	f := finder{msg: msg}
+	i, begin, last := f.line(source)
+	line := strings.TrimRight(string(source[begin:last]), "\r\n")
 	p := Problem{File: d.filename, Line: i + 1, Text: plainWords(msg, line)}
-	if len(line) <= maxExcerpt && utf8.ValidString(line) && d.public(source[:ends[i]]) {
+	if len(line) <= maxExcerpt && utf8.ValidString(line) && d.public(source[:last]) {
 		p.Excerpt = "    " + strings.ReplaceAll(line, "\t", " ")
-		end, tries := ends[i], maxParsed/ends[i]
-		for ; end > begin+1 && tries > 0 && same(closed(source[:end-1])); tries-- {
+		end, tries := last, maxParsed/last
+		for ; end > begin+1 && tries > 0 && f.in(closed(source[:end-1])); tries-- {
 			end-- // to the last place at which the error is new
 		}
 		if column := max(0, min(end-begin, len(line))-1); tries > 0 {
@@ -42,6 +29,70 @@ func (d *Document) syntaxError(source []byte, err error) {
 		}
 	}
 	d.problems = append(d.problems, p)
+}
+
+// finder looks for the place of an error.
+type finder struct {
+	msg    string
+	parsed int // bytes, all in all
+}
+
+// in reports whether a source has the error.
+func (f *finder) in(source []byte) bool {
+	f.parsed += len(source)
+	_, err := documents(bytes.NewReader(source))
+	return err != nil && redactedMessage(err) == f.msg
+}
+
+// line returns the first line with which the source, which has the error, has it, and where it begins and ends. The
+// library reads a little further than to the error, so that line is hardly ever far from the last that it reads.
+func (f *finder) line(source []byte) (number, begin, end int) {
+	ends := []int{0} // offsets of the ends of the lines
+	for i, c := range source {
+		if c == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	ends = append(ends, len(source))
+	r := lineReader{rest: source}
+	_, _ = documents(&r)
+	f.parsed += len(source) - len(r.rest)
+	in := func(i int) bool { return f.in(source[:ends[i+1]]) }
+	number = min(r.lines, len(ends)-2)
+	for step := 1; number > 0; step *= 2 {
+		before := max(number-step, 0)
+		if !in(before) {
+			number = before + 1 + sort.Search(number-before-1, func(i int) bool { return in(before + 1 + i) })
+			break
+		}
+		number = before
+	}
+	return number, ends[number], ends[number+1]
+}
+
+// lineReader reads line by line.
+type lineReader struct {
+	rest  []byte
+	lines int // that have been read whole, before what was read last
+	whole bool
+}
+
+// Read implements io.Reader.
+func (r *lineReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		return 0, io.EOF
+	}
+	if r.whole {
+		r.lines++
+	}
+	line := r.rest
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i+1]
+	}
+	n := copy(p, line)
+	r.whole = line[n-1] == '\n'
+	r.rest = r.rest[n:]
+	return n, nil
 }
 
 // closed returns the begin of a file with the brackets that it leaves open closed, so that a missing end is no error of
