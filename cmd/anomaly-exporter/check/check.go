@@ -29,7 +29,7 @@ const (
 // Problem is something wrong with a configuration.
 type Problem struct {
 	Severity string `json:"severity"`
-	// Check names what was looked for: config, remote_read, empty, counter, metric, join, by, history or series_limit.
+	// Check names what was looked for: config, comment, or one of checks.
 	Check   string `json:"check"`
 	File    string `json:"file"`
 	Line    int    `json:"line,omitempty"` // 0: the file as a whole
@@ -110,6 +110,7 @@ func File(ctx context.Context, path string, o Options) *Result {
 	c.lines = newLines(set, c.cfg.DetectorFiles)
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no answer within %s", o.Timeout))
 	defer cancel()
+	c.checkComments()
 	c.checkFiles(set)
 	c.checkServers(ctx)
 	c.checkExpressions(ctx)
@@ -134,8 +135,11 @@ func (c *checker) invalid(err error) {
 	}
 }
 
-// warn adds a warning about a place in the files.
+// warn adds a warning about a place in the files, unless a comment there disables the check.
 func (c *checker) warn(check string, at place, message, remedy string) {
+	if at.disabled[check] {
+		return
+	}
 	c.Problems = append(c.Problems, Problem{
 		Severity: Warning, Check: check, File: at.file, Line: at.line, Message: message, Remedy: remedy,
 	})
@@ -150,7 +154,7 @@ func (c *checker) checkFiles(set *files.Set) {
 		}
 	}
 	if c.Detectors+c.Scalers == 0 {
-		c.warn("empty", place{c.File, 1}, "there are no detectors and no scalers, so nothing is published",
+		c.warn("empty", c.lines.file(c.File), "there are no detectors and no scalers, so nothing is published",
 			"add a detector; examples/prometheus.yml has some that work on every Prometheus")
 	}
 }

@@ -127,6 +127,52 @@ config.yml:13: warning: scaler "web": load: http_requests_total looks like a cou
 `, said(check.File(t.Context(), file, o)))
 }
 
+func TestFile_IsSilentAboutWhatCommentsDisable(t *testing.T) {
+	o := options(time.Now())
+	o.Offline = true
+	warned := func(text string) (lines []int) {
+		for _, p := range check.File(t.Context(), write(t, "http://localhost/api/v1/read", text), o).Problems {
+			require.Equal(t, "counter", p.Check, p.Message)
+			lines = append(lines, p.Line)
+		}
+		return lines
+	}
+	const entries = `detectors:
+  # Why: it is no counter.
+  # check-config disable counter
+  - name: above
+    expr: a_total
+
+  - name: inside
+    # check-config disable counter: it is no counter
+    expr: b_total
+  - {name: beside, expr: c_total} # check-config disable counter
+  - name: last
+    expr: d_total  #check-config  disable  counter
+`
+	require.Empty(t, warned(entries))
+	require.Equal(t, []int{7, 11, 12}, warned(strings.ReplaceAll(entries, "disable counter", "disable metric")))
+	require.Equal(t, []int{7}, warned(strings.Replace(entries, "disable counter", "disable join", 1)), "only one of them")
+	require.Equal(t, []int{14}, warned(strings.Replace(entries, "  disable", "  enable", 1)))
+	require.Equal(t, []int{7}, warned(`detectors:
+  - name: above
+    # check-config disable counter
+    expr: a_total
+  - expr: b_total
+    name: other
+scalers:
+  # check-config disable counter
+  - {name: s, load: b_total, capacity_per_replica: 1, max_replicas: 2}
+`), "a comment is of the entry that it is in")
+	require.Empty(t, warned("# check-config file/disable counter\n"+strings.ReplaceAll(entries, "disable counter", "")))
+
+	file := write(t, "http://localhost/api/v1/read", "# check-config disable metrik\ndetectors: [{name: a, expr: up}]\n")
+	require.Equal(t, "config.yml:3: warning: there is no check metrik; did you mean \"metric\"?\n",
+		said(check.File(t.Context(), file, o)))
+	file = write(t, "http://localhost/api/v1/read", "# check-config file/disable empty\ndetector_files: [none/*.yml]\n")
+	require.Empty(t, said(check.File(t.Context(), file, o)))
+}
+
 func TestFile_NamesFileAndLineOfDetectorFiles(t *testing.T) {
 	file := write(t, "http://localhost/api/v1/read", "detector_files: [team.yml]\ndetectors: [{name: own, expr: up}]\n")
 	team := filepath.Join(filepath.Dir(file), "team.yml")
@@ -243,6 +289,8 @@ scalers:
 			`values of by in common: {__name__="hits", service="s"} and {__name__="misses", service="t"}`,
 		`scalers: [{name: x, load: memory, by: [namespace], capacity_per_replica: 1, max_replicas: 2}]`: `load: two series ` +
 			`have the same labels in by`,
+		"# check-config file/disable metric\n" + one + "expr: none, series_limit: 1}, {name: y, expr: memory, " +
+			"series_limit: 1}]": `1 of 2 series are over series_limit`,
 		one + `expr: memory, history: 14d}]`:    `detector "x": history is 2w, but the oldest values are about 1d2`,
 		one + `expr: memory, series_limit: 1}]`: `1 of 2 series are over series_limit`,
 	} {
