@@ -16,6 +16,7 @@ const (
 	Max
 	BreachProbability
 	TimeToBreach
+	BoundValue
 	RecommendedReplicas
 	RecommendedReplicasSource
 	RecommendedCPUCores
@@ -72,6 +73,10 @@ var families = [NumFamilies]struct{ name, help string }{
 	TimeToBreach: {
 		"forecast_time_to_breach_seconds",
 		"Time until the median forecast crosses the bound; absent if it does not within the longest horizon.",
+	},
+	BoundValue: {
+		"forecast_bound",
+		"The bound that forecasts are compared with at the newest step, in the unit of the series.",
 	},
 	RecommendedReplicas: {
 		"recommended_replicas",

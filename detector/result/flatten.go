@@ -41,6 +41,7 @@ var kindsOf = [NumFamilies]Selection{
 	Max:                       Forecasts,
 	BreachProbability:         Forecasts,
 	TimeToBreach:              Forecasts,
+	BoundValue:                Forecasts,
 	RecommendedReplicas:       Recommendations,
 	RecommendedReplicasSource: Recommendations,
 	RecommendedCPUCores:       CPURequests,
@@ -94,7 +95,7 @@ func (f *flattener) series(s *Series) {
 		}
 	case Yhat, YhatLower, YhatUpper:
 		f.quantile(s)
-	case Max, BreachProbability, TimeToBreach:
+	case Max, BreachProbability, TimeToBreach, BoundValue:
 		if s.Forecast != nil {
 			f.forecast(s)
 		}
@@ -143,7 +144,7 @@ func (f *flattener) choose(median, lower, upper float64) float64 {
 	return median
 }
 
-// forecast yields the maxima, breach probabilities and times to a breach.
+// forecast yields the maxima, breach probabilities, times to a breach and bounds.
 func (f *flattener) forecast(s *Series) {
 	switch f.family {
 	case Max:
@@ -159,6 +160,10 @@ func (f *flattener) forecast(s *Series) {
 	case TimeToBreach:
 		for _, b := range s.Forecast.Breaches {
 			f.emit(s, b.Seconds, "bound", b.Bound)
+		}
+	case BoundValue:
+		for _, b := range s.Forecast.Breaches {
+			f.emit(s, b.Value, "bound", b.Bound)
 		}
 	}
 }

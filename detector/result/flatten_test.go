@@ -150,6 +150,9 @@ func TestFlatten_TurnsSeriesIntoSamplesOfEachFamily(t *testing.T) {
 			forecast_breach_probability{bound="upper",detector="d",horizon="1d",job="",n="a"} 0.5`},
 		{result.TimeToBreach, result.Forecasts, []result.Series{scored("a", 0.5), onlyScore}, `
 			forecast_time_to_breach_seconds{bound="upper",detector="d",job="",n="a"} 3600`},
+		{result.BoundValue, result.Forecasts, []result.Series{scored("a", 0.5), onlyScore}, `
+			forecast_bound{bound="lower",detector="d",job="",n="a"} 5
+			forecast_bound{bound="upper",detector="d",job="",n="a"} 20`},
 		{result.RecommendedReplicas, result.Recommendations, []result.Series{sized("a"), unknown}, `
 			recommended_replicas{n="a",scaler="s"} 7`},
 		{result.RecommendedReplicasSource, result.Recommendations, []result.Series{sized("a"), unknown}, `

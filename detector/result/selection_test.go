@@ -25,13 +25,13 @@ func TestSelect_TranslatesThePublishedKinds(t *testing.T) {
 }
 
 // A series over the threshold has 1 score and 1 return period, 1 onset, 2 contributions, 3 expected and 1 observed, 6
-// forecasts, 2 maxima, 4 breaches, 1 time to a breach, 1 model.
+// forecasts, 2 maxima, 4 breaches, 1 time to a breach, 2 bounds, 1 model.
 func TestNewSnapshot_DropsWholeKindsInOrderAndCountsThem(t *testing.T) {
 	batches := []*result.Batch{
 		newBatch(ofDetectors, scored("a", 0.9), scored("b", 0.9)),
 		newBatch(ofDetectors&^result.Onsets&^result.Expected, scored("c", 0.1), without("d", "muted", "mute")),
 	}
-	const scores, onsets, contributions, forecasts, expected, states, models = 6, 2, 4, 3 * 13, 8, 1, 3
+	const scores, onsets, contributions, forecasts, expected, states, models = 6, 2, 4, 3 * 15, 8, 1, 3
 	const rest = scores + states + models
 	const all = rest + expected + forecasts + onsets + contributions
 	none := func() map[string]int {

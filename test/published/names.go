@@ -21,6 +21,7 @@ import (
 
 // ofCommand are the metrics that package main registers, which cannot be imported.
 var ofCommand = []string{
+	"anomaly_exporter_config_hash",
 	"anomaly_exporter_config_last_reload_successful",
 	"anomaly_exporter_config_last_reload_success_timestamp_seconds",
 	"anomaly_exporter_shards",

@@ -22,7 +22,8 @@ var shipped = map[string][]string{
 		"CorrelatedDrift", "SlowDrift",
 	},
 	"exporter.yml": {
-		"AnomalyExporterCyclesMissed", "AnomalyExporterDetectorFailing", "AnomalyExporterDown",
+		"AnomalyExporterConfigsDiffer", "AnomalyExporterCyclesMissed", "AnomalyExporterDetectorFailing",
+		"AnomalyExporterDown",
 		"AnomalyExporterModelsFailed", "AnomalyExporterReloadFailed", "AnomalyExporterRemoteReadErrors",
 		"AnomalyExporterReplicaDown", "AnomalyExporterResultsDropped", "AnomalyExporterResultsWithheld",
 		"AnomalyExporterSeriesRefused", "AnomalyExporterShardMissing", "AnomalyForecastIntervalsCollapsed",
