@@ -73,6 +73,9 @@ var names = [numCandidates]string{
 	"last_week", "last_week_drift", "week_profile_fading_8h", "week_profile", "last_week_fading_48h", "last_week_scaled",
 }
 
+// Last returns the last candidate.
+func Last() int { return numCandidates - 1 }
+
 // Name returns the name of a candidate, as shown for the model in service.
 func Name(candidate int) string { return names[candidate] }
 

@@ -141,7 +141,7 @@ func TestSeries_ShowsOne(t *testing.T) {
 		require.Contains(t, body, ">24h</a> <a href=\"?detector=load&amp;job="+url.QueryEscape(job)+
 			"&amp;range=all\">all</a> </nav>")
 		require.Contains(t, body, "<td>compared with its own past; fitted every 6h</td>")
-		require.Regexp(t, `<th>forecast by</th><td>a combination, led by [a-z ]+</td>`, body)
+		require.Regexp(t, `<th>forecast by</th><td>a combination, led by [a-z ]+: [^<]+</td>`, body)
 		require.Contains(t, body, "is not expected to be crossed")
 		require.NotContains(t, body, "<script>alert")
 		require.NotContains(t, body, "ZgotmplZ")

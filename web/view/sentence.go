@@ -10,6 +10,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/meaning"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
@@ -43,30 +44,15 @@ func (s *Series) Title() string {
 	return s.Source + " of " + strings.Join(values, "/")
 }
 
-// stateTexts say what a reason means; what to do. docs/metrics.md says it at length.
-var stateTexts = map[string]string{
-	result.ReasonShortHistory: "its history is shorter than min_history; wait",
-	result.ReasonFewSiblings:  "fewer than three members of its pool have a value; wait for min_history of its own",
-	result.ReasonNoCapacity:   "the capacity of a replica has not been learned yet; wait, or set capacity_per_replica",
-	result.ReasonMissing:      "one of its inputs has no value now; compare the labels of the inputs",
-	"gaps": "its history is mostly gaps, or the newest value is not a number; look at the expression in " +
-		"Prometheus",
-	"constant":              "its history is constant, which this model cannot score; use scorer.model seasonal",
-	result.ReasonSeveral:    "several series have the same labels where one is expected; aggregate them",
-	result.ReasonNoCommon:   "a bound, mask or mute shares no label with it; set `on`",
-	result.ReasonHistogram:  "the expression returns native histograms; use histogram_quantile or histogram_count",
-	result.ReasonResolution: "its values are too large for what they vary by; subtract a constant in the expression",
-	result.ReasonNoData:     "there is no value now; look at the expression in Prometheus",
-	result.ReasonFitError:   "fitting failed; see the log, and report it",
-	result.ReasonMute:       "the mute expression has a value; nothing to do",
-}
-
 // StateText says what the reason of a state means and what to do.
 func StateText(s result.State) string {
 	if s.State == result.Stale {
 		return "Prometheus could not be read for too long; see the log"
 	}
-	return cmp.Or(stateTexts[s.Reason], s.Reason)
+	if r, ok := meaning.Of(meaning.Reasons(), s.Reason); ok {
+		return r.Means + "; " + r.Do
+	}
+	return s.Reason
 }
 
 // sentence says what is to be said of a series as of now.
@@ -188,6 +174,9 @@ func (v *View) Models(s *Series) (scored, forecast string) {
 		forecast = strings.ReplaceAll(s.Model, "_", " ")
 		if d.Forecaster.Model == "auto" {
 			forecast = "a combination, led by " + forecast
+			if r, ok := meaning.Of(meaning.Models(), s.Model); ok {
+				forecast += ": " + r.Means
+			}
 		}
 	}
 	return scored, forecast

@@ -18,11 +18,9 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/meaning"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
-
-// scored is what series with a score, or a recommendation, are listed under; others under their state.
-const scored = "scored"
 
 // Series is the command series, with its flags.
 type Series struct {
@@ -41,8 +39,12 @@ func AddSeries(app *kingpin.Application) (*kingpin.CmdClause, *Series) {
 	cmd.Flag("scaler", "Only those of this scaler. May be repeated.").PlaceHolder("NAME").StringsVar(&s.scalers)
 	cmd.Flag("match", "Selector over the labels of the results, such as {namespace=\"shop\"}. May be repeated.").
 		PlaceHolder("SELECTOR").StringsVar(&s.match)
+	var states []string
+	for _, r := range meaning.States() {
+		states = append(states, r.Names...)
+	}
 	cmd.Flag("state", "Only series in this state: scored, learning, failed, muted or stale. May be repeated.").
-		EnumsVar(&s.states, scored, "learning", "failed", "muted", "stale")
+		EnumsVar(&s.states, states...)
 	cmd.Flag("format", "Format of the list: table, or json, which has all that the API says of each series.").
 		Default("table").EnumVar(&s.format, "table", "json")
 	return cmd, &s
@@ -69,7 +71,7 @@ func (s *Series) Run(ctx context.Context, stdout io.Writer) error {
 		if err := json.Unmarshal(text, &one); err != nil {
 			return fmt.Errorf("series of %s: %w", s.url.Redacted(), err)
 		}
-		if len(s.states) == 0 || slices.Contains(s.states, cmp.Or(one.State, scored)) {
+		if len(s.states) == 0 || slices.Contains(s.states, cmp.Or(one.State, meaning.Scored)) {
 			found, shown = append(found, one), append(shown, text)
 		}
 	}
@@ -134,12 +136,12 @@ func writeSeries(w io.Writer, series []view.Series) error {
 	counts := map[string]int{}
 	for i := range series {
 		s := &series[i]
-		state, score := cmp.Or(s.State, scored), "-"
+		state, score := cmp.Or(s.State, meaning.Scored), "-"
 		counts[state]++
 		if s.State == "" && s.Kind == "detector" {
 			score = fmt.Sprintf("%.2f", float64(s.Score))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Source, subject(s), state, cmp.Or(s.Reason, "-"), score, meaning(s))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Source, subject(s), state, cmp.Or(s.Reason, "-"), score, says(s))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -158,8 +160,8 @@ func subject(s *view.Series) string {
 	return s.Labels["metric_name"] + b.Labels().String()
 }
 
-// meaning says what is to be known of a series: its value and what is usual, or why it has no score and what to do.
-func meaning(s *view.Series) string {
+// says is what is to be known of a series: its value and what is usual, or why it has no score and what to do.
+func says(s *view.Series) string {
 	value := func(v view.Number) string { return humanize.Quantity(float64(v), s.Unit) }
 	switch {
 	case s.Learning != nil:
