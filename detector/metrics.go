@@ -18,7 +18,14 @@ type metrics struct {
 	joins, withheld, info              *prometheus.GaugeVec
 	fitDuration                        *prometheus.HistogramVec
 	quality                            *result.QualityMetrics
-	units                              sync.Map // that info shows, by detector
+	shown                              sync.Map // by Source
+}
+
+// shown are the gauges that a cycle has set.
+type shown struct {
+	states map[result.State]int
+	models map[string]int
+	unit   string
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -110,38 +117,49 @@ func (m *metrics) forget(s result.Source) {
 	}
 	if !s.Scaler {
 		m.joins.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
-		if unit, shown := m.units.LoadAndDelete(s.ID()); shown {
-			m.info.DeleteLabelValues(s.ID(), unit.(string))
-		}
+		m.info.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
 	}
+	m.shown.Delete(s)
 	m.quality.Forget(s)
 }
 
-// show sets the gauges about the series of a batch.
+// show sets the gauges about the series of a batch. A scrape meanwhile finds all that were there before and still are:
+// only what is no more is deleted.
 func (m *metrics) show(b *result.Batch, refused int) {
 	l := bySource(b.Source)
 	series, models := m.series.MustCurryWith(l), m.models.MustCurryWith(l)
-	count := map[result.State]int{}
+	now := shown{states: map[result.State]int{}, models: b.Models}
 	for i := range b.Series {
 		state := b.Series[i].State
 		if state == (result.State{}) {
 			state.State = "scored"
 		}
-		count[state]++
+		now.states[state]++
 	}
-	m.series.DeletePartialMatch(l)
-	for state, n := range count {
+	for state, n := range now.states {
 		series.WithLabelValues(state.State, state.Reason).Set(float64(n))
 	}
-	m.models.DeletePartialMatch(l)
-	for name, n := range b.Models {
+	for name, n := range now.models {
 		models.WithLabelValues(name).Set(float64(n))
 	}
 	if !b.Source.Scaler {
-		m.info.WithLabelValues(b.Source.ID(), b.Format.Unit).Set(1)
-		// Alerts join it: it is there at every scrape, and not deleted and set again by each cycle.
-		if before, shown := m.units.Swap(b.Source.ID(), b.Format.Unit); shown && before != b.Format.Unit {
-			m.info.DeleteLabelValues(b.Source.ID(), before.(string))
+		now.unit = b.Format.Unit
+		m.info.WithLabelValues(b.Source.ID(), now.unit).Set(1)
+	}
+	if swapped, ok := m.shown.Swap(b.Source, now); ok {
+		before := swapped.(shown)
+		for state := range before.states {
+			if now.states[state] == 0 {
+				series.DeleteLabelValues(state.State, state.Reason)
+			}
+		}
+		for name := range before.models {
+			if now.models[name] == 0 {
+				models.DeleteLabelValues(name)
+			}
+		}
+		if before.unit != now.unit && !b.Source.Scaler {
+			m.info.DeleteLabelValues(b.Source.ID(), before.unit)
 		}
 	}
 	m.refused.With(l).Set(float64(refused))
