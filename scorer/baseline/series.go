@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 )
@@ -91,6 +92,7 @@ type Series struct {
 	first   int64     // slot of profile[0]
 	profile []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
 	composition
+	standIns []bool            // slots of profile for which those around them stand in; nil: none
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
 	level    level.Level
@@ -115,7 +117,8 @@ type Step struct {
 	Value float32
 	// Unit is how large a deviation is that counts as 1: 1, or with the expected value where noise grows with it.
 	Unit float32
-	// Low and High are what was expected where days differ, see envelope; else they are Forecast.
+	// Low and High are what was expected where days differ, see envelope, and at an edge of the season; else they are
+	// Forecast.
 	Low, High float32
 	// Expected is Forecast, except next to an edge of the season (see between), where a former level is remembered (see
 	// choose), where days differ, and for a value that cannot be told from it: there it is what is nearest to the value.
@@ -139,9 +142,13 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value, at.Unit)
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
+	if slots := s.slotsAt(slot); at.Phase > 0 && slots.IsEdge(s.jump) {
+		low, high := slots.Range(s.share(at.Phase), s.jump)
+		at.Low, at.High = min(at.Low, s.join(low, s.level.Now())), max(at.High, s.join(high, s.level.Now()))
+	}
 	if !s.envelope.Empty() {
 		normal := s.at(s.normal(slot, at.Phase), s.level.Now())
-		at.Low, at.High = normal.Nearest(at.Forecast, -MaxScaled), normal.Nearest(at.Forecast, MaxScaled)
+		at.Low, at.High = normal.Nearest(at.Low, -MaxScaled), normal.Nearest(at.High, MaxScaled)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
 	at.Expected = s.resolve(at.Expected, at.Value)
@@ -217,7 +224,7 @@ func (s *Series) expect(slot int64, phase int, level, x float32) float32 {
 	}
 	season := s.season(slot)
 	if phase > 0 {
-		season = s.between(season, s.season(slot+1), phase, s.without(x, level))
+		season = s.between(slot, phase, s.without(x, level))
 	}
 	return s.join(season, level)
 }
@@ -245,24 +252,28 @@ func (s *scaling) resolve(expected, x float32) float32 {
 }
 
 // between returns what is expected at a phase between two slots: it lies on the line from one to the next. But at an
-// edge of the season the value may change at any of the steps between. So next to an edge, the nearest of line, slot
-// and next is expected of a known value x.
-func (s *Series) between(slot, next float32, phase int, x float32) float32 {
-	if slot != slot || next != next { // either side of what is not known
-		if slot == slot {
-			return slot
-		}
-		return next
+// edge of the season the value may change at any of the steps between, see package edge.
+func (s *Series) between(slot int64, phase int, x float32) float32 {
+	slots := s.slotsAt(slot)
+	if !slots.IsEdge(s.jump) {
+		return slots.Line(s.share(phase))
 	}
-	line := slot + (next-slot)*float32(phase)/float32(s.Grid.stride)
-	if x == x && abs(next-slot) > s.jump {
-		for _, e := range [...]float32{slot, next} {
-			if abs(x-e) < abs(x-line) {
-				line = e
-			}
-		}
+	return slots.Between(s.share(phase), s.jump, x)
+}
+
+// share returns the share of the way from a slot to the next at which a phase is.
+func (s *Series) share(phase int) float32 { return float32(phase) / float32(s.Grid.stride) }
+
+// slotsAt returns the season of a slot and of the next, at an edge also of those beside them.
+func (s *Series) slotsAt(slot int64) edge.Slots {
+	slots := edge.Slots{From: s.season(slot), To: s.season(slot + 1)}
+	if s.standIns != nil {
+		slots.Prefer(s.standIns[s.inSeason(slot)], s.standIns[s.inSeason(slot+1)])
 	}
-	return line
+	if slots.IsEdge(s.jump) {
+		slots.Before, slots.After = s.season(slot-1), s.season(slot+2)
+	}
+	return slots
 }
 
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
@@ -18,8 +19,6 @@ const (
 	// whose last week is not known are expected by the days, so that the tails know more than the last few days. Chosen,
 	// not tuned: a little less than two weeks, so that a window of two weeks qualifies though its first hours are empty.
 	weeklyOnlyAfter = 320 * time.Hour
-	// jumpFactor is how many times the mean difference of neighbouring slots an edge of the season is. Chosen, not tuned.
-	jumpFactor = 6
 	// A season has to show by itself at least half a day of slots (minOwnDays), and a quarter of those that it is compared
 	// on (minOwnShare). Guard: a smaller part says nothing of the rest.
 	minOwnDays, minOwnShare = 1.0 / 2, 1.0 / 4
@@ -130,11 +129,24 @@ func (b *Backtest) Unit(at Position) float32 {
 
 // between returns what was expected at a position by what was expected at slots.
 func (b *Backtest) between(expected []float32, at Position, x float32) float32 {
-	k := at.Slot
-	if at.Phase > 0 && k+1 < len(expected) {
-		return b.series.between(expected[k], expected[k+1], at.Phase, x)
+	k, s := at.Slot, b.series
+	if at.Phase == 0 || k+1 >= len(expected) {
+		return expected[k]
 	}
-	return expected[k]
+	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
+	if s.profile != nil {
+		slots.Prefer(b.periods[k] == 0, b.periods[k+1] == 0)
+	}
+	if !slots.IsEdge(s.jump) {
+		return slots.Line(s.share(at.Phase))
+	}
+	if k > 0 {
+		slots.Before = expected[k-1]
+	}
+	if k+2 < len(expected) {
+		slots.After = expected[k+2]
+	}
+	return slots.Between(s.share(at.Phase), s.jump, x)
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
@@ -330,7 +342,7 @@ type seasonTest struct {
 	expected      []float32   // by slot; NaN where it would say nothing of how far values stray
 	former        []float32   // the same by the former level; NaN where none is remembered; nil: nowhere
 	levels        []float32   // by slot
-	periods       []uint8     // by slot, of how many periods the season was the median
+	periods       []uint8     // by slot, of how many periods the season was the median; 0: others stood in for it
 	lasting       []episode   // of hours
 	level         level.Level // after the last slot
 	lost          bool        // the season would have been multiplied by next to nothing
@@ -359,6 +371,9 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season, c *compo
 			slot = s.slots.seasonSlot(slot)
 		}
 		v, days, periods := values.expected(candidate, slot)
+		if days == 0 {
+			periods = 0
+		}
 		if weeklyOnly && days != candidate.days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
@@ -449,16 +464,23 @@ func (b *Backtest) setProfile() {
 		return
 	}
 	s.profile = make([]float32, b.season.days*values.perDay)
-	most, differences := 0, float32(0)
+	most, differences := 0, make([]float32, 0, len(s.profile))
 	for i := range s.profile {
-		v, _, periods := values.expected(b.season, s.first+int64(i))
+		v, days, periods := values.expected(b.season, s.first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
+		if days == 0 {
+			if s.standIns == nil {
+				s.standIns = make([]bool, len(s.profile))
+			}
+			s.standIns[i] = true
+		}
 		if i > 0 && v == v && s.profile[i-1] == s.profile[i-1] {
-			differences += abs(v - s.profile[i-1])
+			differences = append(differences, abs(v-s.profile[i-1]))
 		}
 	}
-	s.jump = jumpFactor * differences / float32(len(s.profile))
+	orderstat.Sort(differences)
+	s.jump = edge.Jump(differences)
 	for n := range b.sampleSizeFactor {
 		b.sampleSizeFactor[n] = 1
 		if n > 0 && most > 0 {
