@@ -130,7 +130,7 @@ func (c *composition) moveLevel(l *level.Level, from, to float32) {
 func (b *Backtest) chooseComposition() {
 	s := b.series
 	zero := s.Scaled(s.origin, 0)
-	if b.season.days == 0 || s.slope != 0 || !(zero < 0 && zero > -farFromZero) {
+	if b.season.Days == 0 || s.slope != 0 || !(zero < 0 && zero > -farFromZero) {
 		return
 	}
 	sum := 0.0

@@ -12,6 +12,11 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 )
 
+var (
+	nan32    = float32(math.NaN())
+	infinite = float32(math.Inf(1))
+)
+
 // Why there is no baseline.
 var (
 	// ErrShortHistory says that the window holds too few steps to know what is normal.

@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
 const (
@@ -25,6 +26,11 @@ const (
 	// unseen is the scaled deviation that counts at most when seasons are compared. Guard: one corrupt sample does not
 	// choose the season.
 	unseen = 100
+	// neighbourhood is how far from a time of day its neighbours are, which stand in for it while it is not known. Chosen,
+	// not tuned: an hour earlier or later most series are still much the same.
+	neighbourhood = time.Hour
+	// again is by how much what happens again may be earlier or later. Chosen, not tuned, as in package envelope.
+	again = 10 * time.Minute
 	// dropDays and dropShare bound what DropWarmup leaves out: the days until a median of days is a usual one, but no more
 	// than a quarter of what is known. Chosen, not tuned.
 	dropDays, dropShare = 3, 4
@@ -287,27 +293,22 @@ func mean(values []float64) float64 {
 }
 
 // bySlot puts the values into slots of local time.
-func (b *Backtest) bySlot() *slotValues {
+func (b *Backtest) bySlot() *season.Values {
 	s := b.series
-	perDay := int(s.slots.perDay)
-	v := &slotValues{first: s.slots.at(b.start) - int64(perDay), perDay: perDay} // room for clocks that are put back
-	v.nearby = int64(s.Grid.Slots(neighbourhood))
-	length := int64(len(b.Values)) * s.Grid.Step()
-	v.values = make([]float32, length/s.Grid.slot+1+2*int64(perDay))
-	for i := range v.values {
-		v.values[i] = nan32
-	}
+	perDay := int(s.slots.perDay) // room for clocks that are put back
+	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.slot + 1 + 2*int64(perDay)
+	v := season.New(s.slots.at(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
 	for at := range b.Positions(0) {
-		v.values[s.slots.at(at.Time)-v.first] = b.Values[at.Index]
+		v.Values[s.slots.at(at.Time)-v.First] = b.Values[at.Index]
 	}
 	return v
 }
 
 // A choice is a season, how it makes the expected value with the level, and what the window looks like with it.
 type choice struct {
-	season season
+	season season.Season
 	composition
-	slots *slotValues
+	slots *season.Values
 	seasonTest
 }
 
@@ -317,7 +318,7 @@ func (b *Backtest) chooseSeason() {
 	values := b.bySlot()
 	follow := level.New(s.Grid.Slots, infinite, infinite)
 	b.choice = choice{}
-	for _, candidate := range seasons {
+	for _, candidate := range season.Candidates {
 		if !b.shows(candidate) {
 			continue
 		}
@@ -331,10 +332,10 @@ func (b *Backtest) chooseSeason() {
 }
 
 // shows tells whether the window is long enough to show a season, other than on holidays.
-func (b *Backtest) shows(s season) bool {
+func (b *Backtest) shows(s season.Season) bool {
 	const clockChange = time.Hour
-	least := float64(s.days) + minOwnDays
-	return s.days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
+	least := float64(s.Days) + minOwnDays
+	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
 }
 
 // seasonTest is what a season would have expected of the slots of a window.
@@ -351,13 +352,15 @@ type seasonTest struct {
 
 // backtestSeason expects every slot of the window by a season and by the level of the slots before. As the level moves
 // away for good, it moves the values before that as well.
-func (b *Backtest) backtestSeason(values *slotValues, candidate season, c *composition, start level.Level) seasonTest {
+func (b *Backtest) backtestSeason(
+	values *season.Values, candidate season.Season, c *composition, start level.Level,
+) seasonTest {
 	s := b.series
 	n := len(b.Values)/s.Grid.stride + 1
 	t := seasonTest{
 		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n), level: start,
 	}
-	weekly := candidate.days == 7
+	weekly := candidate.Days == 7
 	weeklyOnly := weekly && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
 	compared := coverage{from: len(b.Values) - s.Grid.Steps(choiceWindow), resolution: s.resolution}
 	var away episode
@@ -370,11 +373,11 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season, c *compo
 		if weekly {
 			slot = s.slots.seasonSlot(slot)
 		}
-		v, days, periods := values.expected(candidate, slot)
+		v, days, periods := values.Expected(candidate, slot)
 		if days == 0 {
 			periods = 0
 		}
-		if weeklyOnly && days != candidate.days {
+		if weeklyOnly && days != candidate.Days {
 			v = nan32 // tells nothing of how far values stray from the season
 		}
 		e := c.join(v, t.level.Now())
@@ -393,21 +396,26 @@ func (b *Backtest) backtestSeason(values *slotValues, candidate season, c *compo
 				away.last = at.Slot
 				away.away++
 			}
-			if moved && candidate.days > 0 {
+			if moved && candidate.Days > 0 {
 				to := t.level.Now()
 				t.lost = t.lost || c.lost(from, to)
-				values.move(away.since, c, from, to)
+				by := c.difference(to, from)
+				values.Move(away.since, func(x float32) float32 { return c.join(x, by) })
 				c.moveLevel(&t.level, from, to)
 			}
 			if moved || was > 0 && is == 0 {
 				t.lasting = away.end(t.lasting, lasts)
 			}
 		}
-		compared.add(at.Index, x, e, days == candidate.days)
+		own := days == candidate.Days
+		compared.add(at.Index, x, e, own)
+		if d := x - e; own && days > 0 && !isHoliday && d == d && !t.level.IsNear(x, e, c.unit(e)) {
+			values.MarkOdd(now, candidate, e)
+		}
 	}
 	t.lasting = away.end(t.lasting, lasts)
 	t.meanDeviation = compared.sum / float64(max(compared.known, 1))
-	if t.lost || candidate.days > 0 && !compared.enough(values.perDay) {
+	if t.lost || candidate.Days > 0 && !compared.enough(values.PerDay) {
 		t.meanDeviation = math.Inf(1)
 	}
 	return t
@@ -460,13 +468,13 @@ func (c *coverage) enough(perDay int) bool {
 func (b *Backtest) setProfile() {
 	s, values := b.series, b.slots
 	s.level, s.composition = b.level, b.composition
-	if b.season.days == 0 {
+	if b.season.Days == 0 {
 		return
 	}
-	s.profile = make([]float32, b.season.days*values.perDay)
+	s.profile = make([]float32, b.season.Days*values.PerDay)
 	most, differences := 0, make([]float32, 0, len(s.profile))
 	for i := range s.profile {
-		v, days, periods := values.expected(b.season, s.first+int64(i))
+		v, days, periods := values.Expected(b.season, s.first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
 		if days == 0 {
@@ -481,20 +489,15 @@ func (b *Backtest) setProfile() {
 	}
 	orderstat.Sort(differences)
 	s.jump = edge.Jump(differences)
-	for n := range b.sampleSizeFactor {
-		b.sampleSizeFactor[n] = 1
-		if n > 0 && most > 0 {
-			b.sampleSizeFactor[n] = float32(math.Sqrt((1 + medianVariance[most]) / (1 + medianVariance[n])))
-		}
-	}
+	b.sampleSizeFactor = season.SampleSizeFactors(most)
 }
 
 // setEnvelope finds the times of day at which the days of the window differ, by values less their levels. Where they no
 // longer do after the window, they are not looked for in it.
 func (b *Backtest) setEnvelope() {
-	s, values, weekly := b.series, b.slots.clone(), b.season.days == 7
+	s, values, weekly := b.series, b.slots.Clone(), b.season.Days == 7
 	level := nan32
-	if b.season.days > 0 {
+	if b.season.Days > 0 {
 		level = b.neutral() // the first days are what the season begins with
 	}
 	// As the level moved for good, it moved the values before that: the envelope is that of the moved ones.
@@ -504,19 +507,19 @@ func (b *Backtest) setEnvelope() {
 		if l := b.levels[at.Slot]; l == l {
 			level = l
 		}
-		i := s.slots.at(at.Time) - values.first
-		if d := b.levelOf(values.values[i], b.Values[at.Index]); d == d {
+		i := s.slots.at(at.Time) - values.First
+		if d := b.levelOf(values.Values[i], b.Values[at.Index]); d == d {
 			shift = d
 		}
 		moved[at.Slot] = shift
-		values.values[i] = b.without(values.values[i], level)
+		values.Values[i] = b.without(values.Values[i], level)
 	}
-	o := envelope.Options{First: values.first, Slot: time.Duration(s.Grid.slot) * time.Millisecond, PerDay: values.perDay}
+	o := envelope.Options{First: values.First, Slot: time.Duration(s.Grid.slot) * time.Millisecond, PerDay: values.PerDay}
 	if weekly {
 		o.Alike = func(slot, earlier int64) bool { return s.slots.isWeekend(slot) == s.slots.isWeekend(earlier) }
 	}
-	days := envelope.New(o, values.values)
-	if s.envelope = days.After(s.first, max(b.season.days, 1)*values.perDay); s.envelope.Empty() {
+	days := envelope.New(o, values.Values)
+	if s.envelope = days.After(s.first, max(b.season.Days, 1)*values.PerDay); s.envelope.Empty() {
 		return
 	}
 	slots := make([]int64, 0, len(b.levels))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
 const (
@@ -81,8 +82,8 @@ func (b *Backtest) holdLevel() {
 	b.slots, b.seasonTest = values, test
 }
 
-func (b *Backtest) hold(below, above float32) (*slotValues, seasonTest) {
-	values := b.slots.clone()
+func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
+	values := b.slots.Clone()
 	return values, b.backtestSeason(values, b.season, &b.composition, level.New(b.series.Grid.Slots, below, above))
 }
 

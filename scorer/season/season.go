@@ -1,0 +1,165 @@
+// Package season says which value a season makes normal at a slot, by the values of earlier days or weeks.
+package season
+
+import (
+	"math"
+	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+)
+
+var nan32 = float32(math.NaN())
+
+// A Season expects a value from those at the same time of earlier days or weeks.
+type Season struct {
+	Days    int // the period; 0: no season
+	Periods int // how many periods back
+	Min     int // how many of these must be known
+}
+
+// Candidates are the seasons that a series can have, from the plainest on. The periods are chosen, not tuned: the
+// median of up to seven days passes over three odd ones. A week is tried twice, as last week alone and as the median of
+// a month, which follows more slowly.
+var Candidates = [...]Season{{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 7, Periods: 4, Min: 2}}
+
+func daily() Season { return Season{Days: 1, Periods: 7, Min: 2} }
+
+// medianVariance is the variance of the median of n values in units of theirs, for a normal distribution (David and
+// Nagaraja, "Order Statistics", 3rd edition, 2003).
+var medianVariance = [...]float64{1: 1, 2: 0.5, 3: 0.4487, 4: 0.2982, 5: 0.2868, 6: 0.2147, 7: 0.2104}
+
+// SampleSizeFactors returns by n how much smaller deviations are from a season of so many periods than from one of n.
+func SampleSizeFactors(periods int) (factors [len(medianVariance)]float32) {
+	for n := range factors {
+		factors[n] = 1
+		if n > 0 && periods > 0 {
+			factors[n] = float32(math.Sqrt((1 + medianVariance[periods]) / (1 + medianVariance[n])))
+		}
+	}
+	return factors
+}
+
+// Values are those of a window by slot of local time. NaN is no value.
+type Values struct {
+	First  int64 // slot of Values[0]
+	Values []float32
+	PerDay int
+
+	nearby  int64     // slots that stand in for one that is not known
+	reach   int       // slots by which what happens again may be earlier or later
+	odd     []float32 // what was expected in place of values that are odd; NaN for the others; nil: none is
+	scratch [21]float32
+}
+
+// New returns room for the values of n slots. Where one is not known, those that are up to nearby slots earlier or
+// later stand in for it. What happens again may do so up to reach slots earlier or later.
+func New(first int64, n, perDay, nearby, reach int) *Values {
+	return &Values{
+		First: first, Values: slices.Repeat([]float32{nan32}, n), PerDay: perDay, nearby: int64(nearby), reach: reach,
+	}
+}
+
+// Clone returns a copy in which no value is odd.
+func (v *Values) Clone() *Values {
+	c := *v
+	c.Values, c.odd = slices.Clone(v.Values), nil
+	return &c
+}
+
+// Move moves the values before a slot with the level. What has come since is at the new level, and is odd no longer.
+func (v *Values) Move(slot int64, moved func(x float32) float32) {
+	n := slot - v.First
+	for i, x := range v.Values[:n] {
+		v.Values[i] = moved(x)
+	}
+	for i, x := range v.odd {
+		v.odd[i] = nan32
+		if int64(i) < n {
+			v.odd[i] = moved(x)
+		}
+	}
+}
+
+// MarkOdd says of the value of a slot that the season expected something else. What has happened once makes no season:
+// what was expected stands in its place. Else last week's incident would be expected this week, and what is normal
+// would be an anomaly. If the value of the period before was odd in the same way, both count.
+func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
+	if v.odd == nil {
+		v.odd = slices.Repeat([]float32{nan32}, len(v.Values))
+	}
+	i := int(slot - v.First)
+	v.odd[i] = expected
+	before := i - s.Days*v.PerDay
+	for j := max(before-v.reach, 0); j <= before+v.reach; j++ {
+		if v.odd[j] == v.odd[j] && (v.Values[j] > v.odd[j]) == (v.Values[i] > expected) {
+			v.odd[i], v.odd[j] = nan32, nan32
+		}
+	}
+}
+
+// at returns the value that a slot counts for.
+func (v *Values) at(slot int64) float32 {
+	i := slot - v.First
+	switch {
+	case i < 0 || i >= int64(len(v.Values)):
+		return nan32
+	case v.odd != nil && v.odd[i] == v.odd[i]:
+		return v.odd[i]
+	}
+	return v.Values[i]
+}
+
+// Expected returns the median of the values at the same time of earlier periods, and how many of these are known. A
+// week of which too few are known falls back on the days, and these on what is known around this time of day; where
+// nothing is, the value is NaN. Without a season it is 0, the centre of all values. days is the period that the value
+// comes from: 0 (none, or around this time of day), 1 or 7.
+func (v *Values) Expected(s Season, slot int64) (value float32, days, known int) {
+	if s.Days == 0 {
+		return 0, 0, 0
+	}
+	for {
+		values := v.scratch[:0]
+		for k := 1; k <= s.Periods; k++ {
+			if x := v.at(slot - int64(k*s.Days*v.PerDay)); x == x {
+				values = append(values, x)
+			}
+		}
+		if len(values) >= s.Min {
+			return orderstat.Median(values), s.Days, len(values)
+		}
+		if s == daily() {
+			value, known = v.around(slot)
+			return value, 0, known
+		}
+		s = daily()
+	}
+}
+
+// around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
+// days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others.
+func (v *Values) around(slot int64) (value float32, known int) {
+	s := daily()
+	values := v.scratch[:0]
+	var on [8]bool // by how many days ago
+	periods := min(s.Periods, int((slot+v.nearby-v.First)/int64(v.PerDay))-1)
+	if periods < s.Min {
+		return nan32, 0
+	}
+	for away := int64(1); away <= v.nearby && len(values) < s.Periods; away++ {
+		for k := 1; k <= periods; k++ {
+			for _, near := range [...]int64{slot - away, slot + away} {
+				if x := v.at(near - int64(k*v.PerDay)); x == x {
+					values = append(values, x)
+					if !on[k] {
+						on[k] = true
+						known++
+					}
+				}
+			}
+		}
+	}
+	if known < s.Min {
+		return nan32, 0
+	}
+	return orderstat.Median(values), known
+}

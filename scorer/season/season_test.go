@@ -1,0 +1,69 @@
+package season_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
+)
+
+// What happened once makes no season; what happened in two periods in a row does, also if it moved a little.
+func TestValues_OddOnesMakeNoSeasonUntilTheyComeAgain(t *testing.T) {
+	const perDay, week = 24, 7 * 24
+	weekly := season.Season{Days: 7, Periods: 1, Min: 1}
+	fit := func() *season.Values {
+		v := season.New(1000, 4*week, perDay, 1, 2)
+		for i := range v.Values {
+			v.Values[i] = 10
+		}
+		return v
+	}
+	expected := func(v *season.Values, slot int64) float32 {
+		e, days, _ := v.Expected(weekly, slot)
+		require.Equal(t, 7, days)
+		return e
+	}
+	set := func(v *season.Values, slot int64, x float32) {
+		v.Values[slot-v.First] = x
+		v.MarkOdd(slot, weekly, 10)
+	}
+
+	v := fit()
+	set(v, 1100, 90)
+	require.Equal(t, float32(10), expected(v, 1100+week))
+	require.Equal(t, float32(90), v.Values[100], "the value itself stays")
+
+	set(v, 1100+week+2, 80)
+	require.Equal(t, float32(80), expected(v, 1100+2*week+2), "it came again")
+	require.Equal(t, float32(90), expected(v, 1100+week), "so it was no exception")
+
+	v = fit()
+	set(v, 1100, 90)
+	set(v, 1100+week+3, 80)
+	require.Equal(t, float32(10), expected(v, 1100+2*week+3), "another time of day")
+
+	v = fit()
+	set(v, 1100, 90)
+	set(v, 1100+week, -70)
+	require.Equal(t, float32(10), expected(v, 1100+2*week), "the other way")
+
+	v = fit()
+	set(v, 1100, 90)
+	set(v, 1110, 90)
+	v.Move(1105, func(x float32) float32 { return x + 5 })
+	require.Equal(t, float32(15), expected(v, 1100+week), "moved with the level")
+	require.Equal(t, float32(90), expected(v, 1110+week), "the new level")
+	require.Equal(t, float32(95), v.Clone().Values[100])
+	clone := v.Clone()
+	require.Equal(t, float32(95), expected(clone, 1100+week), "nothing is odd in a copy")
+}
+
+func TestSampleSizeFactors_AreSmallerForFewerPeriods(t *testing.T) {
+	f := season.SampleSizeFactors(7)
+	require.Equal(t, float32(1), f[7])
+	require.InDelta(t, math.Sqrt(1.2104/2), f[1], 1e-6)
+	require.Equal(t, float32(1), f[0])
+	require.Equal(t, float32(1), season.SampleSizeFactors(0)[3])
+}
