@@ -58,9 +58,9 @@ type Options struct {
 // Limits bounds how many series are fitted, and how many detectors read, at the same time. Several Managers can share
 // it.
 type Limits struct {
-	workers      *schedule.Workers
-	reads        *reads.Queue
-	sliceSamples int64 // that a group reads before it compresses them; 0: the default
+	workers    *schedule.Workers
+	reads      *reads.Queue
+	sliceBytes int64 // of memory that a group may take for what it reads at once; 0: as much as it needs
 }
 
 // NewLimits returns Limits that allow n fits and n reads at the same time, at least one of each. Reads that take longer
@@ -71,14 +71,12 @@ const (
 	// readShare is the share of the memory limit that all reads together may take. Chosen: the rest is for what stays,
 	// and for the garbage collector.
 	readShare = 4
-	// sampleBytes is what a sample takes between its answer and its history: measured, see docs/operations.md.
-	sampleBytes = 40
 )
 
 // WithMemory returns l with slices of history that are small enough for a program that may use so many bytes of memory.
 func (l *Limits) WithMemory(bytes int64) *Limits {
 	smaller := *l
-	smaller.sliceSamples = max(1, bytes/readShare/int64(l.reads.Limit())/sampleBytes)
+	smaller.sliceBytes = max(1, bytes/readShare/int64(l.reads.Limit()))
 	return &smaller
 }
 

@@ -90,7 +90,7 @@ func newScaling(p *scaling.Plan, f schedule.Fitting, l log.Logger) Pipeline {
 // datasetOptions returns the options of the plan's Dataset.
 func (p *plan) datasetOptions(o *Options, logger log.Logger) dataset.Options {
 	data := p.data
-	data.Logger, data.SliceSamples = logger, o.Limits.sliceSamples
+	data.Logger, data.SliceBytes = logger, o.Limits.sliceBytes
 	if o.Owns != nil {
 		data.Owns = func(l labels.Labels) bool { return o.Owns(p.shardKey(l)) }
 	}

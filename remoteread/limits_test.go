@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/dedup"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 )
 
@@ -269,4 +270,41 @@ func TestClient_KeepsNoConnectionsOnceRetired(t *testing.T) {
 		require.Eventually(t, func() bool { return open.Load() == int64(1-retired) }, 5*time.Second, time.Millisecond)
 		client.Retire()
 	}
+}
+
+// What a series says that it takes is what the heap grows by, so that readers can size their reads by it.
+func TestClient_SeriesKnowWhatTheyTake(t *testing.T) {
+	const n = 20_000
+	times := make([]int64, 100)
+	for i := range times {
+		times[i] = int64(i) * 97
+	}
+	chunk := xorChunk(t, times...)
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", streamedType)
+		for i := range n {
+			w.Write(seriesFrame(t, fmt.Sprintf("pod-%d", i), chunk))
+		}
+	})
+	querier, err := newClient(t, remoteread.Options{URL: url}).Querier(0, 10_000)
+	require.NoError(t, err)
+	defer querier.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	set := querier.Select(context.Background(), false, nil, metric("up"))
+	var all []storage.Series
+	var told int64
+	for set.Next() {
+		all = append(all, set.At())
+		told += set.At().(interface{ MemoryBytes() int64 }).MemoryBytes()
+	}
+	require.NoError(t, set.Err())
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Len(t, all, n)
+	require.InEpsilon(t, float64(after.HeapAlloc-before.HeapAlloc), float64(told), 0.5)
+
+	merged := dedup.Merge(all[0], all[1]).(interface{ MemoryBytes() int64 })
+	require.InEpsilon(t, 2*told/n, merged.MemoryBytes(), 0.1)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/chunk"
+	"github.com/anomaly-exporter/anomaly-exporter/remoteread/limit"
 )
 
 // series is a storage.Series of compressed chunks.
@@ -26,6 +27,15 @@ var _ storage.Series = (*series)(nil)
 
 // finish is called when all chunks are there.
 func (s *series) finish() { s.nonOverlapping = chunk.NonOverlapping(s.chunks) }
+
+// MemoryBytes returns how much memory the series takes, approximately.
+func (s *series) MemoryBytes() int64 {
+	bytes := limit.Series + s.labels.ByteSize()
+	for i := range s.chunks {
+		bytes += limit.Chunk + uint64(len(s.chunks[i].Data))
+	}
+	return int64(bytes)
+}
 
 // Labels implements storage.Series.
 func (s *series) Labels() labels.Labels { return s.labels }

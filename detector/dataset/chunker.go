@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
@@ -13,30 +14,51 @@ const (
 	firstSlice = 2 * time.Hour
 	// shortestSlice is the shortest first slice where memory is scarce. Guard: a slice is a query.
 	shortestSlice = 10 * time.Minute
-	// sliceSamples is how many samples a slice should read, because they are in memory together before they are
-	// compressed. Guard: it is below the engine's default --query.max-samples of 50 million by a factor of two.
+	// sliceSamples is how many samples a slice should read. Guard: it is below the engine's default --query.max-samples of
+	// 50 million by a factor of two.
 	sliceSamples = 24_000_000
-	// sliceGrowth bounds how many times longer than the previous one a slice may be. Guard against a first slice
-	// without data.
-	sliceGrowth = 100
+	// seriesBytes and leastBytes are how much memory a slice should take, for each series and at least. Chosen: while
+	// histories are read, the models, which take more, do not exist yet. So a start needs no more memory than what stays.
+	seriesBytes = 4 << 10
+	leastBytes  = 32 << 20
+	// ampleBytes is a limit of the memory of a slice at which the first one is as long as without a limit. Guard: a slice
+	// that long never was larger.
+	ampleBytes = 1 << 30
+	// sliceGrowth bounds how many times longer than the previous one a slice may be. Guard: series may appear.
+	sliceGrowth = 4
+	// longestBlind is the longest slice while nothing has been read yet. Guard: servers keep less than is asked for, and
+	// where their history begins, there is suddenly much.
+	longestBlind = 24 * time.Hour
 )
 
-// chunker cuts a long range into slices that each read a bounded number of samples.
+// size is what was read for a slice. It is 0 if there was nothing to read.
+type size struct {
+	samples int64 // that the queries have read
+	bytes   int64 // of memory, of the answers and of the results of the queries
+	series  int64
+}
+
+func (s *size) add(other size) {
+	s.samples, s.bytes, s.series = s.samples+other.samples, s.bytes+other.bytes, s.series+other.series
+}
+
+// chunker cuts a long range into slices that each take a bounded amount of memory.
 type chunker struct {
 	length    int64 // ms of the next slice
 	minLength int64 // ms; a shorter slice would read more look-back than new data
-	samples   int64 // that a slice should read
+	limit     int64 // of the bytes of a slice
+	blind     bool  // nothing has been read yet
 }
 
-// newChunker returns a chunker for slices of so many samples; 0 means the default. With fewer samples the first slice
-// is shorter too.
-func newChunker(lookBack time.Duration, samples int64) chunker {
-	if samples <= 0 || samples > sliceSamples {
-		samples = sliceSamples
+// newChunker returns a chunker for slices that take at most so many bytes; 0 means no such limit. Where memory is scarce
+// the first slice is shorter too.
+func newChunker(lookBack time.Duration, limit int64) chunker {
+	if limit <= 0 {
+		limit = math.MaxInt64
 	}
-	first := firstSlice.Milliseconds() * samples / sliceSamples
+	first := int64(float64(firstSlice.Milliseconds()) * min(1, float64(limit)/ampleBytes))
 	shortest := max(2*lookBack.Milliseconds(), first, shortestSlice.Milliseconds())
-	return chunker{length: shortest, minLength: shortest, samples: samples}
+	return chunker{length: shortest, minLength: shortest, limit: limit, blind: true}
 }
 
 // next returns the end of the slice that begins after from: on the grid of step, and at most to.
@@ -44,14 +66,22 @@ func (c *chunker) next(from, to, step int64) int64 {
 	return min(to, from+max(step, c.length/step*step))
 }
 
-// done sets the length of the next slice by how many samples a slice of this length has read.
-func (c *chunker) done(length, samples int64) {
-	want := float64(sliceGrowth * length)
-	if samples > 0 {
-		want = min(want, float64(length)*float64(c.samples)/float64(samples))
+// done sets the length of the next slice by what was read for one, which spans so many ms of data.
+func (c *chunker) done(span int64, read size) {
+	want, longest := float64(sliceGrowth*c.length), math.Inf(1)
+	if c.blind = c.blind && read == (size{}); c.blind {
+		longest = float64(longestBlind.Milliseconds())
 	}
-	c.length = max(c.minLength, int64(want))
+	if span > 0 {
+		budget := min(c.limit, max(leastBytes, seriesBytes*read.series))
+		share := max(float64(read.samples)/sliceSamples, float64(read.bytes)/float64(budget))
+		longest = float64(span) / share
+	}
+	c.length = max(c.minLength, int64(min(want, longest)))
 }
+
+// refine shortens the next slice because its steps will be so many times as many as before.
+func (c *chunker) refine(times int64) { c.length = max(c.minLength, c.length/times) }
 
 // halve shortens the next slice if the last one was too large, and reports whether to try again.
 func (c *chunker) halve(err error, step int64) bool {

@@ -17,20 +17,57 @@ const (
 
 var errTooMany = fmt.Errorf("query: %w", promql.ErrTooManySamples("query"))
 
+// seen is a size by which only the samples count.
+func seen(samples int64) size { return size{samples: samples, series: 1} }
+
 func TestChunker_BoundsSlicesInSamples(t *testing.T) {
 	c := newChunker(0, 0)
 	require.Equal(t, 10*hour+2*hour, c.next(10*hour, 1000*hour, minute))
 	require.Equal(t, 10*hour+30*minute, c.next(10*hour, 10*hour+30*minute, minute), "not beyond the end")
-	c.done(2*hour, 4_000_000)
-	require.Equal(t, 12*hour, c.next(0, 1000*hour, minute))
-	require.Equal(t, 10*hour, c.next(0, 1000*hour, 5*hour), "on the grid")
+	c.done(2*hour, seen(8_000_000))
+	require.Equal(t, 6*hour, c.next(0, 1000*hour, minute))
+	require.Equal(t, 5*hour, c.next(0, 1000*hour, 5*hour), "on the grid")
 	require.Equal(t, 20*hour, c.next(0, 1000*hour, 20*hour), "at least a step")
-	c.done(12*hour, 96_000_000)
+	c.done(6*hour, seen(48_000_000))
 	require.Equal(t, 3*hour, c.next(0, 1000*hour, minute))
-	c.done(3*hour, 96_000_000)
+	c.done(3*hour, seen(96_000_000))
 	require.Equal(t, 2*hour, c.next(0, 1000*hour, minute), "never shorter than the first, unless the engine wants it")
-	c.done(2*hour, 0)
-	require.Equal(t, 200*hour, c.next(0, 1000*hour, minute), "an empty slice says little of the next")
+}
+
+func TestChunker_BoundsSlicesInMemory(t *testing.T) {
+	c := newChunker(0, 0)
+	c.done(2*hour, size{bytes: leastBytes / 2, series: 10})
+	require.Equal(t, 4*hour, c.next(0, 1000*hour, minute))
+	c.done(4*hour, size{bytes: 4 * leastBytes, series: 10})
+	require.Equal(t, 2*hour, c.next(0, 1000*hour, minute))
+	many := int64(10 * leastBytes / seriesBytes)
+	c.done(2*hour, size{bytes: 4 * leastBytes, series: many})
+	require.Equal(t, 5*hour, c.next(0, 1000*hour, minute), "many series have more room")
+	c = newChunker(0, leastBytes)
+	c.done(10*minute, size{bytes: leastBytes / 2, series: many})
+	require.Equal(t, 20*minute, c.next(0, 1000*hour, minute), "unless memory is scarce")
+}
+
+// Servers keep less history than is asked for. What begins in the middle of a slice says how much there is.
+func TestChunker_ExpectsTheBeginningOfTheHistory(t *testing.T) {
+	c := newChunker(0, 0)
+	for _, want := range []int64{2, 8, 24, 24} {
+		require.Equal(t, want*hour, c.next(0, 1000*hour, minute))
+		c.done(0, size{})
+	}
+	c.done(hour, size{bytes: leastBytes / 4, series: 1})
+	require.Equal(t, 4*hour, c.next(0, 1000*hour, minute))
+	c.done(0, size{})
+	require.Equal(t, 16*hour, c.next(0, 1000*hour, minute), "an outage says nothing")
+}
+
+func TestChunker_ShortensSlicesWhereStepsBecomeShorter(t *testing.T) {
+	c := newChunker(0, 0)
+	c.done(2*hour, size{bytes: leastBytes / 8, series: 1})
+	c.done(8*hour, size{bytes: leastBytes / 4, series: 1})
+	require.Equal(t, 32*hour, c.next(0, 1000*hour, minute))
+	c.refine(5)
+	require.Equal(t, 6*hour+24*minute, c.next(0, 1000*hour, minute))
 }
 
 func TestChunker_StaysAsShortAsTheEngineWantsIt(t *testing.T) {
@@ -38,7 +75,7 @@ func TestChunker_StaysAsShortAsTheEngineWantsIt(t *testing.T) {
 	require.True(t, c.halve(errTooMany, minute))
 	require.True(t, c.halve(errTooMany, minute))
 	require.Equal(t, 30*minute, c.next(0, 1000*hour, minute))
-	c.done(30*minute, 48_000_000)
+	c.done(30*minute, seen(48_000_000))
 	require.Equal(t, 30*minute, c.next(0, 1000*hour, minute))
 	require.False(t, c.halve(errors.New("other"), minute))
 	require.Equal(t, 30*minute, c.next(0, 1000*hour, minute))
@@ -63,12 +100,10 @@ func TestChunker_ShortensSlicesAfterAnAnswerThatIsTooLarge(t *testing.T) {
 }
 
 func TestChunker_ReadsLessAtOnceWhereMemoryIsScarce(t *testing.T) {
-	c := newChunker(0, sliceSamples/4)
+	c := newChunker(0, ampleBytes/4)
 	require.Equal(t, 30*minute, c.next(0, 1000*hour, minute))
-	c.done(30*minute, 1_000_000)
-	require.Equal(t, 3*hour, c.next(0, 1000*hour, minute))
 	c = newChunker(0, 1)
 	require.Equal(t, 10*minute, c.next(0, 1000*hour, minute))
-	c = newChunker(0, 100*sliceSamples)
+	c = newChunker(0, 100*ampleBytes)
 	require.Equal(t, 2*hour, c.next(0, 1000*hour, minute), "never more than without a limit")
 }

@@ -113,7 +113,7 @@ func (d *Dataset) Apply(slice *Slice) {
 	for _, s := range d.series {
 		d.addAuxiliaries(s, slice)
 	}
-	d.chunks.done(slice.Last-slice.First+slice.step, slice.samples)
+	d.chunks.done(slice.span(), slice.read)
 	d.read = slice.Last
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -28,7 +30,7 @@ type Warning struct {
 type evaluation struct {
 	query    promql.Query
 	matrix   promql.Matrix
-	samples  int64 // that the query has read
+	read     size
 	warnings []Warning
 }
 
@@ -36,7 +38,8 @@ func (e evaluation) close() { e.query.Close() }
 
 // evaluate evaluates expr at the steps (ms) from first to last, both included.
 func (e Evaluator) evaluate(ctx context.Context, expr string, first, last, step int64) (result evaluation, err error) {
-	query, err := e.Engine.NewRangeQuery(ctx, withoutOwnAlerts{e.Source}, nil, expr,
+	source := withoutOwnAlerts{e.Source, new(atomic.Int64)}
+	query, err := e.Engine.NewRangeQuery(ctx, source, nil, expr,
 		time.UnixMilli(first), time.UnixMilli(last), time.Duration(step)*time.Millisecond)
 	if err != nil {
 		return result, fmt.Errorf("query %s: %w", expr, err)
@@ -60,7 +63,11 @@ func (e Evaluator) evaluate(ctx context.Context, expr string, first, last, step 
 		return result, fmt.Errorf("query %s: %w", expr, err)
 	}
 	if s := query.Stats().Samples; s != nil {
-		result.samples = s.TotalSamples
+		result.read.samples = s.TotalSamples
+	}
+	result.read.bytes, result.read.series = source.bytes.Load(), int64(len(result.matrix))
+	for _, s := range result.matrix {
+		result.read.bytes += int64(len(s.Floats)) * int64(unsafe.Sizeof(promql.FPoint{}))
 	}
 	return result, nil
 }
@@ -73,31 +80,48 @@ func (e readError) Unwrap() error { return e.error }
 
 // withoutOwnAlerts hides the alerts that this exporter's results have raised. Otherwise a mask over ALERTS would stop
 // learning because of the exporter's own alerts, and a truth over ALERTS would grade them against themselves.
-type withoutOwnAlerts struct{ storage.Queryable }
+// It also counts the memory that the other series take.
+type withoutOwnAlerts struct {
+	storage.Queryable
+	bytes *atomic.Int64
+}
 
 func (w withoutOwnAlerts) Querier(mint, maxt int64) (storage.Querier, error) {
 	q, err := w.Queryable.Querier(mint, maxt)
 	if err != nil {
 		return nil, readError{err}
 	}
-	return ownAlertsQuerier{q}, nil
+	return ownAlertsQuerier{q, w.bytes}, nil
 }
 
-type ownAlertsQuerier struct{ storage.Querier }
+type ownAlertsQuerier struct {
+	storage.Querier
+	bytes *atomic.Int64
+}
 
 func (q ownAlertsQuerier) Select(
 	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
 ) storage.SeriesSet {
-	return ownAlertsFilter{q.Querier.Select(ctx, sorted, hints, matchers...)}
+	return ownAlertsFilter{q.Querier.Select(ctx, sorted, hints, matchers...), q.bytes}
 }
 
-type ownAlertsFilter struct{ storage.SeriesSet }
+type ownAlertsFilter struct {
+	storage.SeriesSet
+	bytes *atomic.Int64
+}
+
+// sized is a storage.Series that knows how much memory it takes.
+type sized interface{ MemoryBytes() int64 }
 
 func (f ownAlertsFilter) Next() bool {
 	for f.SeriesSet.Next() {
-		l := f.At().Labels()
+		series := f.At()
+		l := series.Labels()
 		name := l.Get(labels.MetricName)
 		if name != "ALERTS" && name != "ALERTS_FOR_STATE" || l.Get("source") != "predictive_model" {
+			if s, ok := series.(sized); ok {
+				f.bytes.Add(s.MemoryBytes())
+			}
 			return true
 		}
 	}

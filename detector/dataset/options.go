@@ -46,7 +46,7 @@ type Options struct {
 	Layout                   history.Layout
 	Range                    [2]float64               // values outside it are masked; {0, 0}: none are
 	Limit                    int                      // maximum number of series with a value at the same time
-	SliceSamples             int64                    // how many samples a slice should read; 0: the default
+	SliceBytes               int64                    // of memory that a slice may take; 0: as much as it needs
 	Vacant                   int64                    // ms without a value after which a series makes room for another
 	Owns                     func(labels.Labels) bool // reports whether a series belongs to this process; nil: all do
 	// Marks returns for a series where it is masked, whatever the mask, the mute and the range say; nil: they decide.

@@ -46,7 +46,7 @@ type Slice struct {
 	upper       *join.Vector
 	auxiliaries []*join.Vector // nil where nothing was read
 	raw         []rawSeries
-	samples     int64
+	read        size
 	open        []evaluation
 }
 
@@ -58,16 +58,33 @@ func (s *Slice) Close() {
 	s.open, s.raw = nil, nil
 }
 
+// span returns how many ms of the slice have data, from the first value of any series; 0: none.
+func (s *Slice) span() int64 {
+	first := int64(math.MaxInt64)
+	for i := range s.raw {
+		for _, points := range s.raw[i].points {
+			if len(points) > 0 {
+				first = min(first, points[0].T)
+			}
+		}
+	}
+	if first == math.MaxInt64 {
+		return 0
+	}
+	return s.Last - first + s.step
+}
+
 // Next plans the next slice up to r.To; ok is false if everything has been read. A Dataset that is new or too far
 // behind starts where the windows that end at r.To start.
 func (d *Dataset) Next(r Request) (p Plan, ok bool) {
 	l := d.o.Layout
 	if start := floor(r.To-l.Length-l.Overhang, l.Coarse()); d.read < start && !(r.EveryStep && d.read > 0) {
 		d.read, d.coarse = start, l.Coarse() != l.Step
-		d.chunks = newChunker(d.o.longestLookBack(), d.o.SliceSamples)
+		d.chunks = newChunker(d.o.longestLookBack(), d.o.SliceBytes)
 	}
 	if d.coarse && d.read >= d.coarseEnd(r.To) {
 		d.coarse = false
+		d.chunks.refine(l.Coarse() / l.Step)
 	}
 	if d.read >= r.To {
 		return p, false
@@ -152,6 +169,7 @@ func (s *Slice) vector(ctx context.Context, e Evaluator, c *Selector, from int64
 	}
 	defer found.close()
 	s.Warnings = append(s.Warnings, found.warnings...)
+	s.read.bytes += found.read.bytes
 	v := join.NewVector(c.On)
 	if c.Exact {
 		v = join.NewExactVector(c.On)
@@ -171,7 +189,8 @@ func (s *Slice) readInputs(ctx context.Context, e Evaluator, p Plan) error {
 	if err != nil {
 		return err
 	}
-	s.open, s.samples, s.Warnings = append(s.open, found), found.samples, append(s.Warnings, found.warnings...)
+	s.read.add(found.read)
+	s.open, s.Warnings = append(s.open, found), append(s.Warnings, found.warnings...)
 	s.raw = make([]rawSeries, len(found.matrix))
 	for i, series := range found.matrix {
 		s.raw[i] = newRawSeries(series)
@@ -187,7 +206,8 @@ func (s *Slice) readJoined(ctx context.Context, e Evaluator, p Plan) error {
 		if err != nil {
 			return fmt.Errorf("inputs.%s: %w", in.Name, err)
 		}
-		s.samples, s.Warnings = s.samples+found.samples, append(s.Warnings, found.warnings...)
+		s.read.add(found.read)
+		s.Warnings = append(s.Warnings, found.warnings...)
 		for _, series := range found.matrix {
 			l := labels.NewBuilder(series.Metric).Keep(p.o.By...).Labels()
 			key := l.String()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,17 +81,55 @@ func TestDataset_DoesNotRetryAnyOtherError(t *testing.T) {
 }
 
 // Slices are so long that about 24 million samples are read, and grow by a factor of a hundred at most.
+func lengths(all []*dataset.Slice, step int64) (lengths []int64) {
+	for _, s := range all {
+		lengths = append(lengths, s.Last-s.First+step)
+	}
+	return lengths
+}
+
+// The server keeps a day of the 20 that are asked for.
 func TestDataset_ReadsLongerSlicesOnceItKnowsHowMuchIsInThem(t *testing.T) {
 	db := storage.New(t)
-	end := epoch + 60*day
+	end := epoch + 20*day
 	storage.Write(t, db, end-day, end, 30*minute, sine, load())
 	o := newOptions(t)
-	o.Layout = newLayout(t, 5*minute, 60*day, hour)
-	var lengths []int64
-	for _, s := range fill(t, dataset.New(o), newEvaluator(db), end) {
-		lengths = append(lengths, s.Last-s.First+5*minute)
-	}
-	require.Equal(t, []int64{2 * hour, 200 * hour, 60*day + hour - 202*hour}, lengths)
+	o.Layout = newLayout(t, 5*minute, 20*day, hour)
+	want := append([]int64{2 * hour, 8 * hour}, slices.Repeat([]int64{day}, 19)...)
+	require.Equal(t, append(want, 15*hour), lengths(fill(t, dataset.New(o), newEvaluator(db), end), 5*minute))
+}
+
+// heavy is a series that takes a lot of memory, as one with many samples between two steps does.
+type heavy struct{ promstorage.Series }
+
+func (heavy) MemoryBytes() int64 { return 16 << 20 }
+
+type heavySet struct{ promstorage.SeriesSet }
+
+func (s heavySet) At() promstorage.Series { return heavy{s.SeriesSet.At()} }
+
+type heavyQuerier struct{ promstorage.Querier }
+
+func (q heavyQuerier) Select(
+	ctx context.Context, sorted bool, hints *promstorage.SelectHints, matchers ...*labels.Matcher,
+) promstorage.SeriesSet {
+	return heavySet{q.Querier.Select(ctx, sorted, hints, matchers...)}
+}
+
+// Of these series a slice should take 32 MiB, so twice as much as one series that fills the first two hours.
+func TestDataset_ReadsSlicesByTheMemoryOfTheirAnswers(t *testing.T) {
+	db := storage.New(t)
+	end := epoch + 20*hour
+	storage.Write(t, db, epoch, end, 30*minute, sine, load())
+	o := newOptions(t)
+	o.Layout = newLayout(t, 30*minute, 15*hour, hour)
+	e := newEvaluator(db)
+	e.Source = promstorage.QueryableFunc(func(mint, maxt int64) (promstorage.Querier, error) {
+		q, err := db.Querier(mint, maxt)
+		return heavyQuerier{q}, err
+	})
+	got := lengths(fill(t, dataset.New(o), e, end), 30*minute)
+	require.Equal(t, []int64{2 * hour, 3*hour + 30*minute, 6*hour + 30*minute, 4 * hour}, got)
 }
 
 // A short slice of an expression that looks back for long would read more old data than new.

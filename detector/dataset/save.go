@@ -72,7 +72,7 @@ func Restore(o Options, r io.Reader) (*Dataset, error) {
 		return nil, errors.New("saved dataset: inputs differ")
 	}
 	d := New(o)
-	d.read, d.coarse, d.chunks = in.Read, in.Coarse, newChunker(o.longestLookBack(), o.SliceSamples)
+	d.read, d.coarse, d.chunks = in.Read, in.Coarse, newChunker(o.longestLookBack(), o.SliceBytes)
 	for _, one := range in.Series {
 		l := labels.New(one.Labels...)
 		s := newSeries(l, ID(l), &o)

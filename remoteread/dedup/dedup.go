@@ -41,6 +41,16 @@ func Merge(all ...storage.Series) storage.Series {
 // merged is a storage.Series of two or more with the same labels.
 type merged []storage.Series
 
+// MemoryBytes returns how much memory the series take that know it. What they are merged into is gone after its use.
+func (m merged) MemoryBytes() (bytes int64) {
+	for _, s := range m {
+		if s, ok := s.(interface{ MemoryBytes() int64 }); ok {
+			bytes += s.MemoryBytes()
+		}
+	}
+	return bytes
+}
+
 // Labels implements storage.Series.
 func (m merged) Labels() labels.Labels { return m[0].Labels() }
 
