@@ -45,7 +45,10 @@ type group struct {
 	logged    map[string]bool // warnings that have been logged
 	took      time.Duration   // the newest read; 0: there was none
 	publish   func(*result.Batch)
-	attempted func() // called after each cycle
+	// publishEarly takes results of which some series are not fitted yet.
+	publishEarly func(*result.Batch)
+	attempted    func() // called after each cycle
+	start        start  // what the first cycle is doing
 
 	// pending is the newest plan that is not in force yet. Only the newest counts, so plans cannot overtake each other.
 	pending atomic.Pointer[change]
@@ -238,11 +241,13 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if read > 0 && !g.data.CatchingUp() && to-read <= g.plan.data.Layout.Length {
 		g.metrics.missed.With(bySource(source)).Add(float64((to-read)/step - 1))
 	}
+	first := g.batch == nil
+	g.begins(first)
 	if err := g.extend(ctx, to, nil); err != nil {
 		g.metrics.failures.With(bySource(source)).Inc()
 		return err
 	}
-	b, first := g.step(ctx, to), g.batch == nil
+	b := g.step(ctx, to)
 	if ctx.Err() != nil {
 		return ctx.Err() // it is not complete
 	}
@@ -290,6 +295,8 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 			return err
 		}
 		g.apply(slice, request.Truth)
+		g.start.progress.HaveRead(slice.First, slice.Last, to)
+		g.tell()
 		if emit != nil {
 			for at := slice.First; at <= slice.Last; at += g.plan.schedule.Step {
 				b := g.step(ctx, at)
@@ -335,8 +342,16 @@ func (g *group) read(ctx context.Context, p dataset.Plan) (*dataset.Slice, error
 		a.slice, a.err = p.Read(ctx, evaluator)
 		a.took = time.Since(begin)
 	}()
+	var tick <-chan time.Time
+	if g.start.running {
+		ticker := time.NewTicker(g.options.reportEvery)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
 	for {
 		select {
+		case <-tick:
+			g.tell()
 		case a := <-answers:
 			if a.took > 0 {
 				g.took = a.took
@@ -368,7 +383,7 @@ func (g *group) apply(slice *dataset.Slice, truth *dataset.Selector) {
 // step advances the models to a step that has been read, and returns their results. They are not complete if ctx has
 // ended.
 func (g *group) step(ctx context.Context, at int64) *result.Batch {
-	b := g.pipeline.Advance(ctx, at, g.data)
+	b := g.pipeline.Advance(ctx, at, g.data, g.report())
 	b.Source = g.plan.source
 	if g.alerts != nil && ctx.Err() == nil {
 		g.alerts.Grade(b, g.plan.queryOffset)

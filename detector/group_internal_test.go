@@ -56,7 +56,7 @@ type fitter struct {
 	now, most *atomic.Int64
 }
 
-func (f fitter) Advance(ctx context.Context, step int64, _ *dataset.Dataset) *result.Batch {
+func (f fitter) Advance(ctx context.Context, step int64, _ *dataset.Dataset, _ result.Report) *result.Batch {
 	schedule.Each(ctx, f.fitting.Workers, make([]struct{}, 100), func() int { return 0 }, func(struct{}, int) {
 		for n := f.now.Add(1); ; {
 			most := f.most.Load()

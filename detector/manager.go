@@ -52,7 +52,7 @@ type Options struct {
 	// such as the members of a pool, have the same key.
 	Owns func(shardKey uint64) bool
 
-	tick time.Duration // see defaultTick; tests set another one
+	tick, reportEvery time.Duration // see their defaults; tests set others
 }
 
 // Limits bounds how many series are fitted, and how many detectors read, at the same time. Several Managers can share
@@ -99,6 +99,9 @@ func (o *Options) validate() error {
 	if o.tick == 0 {
 		o.tick = defaultTick
 	}
+	if o.reportEvery == 0 {
+		o.reportEvery = defaultReportEvery
+	}
 	return nil
 }
 
@@ -129,6 +132,7 @@ type Manager struct {
 type slot struct {
 	group       *group
 	plan        plan   // newest plan
+	complete    bool   // the group has published results of all its series
 	predecessor *slot  // keeps publishing until the group publishes; nil: none
 	stop        func() // stops the group; nil until the group is started
 	attempted   bool   // the group has tried a cycle
@@ -227,6 +231,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 func (m *Manager) newSlot(p plan, q storage.Queryable, predecessor *slot) *slot {
 	s := &slot{group: newGroup(p, q, &m.o, m.metrics), plan: p, predecessor: predecessor}
 	s.group.publish = func(b *result.Batch) { m.publish(s, b) }
+	s.group.publishEarly = func(b *result.Batch) { m.publishEarly(s, b) }
 	s.group.attempted = func() { m.attempted(s) }
 	return s
 }
@@ -356,7 +361,19 @@ func (m *Manager) publish(s *slot, b *result.Batch) {
 	if old := m.published[source]; old != nil && old.IsStale && old.Step == b.Step {
 		b = b.Stale() // a reload has relabelled what was withdrawn
 	}
-	m.published[source] = b
+	m.published[source], s.complete = b, true
+	m.refresh()
+}
+
+// publishEarly adds the results of a group that has not fitted all its series yet, unless there are better ones.
+func (m *Manager) publishEarly(s *slot, b *result.Batch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.published[b.Source]
+	if m.slots[b.Source] != s || s.predecessor != nil || s.complete && old != nil && !old.IsStale {
+		return
+	}
+	m.published[b.Source] = b
 	m.refresh()
 }
 

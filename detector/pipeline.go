@@ -22,8 +22,9 @@ import (
 // series.
 type Pipeline interface {
 	// Advance advances the models of the series that have a value at a step (ms) to that step, and returns their
-	// results. Steps ascend. When ctx ends it returns soon, with results that are not complete.
-	Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch
+	// results. Steps ascend. When ctx ends it returns soon, with results that are not complete. It calls report in
+	// between; nil: it does not.
+	Advance(ctx context.Context, step int64, data *dataset.Dataset, report result.Report) *result.Batch
 	// Configure changes the format and the labels of results. It does not touch models.
 	Configure(f *result.Format, l *result.Labeler)
 	// Evict drops the state of a series.

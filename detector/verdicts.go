@@ -1,9 +1,11 @@
 package detector
 
 import (
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
+	"slices"
 
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/anomaly-exporter/anomaly-exporter/config/promql"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
@@ -85,18 +87,5 @@ func selectsVerdicts(o *dataset.Options) bool {
 			exprs = append(exprs, s.Expr)
 		}
 	}
-	found := false
-	for _, expr := range exprs {
-		parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
-		if err != nil {
-			continue // the configuration has been checked
-		}
-		parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
-			if s, ok := n.(*parser.VectorSelector); ok {
-				found = found || verdict.Selected(s.LabelMatchers)
-			}
-			return nil
-		})
-	}
-	return found
+	return slices.ContainsFunc(exprs, func(expr string) bool { return promql.Selects(expr, verdict.Selected) })
 }

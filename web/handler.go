@@ -27,10 +27,11 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// Options of a Handler. All but the Enable fields, Trials, the addresses and Logger are required.
+// Options of a Handler. All but the Enable fields, Starting, Trials, the addresses and Logger are required.
 type Options struct {
 	Metrics  http.Handler          // serves /metrics
 	Ready    func() bool           // reports whether a first cycle has been published
+	Starting func() []string       // returns what is going on until then, in lines; nil: not known
 	Config   func() *config.Config // returns the configuration in force; nil: none yet
 	Reload   func() error          // reads the configuration again; if it fails, nothing has changed
 	Snapshot func() *result.Snapshot
@@ -95,8 +96,11 @@ func NewHandler(o Options) (http.Handler, error) {
 	})
 	mux.HandleFunc("/-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if !o.Ready() {
-			const message = "anomaly-exporter is not ready: no first cycle has been published yet."
-			http.Error(w, message, http.StatusServiceUnavailable)
+			lines := []string{"anomaly-exporter is not ready: no first cycle has been published yet."}
+			if o.Starting != nil {
+				lines = append(lines, o.Starting()...)
+			}
+			http.Error(w, strings.Join(lines, "\n"), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = fmt.Fprintln(w, "anomaly-exporter is ready.")

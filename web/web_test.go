@@ -80,6 +80,10 @@ func TestHandler_ServesItsEndpoints(t *testing.T) {
 		{"healthy", nil, "GET", "/-/healthy", 200, "anomaly-exporter is healthy.\n"},
 		{"ready", nil, "GET", "/-/ready", 200, "anomaly-exporter is ready.\n"},
 		{"not ready", func(o *web.Options) { o.Ready = func() bool { return false } }, "GET", "/-/ready", 503, "not ready"},
+		{"starting", func(o *web.Options) {
+			o.Ready = func() bool { return false }
+			o.Starting = func() []string { return []string{`detector "a": waiting`, `detector "b": fitting`} }
+		}, "GET", "/-/ready", 503, "published yet.\ndetector \"a\": waiting\ndetector \"b\": fitting\n"},
 		{"config", nil, "GET", "/config", 200, "remote_read: []\n"},
 		{"reload by GET", func(o *web.Options) { o.EnableLifecycle = true }, "GET", "/-/reload", 405, "Only POST or PUT"},
 		{"reload not enabled", nil, "POST", "/-/reload", 403, "--web.enable-lifecycle"},

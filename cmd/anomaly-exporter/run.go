@@ -164,6 +164,7 @@ func (e *exporter) handler(o runOptions, trials *trial.Trials) (http.Handler, er
 	return web.NewHandler(web.Options{
 		Metrics:         e.collector,
 		Ready:           e.manager.Ready,
+		Starting:        e.manager.Starting,
 		Config:          e.reloader.config,
 		Reload:          e.reloader.reload,
 		Snapshot:        e.manager.Snapshot,

@@ -73,8 +73,10 @@ func (p *Pipeline) Evict(s *dataset.Series) {
 func (p *Pipeline) pooled() bool { return p.plan.options.poolBy != nil }
 
 // Advance advances the models of the series that have a value at a step to that step, and returns their results. They
-// are not complete if ctx has ended.
-func (p *Pipeline) Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch {
+// are not complete if ctx has ended. It calls report in between; nil: it does not.
+func (p *Pipeline) Advance(
+	ctx context.Context, step int64, data *dataset.Dataset, report result.Report,
+) *result.Batch {
 	for _, s := range data.All() {
 		if p.series[s.ID] == nil {
 			p.series[s.ID] = &series{Series: s}
@@ -91,21 +93,79 @@ func (p *Pipeline) Advance(ctx context.Context, step int64, data *dataset.Datase
 			s.model = nil
 		}
 	}
+	var pools []*pool
 	if p.pooled() {
-		p.advancePools(ctx, live, data, step)
+		pools = p.livePools(live, data, step)
 	}
 	b := &result.Batch{Step: step, Format: p.format, Series: make([]result.Series, len(live))}
-	indices := make([]int, len(live))
-	for i := range indices {
-		indices[i] = i
+	if report == nil {
+		p.advancePart(ctx, b, live, pools, indices(len(live)))
+	} else {
+		p.advanceInParts(ctx, b, live, pools, report)
 	}
-	schedule.Each(ctx, p.fitting.Workers, indices, newWindow, func(i int, w *history.Window) {
-		b.Series[i] = p.advance(ctx, live[i], step, w)
-	})
 	if ctx.Err() == nil {
 		p.sumUp(live, b)
 	}
 	return b
+}
+
+func indices(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// advancePart advances pools, then the live series with these indices, and stores their results in b.
+func (p *Pipeline) advancePart(ctx context.Context, b *result.Batch, live []*series, pools []*pool, part []int) {
+	schedule.Each(ctx, p.fitting.Workers, pools, newWindow, func(o *pool, w *history.Window) {
+		p.advancePool(ctx, o, b.Step, w)
+	})
+	schedule.Each(ctx, p.fitting.Workers, part, newWindow, func(i int, w *history.Window) {
+		b.Series[i] = p.advance(ctx, live[i], b.Step, w)
+	})
+}
+
+// advanceInParts advances all live series. Pools are kept together: their members are scored together.
+func (p *Pipeline) advanceInParts(
+	ctx context.Context, b *result.Batch, live []*series, pools []*pool, report result.Report,
+) {
+	for i, s := range live {
+		b.Series[i] = p.unfitted(s, b.Step)
+	}
+	soFar := func() *result.Batch {
+		part := *b
+		part.Series = slices.Clone(b.Series)
+		return &part
+	}
+	size, done := p.fitting.Workers.PartSize(), 0
+	advance := func(pools []*pool, part []int) {
+		p.advancePart(ctx, b, live, pools, part)
+		done += len(part)
+		if ctx.Err() == nil {
+			report(done, len(live), soFar)
+		}
+	}
+	if pools == nil {
+		for part := range slices.Chunk(indices(len(live)), size) {
+			advance(nil, part)
+		}
+		return
+	}
+	members := make(map[*pool][]int, len(pools))
+	for i, s := range live {
+		members[s.pool] = append(members[s.pool], i)
+	}
+	for first := 0; first < len(pools); {
+		var part []int
+		next := first
+		for ; next < len(pools) && len(part) < size; next++ {
+			part = append(part, members[pools[next]]...)
+		}
+		advance(pools[first:next], part)
+		first = next
+	}
 }
 
 func newWindow() *history.Window { return &history.Window{} }
@@ -200,16 +260,21 @@ func (s *series) state(step int64) result.State {
 	return newest.state(false)
 }
 
-// result returns the results of a series at a step, without its forecast.
-func (p *Pipeline) result(s *series, step int64) result.Series {
+// unfitted returns what there is of a series at a step before its model.
+func (p *Pipeline) unfitted(s *series, step int64) result.Series {
 	if s.labels == nil {
 		s.labels = p.labeler.Labels(s.Labels)
 	}
-	r := result.Series{
-		ID: s.ID, Input: s.Labels, Labels: s.labels, State: s.state(step), Unjoined: s.Unjoined(),
-		Score: result.NoScore(), Onset: math.NaN(), History: s.Views(step),
+	return result.Series{
+		ID: s.ID, Input: s.Labels, Labels: s.labels, Unjoined: s.Unjoined(), Score: result.NoScore(), Onset: math.NaN(),
+		State: result.State{State: result.Learning, Reason: result.ReasonNotFitted}, History: s.Views(step),
 	}
-	if r.State == (result.State{}) {
+}
+
+// result returns the results of a series at a step, without its forecast.
+func (p *Pipeline) result(s *series, step int64) result.Series {
+	r := p.unfitted(s, step)
+	if r.State = s.state(step); r.State == (result.State{}) {
 		newest := s.newest()
 		r.Score, r.Onset = newest.score, newest.lowered
 	}

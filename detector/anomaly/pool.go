@@ -45,27 +45,24 @@ type member struct {
 	seen  int64         // step of its last value
 }
 
-// advancePools advances the pools of the live series to a step.
-func (p *Pipeline) advancePools(ctx context.Context, live []*series, data *dataset.Dataset, to int64) {
+// livePools returns the pools of the live series, in the order of their first members. It drops the scorers of those
+// that have been idle for too long at a step.
+func (p *Pipeline) livePools(live []*series, data *dataset.Dataset, to int64) (busy []*pool) {
 	for _, s := range data.All() {
 		p.enterPool(p.series[s.ID])
 	}
 	for _, s := range live {
-		s.pool.live = true
+		if !s.pool.live {
+			s.pool.live, busy = true, append(busy, s.pool)
+		}
 	}
-	var busy []*pool
 	for _, o := range p.pools {
-		switch {
-		case o.live:
-			busy = append(busy, o)
-		case o.progress.At < to-schedule.DropAfter*p.plan.Schedule.Step:
+		if !o.live && o.progress.At < to-schedule.DropAfter*p.plan.Schedule.Step {
 			o.drop()
 		}
 		o.live = false
 	}
-	schedule.Each(ctx, p.fitting.Workers, busy, newWindow, func(o *pool, w *history.Window) {
-		p.advancePool(ctx, o, to, w)
-	})
+	return busy
 }
 
 // enterPool adds a series to its pool, unless it is already a member.

@@ -90,7 +90,7 @@ func (r *running) read(to int64) {
 func (r *running) step(to int64) *result.Batch {
 	r.source.t.Helper()
 	r.read(to)
-	return r.Advance(context.Background(), to, r.data)
+	return r.Advance(context.Background(), to, r.data, nil)
 }
 
 // find returns what is kept of the series with a value of a label; nil if that is nothing.

@@ -50,8 +50,8 @@ type chunker struct {
 	blind     bool  // nothing has been read yet
 }
 
-// newChunker returns a chunker for slices that take at most so many bytes; 0 means no such limit. Where memory is scarce
-// the first slice is shorter too.
+// newChunker returns a chunker for slices that take at most so many bytes; 0 means no such limit. Where memory is
+// scarce the first slice is shorter too.
 func newChunker(lookBack time.Duration, limit int64) chunker {
 	if limit <= 0 {
 		limit = math.MaxInt64

@@ -73,6 +73,7 @@ const (
 	ReasonFewSiblings  = "few_siblings"
 	ReasonNoCapacity   = "no_capacity"
 	ReasonShortHistory = "short_history"
+	ReasonNotFitted    = "not_fitted"
 )
 
 // A Breach describes how likely and how soon a series crosses one of its bounds.
@@ -183,6 +184,11 @@ type Batch struct {
 	Learned   *Learned           // of a scaler; nil: unknown
 	IsStale   bool               // it holds only states, because its results were too old
 }
+
+// A Report is told, while the series of a step are fitted, how many of them are. soFar returns the results of these,
+// and the state ReasonNotFitted for the others; it is nil if results belong together. Nothing is fitted until Report
+// returns.
+type Report func(fitted, of int, soFar func() *Batch)
 
 // Find returns the results of the series with an ID; nil if it has none at the step.
 func (b *Batch) Find(id uint64) *Series {

@@ -30,7 +30,7 @@ const (
 
 // pipeline is a Replicas or a Requests.
 type pipeline interface {
-	Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch
+	Advance(ctx context.Context, step int64, data *dataset.Dataset, report result.Report) *result.Batch
 	Configure(f *result.Format, l *result.Labeler)
 	Evict(s *dataset.Series)
 }
@@ -67,7 +67,7 @@ func (r *runner) step(to int64) *result.Batch {
 	for {
 		p, ok := r.data.Next(dataset.Request{To: to})
 		if !ok {
-			return r.Advance(context.Background(), to, r.data)
+			return r.Advance(context.Background(), to, r.data, nil)
 		}
 		slice, err := p.Read(context.Background(), r.evaluator)
 		require.NoError(r.t, err)

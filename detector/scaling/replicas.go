@@ -51,8 +51,10 @@ func NewReplicas(p *Plan, fitting schedule.Fitting, logger log.Logger) *Replicas
 
 // Advance advances the models of the loads that have a value at a step to that step, and returns their recommendations.
 // Loads whose results have the same labels get none, because choosing one of them would be a guess.
-func (r *Replicas) Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch {
-	live := r.advance(ctx, step, data)
+func (r *Replicas) Advance(
+	ctx context.Context, step int64, data *dataset.Dataset, report result.Report,
+) *result.Batch {
+	live := r.advance(ctx, step, data, report)
 	if ctx.Err() != nil {
 		return &result.Batch{Step: step, Format: r.format}
 	}

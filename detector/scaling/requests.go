@@ -36,8 +36,10 @@ func NewRequests(p *Plan, fitting schedule.Fitting, logger log.Logger) *Requests
 
 // Advance advances the models of the containers that have a value at a step to that step, and returns their recommended
 // requests.
-func (r *Requests) Advance(ctx context.Context, step int64, data *dataset.Dataset) *result.Batch {
-	live := r.advance(ctx, step, data)
+func (r *Requests) Advance(
+	ctx context.Context, step int64, data *dataset.Dataset, report result.Report,
+) *result.Batch {
+	live := r.advance(ctx, step, data, report)
 	if ctx.Err() != nil {
 		return &result.Batch{Step: step, Format: r.format}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -69,8 +70,11 @@ func (m *models[M]) Configure(f *result.Format, l *result.Labeler) {
 // Evict drops the state of a series.
 func (m *models[M]) Evict(s *dataset.Series) { delete(m.series, s.ID) }
 
-// advance advances the models of the series that have a value at a step to that step, and returns these series.
-func (m *models[M]) advance(ctx context.Context, step int64, data *dataset.Dataset) []*series[M] {
+// advance advances the models of the series that have a value at a step to that step, and returns these series. It
+// calls report in between; nil: it does not.
+func (m *models[M]) advance(
+	ctx context.Context, step int64, data *dataset.Dataset, report result.Report,
+) []*series[M] {
 	found := data.Live(step)
 	live := make([]*series[M], len(found))
 	for i, s := range found {
@@ -89,9 +93,18 @@ func (m *models[M]) advance(ctx context.Context, step int64, data *dataset.Datas
 		}
 	}
 	window := func() *history.Window { return &history.Window{} }
-	schedule.Each(ctx, m.fitting.Workers, live, window, func(s *series[M], w *history.Window) {
-		m.advanceSeries(ctx, s, step, w)
-	})
+	size, done := max(len(live), 1), 0
+	if report != nil {
+		size = m.fitting.Workers.PartSize()
+	}
+	for part := range slices.Chunk(live, size) {
+		schedule.Each(ctx, m.fitting.Workers, part, window, func(s *series[M], w *history.Window) {
+			m.advanceSeries(ctx, s, step, w)
+		})
+		if done += len(part); report != nil && ctx.Err() == nil {
+			report(done, len(live), nil)
+		}
+	}
 	return live
 }
 

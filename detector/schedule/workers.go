@@ -40,6 +40,13 @@ func Each[T, S any](ctx context.Context, w *Workers, items []T, scratch func() S
 	goroutines.Wait()
 }
 
+// partSize is how many series a worker advances between two reports. Chosen: well below a second of fits, and so many
+// that the workers hardly wait for each other.
+const partSize = 128
+
+// PartSize returns how many series to advance between two reports.
+func (w *Workers) PartSize() int { return partSize * cap(w.slots) }
+
 // Fitting is how models are fitted: on shared workers, and measured.
 type Fitting struct {
 	Workers *Workers

@@ -36,6 +36,11 @@ func Reasons() []Row {
 	return []Row{
 		{[]string{result.ReasonShortHistory}, learning, "its history is shorter than min_history", "wait"},
 		{
+			[]string{result.ReasonNotFitted},
+			learning, "its model is being fitted, as after every start",
+			"wait: /-/ready tells how long",
+		},
+		{
 			[]string{result.ReasonFewSiblings},
 			learning, "fewer than three members of its pool have a value",
 			"wait for min_history of its own",

@@ -1,0 +1,126 @@
+package detector_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+// seen is what a snapshot says about the series of a detector.
+type seen struct{ scored, notFitted, other int }
+
+func (s *seen) add(state result.State) {
+	switch state {
+	case result.State{}:
+		s.scored++
+	case result.State{State: result.Learning, Reason: result.ReasonNotFitted}:
+		s.notFitted++
+	default:
+		s.other++
+	}
+}
+
+// A start with many series shows what it has fitted so far, and says what it is doing.
+func TestManager_PublishesWhatIsFittedWhileItStarts(t *testing.T) {
+	skipSlow(t)
+	const n = 300
+	db := newStorage(t, epoch, epoch.Add(36*time.Hour), 5*time.Minute, pods(n), daily)
+	for name, poolBy := range map[string]string{"alone": "", "in pools": "pool_by: [tens]"} {
+		t.Run(name, func(t *testing.T) {
+			cfg := load(t, `
+global: {history: 1d, min_history: 12h}
+detectors:
+  - name: load
+    expr: label_replace(load, "tens", "$1", "pod", "pod-(.*).")
+    step: 5m
+    publish: [score, expected, state]
+    `+poolBy)
+			var all []seen
+			early := map[string]float64{}
+			var logged bytes.Buffer
+			o := detector.Options{
+				Logger: log.NewLogfmtLogger(&logged), Limits: detector.NewLimits(1),
+				OnPublish: func(s *result.Snapshot) {
+					var one seen
+					for _, b := range s.Batches {
+						for i := range b.Series {
+							one.add(b.Series[i].State)
+						}
+					}
+					all = append(all, one)
+					for k, v := range results(s) {
+						if strings.HasPrefix(k, "anomaly_score") {
+							early[k] = v
+						}
+					}
+				},
+			}
+			o.SetReportEvery(time.Millisecond)
+			m := newManager(t, o)
+			require.NoError(t, m.ApplyConfig(cfg, db))
+			require.Equal(t, []string{`detector "load": waiting`}, m.Starting())
+			require.False(t, m.Ready())
+			at := epoch.Add(35 * time.Hour)
+			cycle(t, m, at)
+			require.True(t, m.Ready())
+			require.Empty(t, m.Starting())
+
+			require.Equal(t, seen{}, all[0], "of ApplyConfig")
+			all = all[1:]
+			require.Len(t, all, 3)
+			require.Equal(t, seen{scored: n}, all[2])
+			for i, s := range all[:2] {
+				require.Equal(t, seen{scored: s.scored, notFitted: n - s.scored}, s)
+				require.Greater(t, s.notFitted, all[i+1].notFitted)
+			}
+			require.Regexp(t, `msg=Starting doing="reading history, [0-9]+h of 1d6h, [0-9]+s left"`, logged.String())
+			require.Regexp(t, `msg=Starting doing="fitting models, 1[0-9]+ of 300 series, [0-9]+s left"`, logged.String())
+
+			plain := newManager(t, detector.Options{})
+			require.NoError(t, plain.ApplyConfig(cfg, db))
+			cycle(t, plain, at)
+			require.Equal(t, results(plain.Snapshot()), results(m.Snapshot()))
+			for k, v := range early {
+				require.Equal(t, results(plain.Snapshot())[k], v, "%s was published early", k)
+			}
+
+			all = nil
+			cfg.Detectors[0].Scorer.Direction = "above" // other models
+			require.NoError(t, m.ApplyConfig(cfg, db))
+			cycle(t, m, at.Add(5*time.Minute))
+			for _, s := range all {
+				require.Zero(t, s.notFitted, "results of all series are not replaced by those of some")
+			}
+		})
+	}
+}
+
+// A start that cannot be done with the first part is over when its context ends.
+func TestManager_StopsBetweenThePartsOfAStart(t *testing.T) {
+	skipSlow(t)
+	db := newStorage(t, epoch, epoch.Add(36*time.Hour), 5*time.Minute, pods(300), daily)
+	ctx, cancel := context.WithCancel(context.Background())
+	published := 0
+	o := detector.Options{OnPublish: func(s *result.Snapshot) {
+		if len(s.Batches) > 0 {
+			published++
+			cancel()
+		}
+	}}
+	o.SetReportEvery(time.Millisecond)
+	m := newManager(t, o)
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 1d, min_history: 12h}
+detectors: [{name: load, expr: load, step: 5m}]
+`), db))
+	require.ErrorIs(t, m.Cycle(ctx, epoch.Add(35*time.Hour)), context.Canceled)
+	require.Equal(t, 1, published)
+}
