@@ -6,6 +6,7 @@ BUILD_DIR  := .build
 TOOLS_DIR  := $(BUILD_DIR)/tools
 PROMTOOL   := $(TOOLS_DIR)/promtool
 GOLANGCI_LINT := $(TOOLS_DIR)/golangci-lint
+BENCHSTAT  := $(TOOLS_DIR)/benchstat
 
 VERSION    := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
 REVISION   := $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
@@ -47,6 +48,9 @@ $(TOOLS_DIR)/alertmanager: tools/alertmanager/go.mod tools/alertmanager/go.sum
 	@echo ">> building alertmanager (a minute or two the first time)"
 	cd tools/alertmanager && $(GO) build -ldflags '-X github.com/prometheus/common/version.Version=0.31.1' \
 		-o $(abspath $@) github.com/prometheus/alertmanager/cmd/alertmanager
+
+$(BENCHSTAT): tools/benchstat/go.mod tools/benchstat/go.sum
+	cd tools/benchstat && $(GO) build -o $(abspath $@) golang.org/x/perf/cmd/benchstat
 
 $(GOLANGCI_LINT): tools/golangci-lint/go.mod tools/golangci-lint/go.sum
 	@echo ">> building golangci-lint (some minutes the first time)"
@@ -192,6 +196,24 @@ test-browser: build tools
 bench: tools
 	$(GO) test -run '^$$' -bench . -benchmem $(pkgs)
 	@set -e; for dir in $(nested); do echo ">> bench $$dir"; (cd $$dir && $(GO) test -run '^$$' -bench . -benchmem ./...); done
+
+# Compares benchmarks of the working tree with those of BASE, in turns, so that both see the same machine. BENCH is a
+# regular expression, PKG a package: make bench-compare PKG=./scorer BENCH=Fit
+BASE  ?= HEAD
+BENCH ?= .
+PKG   ?= ./scorer
+COUNT ?= 6
+
+.PHONY: bench-compare
+bench-compare: $(BENCHSTAT)
+	@rm -rf $(BUILD_DIR)/compare && mkdir -p $(BUILD_DIR)/compare/base
+	@git archive $(BASE) | tar -x -C $(BUILD_DIR)/compare/base
+	@cd $(BUILD_DIR)/compare/base && $(GO) test -c -o ../base.test $(PKG)
+	@$(GO) test -c -o $(BUILD_DIR)/compare/head.test $(PKG)
+	@set -e; for i in $$(seq $(COUNT)); do for side in base head; do echo ">> $$i of $(COUNT): $$side"; \
+		(cd $(PKG) && $(abspath $(BUILD_DIR))/compare/$$side.test -test.run '^$$' -test.bench '$(BENCH)' -test.benchmem) \
+		>> $(BUILD_DIR)/compare/$$side.txt; done; done
+	@cd $(BUILD_DIR)/compare && $(abspath $(BENCHSTAT)) base.txt head.txt
 
 # What a fleet costs: the start, a cycle and a scrape, with so many pods in a real Prometheus. Of SHARDS shards it
 # measures one. 10,000 pods take some three minutes and half a GiB of disk, 100,000 ten times as much.
