@@ -105,8 +105,8 @@ func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
 	require.True(t, json.Valid(b))
 }
 
-// How rare a deviation is depends on the usual noise of each series, so the suspects are in the order of that.
-func TestDescribe_SuspectsTheRarestWithoutCalls(t *testing.T) {
+// All are rare. What deviates most for its usual noise comes before what deviates least.
+func TestDescribe_RanksSuspectsByEvidenceWithoutCalls(t *testing.T) {
 	m, cfg, v := start(t)
 	c := cfg.Context
 	c.Calls = nil
@@ -114,9 +114,9 @@ func TestDescribe_SuspectsTheRarestWithoutCalls(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, d.Suspects, 3)
 	for i, s := range d.Suspects[1:] {
-		require.Less(t, s.Series[0].Surprise(), d.Suspects[i].Series[0].Surprise())
+		require.Less(t, s.Share, d.Suspects[i].Share)
 	}
-	require.NotEqual(t, "database", d.Suspects[0].Labels["service"], "it deviates least")
+	require.Equal(t, "database", d.Suspects[2].Labels["service"], "it deviates least")
 }
 
 func TestDescribe_NamesWhatItCouldNotRead(t *testing.T) {
