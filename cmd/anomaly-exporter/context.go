@@ -93,7 +93,9 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 		return err
 	}
 	var d *incident.Document
-	v.SettleAll(ctx, func() { d, err = incident.Describe(ctx, v, snapshot, cfg.Context, m.Query, o.match) })
+	v.SettleAll(ctx, func() {
+		d, err = incident.Describe(ctx, v, snapshot, cfg.Context, m.Query, o.match, incident.DefaultLimit)
+	})
 	if err != nil {
 		return fmt.Errorf("--match: %w", err)
 	}

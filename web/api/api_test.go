@@ -292,6 +292,7 @@ func TestAPI_DescribesTheContext(t *testing.T) {
 	require.Len(t, suspects, 1)
 	require.Equal(t, map[string]any{"job": "checkout", "namespace": "shop"}, suspects[0].(map[string]any)["labels"])
 	require.Empty(t, d["problems"])
+	require.Empty(t, list(e.data(t, "/api/v1/context", url.Values{"limit": {"0"}})["suspects"]))
 
 	resp, err := e.server.Client().Get(e.server.URL + "/api/v1/context?format=markdown")
 	require.NoError(t, err)

@@ -70,7 +70,11 @@ func (a *API) context(ctx context.Context, s *result.Snapshot, q *query) (any, e
 	if cfg := a.o.Config(); cfg != nil {
 		c = cfg.Context
 	}
-	d, err := incident.Describe(ctx, a.o.View, s, c, a.o.Query, q.match)
+	limit := incident.DefaultLimit
+	if q.limited {
+		limit = q.Limit
+	}
+	d, err := incident.Describe(ctx, a.o.View, s, c, a.o.Query, q.match, limit)
 	if err == nil && q.format == "markdown" {
 		return markdown(d.Markdown()), nil
 	}

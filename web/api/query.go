@@ -21,6 +21,7 @@ type query struct {
 	match    []string  // the selectors, as they were written
 	from, to time.Time // zero: not asked for
 	format   string    // "json" or "markdown"
+	limited  bool      // whether limit was given
 }
 
 // parameters lists what each endpoint takes besides match[], limit and offset.
@@ -39,7 +40,7 @@ func parseQuery(r *http.Request) (*query, error) {
 			return nil, view.Invalidf("unknown parameter %q", name)
 		}
 	}
-	q := &query{match: values["match[]"], format: values.Get("format")}
+	q := &query{match: values["match[]"], format: values.Get("format"), limited: values.Get("limit") != ""}
 	if !slices.Contains([]string{"", "json", "markdown"}, q.format) {
 		return nil, view.Invalidf("format: %q is neither \"json\" nor \"markdown\"", q.format)
 	}

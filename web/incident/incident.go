@@ -24,8 +24,8 @@ const (
 	// suspectScore is the score from which an entity is listed as a suspect. Chosen: once a day of normal behaviour. What
 	// is broken is often less anomalous than what suffers from it, and at 0.6 was missing from one list in ten.
 	suspectScore = 0.5
-	// maxListed bounds each list of the document. Guard: a person reads no more, and a model is paid by the word.
-	maxListed = 10
+	// DefaultLimit bounds each list of a document. Chosen: a person reads no more, and a model is paid by the word.
+	DefaultLimit = 10
 )
 
 // Query evaluates an expression at a time.
@@ -61,15 +61,16 @@ type entity struct {
 	callees  []int
 }
 
-// Describe returns the document of a snapshot. What cannot be read is named in it. The error is about the selectors.
+// Describe returns the document of a snapshot, with lists of at most limit. What cannot be read is named in it. The error
+// is about the selectors.
 func Describe(
-	ctx context.Context, v *view.View, s *result.Snapshot, c config.Context, query Query, match []string,
+	ctx context.Context, v *view.View, s *result.Snapshot, c config.Context, query Query, match []string, limit int,
 ) (*Document, error) {
 	selectors, err := view.ParseSelectors(match)
 	if err != nil {
 		return nil, err
 	}
-	f := &view.Filter{Selectors: selectors, Limit: maxListed}
+	f := &view.Filter{Selectors: selectors, Limit: limit}
 	d := &Document{Match: match, Incidents: v.Anomalies(s, f).Incidents}
 	for _, b := range s.Batches {
 		if at := time.UnixMilli(b.Step).UTC(); at.After(d.At) {
@@ -95,9 +96,9 @@ func Describe(
 	if c.Calls != nil {
 		calls = connect(entities, read(c.Calls.Expr), c.Calls, c.Entity)
 	}
-	d.Suspects = suspects(entities, calls)
-	d.Changes = related(read(c.Changes), entities, selectors)
-	d.Alerts = related(read(c.Alerts), entities, selectors)
+	d.Suspects = suspects(entities, calls, limit)
+	d.Changes = related(read(c.Changes), entities, selectors, limit)
+	d.Alerts = related(read(c.Alerts), entities, selectors, limit)
 	return d, nil
 }
 
@@ -178,8 +179,8 @@ func agree(of labels.Labels, with map[string]string) bool {
 	return true
 }
 
-// suspects ranks the entities with an anomaly.
-func suspects(entities []*entity, calls [][2]int) []Suspect {
+// suspects ranks the entities with an anomaly, and returns the first.
+func suspects(entities []*entity, calls [][2]int, limit int) []Suspect {
 	evidence := make([]float64, len(entities))
 	for i, e := range entities {
 		evidence[i] = agreement(e.evidence)
@@ -198,11 +199,11 @@ func suspects(entities []*entity, calls [][2]int) []Suspect {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(share[b], share[a]) })
 	found := []Suspect{}
-	for _, i := range order[:min(len(order), maxListed)] {
+	for _, i := range order[:min(len(order), limit)] {
 		e := entities[i]
 		found = append(found, Suspect{
 			Labels: e.labels, Share: view.Number(share[i]), Since: e.since(),
-			Reasons: e.reasons(entities, first), Series: e.series[:min(len(e.series), maxListed)],
+			Reasons: e.reasons(entities, first), Series: e.series[:min(len(e.series), limit)],
 		})
 	}
 	return found
@@ -247,15 +248,17 @@ func (e *entity) reasons(entities []*entity, first time.Time) []string {
 	return reasons
 }
 
-// related returns the labels of the series that the document is about: those that share the values of an entity with an
+// related returns the labels of the first series that the document is about: those that share the values of an entity with an
 // anomaly, or that the selectors match.
-func related(found promql.Vector, entities []*entity, selectors [][]*labels.Matcher) []map[string]string {
+func related(
+	found promql.Vector, entities []*entity, selectors [][]*labels.Matcher, limit int,
+) []map[string]string {
 	kept := []map[string]string{}
 	for _, s := range found {
 		of := maps.Collect(func(yield func(string, string) bool) {
 			s.Metric.Range(func(l labels.Label) { yield(l.Name, l.Value) })
 		})
-		if len(kept) < maxListed && (about(s.Metric, entities) || matched(s.Metric, selectors)) {
+		if len(kept) < limit && (about(s.Metric, entities) || matched(s.Metric, selectors)) {
 			kept = append(kept, of)
 		}
 	}

@@ -77,7 +77,7 @@ context: {entity: [namespace, service], calls: calls, changes: rollout}
 
 func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
 	m, cfg, v := start(t)
-	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, []string{`{namespace="shop"}`})
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, []string{`{namespace="shop"}`}, incident.DefaultLimit)
 	require.NoError(t, err)
 	require.Equal(t, end, d.At)
 	require.Empty(t, d.Problems)
@@ -110,7 +110,7 @@ func TestDescribe_RanksSuspectsByEvidenceWithoutCalls(t *testing.T) {
 	m, cfg, v := start(t)
 	c := cfg.Context
 	c.Calls = nil
-	d, err := incident.Describe(t.Context(), v, m.Snapshot(), c, m.Query, nil)
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), c, m.Query, nil, incident.DefaultLimit)
 	require.NoError(t, err)
 	require.Len(t, d.Suspects, 3)
 	for i, s := range d.Suspects[1:] {
@@ -119,20 +119,35 @@ func TestDescribe_RanksSuspectsByEvidenceWithoutCalls(t *testing.T) {
 	require.Equal(t, "database", d.Suspects[2].Labels["service"], "it deviates least")
 }
 
+func TestDescribe_LimitsItsLists(t *testing.T) {
+	m, cfg, v := start(t)
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, nil, 1)
+	require.NoError(t, err)
+	require.Len(t, d.Incidents, 1)
+	require.Len(t, d.Suspects, 1)
+	require.Equal(t, "database", d.Suspects[0].Labels["service"], "it is the first of all")
+	require.Contains(t, d.Suspects[0].Reasons, "Anomalous too, and calling it: search.")
+	require.Len(t, d.Changes, 1)
+	d, err = incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, nil, 0)
+	require.NoError(t, err)
+	require.Empty(t, d.Suspects)
+	require.Empty(t, d.Changes)
+}
+
 func TestDescribe_NamesWhatItCouldNotRead(t *testing.T) {
 	m, cfg, v := start(t)
 	refused := func(context.Context, string, time.Time) (promql.Vector, error) { return nil, errors.New("refused") }
-	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, refused, nil)
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, refused, nil, incident.DefaultLimit)
 	require.NoError(t, err)
 	require.Equal(t, []string{"calls: refused", "rollout: refused", `ALERTS{alertstate="firing"}: refused`}, d.Problems)
 	require.NotEmpty(t, d.Suspects)
-	_, err = incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, refused, []string{"{"})
+	_, err = incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, refused, []string{"{"}, incident.DefaultLimit)
 	require.ErrorAs(t, err, new(view.Invalid))
 }
 
 func TestDescribe_IsEmptyWithoutResults(t *testing.T) {
 	_, cfg, v := start(t)
-	d, err := incident.Describe(t.Context(), v, &result.Snapshot{}, cfg.Context, nil, nil)
+	d, err := incident.Describe(t.Context(), v, &result.Snapshot{}, cfg.Context, nil, nil, incident.DefaultLimit)
 	require.NoError(t, err)
 	require.Contains(t, d.Markdown(), "Nothing.")
 	b, err := json.Marshal(d)
