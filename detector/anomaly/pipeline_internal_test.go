@@ -182,10 +182,27 @@ func TestNewestScore_SaysWhyThereIsNone(t *testing.T) {
 		{"a model, and no score", none, nil, false, result.State{State: result.Failed, Reason: "gaps"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			n := newestScore{score: tc.score, err: tc.err}
+			n := newestScore{err: tc.err}
+			n.set(tc.score)
 			require.Equal(t, tc.want, n.state(tc.missing))
 		})
 	}
+}
+
+// A model is fitted after the step of the fit is observed: until the next step, the series learns on.
+func TestNewestScore_IsThatOfTheStepAndNotOfTheFitAfterIt(t *testing.T) {
+	learning := result.State{State: result.Learning, Reason: result.ReasonShortHistory}
+	n := newNewestScore(&options{})
+	require.Equal(t, learning, n.state(false))
+	n.set(result.NoScore())
+	n.err = nil // the first fit
+	require.Equal(t, learning, n.state(false))
+	n.set(scorer.Score{Value: 0.5})
+	require.Zero(t, n.state(false))
+	n.err = scorer.ErrGaps // a later fit fails
+	require.Zero(t, n.state(false))
+	n.set(result.NoScore())
+	require.Equal(t, result.State{State: result.Failed, Reason: "gaps"}, n.state(false))
 }
 
 func TestNewestScore_LowersTheScoreOnlyIfTheOnsetIsAskedFor(t *testing.T) {

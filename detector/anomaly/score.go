@@ -17,10 +17,12 @@ type newestScore struct {
 	onset   *onset.Onset // nil: not published
 	lowered float64      // the score as lowered by the onset; NaN: none
 	err     error        // why there is no scorer; nil: there is one
+	why     error        // why there was none at the step, before the fit that may follow it
 }
 
 func newNewestScore(o *options) newestScore {
-	n := newestScore{score: result.NoScore(), lowered: math.NaN(), err: scorer.ErrShortHistory}
+	short := scorer.ErrShortHistory
+	n := newestScore{score: result.NoScore(), lowered: math.NaN(), err: short, why: short}
 	if o.onset {
 		n.onset = onset.New(o.scorer.Step)
 	}
@@ -29,7 +31,7 @@ func newNewestScore(o *options) newestScore {
 
 // set records the score of the next step.
 func (n *newestScore) set(score scorer.Score) {
-	n.score = score
+	n.score, n.why = score, n.err
 	if n.onset != nil {
 		n.lowered = n.onset.Next(score.Value)
 	}
@@ -38,15 +40,15 @@ func (n *newestScore) set(score scorer.Score) {
 // state returns why there is no score; it is zero if there is one. missing reports whether one of several inputs has no
 // value.
 func (n *newestScore) state(missing bool) result.State {
-	switch short := errors.Is(n.err, scorer.ErrShortHistory); {
+	switch short := errors.Is(n.why, scorer.ErrShortHistory); {
 	case !math.IsNaN(n.score.Value):
 		return result.State{}
 	case missing && short:
 		return result.State{State: result.Learning, Reason: result.ReasonMissing}
-	case short || errors.Is(n.err, errFewSiblings):
-		return result.State{State: result.Learning, Reason: reason(n.err)}
-	case n.err != nil:
-		return result.State{State: result.Failed, Reason: reason(n.err)}
+	case short || errors.Is(n.why, errFewSiblings):
+		return result.State{State: result.Learning, Reason: reason(n.why)}
+	case n.why != nil:
+		return result.State{State: result.Failed, Reason: reason(n.why)}
 	case missing:
 		return result.State{State: result.Failed, Reason: result.ReasonMissing}
 	}
