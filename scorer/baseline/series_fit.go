@@ -409,7 +409,8 @@ func (b *Backtest) backtestSeason(
 		}
 		own := days == candidate.Days
 		compared.add(at.Index, x, e, own)
-		if d := x - e; own && days > 0 && !isHoliday && d == d && !t.level.IsNear(x, e, c.unit(e)) {
+		unit := c.unit(e)
+		if own && days > 0 && !isHoliday && abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit) {
 			values.MarkOdd(now, candidate, e)
 		}
 	}

@@ -44,6 +44,7 @@ type Values struct {
 	First  int64 // slot of Values[0]
 	Values []float32
 	PerDay int
+	Odd    float32 // how far from what was expected a value has to be to be odd, in the unit of deviations
 
 	nearby  int64     // slots that stand in for one that is not known
 	reach   int       // slots by which what happens again may be earlier or later
