@@ -111,6 +111,7 @@ type Client struct {
 	slots    chan struct{} // holds one element for each read in flight
 	frames   sync.Pool     // of *frame.Reader
 	answered atomic.Int32  // the answerType of the last answer
+	target   atomic.Int64  // how many samples a part of a sampled answer should have
 	retired  atomic.Bool   // keeps no idle connections
 }
 
@@ -131,13 +132,15 @@ func New(o Options) (*Client, error) {
 		httpClient.CheckRedirect = checkRedirect
 	}
 	o.HTTPClient = &httpClient
-	return &Client{
+	c := &Client{
 		options: o,
 		url:     redact.URL(u),
 		metrics: o.Metrics.forURL(redact.URL(u)),
 		slots:   make(chan struct{}, o.MaxConcurrency),
 		frames:  sync.Pool{New: func() any { return frame.NewReader() }},
-	}, nil
+	}
+	c.target.Store(targetSamples)
+	return c, nil
 }
 
 // Querier returns a querier for samples from mint to maxt, both included, in milliseconds since the epoch. Closing it

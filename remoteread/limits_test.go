@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread/dedup"
@@ -307,4 +308,54 @@ func TestClient_SeriesKnowWhatTheyTake(t *testing.T) {
 
 	merged := dedup.Merge(all[0], all[1]).(interface{ MemoryBytes() int64 })
 	require.InEpsilon(t, 2*told/n, merged.MemoryBytes(), 0.1)
+}
+
+// Cortex and Mimir pass answers between their parts in messages of limited size, 4 MiB by default, and refuse larger
+// answers after ten seconds of retries. The client finds out once what fits.
+func TestClient_RemembersHowManySamplesTheServerAnswersWith(t *testing.T) {
+	const interval, most = 10, 200_000 // milliseconds, samples
+	refused := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		message, _ := snappy.Decode(nil, body)
+		var request prompb.ReadRequest
+		if request.Unmarshal(message) != nil {
+			http.Error(w, "not a query", http.StatusBadRequest)
+			return
+		}
+		start, end := request.Queries[0].StartTimestampMs, request.Queries[0].EndTimestampMs
+		if (end-start)/interval > most {
+			refused++
+			http.Error(w, `{"status":"error","error":"rpc error: code = ResourceExhausted desc = grpc: received message `+
+				`larger than max (4478682 vs. 4194304)"}`, http.StatusInternalServerError)
+			return
+		}
+		series := &prompb.TimeSeries{Labels: []prompb.Label{{Name: "__name__", Value: "dense"}}}
+		for ts := (start + interval - 1) / interval * interval; ts <= end; ts += interval {
+			series.Samples = append(series.Samples, prompb.Sample{Timestamp: ts})
+		}
+		answer, _ := (&prompb.ReadResponse{Results: []*prompb.QueryResult{{
+			Timeseries: []*prompb.TimeSeries{series},
+		}}}).Marshal()
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.Write(snappy.Encode(nil, answer))
+	}))
+	t.Cleanup(server.Close)
+	client := newClient(t, remoteread.Options{URL: server.URL + "/api/v1/read"})
+	count := func() (n int) {
+		querier, err := client.Querier(0, 2*hour-1)
+		require.NoError(t, err)
+		defer querier.Close()
+		set := querier.Select(context.Background(), false, nil, metric("dense"))
+		for set.Next() {
+			for it := set.At().Iterator(nil); it.Next() != chunkenc.ValNone; n++ {
+			}
+		}
+		require.NoError(t, set.Err())
+		return n
+	}
+	require.Equal(t, int(2*hour/interval), count())
+	require.Equal(t, 2, refused, "240,000 and then 250,000 samples; neither is tried again, as a temporary error would be")
+	require.Equal(t, int(2*hour/interval), count())
+	require.Equal(t, 2, refused, "nothing more is refused")
 }

@@ -149,7 +149,8 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	explanation, _ := io.ReadAll(io.LimitReader(resp.Body, redact.MaxScanned)) // as much as can be read
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, redact.MaxScanned)) // as much as can be read
+	explanation := refusal.Words(answer)
 	secrets := c.secrets(resp.Request)
 	return nil, &Error{
 		Reason:     reasonStatus,

@@ -21,8 +21,12 @@ const (
 )
 
 const (
-	// targetSamples is how many samples a part should have: at some 110 bytes a sample, 55 MB on either side.
-	targetSamples = 500_000.0
+	// targetSamples is how many samples a part should have: at some 110 bytes a sample, 55 MB on either side. If such a
+	// part was too large, the client aims at half as many from then on: with the default of 4 MiB for messages between
+	// its parts, Cortex takes some ten seconds to refuse one.
+	targetSamples = 500_000
+	// minTarget is where that ends.
+	minTarget = 10_000
 	// maxGrowth is how many times longer a part may be than the one before: the density of samples may have changed.
 	maxGrowth = 4.0
 )
@@ -51,6 +55,7 @@ func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error)
 		whole  = &stream{client: c, query: q, end: func() {}, used: limit.Usage{Limits: &c.options.Limits}}
 		merger seriesMerger
 		length = firstLength
+		target = c.target.Load()
 	)
 	for start := q.Mint; ; {
 		rest := uint64(q.Maxt) - uint64(start) // the range includes its end
@@ -62,6 +67,10 @@ func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error)
 		}
 		if e, ok := errors.AsType[*Error](err); ok && e.TooLarge() && length > minLength {
 			length /= 2
+			if half := target / 2; half >= minTarget {
+				c.target.CompareAndSwap(target, half) // else another read has done so
+				target = half
+			}
 			continue
 		}
 		if err != nil {
@@ -81,7 +90,7 @@ func (c *Client) readSplit(ctx context.Context, q *query.Query) (*stream, error)
 			return whole, nil
 		}
 		start = end + 1
-		growth := min(maxGrowth, targetSamples/float64(max(samples, 1)))
+		growth := min(maxGrowth, float64(target)/float64(max(samples, 1)))
 		length = max(minLength, uint64(float64(length)*growth))
 	}
 }

@@ -3,6 +3,7 @@
 package refusal
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,6 +32,17 @@ func overLimit(status int, text string) bool {
 // Shorter reports whether a shorter range of time may be answered.
 func Shorter(status int, text string) bool {
 	return status == http.StatusRequestEntityTooLarge || overLimit(status, text)
+}
+
+// Words returns what an answer says for people: the error of an answer in the format of Prometheus' API, else the answer.
+func Words(answer []byte) []byte {
+	var apiError struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(answer, &apiError) == nil && apiError.Error != "" {
+		return []byte(apiError.Error)
+	}
+	return answer
 }
 
 // Endpoint returns what somebody may do about a URL that is not one for remote-read.

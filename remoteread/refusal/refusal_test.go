@@ -45,3 +45,11 @@ func TestRefusal_KnowsWhatServersSay(t *testing.T) {
 	}
 	require.Equal(t, "is /api/v1/read missing at the end of the URL?", refusal.Remedy(404, "http://cortex/", ""))
 }
+
+func TestWords_AreThoseOfAnAPIError(t *testing.T) {
+	require.Equal(t, "too many outstanding requests", string(refusal.Words(
+		[]byte(`{"status":"error","errorType":"server_error","error":"too many outstanding requests"}`))))
+	for _, other := range []string{"no org id", `{"error":`, `{"error":""}`, `"error"`, ""} {
+		require.Equal(t, other, string(refusal.Words([]byte(other))))
+	}
+}
