@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -88,8 +89,10 @@ func (p *process) kill() error {
 	return nil
 }
 
-// listening matches the log message of exporter-toolkit, which all these servers use, in logfmt and in JSON.
-var listening = regexp.MustCompile(`(?:msg="Listening on"|"msg":"Listening on").*?"?address"?[=:]"?([^" \n]+)`)
+// listening matches the log message of exporter-toolkit, which these servers use, in logfmt and in JSON, and that of
+// Cortex.
+var listening = regexp.MustCompile(`(?:msg="Listening on"|"msg":"Listening on").*?"?address"?[=:]"?([^" \n]+)|` +
+	`http=([^ \n]+) .*?msg="server listening on addresses"`)
 
 // keptLog is how many bytes of the end of a log are kept for error messages.
 const keptLog = 16 << 10
@@ -115,7 +118,7 @@ func (w *logWatch) Write(b []byte) (int, error) {
 	if !w.found && bytes.HasSuffix(w.tail, []byte("\n")) {
 		if m := listening.FindSubmatch(w.tail); m != nil {
 			w.found = true
-			w.address <- string(m[1])
+			w.address <- string(slices.Concat(m[1:]...))
 		}
 	}
 	if over := len(w.tail) - keptLog; over > 0 {

@@ -1,4 +1,4 @@
-// Package servers runs real Prometheus and Alertmanager servers as child processes on loopback,
+// Package servers runs real Prometheus, Alertmanager and Cortex servers as child processes on loopback,
 // and writes TSDB blocks for them, for tests and for the demo.
 package servers
 
@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,8 @@ const readyPoll = 50 * time.Millisecond
 type server struct {
 	name   string
 	binary string
-	args   []string // all but the listen address
+	listen func(addr string) []string // the arguments with the listen address
+	args   []string                   // all others
 	dir    string
 	ownDir bool // dir is temporary: Stop removes it
 	addr   string
@@ -38,6 +40,7 @@ type server struct {
 // newServer prepares the data directory and the configuration file in it.
 func newServer(name, binary, dir, addr, config string, log io.Writer) (*server, error) {
 	s := &server{name: name, binary: binary, dir: dir, addr: addr, up: "/-/ready", scheme: "http", log: log}
+	s.listen = func(addr string) []string { return []string{"--web.listen-address=" + addr} }
 	if s.binary == "" {
 		var err error
 		if s.binary, err = Tool(name); err != nil {
@@ -78,7 +81,7 @@ func (s *server) start(ctx context.Context) error {
 	if s.proc != nil {
 		return fmt.Errorf("%s is running", s.name)
 	}
-	proc, err := startProcess(s.name, s.binary, append([]string{"--web.listen-address=" + s.addr}, s.args...), s.log)
+	proc, err := startProcess(s.name, s.binary, slices.Concat(s.listen(s.addr), s.args), s.log)
 	if err != nil {
 		return err
 	}
