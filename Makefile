@@ -204,6 +204,13 @@ test-browser: build tools
 	cd test/browser && $(GO) test -count=1 -timeout 25m ./... -args -screenshots=$(abspath $(BUILD_DIR))/screenshots
 	@echo ">> pictures: $(BUILD_DIR)/screenshots"
 
+# Scrapes, pages, reloads, and restarts of Prometheus for DURATION. It fails if memory, goroutines or open files grow.
+DURATION ?= 10m
+
+.PHONY: soak
+soak: build tools
+	$(GO) run ./test/soak -duration $(DURATION)
+
 .PHONY: bench
 bench: tools
 	$(GO) test -run '^$$' -bench . -benchmem $(pkgs)
