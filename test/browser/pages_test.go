@@ -53,6 +53,11 @@ func clickThrough(b *tab, d demo) {
 	b.click(`//nav[@aria-label="Range"]/a[. = "24h"]`)
 	require.Equal(t, "24h", b.text(`[aria-current="true"]`))
 	b.drawn(2)
+	if !b.look.bare {
+		keepsZoom(b)
+	} else {
+		require.Regexp(t, `(?m)^\d\d:\d\d\s+\S+`, b.text("#past"))
+	}
 
 	b.click(`//a[. = "Now"]`)
 	b.click(`//a[contains(., "frontend of shop/frontend")]`)
@@ -90,6 +95,32 @@ func clickThrough(b *tab, d demo) {
 	b.drawn(4) // two of each side
 	require.Contains(t, b.text("#outcome"), "pool_wait of shop/api/orders")
 	b.fine("playground")
+}
+
+// keepsZoom drags over a chart, and opens the address again.
+func keepsZoom(b *tab) {
+	drag := `(() => {
+		const over = document.querySelector('#value .u-over'), at = over.getBoundingClientRect();
+		for (const [kind, share] of [['mousedown', 0.3], ['mousemove', 0.5], ['mouseup', 0.5]]) {
+			(kind === 'mouseup' ? document : over).dispatchEvent(new MouseEvent(kind, {
+				bubbles: true, button: 0, clientX: at.left + share * at.width, clientY: at.top + 50,
+				movementX: share * at.width, movementY: 0,
+			}));
+		}
+		return true;
+	})()`
+	require.True(b.t, evaluate[bool](b, drag))
+	var zoomed string
+	eventually(b.t, 10*time.Second, func() error {
+		if zoomed = evaluate[string](b, "location.href"); !strings.Contains(zoomed, "#from=") {
+			return errors.New(zoomed + " does not tell what is zoomed to")
+		}
+		return nil
+	})
+	b.open("about:blank")
+	b.open(zoomed)
+	b.drawn(2)
+	require.Equal(b.t, zoomed, evaluate[string](b, "location.href"), "the whole range would clear it")
 }
 
 // compareWithScrapes compares the replayed past with what Prometheus scraped from the exporter, to the bit.

@@ -239,6 +239,9 @@ func (u *UI) data(s *view.Series, endpoint string, from time.Time) string {
 // shownSiblings is how many members of a pool are listed. Guard: nobody reads more.
 const shownSiblings = 20
 
+// shownMoments is how many values of the past are listed for those who see no chart. Guard: nobody reads more.
+const shownMoments = 24
+
 // series shows one series.
 func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	s := u.find(w, r)
@@ -257,18 +260,21 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	})
 	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
 	scored, forecasts := u.o.View.Models(s)
+	moments := s.Moments(over, shownMoments)
+	slices.Reverse(moments)
 	u.show(w, http.StatusOK, "series", s.Title(), struct {
 		*view.Series
 		Forecast              *view.Forecast
 		Moved, Calm, Siblings []view.Series
 		Members               int // siblings in all
 		Scored, Forecasts     string
+		Past                  []view.Moment // the newest first
 		Zooms                 []link
 		Links                 links
 		Data                  string
 		Feedback              *feedback
 	}{
-		s, u.o.View.Forecast(s), moved, calm, siblings, members, scored, forecasts, zooms, u.links(s, over),
+		s, u.o.View.Forecast(s), moved, calm, siblings, members, scored, forecasts, moments, zooms, u.links(s, over),
 		u.data(s, "series", s.Step.Add(-over)), u.feedbackOn(r, s),
 	})
 }

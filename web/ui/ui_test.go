@@ -143,6 +143,10 @@ func TestSeries_ShowsOne(t *testing.T) {
 		require.Contains(t, body, "<td>compared with its own past; fitted every 6h</td>")
 		require.Regexp(t, `<th>forecast by</th><td>a combination, led by [a-z ]+: [^<]+</td>`, body)
 		require.Contains(t, body, "is not expected to be crossed")
+		// Without JavaScript, the last hour is a table.
+		require.Regexp(t, `<td class="time">12:00</td><td class="n">9\.\d+ GiB</td>`, body)
+		require.Regexp(t, `<td class="time">11:00</td><td class="n">4\.\d+ GiB</td>`, body)
+		require.Equal(t, 13, strings.Count(body, `<tr><td class="time">1`))
 		require.NotContains(t, body, "<script>alert")
 		require.NotContains(t, body, "ZgotmplZ")
 	}

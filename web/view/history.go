@@ -58,15 +58,32 @@ func (v *View) Learned(s *Series) time.Duration {
 
 // Recent returns the values of the first input of a series over the last while, from memory; NaN where there is none.
 func (s *Series) Recent(while time.Duration, points int) []float64 {
+	recent := s.Moments(while, points)
+	values := make([]float64, len(recent))
+	for i, m := range recent {
+		values[i] = float64(m.Value)
+	}
+	return values
+}
+
+// A Moment is the value of a series at a step.
+type Moment struct {
+	Time  time.Time
+	Value Number // NaN if there is none
+}
+
+// Moments returns the values that Recent does, with their times.
+func (s *Series) Moments(while time.Duration, points int) []Moment {
 	if len(s.series.History) == 0 {
 		return nil
 	}
 	step := s.batch.Format.Step
 	each := max(1, int(while/step)/points)
-	values := make([]float64, 0, points+1)
+	moments := make([]Moment, 0, points+1)
 	for back := int(while/step) / each * each; back >= 0; back -= each {
-		v, _ := s.series.History[0].Value(s.batch.Step - int64(back)*step.Milliseconds())
-		values = append(values, v)
+		ts := s.batch.Step - int64(back)*step.Milliseconds()
+		v, _ := s.series.History[0].Value(ts)
+		moments = append(moments, Moment{at(ts), Number(v)})
 	}
-	return values
+	return moments
 }

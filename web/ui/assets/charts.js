@@ -61,9 +61,11 @@ const charts = (() => {
   const painted = new Map();
   let groups = 0;
   let plots; // of the group that is being drawn
+  let inURL; // whether what it is zoomed to is in the address
   const paint = (key, f) => {
     painted.get(key)?.plots.forEach(({ u }) => u.destroy());
     plots = [];
+    inURL = key === 'page';
     groups++;
     const drawn = f();
     painted.set(key, { plots, f });
@@ -75,16 +77,30 @@ const charts = (() => {
     if (element.clientWidth > 0 && u.width !== element.clientWidth) u.setSize({ width: element.clientWidth, height: u.height });
   }))));
 
+  // What the charts of a page are zoomed to is in the fragment of its address, to be shared: #from=SECONDS&to=SECONDS.
+  const asked = () => {
+    const of = new URLSearchParams(location.hash.slice(1));
+    const [min, max] = ['from', 'to'].map((name) => Number(of.get(name) ?? NaN));
+    return min < max ? { min, max } : null;
+  };
+  const remember = ({ min, max }, all) => {
+    const whole = min <= all[0] && max >= all[all.length - 1];
+    const hash = whole ? '' : '#from=' + Math.floor(min) + '&to=' + Math.ceil(max);
+    if (hash !== (asked() ? location.hash : '')) history.replaceState(null, '', location.pathname + location.search + hash);
+  };
+
   // plot draws a chart in the colours of the page, with its times in UTC. What is selected in it is zoomed to, in all of
   // its group.
   const plot = (element, o, data) => {
+    const hooks = inURL ? { ...o.hooks, setScale: [(u, key) => key === 'x' && remember(u.scales.x, data[0])] } : o.hooks;
     const axis = { stroke: color('faint'), grid: { stroke: color('line'), width: 1 }, ticks: { stroke: color('line'), width: 1 } };
     const u = new uPlot({
       width: element.clientWidth, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
       cursor: { sync: { key: 'group' + groups }, drag: { x: true, y: false } },
-      ...o, axes: [{ ...axis, values: times }, { ...axis, size: 72, ...o.y }],
+      ...o, hooks, axes: [{ ...axis, values: times }, { ...axis, size: 72, ...o.y }],
     }, data, element);
     u.root.querySelectorAll('.u-legend .u-series').forEach((row, i) => { row.hidden = o.series[i].label === ''; });
+    if (inURL && asked()) u.setScale('x', asked());
     plots.push({ u, element });
     sizes.observe(element);
   };
