@@ -137,6 +137,19 @@ test-race: build tools
 	$(GO) test -race ./remoteread/... ./collector/... ./web/... ./cmd/...
 	$(GO) test -race -short ./detector/...
 
+# The race detector over all packages and those of our other modules that vet includes, and over the program itself in
+# the end-to-end tests: a program with the race detector, which ends at the first race. RACE_FLAGS= leaves nothing out.
+RACE_FLAGS    ?= -short
+RACE_EXPORTER := $(BUILD_DIR)/race/anomaly-exporter
+
+.PHONY: test-race-all
+test-race-all: test-race
+	$(GO) test -race $(RACE_FLAGS) -timeout 60m $(pkgs)
+	@set -e; for dir in $(filter-out ./test/browser,$(nested)); do \
+		echo ">> race $$dir"; (cd $$dir && $(GO) test -race $(RACE_FLAGS) ./...); done
+	$(GO) build -race -o $(RACE_EXPORTER) ./cmd/anomaly-exporter
+	EXPORTER=$(abspath $(RACE_EXPORTER)) GORACE=halt_on_error=1 $(GO) test -count=1 -timeout 40m ./test/e2e/...
+
 # The oldest Prometheus to stay compatible with is the one of Debian 12.
 COMPAT_PROMETHEUS ?= /usr/bin/prometheus
 

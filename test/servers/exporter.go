@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,14 +11,15 @@ import (
 	"path/filepath"
 )
 
-// ExporterOptions are the options of StartExporter. It runs the binary that `make build` builds.
+// ExporterOptions are the options of StartExporter. It runs the binary that `make build` builds, or the one that the
+// variable EXPORTER names, such as one with the race detector.
 type ExporterOptions struct {
 	Dir    string    // directory of the configuration file; by default a temporary one, which Stop removes
 	Config string    // YAML text of the configuration, written to a file
 	Flags  []string  // additional command line flags
 	Addr   string    // listen address, by default 127.0.0.1:0
 	Log    io.Writer // receives the log; errors show the end of the log in any case
-	Binary string    // by default .build/anomaly-exporter
+	Binary string    // by default that of EXPORTER, else .build/anomaly-exporter
 	// Client asks a server with TLS, to which a --web.config.file in Flags has to belong; nil: it is plain HTTP.
 	Client *http.Client
 }
@@ -30,7 +32,7 @@ type Exporter struct {
 // StartExporter starts an anomaly-exporter and returns when it serves; see Ready for its first results. The context
 // only bounds the start.
 func StartExporter(ctx context.Context, o ExporterOptions) (*Exporter, error) {
-	binary := o.Binary
+	binary := cmp.Or(o.Binary, os.Getenv("EXPORTER"))
 	if binary == "" {
 		root, err := Root()
 		if err != nil {
