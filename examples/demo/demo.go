@@ -91,8 +91,14 @@ func (d *demo) progress(ctx context.Context, title string, run func(context.Cont
 func (d *demo) prometheusDir() string { return filepath.Join(d.dir, "prometheus") }
 
 func (d *demo) writeHistory(ctx context.Context) error {
-	now := time.Now()
-	return servers.WriteBlocks(d.prometheusDir(), seriesOf(ctx, d.shop, now.Add(-history), now, historyStep))
+	for from := time.Now().Add(-history); ; {
+		to := time.Now()
+		err := servers.WriteBlocks(d.prometheusDir(), seriesOf(ctx, d.shop, from, to, historyStep))
+		if err != nil || time.Since(to) < historyStep/2 {
+			return err
+		}
+		from = to // what has passed meanwhile
+	}
 }
 
 // seriesOf returns the series of the shop in a range of time. It ends early if the context ends.
@@ -150,7 +156,25 @@ func (d *demo) startServers(ctx context.Context) error {
 		return err
 	}
 	d.stops = append(d.stops, d.prometheus.Stop)
-	return nil
+	return d.scrapeShop()
+}
+
+// scrapeShop lets Prometheus scrape the shop, and nothing else yet. A gap between the history and the first scrape, as
+// long as the backtest takes, would make rates fall.
+func (d *demo) scrapeShop() error {
+	var config struct {
+		Global        any   `yaml:"global"`
+		ScrapeConfigs []any `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal([]byte(prometheusConfig), &config); err != nil {
+		return err
+	}
+	config.ScrapeConfigs = config.ScrapeConfigs[:1]
+	b, err := yaml.Marshal(config)
+	if err != nil {
+		return err
+	}
+	return d.prometheus.Configure(strings.ReplaceAll(string(b), "localhost:8080", d.shopAddr))
 }
 
 // copyRules copies the rules of the project, without their tests, to where the configuration of Prometheus expects

@@ -163,6 +163,12 @@ func TestShop_LiveMetricsContinueTheHistory(t *testing.T) {
 	)
 	require.NoError(t, d.startShop(ctx))
 	require.NoError(t, d.startServers(ctx))
+	resp, err := http.Get(d.prometheus.URL() + "/api/v1/status/config")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	inForce, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(inForce), d.shopAddr, "scraped while the backtest runs")
 	scrape := strings.ReplaceAll(prometheusConfig, "localhost:8080", d.shopAddr)
 	scrape, _, _ = strings.Cut(scrape, "  - job_name: anomaly-exporter") // which does not run
 	require.NoError(t, d.prometheus.Configure(strings.ReplaceAll(scrape, "15s", "1s")))

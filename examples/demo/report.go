@@ -141,6 +141,7 @@ func (d *demo) reportAddresses() {
 the page          %s
 its metrics       %s/metrics
 Prometheus        %s
+                  this build has only an API, and no pages
 Alertmanager      %s
 the shop          http://%s/metrics
 `, d.exporter.URL(), d.exporter.URL(), query, d.alertmanager.URL(), d.shopAddr)
