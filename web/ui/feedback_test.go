@@ -47,6 +47,7 @@ func TestSeries_AsksWhetherItWasAnAnomaly(t *testing.T) {
 		require.Contains(t, body, "<b>not an anomaly</b>")
 		require.Contains(t, body, `name="to" value="2026-03-07T12:00:01.5Z"`, "exactly, to revoke it")
 		require.Contains(t, body, ">Revoke</button>")
+		require.Equal(t, page == path, strings.Contains(body, "The charts replay the past with these verdicts"))
 		require.NotContains(t, body, "<script>alert")
 	}
 	_, body = get(t, h, "/series?detector=load&job=api")
