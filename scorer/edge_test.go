@@ -20,7 +20,11 @@ func TestModel_ExpectsAnHourlySawtoothUpToItsEdge(t *testing.T) {
 		perMinute float64
 		gap       [2]int // minutes of every hour
 	}{
-		{perMinute: 10}, {perMinute: -10}, {10, [2]int{55, 60}}, {10, [2]int{50, 60}}, {10, [2]int{58, 60}},
+		{perMinute: 10},
+		{perMinute: -10},
+		{10, [2]int{55, 60}},
+		{10, [2]int{50, 60}},
+		{10, [2]int{58, 60}},
 		{-10, [2]int{13, 27}},
 	} {
 		t.Run(fmt.Sprintf("%g/%d-%d", tc.perMinute, tc.gap[0], tc.gap[1]), func(t *testing.T) {
