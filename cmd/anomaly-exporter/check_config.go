@@ -27,7 +27,8 @@ type checkOptions struct {
 func addCheckConfigCommand(app *kingpin.Application) (*kingpin.CmdClause, *checkOptions) {
 	o := checkOptions{timeout: checkTimeout}
 	cmd := app.Command("check-config", "Check configuration files, and ask their servers whether what they name exists. "+
-		"Estimate their memory. The exit code is 0 if all files are valid, 1 if not, 2 for wrong flags.")
+		"Estimate their memory, and the CPU of a start. The exit code is 0 if all files are valid, 1 if not, 2 for wrong "+
+		"flags.")
 	cmd.Arg("file", "Path of a configuration file.").Required().StringsVar(&o.files)
 	cmd.Flag("output", "Format of the output: text, or json on stdout.").Default("text").EnumVar(&o.output, "text", "json")
 	cmd.Flag("strict", "Exit with 1 also if there are warnings.").BoolVar(&o.strict)

@@ -146,7 +146,8 @@ detectors:
 				`  detector "up": unknown number of series, at most 2000: about [0-9.]+ MiB\n` +
 				`  scaler "web": unknown number of series, at most 2000: about [0-9.]+ MiB\n` +
 				`  memory limit to set if every series_limit is reached: about [0-9.]+ MiB; ` +
-				`the program itself takes about 64\.0 MiB of it\n`,
+				`the program itself takes about 64\.0 MiB of it\n` +
+				`  if every series_limit is reached, a start takes about 1 min \d+ s of CPU: [0-9a-z ]+ on \d+ cores?\n`,
 			`good\.yml:1: warning: remote_read\[0\]: remote read http://127\.0\.0\.1:1/api/v1/read: ` +
 				`[^\n]*connection refused; is the server running, and is its port right\?\n`,
 		},

@@ -19,9 +19,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// The memory limit that check-config prints is enough: a start with it stays within it.
+// The memory limit that check-config prints is enough: a start with it stays within it. The CPU that it prints is near
+// what the start takes.
 // (The race detector needs several times the memory.)
-func TestCheckConfig_MemoryLimitIsEnough(t *testing.T) {
+func TestCheckConfig_EstimatesMemoryAndCPU(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fits 500 series")
 	}
@@ -59,16 +60,27 @@ func TestCheckConfig_MemoryLimitIsEnough(t *testing.T) {
 	limit, err := strconv.ParseFloat(m[1], 64)
 	require.NoError(t, err)
 
+	said = regexp.MustCompile(`a start with 500 series takes about ([0-9]+) s of CPU: [0-9]+ s on [0-9]+ cores?\n`)
+	m = said.FindStringSubmatch(stdout.String())
+	require.NotNil(t, m, stdout.String())
+	estimate, err := strconv.ParseFloat(m[1], 64)
+	require.NoError(t, err)
+
 	// With the limit, as from a cgroup, and without any: what is read at once is bounded all the same.
 	for _, environment := range [][]string{{fmt.Sprintf("GOMEMLIMIT=%dKiB", int(0.9*limit*1024))}, {"AUTOMEMLIMIT=off"}} {
-		peak := peakOfStart(t, file, environment)
-		t.Logf("%s: limit %.0f MiB, peak %.0f MiB", environment, limit, peak)
-		require.Less(t, peak, limit, "MiB, with %s", environment)
+		cost := costOfStart(t, file, environment)
+		t.Logf("%s: limit %.0f MiB, peak %.0f MiB; estimated %.0f s of CPU, took %.1f s",
+			environment, limit, cost.peak, estimate, cost.cpu)
+		require.Less(t, cost.peak, limit, "MiB, with %s", environment)
+		require.Less(t, cost.cpu, 5*estimate, "seconds of CPU; machines differ")
+		require.Greater(t, cost.cpu, estimate/5, "seconds of CPU")
 	}
 }
 
-// peakOfStart returns how many MiB of memory a start takes until the exporter is ready.
-func peakOfStart(t *testing.T, file string, environment []string) float64 {
+type startCost struct{ peak, cpu float64 } // MiB, seconds
+
+// costOfStart returns what a start takes until the exporter is ready.
+func costOfStart(t *testing.T, file string, environment []string) startCost {
 	t.Helper()
 	cmd := command(t, t.TempDir(), "--config.file="+file, "--web.listen-address=127.0.0.1:0")
 	cmd.Env = append(cmd.Env, environment...)
@@ -101,5 +113,16 @@ func peakOfStart(t *testing.T, file string, environment []string) float64 {
 		require.NoError(t, err)
 		return v
 	}
-	return (kib("VmHWM") - kib("RssFile")) / 1024 // the pages of the program's own file can be dropped
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+	require.NoError(t, err)
+	_, after, found := bytes.Cut(stat, []byte(") ")) // the name of the program is in brackets
+	require.True(t, found)
+	var ticks float64 // hundredths of a second
+	for _, field := range bytes.Fields(after)[11:13] {
+		n, err := strconv.ParseFloat(string(field), 64)
+		require.NoError(t, err)
+		ticks += n
+	}
+	// The pages of the program's own file can be dropped.
+	return startCost{peak: (kib("VmHWM") - kib("RssFile")) / 1024, cpu: ticks / 100}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 )
@@ -30,7 +31,7 @@ func (e *exporter) newTrials(q queryOptions) (*trial.Trials, error) {
 			}
 			return newReplayer(e.reloader.queryable(), said, o)(cfg)
 		},
-		EstimateBytes: detector.EstimateBytes,
+		EstimateBytes: estimate.Bytes,
 		Now:           time.Now,
 	})
 }

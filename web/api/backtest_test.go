@@ -17,6 +17,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
@@ -59,7 +60,7 @@ func playground(t *testing.T, r replay, most time.Duration) http.Handler {
 	}
 	if r != nil {
 		o.Trials, err = trial.New(trial.Options{
-			Config: inForce, Now: now, EstimateBytes: detector.EstimateBytes, MaxTime: most,
+			Config: inForce, Now: now, EstimateBytes: estimate.Bytes, MaxTime: most,
 			NewReplayer: func(*config.Config) (backtest.Replayer, error) { return r, nil },
 		})
 		require.NoError(t, err)

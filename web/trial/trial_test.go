@@ -19,6 +19,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
@@ -74,7 +75,7 @@ func options(t *testing.T, source promstorage.Queryable) trial.Options {
 			}
 			return m, m.ApplyConfig(cfg, source)
 		},
-		EstimateBytes: detector.EstimateBytes,
+		EstimateBytes: estimate.Bytes,
 		Now:           func() time.Time { return end },
 	}
 }

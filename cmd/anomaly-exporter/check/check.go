@@ -17,7 +17,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 	"github.com/anomaly-exporter/anomaly-exporter/config/files"
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
 // The severities of a Problem.
@@ -46,6 +46,10 @@ type Cost struct {
 	Limit  int    `json:"series_limit"`
 	Bytes  *int64 `json:"bytes"` // for the series that there are now, at most the limit; nil: not known
 	AtMost int64  `json:"bytes_at_series_limit"`
+
+	// CPU of a start, in seconds, for the same numbers of series.
+	StartCPU       *float64 `json:"start_cpu_seconds"`
+	StartCPUAtMost float64  `json:"start_cpu_seconds_at_series_limit"`
 }
 
 // Result is what is known about a file.
@@ -61,6 +65,11 @@ type Result struct {
 	// What to limit the memory of the program to, itself included.
 	MemoryLimit      int64 `json:"memory_limit_bytes,omitempty"`
 	MemoryLimitAtMax int64 `json:"memory_limit_bytes_at_series_limit,omitempty"`
+
+	// CPU that a start takes, in seconds, the program itself included, and the cores that it may use.
+	StartCPU       float64 `json:"start_cpu_seconds,omitempty"`
+	StartCPUAtMost float64 `json:"start_cpu_seconds_at_series_limit,omitempty"`
+	Cores          int     `json:"cores,omitempty"`
 }
 
 // Warnings reports whether there are any.
@@ -162,17 +171,22 @@ func (c *checker) checkFiles(set *files.Set) {
 // checkExpressions counts and checks the series of all expressions.
 func (c *checker) checkExpressions(ctx context.Context) {
 	var bytes, bytesAtMost int64
+	var cpu, cpuAtMost time.Duration
 	var ages []age
 	for _, e := range c.expressions() {
 		c.checkCounters(ctx, e)
 		cost := Cost{Kind: e.kind, Name: e.shape.Name, Limit: e.shape.SeriesLimit}
-		cost.AtMost = detector.EstimateBytes(e.shape, e.shape.SeriesLimit)
+		cost.AtMost = estimate.Bytes(e.shape, e.shape.SeriesLimit)
 		bytesAtMost += cost.AtMost
+		start := estimate.SeriesCPU(e.shape, cost.Limit, e.forecasts())
+		cost.StartCPUAtMost, cpuAtMost = start.Seconds(), cpuAtMost+start
 		if found, ok := c.series(ctx, e); ok {
 			n := most(found)
-			b := detector.EstimateBytes(e.shape, min(n, cost.Limit))
-			cost.Series, cost.Bytes = &n, &b
-			bytes += b
+			b := estimate.Bytes(e.shape, min(n, cost.Limit))
+			start := estimate.SeriesCPU(e.shape, min(n, cost.Limit), e.forecasts())
+			seconds := start.Seconds()
+			cost.Series, cost.Bytes, cost.StartCPU = &n, &b, &seconds
+			bytes, cpu = bytes+b, cpu+start
 			c.Series += min(n, cost.Limit)
 			if n > cost.Limit {
 				c.warn("series_limit", e.at("expr"), fmt.Sprintf("%s: %d of %d series are over series_limit, and get no results",
@@ -188,5 +202,7 @@ func (c *checker) checkExpressions(ctx context.Context) {
 		c.Costs = append(c.Costs, cost)
 	}
 	c.checkHistory(ctx, ages)
-	c.MemoryLimit, c.MemoryLimitAtMax = detector.MemoryLimit(bytes), detector.MemoryLimit(bytesAtMost)
+	c.MemoryLimit, c.MemoryLimitAtMax = estimate.MemoryLimit(bytes), estimate.MemoryLimit(bytesAtMost)
+	c.StartCPU, c.StartCPUAtMost = estimate.StartCPU(cpu).Seconds(), estimate.StartCPU(cpuAtMost).Seconds()
+	c.Cores = c.MaxConcurrency
 }

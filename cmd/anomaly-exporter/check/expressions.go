@@ -38,6 +38,11 @@ type joined struct {
 // title returns how the expression is called in messages.
 func (e *expression) title() string { return fmt.Sprintf("%s %q", e.kind, e.shape.Name) }
 
+// forecasts reports whether the series are forecast. Those of scalers are.
+func (e *expression) forecasts() bool {
+	return e.kind == "scaler" || len(e.shape.Forecaster.Horizons) > 0
+}
+
 // at returns the place of a key, as far as it is known.
 func (e *expression) at(key string) place {
 	first, _, _ := strings.Cut(key, ".")

@@ -3,10 +3,13 @@ package check
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 )
 
 // WriteProblems writes the problems for people, each on a line as file:line: what is wrong.
@@ -54,7 +57,17 @@ func (r *Result) WriteCosts(w io.Writer) {
 		now = "" // it would be too low
 	}
 	fmt.Fprintf(w, "  memory limit to set%s if every series_limit is reached: %s; the program itself takes %s of it\n",
-		now, Size(r.MemoryLimitAtMax), Size(detector.MemoryLimit(0)))
+		now, Size(r.MemoryLimitAtMax), Size(estimate.MemoryLimit(0)))
+	if now != "" {
+		fmt.Fprintf(w, "  a start with %s takes %s\n", count(r.Series, "series"), r.start(r.StartCPU))
+	}
+	fmt.Fprintf(w, "  if every series_limit is reached, a start takes %s\n", r.start(r.StartCPUAtMost))
+}
+
+// start returns CPU of a start, and how long that takes, for people.
+func (r *Result) start(cpu float64) string {
+	seconds := func(v float64) string { return humanize.Duration(time.Duration(math.Ceil(v)) * time.Second) }
+	return fmt.Sprintf("about %s of CPU: %s on %s", seconds(cpu), seconds(cpu/float64(r.Cores)), count(r.Cores, "core"))
 }
 
 // count returns a number with its unit, such as "2 detectors".

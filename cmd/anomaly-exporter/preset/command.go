@@ -18,7 +18,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
 // Command is the command init, with its flags.
@@ -148,7 +148,7 @@ func (c *Command) report(p *plan, e Environment) {
 	}
 	w.Flush()
 	fmt.Fprintf(e.Stdout, "\n%s: %s, %s, memory limit to set: %s\n", c.Output,
-		count(detectors, "detector", "detectors"), count(series, "series", "series"), e.Size(detector.MemoryLimit(bytes)))
+		count(detectors, "detector", "detectors"), count(series, "series", "series"), e.Size(estimate.MemoryLimit(bytes)))
 	if n := len(p.scalers); n > 0 {
 		fmt.Fprintf(e.Stdout, "%s suggested, as comments at its end\n", count(n, "scaler", "scalers"))
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
-	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
 const (
@@ -116,7 +116,7 @@ func (p *plan) add(ctx context.Context, s *server, from preset, metrics map[stri
 		case one.series > 0:
 			one.limit = seriesLimit(one.series)
 		}
-		one.bytes = detector.EstimateBytes(d.Detector, one.series)
+		one.bytes = estimate.Bytes(d.Detector, one.series)
 		of.detectors = append(of.detectors, one)
 	}
 	if len(of.detectors) > 0 {
