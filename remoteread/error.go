@@ -75,7 +75,7 @@ func (e *Error) cause() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary reports whether the same read may succeed later: there was no connection or it broke, the answer took too
-// long, or the server answered 429 or 5xx and did not name a limit of one query. A certificate that is not trusted is not
+// long, or the server answered 429 or 5xx and named no limit of one query. A certificate that is not trusted is not
 // temporary.
 func (e *Error) Temporary() bool {
 	switch e.Reason {

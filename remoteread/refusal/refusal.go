@@ -34,7 +34,7 @@ func Shorter(status int, text string) bool {
 	return status == http.StatusRequestEntityTooLarge || overLimit(status, text)
 }
 
-// Words returns what an answer says for people: the error of an answer in the format of Prometheus' API, else the answer.
+// Words returns what an answer says: the error of one in the format of Prometheus' API, else the answer.
 func Words(answer []byte) []byte {
 	var apiError struct {
 		Error string `json:"error"`

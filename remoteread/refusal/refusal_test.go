@@ -23,8 +23,8 @@ func TestRefusal_KnowsWhatServersSay(t *testing.T) {
 	}{
 		{400, "exceeded sample limit (50000000)", true, limit},
 		{400, "the query hit the max number of chunks limit (limit: 10 chunks)", true, limit},
-		{422, "the query exceeded the maximum number of chunks (limit: 10 chunks) (err-mimir-max-chunks-per-query)", true, limit},
-		{422, "the query time range exceeds the limit (query length: 1h0m0s, limit: 1m0s) (err-mimir-max-query-length)", true, limit},
+		{422, "the query exceeded the maximum number of chunks (limit: 10) (err-mimir-max-chunks-per-query)", true, limit},
+		{422, "the query time range exceeds the limit (query length: 1h0m0s, limit: 1m0s)", true, limit},
 		{500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5 vs. 4)", true, limit},
 		{413, "response larger than the max (5 vs 4)", true, limit},
 		{413, "", true, limit},

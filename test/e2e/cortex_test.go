@@ -239,7 +239,8 @@ detectors: [{name: replicas, expr: %s}]
 		tenant tenant
 		want   string
 	}{
-		{"", "server answered 401 Unauthorized: no org id; name the tenant: http_headers: {X-Scope-OrgID: {values: [TENANT]}}"},
+		{"", "server answered 401 Unauthorized: no org id; " +
+			"name the tenant: http_headers: {X-Scope-OrgID: {values: [TENANT]}}"},
 		{"few", "the query hit the max number of series limit (limit: 1 series); raise this limit of the server"},
 		{"unknown", "The expression has no series"},
 		{"brief", ""},

@@ -102,7 +102,7 @@ func run(ctx context.Context, duration time.Duration, w io.Writer) (err error) {
 	if err := taken.write(w); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d rounds of reloads and a restart of Prometheus; %d pages and scrapes besides those of Prometheus\n",
+	fmt.Fprintf(w, "\n%d rounds of reloads and a restart of Prometheus; %d pages and scrapes besides those of it\n",
 		len(taken), s.answers.Load())
 	return errors.Join(taken.grown(), s.failures.err(), s.log.err(), s.works(ctx))
 }
@@ -151,7 +151,8 @@ func (s *soak) rounds(ctx context.Context, duration time.Duration) (taken measur
 func (s *soak) works(ctx context.Context) error {
 	at := time.Now()
 	for expr, least := range map[string]int{
-		"count(anomaly_score)": 1, "sum(recommended_replicas)": 1, "time() - max(anomaly_exporter_last_step_timestamp_seconds) < 30": 0,
+		"count(anomaly_score)": 1, "sum(recommended_replicas)": 1,
+		"time() - max(anomaly_exporter_last_step_timestamp_seconds) < 30": 0,
 	} {
 		v, err := s.prometheus.Query(ctx, expr, at)
 		if err != nil {

@@ -104,7 +104,7 @@ const (
 	countMargin = 8
 )
 
-// thirds returns a middle value of the first and of the last third. The very first round is left out: caches fill in it.
+// thirds returns a middle value of the first and of the last third. The very first one is left out: caches fill in it.
 func (m measurements) thirds(of func(measurement) float64) (first, last float64) {
 	rest := m[1:]
 	third := len(rest) / 3
