@@ -61,8 +61,8 @@ type entity struct {
 	callees  []int
 }
 
-// Describe returns the document of a snapshot, with lists of at most limit. What cannot be read is named in it. The error
-// is about the selectors.
+// Describe returns the document of a snapshot, with lists of at most limit. What cannot be read is named in it. The
+// error is about the selectors.
 func Describe(
 	ctx context.Context, v *view.View, s *result.Snapshot, c config.Context, query Query, match []string, limit int,
 ) (*Document, error) {
@@ -248,8 +248,8 @@ func (e *entity) reasons(entities []*entity, first time.Time) []string {
 	return reasons
 }
 
-// related returns the labels of the first series that the document is about: those that share the values of an entity with an
-// anomaly, or that the selectors match.
+// related returns the labels of the first series that the document is about: those that share the values of an entity
+// with an anomaly, or that the selectors match.
 func related(
 	found promql.Vector, entities []*entity, selectors [][]*labels.Matcher, limit int,
 ) []map[string]string {

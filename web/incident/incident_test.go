@@ -77,7 +77,8 @@ context: {entity: [namespace, service], calls: calls, changes: rollout}
 
 func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
 	m, cfg, v := start(t)
-	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, []string{`{namespace="shop"}`}, incident.DefaultLimit)
+	shop := []string{`{namespace="shop"}`}
+	d, err := incident.Describe(t.Context(), v, m.Snapshot(), cfg.Context, m.Query, shop, incident.DefaultLimit)
 	require.NoError(t, err)
 	require.Equal(t, end, d.At)
 	require.Empty(t, d.Problems)
