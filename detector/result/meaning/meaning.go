@@ -1,5 +1,5 @@
-// Package meaning says what the states, the reasons and the models of series mean, and what to do. docs/metrics.md has
-// the same tables; a test compares them.
+// Package meaning says what the states, the reasons and the models of series mean, and what to do. docs/metrics.md and
+// docs/models.md have the same tables; a test compares them.
 package meaning
 
 import (

@@ -63,21 +63,30 @@ func TestRows_SayWhatEveryNameMeans(t *testing.T) {
 	}
 }
 
-// The page links terms and sets keys in code; apart from that, it says the same.
-func TestRows_AreThoseOfThePage(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(top, "docs", "metrics.md"))
-	require.NoError(t, err)
-	text := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(string(page), "$1")
-	text = strings.ReplaceAll(text, "`", "")
-	for _, r := range slices.Concat(meaning.States(), meaning.Reasons(), meaning.Models()) {
-		cells := []string{strings.Join(r.Names, ", "), r.Means, r.Do}
-		if r.States != nil {
-			cells = slices.Insert(cells, 1, strings.Join(r.States, " or "))
+// The pages link terms and set keys in code; apart from that, they say the same.
+func TestRows_AreThoseOfThePages(t *testing.T) {
+	for _, tc := range []struct {
+		page, section string
+		tables        [][]meaning.Row
+	}{
+		{"metrics.md", "Why a series has no score", [][]meaning.Row{meaning.States(), meaning.Reasons()}},
+		{"models.md", "Names of models", [][]meaning.Row{meaning.Models()}},
+	} {
+		page, err := os.ReadFile(filepath.Join(top, "docs", tc.page))
+		require.NoError(t, err)
+		_, text, found := strings.Cut(string(page), "\n### "+tc.section+"\n")
+		require.True(t, found, tc.section)
+		text, _, _ = strings.Cut(text, "\n### ")
+		text = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(text, "$1")
+		text = strings.ReplaceAll(text, "`", "")
+		rows := slices.Concat(tc.tables...)
+		for _, r := range rows {
+			cells := []string{strings.Join(r.Names, ", "), r.Means, r.Do}
+			if r.States != nil {
+				cells = slices.Insert(cells, 1, strings.Join(r.States, " or "))
+			}
+			require.Contains(t, text, strings.ReplaceAll("\n| "+strings.Join(cells, " | ")+" |\n", "`", ""))
 		}
-		require.Contains(t, text, strings.ReplaceAll("\n| "+strings.Join(cells, " | ")+" |\n", "`", ""))
+		require.Equal(t, len(rows)+2*len(tc.tables), strings.Count(text, "\n|"), "no row more, and the headers")
 	}
-	_, text, _ = strings.Cut(text, "\n### Why a series has no score\n")
-	text, _, _ = strings.Cut(text, "\n### Exposition format\n")
-	rows := len(meaning.States()) + len(meaning.Reasons()) + len(meaning.Models())
-	require.Equal(t, rows+2*3, strings.Count(text, "\n|"), "no row more, and three headers")
 }
