@@ -9,7 +9,8 @@ import (
 func TestMeasurements_TellWhatHasGrown(t *testing.T) {
 	const mib = 1 << 20
 	run := func(heap, goroutines, files float64) (all measurements) {
-		for i := range 10.0 {
+		for n := range 10 {
+			i := float64(n)
 			all = append(all, measurement{heap: (10 + i*heap) * mib, goroutines: 20 + i*goroutines, files: 15 + i*files})
 		}
 		return all
