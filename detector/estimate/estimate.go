@@ -38,8 +38,8 @@ const (
 // StartCPU returns how much CPU a start of the program takes if its series take so much, as SeriesCPU says.
 func StartCPU(series time.Duration) time.Duration { return startCPU + series }
 
-// SeriesCPU estimates how much CPU a start takes for a number of series of a detector with complete histories, which are
-// forecast or not.
+// SeriesCPU estimates how much CPU a start takes for a number of series of a detector with complete histories, which
+// are forecast or not.
 func SeriesCPU(d config.Detector, series int, forecast bool) time.Duration {
 	points := time.Duration(d.History / d.Step)
 	each := time.Duration(max(1, len(d.Inputs))) * (seriesCPU + points*pointCPU)

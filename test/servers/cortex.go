@@ -27,8 +27,8 @@ type Cortex struct {
 }
 
 // cortexConfig has what a single process without object storage needs. Samples may be of any age, as long as those of a
-// tenant come in order, and up to an hour ahead of the clock. Blocks are of a day, because history is many, and are served
-// soon after they are shipped.
+// tenant come in order, and up to an hour ahead of the clock. Blocks are of a day, because history is many, and are
+// served soon after they are shipped.
 const cortexConfig = `
 target: all
 auth_enabled: true

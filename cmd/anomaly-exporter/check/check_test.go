@@ -302,6 +302,7 @@ scalers:
 	// Cortex answers so to a tenant that it does not know.
 	tenant := p.URL() + "/api/v1/read\n    http_headers: {x-scope-orgid: {values: [other]}}"
 	require.Contains(t, said(check.File(t.Context(), write(t, tenant, one+"expr: htp_requests}]\n"), options(end))),
-		`config.yml:2: warning: remote_read[0]: the tenant in X-Scope-OrgID has no series of any expression; is its name right?`)
+		"config.yml:2: warning: remote_read[0]: the tenant in X-Scope-OrgID has no series of any expression; "+
+			"is its name right?")
 	require.NotContains(t, said(check.File(t.Context(), write(t, tenant, one+"expr: memory}]\n"), options(end))), "tenant")
 }

@@ -36,8 +36,8 @@ func (c *checker) checkServers(ctx context.Context) {
 	}
 }
 
-// checkTenant warns if no expression has a series and a server is asked in the name of a tenant: Cortex and Mimir answer
-// a tenant that they do not know as one without series.
+// checkTenant warns if no expression has a series and a server is asked in the name of a tenant: Cortex and Mimir
+// answer a tenant that they do not know as one without series.
 func (c *checker) checkTenant() {
 	unanswered := func(cost Cost) bool { return cost.Series == nil || *cost.Series > 0 }
 	if len(c.Costs) == 0 || slices.ContainsFunc(c.Costs, unanswered) {
