@@ -83,18 +83,26 @@ func (v *Values) Move(slot int64, moved func(x float32) float32) {
 
 // MarkOdd says of the value of a slot that the season expected something else. What has happened once makes no season:
 // what was expected stands in its place. Else last week's incident would be expected this week, and what is normal
-// would be an anomaly. If the value of the period before was odd in the same way, both count.
+// would be an anomaly. If the value of the period before was odd in the same way, both count. What came then too, a
+// little earlier or later, is not odd.
 func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
 	if v.odd == nil {
 		v.odd = slices.Repeat([]float32{nan32}, len(v.Values))
 	}
 	i := int(slot - v.First)
-	v.odd[i] = expected
+	x := v.Values[i]
 	before := i - s.Days*v.PerDay
+	again := false
 	for j := max(before-v.reach, 0); j <= before+v.reach; j++ {
-		if v.odd[j] == v.odd[j] && (v.Values[j] > v.odd[j]) == (v.Values[i] > expected) {
-			v.odd[i], v.odd[j] = nan32, nan32
+		switch {
+		case v.odd[j] != v.odd[j]:
+			again = again || math.Abs(float64(v.Values[j]-x)) < math.Abs(float64(x-expected))/2
+		case (v.Values[j] > v.odd[j]) == (x > expected):
+			v.odd[j], again = nan32, true
 		}
+	}
+	if !again {
+		v.odd[i] = expected
 	}
 }
 

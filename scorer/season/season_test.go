@@ -45,6 +45,14 @@ func TestValues_OddOnesMakeNoSeasonUntilTheyComeAgain(t *testing.T) {
 	require.Equal(t, float32(10), expected(v, 1100+2*week+3), "another time of day")
 
 	v = fit()
+	v.Values[102] = 80 // was expected, such as all values of a first week
+	set(v, 1100+week, 90)
+	require.Equal(t, float32(90), expected(v, 1100+2*week), "it came then, a little later")
+	v.Values[102] = 40
+	set(v, 1100+week, 90)
+	require.Equal(t, float32(10), expected(v, 1100+2*week), "that was another one")
+
+	v = fit()
 	set(v, 1100, 90)
 	set(v, 1100+week, -70)
 	require.Equal(t, float32(10), expected(v, 1100+2*week), "the other way")
