@@ -124,3 +124,36 @@ detectors: [{name: load, expr: load, step: 5m}]
 	require.ErrorIs(t, m.Cycle(ctx, epoch.Add(35*time.Hour)), context.Canceled)
 	require.Equal(t, 1, published)
 }
+
+// Detectors share the workers series by series, so a small one does not wait for a large one.
+func TestManager_PublishesSmallDetectorsFirst(t *testing.T) {
+	skipSlow(t)
+	db := newStorage(t, epoch, epoch.Add(36*time.Hour), 5*time.Minute, pods(400), daily)
+	complete := make(chan string, 2)
+	seen := map[string]bool{}
+	m := newManager(t, detector.Options{
+		Now:    func() time.Time { return epoch.Add(35 * time.Hour) },
+		Limits: detector.NewLimits(2),
+		OnPublish: func(s *result.Snapshot) {
+			for _, b := range s.Batches {
+				if !seen[b.Source.Name] {
+					seen[b.Source.Name] = true
+					complete <- b.Source.Name
+				}
+			}
+		},
+	})
+	require.NoError(t, m.ApplyConfig(load(t, `
+global: {history: 1d, min_history: 12h, step: 5m}
+detectors:
+  - {name: a_large, expr: load}
+  - {name: b_small, expr: 'load{pod="pod-07"}'}
+`), db))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	require.Equal(t, "b_small", <-complete)
+	require.Equal(t, "a_large", <-complete)
+	cancel()
+	require.NoError(t, <-done)
+}

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// firstSlice is the length of the first slice, when its number of samples is not known yet. Chosen: as long as a
-	// block of Prometheus' head.
+	// firstSlice is the length of the first slice, when it is not known how much is in it. Chosen: as long as a block of
+	// Prometheus' head.
 	firstSlice = 2 * time.Hour
 	// shortestSlice is the shortest first slice where memory is scarce. Guard: a slice is a query.
 	shortestSlice = 10 * time.Minute
@@ -21,8 +21,8 @@ const (
 	// histories are read, the models, which take more, do not exist yet. So a start needs no more memory than what stays.
 	seriesBytes = 4 << 10
 	leastBytes  = 32 << 20
-	// ampleBytes is a limit of the memory of a slice at which the first one is as long as without a limit. Guard: a slice
-	// that long never was larger.
+	// ampleBytes is from which limit of its memory on the first slice is as long as without a limit. Chosen: the default
+	// limit of an answer of remote-read.
 	ampleBytes = 1 << 30
 	// sliceGrowth bounds how many times longer than the previous one a slice may be. Guard: series may appear.
 	sliceGrowth = 4

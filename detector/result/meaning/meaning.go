@@ -23,7 +23,11 @@ type Row struct {
 func States() []Row {
 	return []Row{
 		{[]string{Scored}, nil, "it has a score or a recommendation", "nothing"},
-		{[]string{result.Learning}, nil, "it is too young", "wait: the page of the series and the command series say when"},
+		{
+			[]string{result.Learning},
+			nil, "it is too young, or not fitted yet",
+			"wait: the page of the series and the command series say when",
+		},
 		{[]string{result.Failed}, nil, "it has a history, but no score can be computed", "look at the reason"},
 		{[]string{result.Muted}, nil, "its mute expression has a value", "nothing"},
 		{[]string{result.Stale}, nil, "Prometheus could not be read for too long", "see the log"},
