@@ -15,6 +15,8 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/alerting"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
@@ -38,10 +40,10 @@ type group struct {
 	alerts   *alerting.Tracker // nil for a scaler, which has no scores
 	batch    *result.Batch
 
-	evaluator dataset.Evaluator
+	evaluator query.Evaluator
 	options   *Options
 	logger    log.Logger
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	logged    map[string]bool // warnings that have been logged
 	took      time.Duration   // the newest read; 0: there was none
 	publish   func(*result.Batch)
@@ -61,11 +63,11 @@ type change struct {
 	source storage.Queryable
 }
 
-func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
+func newGroup(p plan, source storage.Queryable, o *Options, m *metrics.Metrics) *group {
 	logger := log.With(o.Logger, "component", "detector", p.source.Kind(), p.source.ID())
 	g := &group{
 		plan:      p,
-		evaluator: dataset.Evaluator{Engine: o.Engine, Source: source},
+		evaluator: query.Evaluator{Engine: o.Engine, Source: source},
 		options:   o,
 		logger:    logger,
 		metrics:   m,
@@ -73,15 +75,15 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics) *group {
 		wake:      make(chan struct{}, 1),
 	}
 	g.begin()
-	m.begin(p.source, p.schedule.Step)
-	m.quality.Compare(p.source, p.graded())
+	m.Begin(p.source, p.schedule.Step)
+	m.Quality.Compare(p.source, p.graded())
 	return g
 }
 
 // begin forgets all histories and models, so that the next cycle reads them anew.
 func (g *group) begin() {
 	p := &g.plan
-	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.metrics.observeFit}
+	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.metrics.ObserveFit}
 	g.data = dataset.New(p.datasetOptions(g.options, g.logger))
 	g.pipeline = p.newPipeline(fitting, g.logger)
 	g.batch = nil
@@ -186,7 +188,7 @@ func (g *group) adopt() {
 	}
 	if g.alerts != nil && !reflect.DeepEqual(g.plan.outcomes, c.plan.outcomes) {
 		g.alerts.CompareWith(c.plan.outcomes)
-		g.metrics.quality.Compare(c.plan.source, c.plan.graded())
+		g.metrics.Quality.Compare(c.plan.source, c.plan.graded())
 	}
 	if g.alerts != nil {
 		g.alerts.Judge(g.plan.verdicts.about, c.plan.verdicts.about)
@@ -236,15 +238,16 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	case to <= read:
 		return nil
 	}
-	g.metrics.cycles.With(bySource(source)).Inc()
+	late := int64(0)
 	// After a jump of the clock that is longer than the history, no step is evaluated late: all is read anew.
 	if read > 0 && !g.data.CatchingUp() && to-read <= g.plan.data.Layout.Length {
-		g.metrics.missed.With(bySource(source)).Add(float64((to-read)/step - 1))
+		late = (to-read)/step - 1
 	}
+	g.metrics.Cycle(source, late)
 	first := g.batch == nil
 	g.begins(first)
 	if err := g.extend(ctx, to, nil); err != nil {
-		g.metrics.failures.With(bySource(source)).Inc()
+		g.metrics.Failure(source)
 		return err
 	}
 	b := g.step(ctx, to)
@@ -255,10 +258,9 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	g.publish(b)
 
 	took := time.Since(begin)
-	g.metrics.duration.With(bySource(source)).Set(took.Seconds())
-	g.metrics.lastStep.With(bySource(source)).Set(float64(to) / 1000)
-	g.metrics.show(b, g.data.Refused())
-	g.metrics.quality.Observe(b)
+	g.metrics.Published(source, took, to)
+	g.metrics.Show(b, g.data.Refused())
+	g.metrics.Quality.Observe(b)
 	g.showJoins()
 	if g.alerts != nil {
 		g.alerts.Log(g.logger, b)
@@ -368,10 +370,10 @@ func (g *group) apply(slice *dataset.Slice, truth *dataset.Selector) {
 	defer slice.Close()
 	warnings := slice.Warnings
 	if slice.TruthErr != nil {
-		warnings = append(warnings, dataset.Warning{Expr: truth.Expr, Err: slice.TruthErr})
+		warnings = append(warnings, query.Warning{Expr: truth.Expr, Err: slice.TruthErr})
 	}
 	for _, w := range warnings {
-		g.metrics.warnings.With(bySource(g.plan.source)).Inc()
+		g.metrics.Warning(g.plan.source)
 		g.warnOnce("Query returned a warning", "expr", w.Expr, "err", w.Err)
 	}
 	if g.alerts != nil {
@@ -394,8 +396,7 @@ func (g *group) step(ctx context.Context, at int64) *result.Batch {
 // showJoins sets the metrics about joined inputs, and logs once which series were not joined.
 func (g *group) showJoins() {
 	for _, j := range g.data.Joins() {
-		g.metrics.joins.WithLabelValues(g.plan.source.ID(), j.Input, "true").Set(float64(j.Matched))
-		g.metrics.joins.WithLabelValues(g.plan.source.ID(), j.Input, "false").Set(float64(j.Unmatched))
+		g.metrics.Joined(g.plan.source, j.Input, j.Matched, j.Unmatched)
 		if lost := "lost " + j.Input; j.Unmatched == 0 {
 			delete(g.logged, lost)
 		} else if g.first(lost) {

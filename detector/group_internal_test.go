@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
@@ -88,7 +89,7 @@ func TestGroups_FitAtMostSoManySeriesAtATimeTogether(t *testing.T) {
 		Limits: NewLimits(limit),
 	}
 	require.NoError(t, o.validate())
-	m := newMetrics(prometheus.NewRegistry())
+	m := metrics.New(prometheus.NewRegistry())
 	layout, err := history.NewLayout(time.Minute, time.Hour, time.Hour, history.Drop)
 	require.NoError(t, err)
 	var groups sync.WaitGroup

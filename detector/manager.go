@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/reads"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
@@ -108,7 +109,7 @@ func (o *Options) validate() error {
 // Manager runs the detectors and scalers of a configuration, each on its own schedule, as Prometheus runs rule groups.
 type Manager struct {
 	o        Options
-	metrics  *metrics
+	metrics  *metrics.Metrics
 	replays  *Limits // of ReplaySeries
 	snapshot atomic.Pointer[result.Snapshot]
 
@@ -146,7 +147,7 @@ func New(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		o:         o,
-		metrics:   newMetrics(o.Registerer),
+		metrics:   metrics.New(o.Registerer),
 		replays:   NewLimits(1),
 		slots:     map[result.Source]*slot{},
 		published: map[result.Source]*result.Batch{},
@@ -218,7 +219,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 		if slots[source] == nil {
 			old.end()
 			delete(m.published, source)
-			m.metrics.forget(source)
+			m.metrics.Forget(source)
 		}
 	}
 	m.config, m.below, m.source, m.slots, m.sampleLimit = cfg, below, q, slots, cfg.Global.SampleLimit
@@ -380,9 +381,7 @@ func (m *Manager) publishEarly(s *slot, b *result.Batch) {
 // refresh stores a new Snapshot of the published batches.
 func (m *Manager) refresh() {
 	snapshot := result.NewSnapshot(result.Sorted(m.published), m.sampleLimit)
-	for kind, n := range snapshot.Counts {
-		m.metrics.withheld.WithLabelValues(kind).Set(float64(n))
-	}
+	m.metrics.Withheld(snapshot.Counts)
 	m.snapshot.Store(snapshot)
 	if m.o.OnPublish != nil {
 		m.o.OnPublish(snapshot)

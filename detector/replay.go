@@ -9,6 +9,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
@@ -41,7 +42,7 @@ func (m *Manager) ReplaySome(
 	for _, g := range m.groups() {
 		o := m.o
 		o.Owns = g.plan.only(series)
-		if err := newGroup(g.plan, queryable, &o, newMetrics(nil)).replay(ctx, start, end, emit); err != nil {
+		if err := newGroup(g.plan, queryable, &o, metrics.New(nil)).replay(ctx, start, end, emit); err != nil {
 			return fmt.Errorf("%s: %w", g.plan.source, err)
 		}
 	}
@@ -108,7 +109,7 @@ func (m *Manager) ReplayInputs(
 		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(), Owns: p.only(series),
 	}
 	p.outcomes = nil
-	if err := newGroup(p, queryable, &o, newMetrics(nil)).replay(ctx, start, end, emit); err != nil {
+	if err := newGroup(p, queryable, &o, metrics.New(nil)).replay(ctx, start, end, emit); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	return nil

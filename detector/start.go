@@ -73,7 +73,7 @@ func (g *group) report() result.Report {
 		b := soFar()
 		b.Source, begun, s.published = g.plan.source, now, fitted
 		g.publishEarly(b)
-		g.metrics.show(b, g.data.Refused())
+		g.metrics.Show(b, g.data.Refused())
 	}
 }
 

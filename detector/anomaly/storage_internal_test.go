@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
@@ -31,13 +32,13 @@ const (
 type source struct {
 	t  testing.TB
 	db *tsdb.DB
-	dataset.Evaluator
+	query.Evaluator
 }
 
 func newSource(t testing.TB) *source {
 	t.Helper()
 	db := storage.New(t)
-	return &source{t, db, dataset.Evaluator{Engine: storage.NewEngine(time.Minute, 50e6), Source: db}}
+	return &source{t, db, query.Evaluator{Engine: storage.NewEngine(time.Minute, 50e6), Source: db}}
 }
 
 // write appends the values of a series at every step from one time to another; NaN is none.

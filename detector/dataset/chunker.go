@@ -1,11 +1,10 @@
 package dataset
 
 import (
-	"errors"
 	"math"
 	"time"
 
-	"github.com/prometheus/prometheus/promql"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 )
 
 const (
@@ -30,17 +29,6 @@ const (
 	// where their history begins, there is suddenly much.
 	longestBlind = 24 * time.Hour
 )
-
-// size is what was read for a slice. It is 0 if there was nothing to read.
-type size struct {
-	samples int64 // that the queries have read
-	bytes   int64 // of memory, of the answers and of the results of the queries
-	series  int64
-}
-
-func (s *size) add(other size) {
-	s.samples, s.bytes, s.series = s.samples+other.samples, s.bytes+other.bytes, s.series+other.series
-}
 
 // chunker cuts a long range into slices that each take a bounded amount of memory.
 type chunker struct {
@@ -67,14 +55,14 @@ func (c *chunker) next(from, to, step int64) int64 {
 }
 
 // done sets the length of the next slice by what was read for one, which spans so many ms of data.
-func (c *chunker) done(span int64, read size) {
+func (c *chunker) done(span int64, read query.Size) {
 	want, longest := float64(sliceGrowth*c.length), math.Inf(1)
-	if c.blind = c.blind && read == (size{}); c.blind {
+	if c.blind = c.blind && read == (query.Size{}); c.blind {
 		longest = float64(longestBlind.Milliseconds())
 	}
 	if span > 0 {
-		budget := min(c.limit, max(leastBytes, seriesBytes*read.series))
-		share := max(float64(read.samples)/sliceSamples, float64(read.bytes)/float64(budget))
+		budget := min(c.limit, max(leastBytes, seriesBytes*read.Series))
+		share := max(float64(read.Samples)/sliceSamples, float64(read.Bytes)/float64(budget))
 		longest = float64(span) / share
 	}
 	c.length = max(c.minLength, int64(min(want, longest)))
@@ -85,18 +73,10 @@ func (c *chunker) refine(times int64) { c.length = max(c.minLength, c.length/tim
 
 // halve shortens the next slice if the last one was too large, and reports whether to try again.
 func (c *chunker) halve(err error, step int64) bool {
-	if !tooLarge(err) || c.length <= step {
+	if !query.TooLarge(err) || c.length <= step {
 		return false
 	}
 	c.length /= 2
 	c.minLength = min(c.minLength, c.length)
 	return true
-}
-
-// tooLarge reports whether a query over a shorter range may succeed: it had too many samples for the engine, or the
-// source says so of its answer.
-func tooLarge(err error) bool {
-	var tooMany promql.ErrTooManySamples
-	var answer interface{ TooLarge() bool }
-	return errors.As(err, &tooMany) || errors.As(err, &answer) && answer.TooLarge()
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 var errTooMany = fmt.Errorf("query: %w", promql.ErrTooManySamples("query"))
 
 // seen is a size by which only the samples count.
-func seen(samples int64) size { return size{samples: samples, series: 1} }
+func seen(samples int64) query.Size { return query.Size{Samples: samples, Series: 1} }
 
 func TestChunker_BoundsSlicesInSamples(t *testing.T) {
 	c := newChunker(0, 0)
@@ -36,15 +38,15 @@ func TestChunker_BoundsSlicesInSamples(t *testing.T) {
 
 func TestChunker_BoundsSlicesInMemory(t *testing.T) {
 	c := newChunker(0, 0)
-	c.done(2*hour, size{bytes: leastBytes / 2, series: 10})
+	c.done(2*hour, query.Size{Bytes: leastBytes / 2, Series: 10})
 	require.Equal(t, 4*hour, c.next(0, 1000*hour, minute))
-	c.done(4*hour, size{bytes: 4 * leastBytes, series: 10})
+	c.done(4*hour, query.Size{Bytes: 4 * leastBytes, Series: 10})
 	require.Equal(t, 2*hour, c.next(0, 1000*hour, minute))
 	many := int64(10 * leastBytes / seriesBytes)
-	c.done(2*hour, size{bytes: 4 * leastBytes, series: many})
+	c.done(2*hour, query.Size{Bytes: 4 * leastBytes, Series: many})
 	require.Equal(t, 5*hour, c.next(0, 1000*hour, minute), "many series have more room")
 	c = newChunker(0, leastBytes)
-	c.done(10*minute, size{bytes: leastBytes / 2, series: many})
+	c.done(10*minute, query.Size{Bytes: leastBytes / 2, Series: many})
 	require.Equal(t, 20*minute, c.next(0, 1000*hour, minute), "unless memory is scarce")
 }
 
@@ -53,18 +55,18 @@ func TestChunker_ExpectsTheBeginningOfTheHistory(t *testing.T) {
 	c := newChunker(0, 0)
 	for _, want := range []int64{2, 8, 24, 24} {
 		require.Equal(t, want*hour, c.next(0, 1000*hour, minute))
-		c.done(0, size{})
+		c.done(0, query.Size{})
 	}
-	c.done(hour, size{bytes: leastBytes / 4, series: 1})
+	c.done(hour, query.Size{Bytes: leastBytes / 4, Series: 1})
 	require.Equal(t, 4*hour, c.next(0, 1000*hour, minute))
-	c.done(0, size{})
+	c.done(0, query.Size{})
 	require.Equal(t, 16*hour, c.next(0, 1000*hour, minute), "an outage says nothing")
 }
 
 func TestChunker_ShortensSlicesWhereStepsBecomeShorter(t *testing.T) {
 	c := newChunker(0, 0)
-	c.done(2*hour, size{bytes: leastBytes / 8, series: 1})
-	c.done(8*hour, size{bytes: leastBytes / 4, series: 1})
+	c.done(2*hour, query.Size{Bytes: leastBytes / 8, Series: 1})
+	c.done(8*hour, query.Size{Bytes: leastBytes / 4, Series: 1})
 	require.Equal(t, 32*hour, c.next(0, 1000*hour, minute))
 	c.refine(5)
 	require.Equal(t, 6*hour+24*minute, c.next(0, 1000*hour, minute))
@@ -94,9 +96,9 @@ func (e answerTooLarge) TooLarge() bool { return bool(e) }
 
 func TestChunker_ShortensSlicesAfterAnAnswerThatIsTooLarge(t *testing.T) {
 	c := newChunker(time.Hour, 0)
-	require.True(t, c.halve(fmt.Errorf("query: %w", readError{answerTooLarge(true)}), minute))
+	require.True(t, c.halve(fmt.Errorf("query: %w", query.SourceError{Err: answerTooLarge(true)}), minute))
 	require.Equal(t, hour, c.next(0, 1000*hour, minute))
-	require.False(t, c.halve(fmt.Errorf("query: %w", readError{answerTooLarge(false)}), minute))
+	require.False(t, c.halve(fmt.Errorf("query: %w", query.SourceError{Err: answerTooLarge(false)}), minute))
 }
 
 func TestChunker_ReadsLessAtOnceWhereMemoryIsScarce(t *testing.T) {

@@ -2,8 +2,6 @@ package dataset
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -126,13 +124,6 @@ func (r *rawSeries) count(joins []Join, s *Series, last int64) {
 			j.Conflict = sources
 		}
 	}
-}
-
-// unevaluable reports whether err is due to the expression, not to the source, the size of the slice or ctx.
-func unevaluable(ctx context.Context, err error) bool {
-	var unread readError
-	var tooMany promql.ErrTooManySamples
-	return ctx.Err() == nil && !errors.As(err, &unread) && !errors.As(err, &tooMany)
 }
 
 func sortedKeys(m map[string]*rawSeries) []string { return slices.Sorted(maps.Keys(m)) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/join"
 )
 
@@ -38,7 +39,7 @@ type Slice struct {
 	// Truth is the result of Request.Truth; nil if it was not read. TruthErr is set if it could not be evaluated.
 	Truth    *join.Vector
 	TruthErr error
-	Warnings []Warning
+	Warnings []query.Warning
 
 	step        int64
 	mask, mute  *join.Vector
@@ -46,14 +47,14 @@ type Slice struct {
 	upper       *join.Vector
 	auxiliaries []*join.Vector // nil where nothing was read
 	raw         []rawSeries
-	read        size
-	open        []evaluation
+	read        query.Size
+	open        []query.Result
 }
 
 // Close releases the memory of the slice, which may then be reused.
 func (s *Slice) Close() {
 	for _, e := range s.open {
-		e.close()
+		e.Close()
 	}
 	s.open, s.raw = nil, nil
 }
@@ -120,7 +121,7 @@ func (d *Dataset) coarseEnd(to int64) int64 {
 func (d *Dataset) Retry(p Plan, err error) bool { return d.chunks.halve(err, p.step) }
 
 // Read reads the slice. It does not touch the Dataset.
-func (p Plan) Read(ctx context.Context, e Evaluator) (_ *Slice, err error) {
+func (p Plan) Read(ctx context.Context, e query.Evaluator) (_ *Slice, err error) {
 	s := &Slice{First: p.first, Last: p.last, step: p.step, auxiliaries: make([]*join.Vector, len(p.o.Auxiliaries))}
 	if p.o.ownsNone() {
 		return s, nil
@@ -150,7 +151,7 @@ func (p Plan) Read(ctx context.Context, e Evaluator) (_ *Slice, err error) {
 		return nil, err
 	}
 	if s.Truth = vector(p.truth, p.truthFrom); err != nil {
-		if !unevaluable(ctx, err) {
+		if !query.Unevaluable(ctx, err) {
 			return nil, err
 		}
 		s.TruthErr, err = err, nil
@@ -162,53 +163,53 @@ func (p Plan) Read(ctx context.Context, e Evaluator) (_ *Slice, err error) {
 }
 
 // vector evaluates an expression whose series are joined to those of the inputs.
-func (s *Slice) vector(ctx context.Context, e Evaluator, c *Selector, from int64) (*join.Vector, error) {
-	found, err := e.evaluate(ctx, c.Expr, from, s.Last, s.step)
+func (s *Slice) vector(ctx context.Context, e query.Evaluator, c *Selector, from int64) (*join.Vector, error) {
+	found, err := e.Evaluate(ctx, c.Expr, from, s.Last, s.step)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Key, err)
 	}
-	defer found.close()
-	s.Warnings = append(s.Warnings, found.warnings...)
-	s.read.bytes += found.read.bytes
+	defer found.Close()
+	s.Warnings = append(s.Warnings, found.Warnings...)
+	s.read.Bytes += found.Read.Bytes
 	v := join.NewVector(c.On)
 	if c.Exact {
 		v = join.NewExactVector(c.On)
 	}
-	for _, series := range found.matrix {
+	for _, series := range found.Matrix {
 		v.Add(series)
 	}
 	return v, nil
 }
 
 // readInputs evaluates the inputs.
-func (s *Slice) readInputs(ctx context.Context, e Evaluator, p Plan) error {
+func (s *Slice) readInputs(ctx context.Context, e query.Evaluator, p Plan) error {
 	if p.o.joined() {
 		return s.readJoined(ctx, e, p)
 	}
-	found, err := e.owned(0, &p.o).evaluate(ctx, p.o.Inputs[0].Expr, p.first, p.last, p.step)
+	found, err := owned(e, 0, &p.o).Evaluate(ctx, p.o.Inputs[0].Expr, p.first, p.last, p.step)
 	if err != nil {
 		return err
 	}
-	s.read.add(found.read)
-	s.open, s.Warnings = append(s.open, found), append(s.Warnings, found.warnings...)
-	s.raw = make([]rawSeries, len(found.matrix))
-	for i, series := range found.matrix {
+	s.read.Add(found.Read)
+	s.open, s.Warnings = append(s.open, found), append(s.Warnings, found.Warnings...)
+	s.raw = make([]rawSeries, len(found.Matrix))
+	for i, series := range found.Matrix {
 		s.raw[i] = newRawSeries(series)
 	}
 	return nil
 }
 
 // readJoined evaluates several inputs and joins their series: those with the same values of the By labels become one.
-func (s *Slice) readJoined(ctx context.Context, e Evaluator, p Plan) error {
+func (s *Slice) readJoined(ctx context.Context, e query.Evaluator, p Plan) error {
 	joined := map[string]*rawSeries{}
 	for i, in := range p.o.Inputs {
-		found, err := e.owned(i, &p.o).evaluate(ctx, in.Expr, p.first, p.last, p.step)
+		found, err := owned(e, i, &p.o).Evaluate(ctx, in.Expr, p.first, p.last, p.step)
 		if err != nil {
 			return fmt.Errorf("inputs.%s: %w", in.Name, err)
 		}
-		s.read.add(found.read)
-		s.Warnings = append(s.Warnings, found.warnings...)
-		for _, series := range found.matrix {
+		s.read.Add(found.Read)
+		s.Warnings = append(s.Warnings, found.Warnings...)
+		for _, series := range found.Matrix {
 			l := labels.NewBuilder(series.Metric).Keep(p.o.By...).Labels()
 			key := l.String()
 			r := joined[key]
@@ -218,7 +219,7 @@ func (s *Slice) readJoined(ctx context.Context, e Evaluator, p Plan) error {
 			}
 			r.merge(i, series, p.last)
 		}
-		found.close()
+		found.Close()
 	}
 	for _, key := range sortedKeys(joined) {
 		s.raw = append(s.raw, *joined[key])

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
@@ -36,7 +37,7 @@ func TestDataset_ReadsAHistoryThatIsLargerThanTheEngineMayLoad(t *testing.T) {
 	end := epoch + 7*hour
 	storage.Write(t, db, epoch, end, minute, sine, numbered(n)...)
 	small, large := dataset.New(newOptions(t)), dataset.New(newOptions(t))
-	slices := fill(t, small, dataset.Evaluator{Engine: newEngine(2000), Source: db}, end)
+	slices := fill(t, small, query.Evaluator{Engine: newEngine(2000), Source: db}, end)
 	for _, s := range slices {
 		require.LessOrEqual(t, (s.Last-s.First)/minute*n, int64(2000), "from %d to %d", s.First, s.Last)
 	}
@@ -52,7 +53,7 @@ func TestDataset_GivesUpIfASingleStepIsTooLarge(t *testing.T) {
 	end := epoch + hour
 	storage.Write(t, db, epoch, end, minute, sine, numbered(40)...)
 	d := dataset.New(newOptions(t))
-	e := dataset.Evaluator{Engine: newEngine(20), Source: db}
+	e := query.Evaluator{Engine: newEngine(20), Source: db}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	var err error
@@ -189,7 +190,7 @@ func TestDataset_GoesOnWhereItStoppedAfterAFailedRead(t *testing.T) {
 	slices := fill(t, want, newEvaluator(db), end)
 
 	source := &storage.Flaky{Queryable: db}
-	e := dataset.Evaluator{Engine: newEngine(50e6), Source: source}
+	e := query.Evaluator{Engine: newEngine(50e6), Source: source}
 	d := dataset.New(newOptions(t))
 	var read []int64
 	for {
@@ -556,11 +557,11 @@ func TestPlan_ReadFailsIfTheTruthCannotBeRead(t *testing.T) {
 		metric("down", "n", "1"), metric("down", "n", "2"), metric("down", "n", "3"))
 	for _, tc := range []struct {
 		name, want string
-		e          dataset.Evaluator
+		e          query.Evaluator
 		retry      bool
 	}{
-		{"failing", "connection refused", dataset.Evaluator{Engine: newEngine(50e6), Source: broken{db, "down"}}, false},
-		{"too large", "too many samples", dataset.Evaluator{Engine: newEngine(200), Source: db}, true},
+		{"failing", "connection refused", query.Evaluator{Engine: newEngine(50e6), Source: broken{db, "down"}}, false},
+		{"too large", "too many samples", query.Evaluator{Engine: newEngine(200), Source: db}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := dataset.New(newOptions(t))
@@ -610,7 +611,7 @@ func TestPlan_ReadPassesWarningsOn(t *testing.T) {
 	o := newOptions(t)
 	o.Mask = &dataset.Selector{Key: "mask", Expr: "incident"}
 	d := dataset.New(o)
-	slices := fill(t, d, dataset.Evaluator{Engine: newEngine(50e6), Source: partial{db}}, end)
+	slices := fill(t, d, query.Evaluator{Engine: newEngine(50e6), Source: partial{db}}, end)
 	var exprs []string
 	for _, w := range slices[0].Warnings {
 		require.ErrorContains(t, w.Err, "a block is missing")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
@@ -390,7 +391,7 @@ func TestDataset_ReadsLongAuxiliariesInTheCoarsePartToo(t *testing.T) {
 	o.Auxiliaries = []dataset.Auxiliary{short, long}
 	d := dataset.New(o)
 	source := selects{db, map[string]int64{}}
-	fill(t, d, dataset.Evaluator{Engine: newEngine(50e6), Source: source}, end)
+	fill(t, d, query.Evaluator{Engine: newEngine(50e6), Source: source}, end)
 	require.Equal(t, end-2*day, floorTo(source.from["short"], 5*minute))
 	require.Equal(t, source.from["load"], source.from["long"])
 	var w history.Window

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 )
@@ -50,8 +51,8 @@ func constant(v float64) values { return func(int, int64) float64 { return v } }
 // newEngine returns an engine that sees a sample for less than a minute, so that a gap is one.
 func newEngine(maxSamples int) *promql.Engine { return storage.NewEngine(time.Minute, maxSamples) }
 
-func newEvaluator(db *tsdb.DB) dataset.Evaluator {
-	return dataset.Evaluator{Engine: newEngine(50e6), Source: db}
+func newEvaluator(db *tsdb.DB) query.Evaluator {
+	return query.Evaluator{Engine: newEngine(50e6), Source: db}
 }
 
 func newLayout(t *testing.T, step, length, overhang int64) history.Layout {
@@ -80,12 +81,12 @@ func metric(name string, pairs ...string) labels.Labels {
 
 // fill reads everything up to a step, as the owner of a Dataset does, and returns the slices. It fails if that does
 // not come to an end.
-func fill(t *testing.T, d *dataset.Dataset, e dataset.Evaluator, to int64) []*dataset.Slice {
+func fill(t *testing.T, d *dataset.Dataset, e query.Evaluator, to int64) []*dataset.Slice {
 	t.Helper()
 	return fillRequest(t, d, e, dataset.Request{To: to})
 }
 
-func fillRequest(t *testing.T, d *dataset.Dataset, e dataset.Evaluator, r dataset.Request) (slices []*dataset.Slice) {
+func fillRequest(t *testing.T, d *dataset.Dataset, e query.Evaluator, r dataset.Request) (slices []*dataset.Slice) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
@@ -40,7 +41,7 @@ type runner struct {
 	t *testing.T
 	pipeline
 	data      *dataset.Dataset
-	evaluator dataset.Evaluator
+	evaluator query.Evaluator
 }
 
 func unobserved() schedule.Fitting {
@@ -49,7 +50,7 @@ func unobserved() schedule.Fitting {
 
 func run(t *testing.T, p *Plan, create func(*Plan) pipeline, db *tsdb.DB) *runner {
 	t.Helper()
-	e := dataset.Evaluator{Engine: storage.NewEngine(time.Minute, 50e6), Source: db}
+	e := query.Evaluator{Engine: storage.NewEngine(time.Minute, 50e6), Source: db}
 	return &runner{t, create(p), dataset.New(p.Data), e}
 }
 

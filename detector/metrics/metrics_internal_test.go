@@ -1,4 +1,4 @@
-package detector
+package metrics
 
 import (
 	"testing"
@@ -22,9 +22,9 @@ func batchOf(states ...string) *result.Batch {
 
 func TestMetrics_ShowsAtEveryScrapeWhatIsThereInEachCycle(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	m := newMetrics(reg)
+	m := New(reg)
 	b := batchOf("", "", "muted")
-	m.show(b, 0)
+	m.Show(b, 0)
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -33,7 +33,7 @@ func TestMetrics_ShowsAtEveryScrapeWhatIsThereInEachCycle(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				m.show(b, 0)
+				m.Show(b, 0)
 			}
 		}
 	}()
@@ -48,15 +48,15 @@ func TestMetrics_ShowsAtEveryScrapeWhatIsThereInEachCycle(t *testing.T) {
 
 func TestMetrics_ForgetsWhatIsThereNoMore(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	m := newMetrics(reg)
-	m.show(batchOf("", "muted"), 0)
+	m := New(reg)
+	m.Show(batchOf("", "muted"), 0)
 	later := batchOf("")
 	later.Models = map[string]int{"arima": 1}
-	m.show(later, 0)
+	m.Show(later, 0)
 	require.Equal(t, 1, testutil.CollectAndCount(m.series))
 	require.InDelta(t, 1, testutil.ToFloat64(m.series.WithLabelValues("load", "", "scored", "")), 0)
 	require.Equal(t, 1, testutil.CollectAndCount(m.models))
 	require.InDelta(t, 1, testutil.ToFloat64(m.models.WithLabelValues("load", "", "arima")), 0)
-	m.forget(later.Source)
+	m.Forget(later.Source)
 	require.Zero(t, testutil.CollectAndCount(m.series)+testutil.CollectAndCount(m.models)+testutil.CollectAndCount(m.info))
 }

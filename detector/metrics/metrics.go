@@ -1,4 +1,5 @@
-package detector
+// Package metrics counts what detectors and scalers do, for the exporter's metrics about itself.
+package metrics
 
 import (
 	"sync"
@@ -10,14 +11,16 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// metrics are the exporter's metrics about itself. They belong to the Manager and outlive reloads.
-type metrics struct {
+// Metrics are the exporter's metrics about the work of its detectors and scalers. They outlive reloads, and are safe for
+// concurrent use.
+type Metrics struct {
+	Quality *result.QualityMetrics
+
 	cycles, missed, failures, warnings *prometheus.CounterVec
 	duration, step, lastStep           *prometheus.GaugeVec
 	series, refused, models, rejected  *prometheus.GaugeVec
 	joins, withheld, info              *prometheus.GaugeVec
 	fitDuration                        *prometheus.HistogramVec
-	quality                            *result.QualityMetrics
 	shown                              sync.Map // by Source
 }
 
@@ -28,7 +31,8 @@ type shown struct {
 	unit   string
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// New returns Metrics that are registered with reg; nil: nowhere.
+func New(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
 	counter := func(name, help string) *prometheus.CounterVec {
 		opts := prometheus.CounterOpts{Namespace: "anomaly_exporter", Name: name, Help: help}
@@ -38,7 +42,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		opts := prometheus.GaugeOpts{Namespace: "anomaly_exporter", Name: name, Help: help}
 		return f.NewGaugeVec(opts, append([]string{"detector", "scaler"}, labels...))
 	}
-	return &metrics{
+	return &Metrics{
 		cycles: counter("cycles_total", "Cycles started."),
 		missed: counter(
 			"cycles_missed_total",
@@ -88,27 +92,27 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Namespace: "anomaly_exporter", Name: "fit_duration_seconds", Help: "Duration of one model fit, by model.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
 		}, []string{"model"}),
-		quality: result.NewQualityMetrics(reg),
+		Quality: result.NewQualityMetrics(reg),
 	}
 }
 
-// observeFit runs fit and records its duration.
-func (m *metrics) observeFit(model string, fit func()) {
+// ObserveFit runs fit and records its duration.
+func (m *Metrics) ObserveFit(model string, fit func()) {
 	begin := time.Now()
 	fit()
 	m.fitDuration.WithLabelValues(model).Observe(time.Since(begin).Seconds())
 }
 
-// begin initializes the counters of a source to 0, and sets its step (ms).
-func (m *metrics) begin(s result.Source, step int64) {
+// Begin initializes the counters of a source to 0, and sets its step (ms).
+func (m *Metrics) Begin(s result.Source, step int64) {
 	m.step.With(bySource(s)).Set(float64(step) / 1000)
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
 		c.With(bySource(s))
 	}
 }
 
-// forget deletes all metrics of a source.
-func (m *metrics) forget(s result.Source) {
+// Forget deletes all metrics of a source.
+func (m *Metrics) Forget(s result.Source) {
 	for _, c := range []*prometheus.CounterVec{m.cycles, m.missed, m.failures, m.warnings} {
 		c.Delete(bySource(s))
 	}
@@ -120,12 +124,43 @@ func (m *metrics) forget(s result.Source) {
 		m.info.DeletePartialMatch(prometheus.Labels{"detector": s.ID()})
 	}
 	m.shown.Delete(s)
-	m.quality.Forget(s)
+	m.Quality.Forget(s)
 }
 
-// show sets the gauges about the series of a batch. A scrape meanwhile finds all that were there before and still are:
+// Cycle counts a cycle that begins, and how many steps are evaluated late because the one before was still running.
+func (m *Metrics) Cycle(s result.Source, late int64) {
+	m.cycles.With(bySource(s)).Inc()
+	m.missed.With(bySource(s)).Add(float64(late))
+}
+
+// Failure counts a cycle that could not read history.
+func (m *Metrics) Failure(s result.Source) { m.failures.With(bySource(s)).Inc() }
+
+// Warning counts a warning of a query.
+func (m *Metrics) Warning(s result.Source) { m.warnings.With(bySource(s)).Inc() }
+
+// Published sets how long a cycle took whose results are published, and the step (ms) that they are for.
+func (m *Metrics) Published(s result.Source, took time.Duration, step int64) {
+	m.duration.With(bySource(s)).Set(took.Seconds())
+	m.lastStep.With(bySource(s)).Set(float64(step) / 1000)
+}
+
+// Joined sets how many series of an input of a multivariate detector are part of a complete vector, and how many are not.
+func (m *Metrics) Joined(s result.Source, input string, matched, unmatched int) {
+	m.joins.WithLabelValues(s.ID(), input, "true").Set(float64(matched))
+	m.joins.WithLabelValues(s.ID(), input, "false").Set(float64(unmatched))
+}
+
+// Withheld sets how many results of each kind are kept off /metrics.
+func (m *Metrics) Withheld(byKind map[string]int) {
+	for kind, n := range byKind {
+		m.withheld.WithLabelValues(kind).Set(float64(n))
+	}
+}
+
+// Show sets the gauges about the series of a batch. A scrape meanwhile finds all that were there before and still are:
 // only what is no more is deleted.
-func (m *metrics) show(b *result.Batch, refused int) {
+func (m *Metrics) Show(b *result.Batch, refused int) {
 	l := bySource(b.Source)
 	series, models := m.series.MustCurryWith(l), m.models.MustCurryWith(l)
 	now := shown{states: map[result.State]int{}, models: b.Models}
