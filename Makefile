@@ -108,10 +108,10 @@ test: style vet lint check-tidy test-unit test-race test-llm-correlation test-mi
 test-short:
 	$(GO) test -short $(pkgs)
 
-# All tests, the end-to-end ones included: they wait for minutes until results have aged, and a busy machine is slower.
+# All tests, the end-to-end ones included, and first: they wait for minutes until results have aged, while others work.
 .PHONY: test-unit
 test-unit: build tools
-	$(GO) test -timeout 20m $(pkgs)
+	$(GO) test -timeout 20m ./test/e2e/... $(pkgs)
 
 # An example in a module of its own. The first build of the SDK that it uses takes a minute.
 .PHONY: test-llm-correlation

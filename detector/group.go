@@ -265,7 +265,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if g.alerts != nil {
 		g.alerts.Log(g.logger, b)
 	}
-	if len(b.Series) == 0 && g.options.Owns == nil {
+	if len(b.Series) == 0 && g.options.Owns == nil && g.options.Wants == nil {
 		g.warnOnce("The expression has no series",
 			"remedy", "check-config tells which selector matches nothing; with tenants, look at X-Scope-OrgID")
 	}

@@ -40,6 +40,7 @@ type plan struct {
 	format      *result.Format
 	labeler     *result.Labeler
 	shardKey    func(labels.Labels) uint64 // equal for series that must be in the same process
+	alone       bool                       // results of a series depend on no other one
 	queryOffset time.Duration
 	outcomes    *config.Outcomes // what alerts are graded against; nil: nothing
 	verdicts    verdicts
@@ -59,6 +60,7 @@ func newPlans(cfg *config.Config, said *verdict.Set) ([]plan, error) {
 		next := plan{
 			source: source, spec: p.Spec, data: p.Data, schedule: p.Schedule, format: p.Format, labeler: p.Labeler,
 			shardKey: p.ShardKey, queryOffset: time.Duration(d.QueryOffset), outcomes: cfg.Outcomes,
+			alone:       len(d.PoolBy) == 0,
 			newPipeline: func(f schedule.Fitting, l log.Logger) Pipeline { return anomaly.New(p, f, l) },
 		}
 		next.judge(said)
@@ -92,8 +94,14 @@ func newScaling(p *scaling.Plan, f schedule.Fitting, l log.Logger) Pipeline {
 func (p *plan) datasetOptions(o *Options, logger log.Logger) dataset.Options {
 	data := p.data
 	data.Logger, data.SliceBytes = logger, o.Limits.sliceBytes
-	if o.Owns != nil {
-		data.Owns = func(l labels.Labels) bool { return o.Owns(p.shardKey(l)) }
+	wants := o.Wants
+	if !p.alone {
+		wants = nil
+	}
+	if o.Owns != nil || wants != nil {
+		data.Owns = func(l labels.Labels) bool {
+			return (o.Owns == nil || o.Owns(p.shardKey(l))) && (wants == nil || wants(p.labeler.Labels(l)))
+		}
 	}
 	return data
 }

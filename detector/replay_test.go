@@ -120,6 +120,48 @@ scalers:
 	}
 }
 
+func TestManager_FitsOnlyWhatIsWanted(t *testing.T) {
+	end := epoch.Add(4 * 24 * time.Hour)
+	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 5), serving)
+	cfg := load(t, `
+global: {history: 3d, step: 5m}
+detectors:
+  - {name: alone, expr: load, series_limit: 2}
+  - {name: renamed, expr: 'label_replace(load, "detector", "$1", "pod", "(.*)")', series_limit: 2}
+  - {name: pooled, expr: load, pool_by: [container]}
+`)
+	replay := func(o detector.Options) map[string][]result.Series {
+		m := newManager(t, o)
+		require.NoError(t, m.ApplyConfig(cfg, db))
+		found := map[string][]result.Series{}
+		require.NoError(t, m.Replay(t.Context(), end, end, func(b *result.Batch) {
+			for i := range b.Series {
+				found[b.Source.Name] = append(found[b.Source.Name], bare(&b.Series[i]))
+			}
+		}))
+		return found
+	}
+	all := replay(detector.Options{})
+	require.Len(t, all["alone"], 2)
+	for pod, among := range map[string]bool{"api-01": true, "api-04": false} {
+		some := replay(detector.Options{Wants: func(l result.Labels) bool {
+			return l.Get("detector") != "renamed" && l.Get("pod") == pod || l.Get("exported_detector") == pod
+		}})
+		for _, name := range []string{"alone", "renamed"} {
+			require.Len(t, some[name], 1, name)
+			require.Equal(t, pod, some[name][0].Input.Get("pod"))
+			require.Equal(t, result.State{}, some[name][0].State, "series_limit counts what is wanted")
+			if among {
+				requireEqualSeries(t, all[name][1], some[name][0])
+			}
+		}
+		require.Len(t, some["pooled"], 5)
+		for i := range some["pooled"] {
+			requireEqualSeries(t, all["pooled"][i], some["pooled"][i])
+		}
+	}
+}
+
 func TestManager_StopsAReplayBetweenTwoSteps(t *testing.T) {
 	end := epoch.Add(2 * 24 * time.Hour)
 	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 1), serving)

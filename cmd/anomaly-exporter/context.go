@@ -70,8 +70,13 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 		return err
 	}
 	defer src.Close()
+	selectors, err := view.ParseSelectors(o.match)
+	if err != nil {
+		return fmt.Errorf("--match: %w", err)
+	}
 	m, err := detector.New(detector.Options{
 		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
+		Wants: func(l result.Labels) bool { return view.Matches(selectors, l) },
 	})
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 		d, err = incident.Describe(ctx, v, snapshot, cfg.Context, m.Query, o.match, incident.DefaultLimit)
 	})
 	if err != nil {
-		return fmt.Errorf("--match: %w", err)
+		return err
 	}
 	if o.format == "markdown" {
 		_, err = io.WriteString(stdout, d.Markdown())

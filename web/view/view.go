@@ -80,8 +80,7 @@ func CheckSeverity(s string) error {
 	return nil
 }
 
-// matches reports whether a series was asked for. Its labels are those of its results; its name is that of the metric
-// that was read.
+// matches reports whether a series was asked for.
 func (f *Filter) matches(source result.Source, s *result.Series) bool {
 	if len(f.Sources) > 0 && !slices.Contains(f.Sources, source.Name) {
 		return false
@@ -89,16 +88,19 @@ func (f *Filter) matches(source result.Source, s *result.Series) bool {
 	if f.MinScore > 0 && !(s.Score.Value >= f.MinScore) {
 		return false
 	}
-	if len(f.Selectors) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(f.Selectors, func(matchers []*labels.Matcher) bool {
+	return Matches(f.Selectors, s.Labels)
+}
+
+// Matches reports whether one of the selectors matches the labels of results, or there are none. The name in a selector
+// is that of the metric that was read.
+func Matches(selectors [][]*labels.Matcher, of result.Labels) bool {
+	return len(selectors) == 0 || slices.ContainsFunc(selectors, func(matchers []*labels.Matcher) bool {
 		return !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {
 			name := m.Name
 			if name == labels.MetricName {
 				name = "metric_name"
 			}
-			return !m.Matches(s.Labels.Get(name))
+			return !m.Matches(of.Get(name))
 		})
 	})
 }
