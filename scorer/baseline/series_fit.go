@@ -248,11 +248,12 @@ func (b *Backtest) scale(w Window, method Method) error {
 			}
 		}
 	}
-	slices.Sort(known)
+	orderstat.Sort64(known)
 	if s.slope == 0 {
 		values = known
+	} else {
+		orderstat.Sort64(values)
 	}
-	slices.Sort(values)
 	s.center, s.scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
 	if method == Mean {
 		s.center = mean(known)

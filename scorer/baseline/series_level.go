@@ -188,6 +188,6 @@ func (b *Backtest) slope(w Window, slots int) float64 {
 	if len(d) < MinValues {
 		return math.NaN()
 	}
-	slices.Sort(d)
+	orderstat.Sort64(d)
 	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*grid.slot)
 }

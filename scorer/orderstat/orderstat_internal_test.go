@@ -56,39 +56,3 @@ func TestMedian_IsTheMeanOfTheTwoInTheMiddle(t *testing.T) {
 	require.InDelta(t, 2, Median([]float32{3, 1, 2}), 0)
 	require.InDelta(t, 2.5, Median([]float32{4, 1, 3, 2}), 0)
 }
-
-func TestSort_IsThatOfPackageSlices(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	infinite := float32(math.Inf(1))
-	for _, n := range []int{0, 1, 2, radixFrom - 1, radixFrom, radixFrom + 1, 5000} {
-		values := make([]float32, n)
-		for i := range values {
-			switch r.IntN(4) {
-			case 0:
-				values[i] = float32(r.IntN(5) - 2)
-			case 1:
-				values[i] = math.Float32frombits(r.Uint32() &^ (1 << 30)) // any size up to 2
-			case 2:
-				values[i] = 100 * float32(r.NormFloat64())
-			default:
-				values[i] = []float32{infinite, -infinite, math.MaxFloat32, math.SmallestNonzeroFloat32}[r.IntN(4)]
-			}
-		}
-		want := slices.Clone(values)
-		slices.Sort(want)
-		Sort(values)
-		require.Equal(t, want, values, n)
-	}
-}
-
-func BenchmarkSort(b *testing.B) {
-	r := rand.New(rand.NewPCG(1, 1))
-	values, sorted := make([]float32, 2016), make([]float32, 2016)
-	for i := range values {
-		values[i] = float32(math.Abs(r.NormFloat64()))
-	}
-	for b.Loop() {
-		copy(sorted, values)
-		Sort(sorted)
-	}
-}
