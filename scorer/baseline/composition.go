@@ -106,15 +106,25 @@ func (c *composition) unit(expected float32) float32 {
 	return c.floor + c.gain*max(expected-c.zero, 0)
 }
 
+// teaches tells whether the level learns from a slot, given what the season says of it.
+func (c *composition) teaches(say saying) bool {
+	return !say.holiday && !(c.multiplied && say.value-c.zero < c.tells)
+}
+
+// levelUnit returns how large a deviation of the level is that counts as 1, where unit is one of the value.
+func (c *composition) levelUnit(unit, season float32) float32 {
+	if c.multiplied {
+		return unit / (season - c.zero)
+	}
+	return 1
+}
+
 // take makes a level learn from the value x.
 func (c *composition) take(l *level.Level, x, season float32) (from float32, moved bool) {
-	switch {
-	case !c.multiplied:
-		return l.Push(x-season, 1)
-	case season-c.zero < c.tells:
+	if c.multiplied && season-c.zero < c.tells {
 		return l.Pass()
 	}
-	return l.Push(c.levelOf(x, season), c.unit(c.join(season, l.Now()))/(season-c.zero))
+	return l.Push(c.levelOf(x, season), c.levelUnit(c.unit(c.join(season, l.Now())), season))
 }
 
 // moveLevel makes a level that of values whose season has moved with it from one to another.
@@ -145,7 +155,7 @@ func (b *Backtest) chooseComposition() {
 	}
 	usual := float32(sum / float64(b.Learned))
 	c := composition{multiplied: true, zero: zero, tells: telling * usual}
-	test := b.backtestSeason(b.slots, b.season, &c, level.New(s.Grid.Slots, infinite, infinite))
+	test := b.follow(b.season, b.says, &c)
 	noise, multiplied, added := b.noiseOf(&test)
 	if len(noise) < MinValues || !(multiplied < multipliedGain*added) {
 		return

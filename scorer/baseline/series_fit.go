@@ -1,7 +1,6 @@
 package baseline
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -51,8 +50,10 @@ type Backtest struct {
 	// Learned is the number of slots with a value to learn from.
 	Learned int
 
-	series *Series
-	start  int64
+	series  *Series
+	start   int64
+	count   int                      // of slots
+	medians orderstat.RollingMedians // with memory for the next one
 	choice
 	added  choice              // if season and level are multiplied: what it was before
 	normal []envelope.Interval // by slot, the envelope with the level; nil: none
@@ -120,7 +121,7 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 		e = normal.Nearest(e, x)
 	}
 	if b.series.profile != nil && x == x {
-		e = x - (x-e)*b.sampleSizeFactor[b.periods[k]]
+		e = x - (x-e)*b.sampleSizeFactor[b.says[k].periods]
 	}
 	return b.series.resolve(e, x)
 }
@@ -141,7 +142,7 @@ func (b *Backtest) between(expected []float32, at Position, x float32) float32 {
 	}
 	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
 	if s.profile != nil {
-		slots.Prefer(b.periods[k] == 0, b.periods[k+1] == 0)
+		slots.Prefer(b.says[k].periods == 0, b.says[k+1].periods == 0)
 	}
 	if !slots.IsEdge(s.jump) {
 		return slots.Line(s.share(at.Phase))
@@ -217,15 +218,14 @@ func (b *Backtest) learn(w Window) error {
 			s.Learned = s.Learned.Include(w.Start + int64(i)*s.Grid.Step())
 		}
 	}
-	slots := 0
 	for at := range b.Positions(0) {
-		slots++
+		b.count++
 		if b.Values[at.Index] == 0 {
 			b.Learned++
 		}
 	}
 	switch {
-	case slots < MinValues:
+	case b.count < MinValues:
 		return ErrShortHistory
 	case b.Learned < MinValues:
 		return ErrGaps
@@ -291,179 +291,6 @@ func mean(values []float64) float64 {
 		m += (x - m) / float64(i+1)
 	}
 	return m
-}
-
-// bySlot puts the values into slots of local time.
-func (b *Backtest) bySlot() *season.Values {
-	s := b.series
-	perDay := int(s.slots.perDay) // room for clocks that are put back
-	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.slot + 1 + 2*int64(perDay)
-	v := season.New(s.slots.at(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
-	for at := range b.Positions(0) {
-		v.Values[s.slots.at(at.Time)-v.First] = b.Values[at.Index]
-	}
-	return v
-}
-
-// A choice is a season, how it makes the expected value with the level, and what the window looks like with it.
-type choice struct {
-	season season.Season
-	composition
-	slots *season.Values
-	seasonTest
-}
-
-// chooseSeason takes the season with the smallest mean deviation.
-func (b *Backtest) chooseSeason() {
-	s := b.series
-	values := b.bySlot()
-	follow := level.New(s.Grid.Slots, infinite, infinite)
-	b.choice = choice{}
-	for _, candidate := range season.Candidates {
-		if !b.shows(candidate) {
-			continue
-		}
-		follow.Reset()
-		t := b.backtestSeason(values, candidate, &composition{}, follow)
-		if t.meanDeviation < b.meanDeviation || b.expected == nil {
-			b.choice = choice{season: candidate, slots: values, seasonTest: t}
-			follow = level.New(s.Grid.Slots, infinite, infinite)
-		}
-	}
-}
-
-// shows tells whether the window is long enough to show a season, other than on holidays.
-func (b *Backtest) shows(s season.Season) bool {
-	const clockChange = time.Hour
-	least := float64(s.Days) + minOwnDays
-	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
-}
-
-// seasonTest is what a season would have expected of the slots of a window.
-type seasonTest struct {
-	expected      []float32   // by slot; NaN where it would say nothing of how far values stray
-	former        []float32   // the same by the former level; NaN where none is remembered; nil: nowhere
-	levels        []float32   // by slot
-	periods       []uint8     // by slot, of how many periods the season was the median; 0: others stood in for it
-	lasting       []episode   // of hours
-	level         level.Level // after the last slot
-	lost          bool        // the season would have been multiplied by next to nothing
-	meanDeviation float64     // infinite if the season is not covered, or lost
-}
-
-// backtestSeason expects every slot of the window by a season and by the level of the slots before. As the level moves
-// away for good, it moves the values before that as well.
-func (b *Backtest) backtestSeason(
-	values *season.Values, candidate season.Season, c *composition, start level.Level,
-) seasonTest {
-	s := b.series
-	n := len(b.Values)/s.Grid.stride + 1
-	t := seasonTest{
-		expected: make([]float32, 0, n), levels: make([]float32, 0, n), periods: make([]uint8, 0, n), level: start,
-	}
-	weekly := candidate.Days == 7
-	weeklyOnly := weekly && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
-	compared := coverage{from: len(b.Values) - s.Grid.Steps(choiceWindow), resolution: s.resolution}
-	var away episode
-	lasts := s.Grid.Slots(lastingFrom)
-	for at := range b.Positions(0) {
-		x := b.Values[at.Index]
-		now := s.slots.at(at.Time)
-		isHoliday := s.slots.isHoliday(now)
-		slot := now
-		if weekly {
-			slot = s.slots.seasonSlot(slot)
-		}
-		v, days, periods := values.Expected(candidate, slot)
-		if days == 0 {
-			periods = 0
-		}
-		if weeklyOnly && days != candidate.Days {
-			v = nan32 // tells nothing of how far values stray from the season
-		}
-		e := c.join(v, t.level.Now())
-		t.expected, t.periods = append(t.expected, e), append(t.periods, uint8(periods))
-		t.levels = append(t.levels, t.level.Now())
-		t.addFormer(c.join(v, t.level.Before()), n)
-		if !isHoliday {
-			was, _ := t.level.Away()
-			from, moved := c.take(&t.level, x, v)
-			is, begun := t.level.Away()
-			if begun {
-				t.lasting = away.end(t.lasting, lasts)
-				away = episode{first: at.Slot, since: now, up: x > e}
-			}
-			if moved || begun || is > was {
-				away.last = at.Slot
-				away.away++
-			}
-			if moved && candidate.Days > 0 {
-				to := t.level.Now()
-				t.lost = t.lost || c.lost(from, to)
-				by := c.difference(to, from)
-				values.Move(away.since, func(x float32) float32 { return c.join(x, by) })
-				c.moveLevel(&t.level, from, to)
-			}
-			if moved || was > 0 && is == 0 {
-				t.lasting = away.end(t.lasting, lasts)
-			}
-		}
-		own := days == candidate.Days
-		compared.add(at.Index, x, e, own)
-		unit := c.unit(e)
-		if own && days > 0 && !isHoliday && abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit) {
-			values.MarkOdd(now, candidate, e)
-		}
-	}
-	t.lasting = away.end(t.lasting, lasts)
-	t.meanDeviation = compared.sum / float64(max(compared.known, 1))
-	if t.lost || candidate.Days > 0 && !compared.enough(values.PerDay) {
-		t.meanDeviation = math.Inf(1)
-	}
-	return t
-}
-
-// addFormer adds what the former level would have made expected of a slot.
-func (t *seasonTest) addFormer(e float32, n int) {
-	if t.former == nil {
-		if e != e {
-			return
-		}
-		t.former = make([]float32, 0, n)
-	}
-	for len(t.former) < len(t.expected)-1 {
-		t.former = append(t.former, nan32)
-	}
-	t.former = append(t.former, e)
-}
-
-// coverage sums the deviations from a season, and counts the slots that the season covers by itself.
-type coverage struct {
-	from              int // the index of the first step that counts
-	slots, known, own int // with a value; with an expected value; expected by the period of the season itself
-	sum               float64
-	resolution        float32
-}
-
-func (c *coverage) add(i int, x, expected float32, own bool) {
-	if i < c.from || x != x {
-		return
-	}
-	c.slots++
-	if d := abs(x - expected); d == d {
-		if d > c.resolution {
-			c.sum += float64(min(d, unseen))
-		}
-		c.known++
-		if own {
-			c.own++
-		}
-	}
-}
-
-func (c *coverage) enough(perDay int) bool {
-	own := float64(c.own)
-	return own >= minOwnDays*float64(perDay) && own >= minOwnShare*float64(c.slots)
 }
 
 // setProfile sets the season of the day or week after the window, of which all that is known is in the window.

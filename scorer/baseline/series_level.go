@@ -7,7 +7,6 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
 const (
@@ -75,7 +74,8 @@ func (b *Backtest) holdLevel() {
 			values, test = b.hold(away, infinite)
 		case s.side < 0:
 			values, test = b.hold(infinite, away)
-		default:
+		default: // follow at once
+			_, b.seasonTest = b.hold(infinite, infinite)
 			return
 		}
 	}
@@ -85,11 +85,6 @@ func (b *Backtest) holdLevel() {
 		return
 	}
 	b.slots, b.seasonTest = values, test
-}
-
-func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
-	values := b.slots.Clone()
-	return values, b.backtestSeason(values, b.season, &b.composition, level.New(b.series.Grid.Slots, below, above))
 }
 
 // watched returns how many episodes lasted on the side that matters.

@@ -55,8 +55,8 @@ func New(slots func(d time.Duration) int, below, above float32) Level {
 	}
 }
 
-// Reset forgets all values of a level that follows at once.
-func (l *Level) Reset() { l.values.Reset() }
+// Follow takes a value that is known not to be away; NaN is none.
+func (l *Level) Follow(x float32) { l.values.Push(x) }
 
 // Away returns how many slots of the episode were away, 0 if there is none, and whether the last slot was the first.
 func (l *Level) Away() (slots int, begun bool) { return l.away, l.begun }

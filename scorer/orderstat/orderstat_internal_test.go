@@ -56,3 +56,60 @@ func TestMedian_IsTheMeanOfTheTwoInTheMiddle(t *testing.T) {
 	require.InDelta(t, 2, Median([]float32{3, 1, 2}), 0)
 	require.InDelta(t, 2.5, Median([]float32{4, 1, 3, 2}), 0)
 }
+
+func TestRollingMedians_AreThoseOfARollingMedian(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	var medians RollingMedians
+	for run := range 300 {
+		size, missing, ties := 1+r.IntN(40), r.IntN(11), r.IntN(2) == 0
+		if run%20 == 0 {
+			size = 192
+		}
+		values := make([]float32, r.IntN(700))
+		w := NewRollingMedian(size)
+		want := []float32{w.Median()}
+		for i := range values {
+			values[i] = float32(r.NormFloat64())
+			if ties {
+				values[i] = float32(r.IntN(5) - 2)
+			}
+			if r.IntN(10) < missing {
+				values[i] = float32(math.NaN())
+			}
+			w.Push(values[i])
+			want = append(want, w.Median())
+		}
+		got := medians.Of(values, size)
+		require.Len(t, got, len(want))
+		for i := range want {
+			require.True(t, got[i] == want[i] || got[i] != got[i] && want[i] != want[i], "%d: %v, not %v", i, got[i], want[i])
+		}
+	}
+}
+
+func BenchmarkRollingMedians(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	values := make([]float32, 2016)
+	for i := range values {
+		values[i] = float32(r.NormFloat64())
+	}
+	var m RollingMedians
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Of(values, 192)
+	}
+}
+
+func BenchmarkRollingMedian(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	values := make([]float32, 1<<16) // as many as no processor learns by heart
+	for i := range values {
+		values[i] = float32(r.NormFloat64())
+	}
+	w := NewRollingMedian(192)
+	i := 0
+	for b.Loop() {
+		w.Push(values[i%len(values)])
+		i++
+	}
+}

@@ -48,6 +48,8 @@ type Values struct {
 
 	nearby  int64     // slots that stand in for one that is not known
 	reach   int       // slots by which what happens again may be earlier or later
+	changed []bool    // times of day at which something else may be expected since a value was odd; nil: none is
+	moved   bool      // as the level moved, with it what is expected of all
 	odd     []float32 // what was expected in place of values that are odd; NaN for the others; nil: none is
 	scratch [21]float32
 }
@@ -63,12 +65,18 @@ func New(first int64, n, perDay, nearby, reach int) *Values {
 // Clone returns a copy in which no value is odd.
 func (v *Values) Clone() *Values {
 	c := *v
-	c.Values, c.odd = slices.Clone(v.Values), nil
+	c.Values, c.odd, c.changed, c.moved = slices.Clone(v.Values), nil, nil, false
 	return &c
+}
+
+// Changed tells whether something else may be expected of a slot than by the values as they were at first.
+func (v *Values) Changed(slot int64) bool {
+	return v.moved || v.changed != nil && v.changed[(slot-v.First)%int64(v.PerDay)]
 }
 
 // Move moves the values before a slot with the level. What has come since is at the new level, and is odd no longer.
 func (v *Values) Move(slot int64, moved func(x float32) float32) {
+	v.moved = true
 	n := slot - v.First
 	for i, x := range v.Values[:n] {
 		v.Values[i] = moved(x)
@@ -88,8 +96,13 @@ func (v *Values) Move(slot int64, moved func(x float32) float32) {
 func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
 	if v.odd == nil {
 		v.odd = slices.Repeat([]float32{nan32}, len(v.Values))
+		v.changed = make([]bool, v.PerDay)
 	}
 	i := int(slot - v.First)
+	near := v.reach + int(v.nearby) // up to which others stand in for those that are odd no longer
+	for j := i - near; j <= i+near; j++ {
+		v.changed[(j+near*v.PerDay)%v.PerDay] = true
+	}
 	x := v.Values[i]
 	before := i - s.Days*v.PerDay
 	again := false

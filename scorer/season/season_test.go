@@ -2,6 +2,7 @@ package season_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,4 +75,38 @@ func TestSampleSizeFactors_AreSmallerForFewerPeriods(t *testing.T) {
 	require.InDelta(t, math.Sqrt(1.2104/2), f[1], 1e-6)
 	require.Equal(t, float32(1), f[0])
 	require.Equal(t, float32(1), season.SampleSizeFactors(0)[3])
+}
+
+func TestValues_ExpectTheSameUnlessChanged(t *testing.T) {
+	const perDay, days = 24, 40
+	r := rand.New(rand.NewPCG(1, 1))
+	same := 0
+	for run := range 200 {
+		v := season.New(500, days*perDay, perDay, 3, 1)
+		for i := range v.Values {
+			v.Values[i] = float32(r.NormFloat64())
+			if r.IntN(4) == 0 || i%perDay%3 == 0 && r.IntN(10) > 0 { // so that others stand in for some
+				v.Values[i] = float32(math.NaN())
+			}
+		}
+		s := season.Candidates[1+run%3]
+		changed := v.Clone()
+		for range r.IntN(4) {
+			changed.MarkOdd(500+int64(20*perDay+r.IntN(20*perDay)), s, 9)
+		}
+		for slot := int64(500); slot < 500+days*perDay; slot++ {
+			if changed.Changed(slot) {
+				continue
+			}
+			want, wantDays, wantKnown := v.Expected(s, slot)
+			e, d, known := changed.Expected(s, slot)
+			require.True(t, e == want || e != e && want != want, "slot %d: %v, not %v", slot, e, want)
+			require.Equal(t, []int{wantDays, wantKnown}, []int{d, known})
+			same++
+		}
+		changed.Move(600, func(x float32) float32 { return x + 1 })
+		require.True(t, changed.Changed(700))
+		require.False(t, changed.Clone().Changed(700))
+	}
+	require.Positive(t, same)
 }

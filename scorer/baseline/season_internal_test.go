@@ -1,0 +1,66 @@
+package baseline
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+)
+
+// The reference asks the season and the level at every slot, from the first on.
+func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
+	disturbed := 0
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		y := make([]float64, 12*288)
+		for i := range y {
+			y[i] = math.Sin(2*math.Pi*float64(i)/288) + 0.1*r.NormFloat64()
+			if r.IntN(200) == 0 {
+				y[i] = math.NaN()
+			}
+		}
+		for range r.IntN(4) {
+			from, by := r.IntN(len(y)), 3*r.NormFloat64()
+			for i := from; i < min(len(y), from+1+r.IntN(3*288)); i++ {
+				y[i] += by
+			}
+		}
+		o := Options{Step: 5 * time.Minute, Possible: Range{math.Inf(-1), math.Inf(1)}}
+		_, b, err := FitSeries(o, Window{Values: y})
+		require.NoError(t, err)
+		b.slots, b.composition = b.bySlot(), composition{}
+		b.slots.Odd = 1
+		b.seasonTest = b.follow(b.season, b.sayAll(b.season, b.slots), &b.composition)
+		_, got := b.hold(1, 1.5)
+
+		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5)
+		values.Odd = 1
+		since := int64(0)
+		for at := range b.Positions(0) {
+			x, now := b.Values[at.Index], b.series.slots.at(at.Time)
+			v, days, _ := values.Expected(b.season, now)
+			e := v + l.Now()
+			require.True(t, got.expected[at.Slot] == e || e != e && got.expected[at.Slot] != got.expected[at.Slot],
+				"seed %d, slot %d: %v, not %v", seed, at.Slot, got.expected[at.Slot], e)
+			from, moved := l.Push(x-v, 1)
+			if _, begun := l.Away(); begun {
+				since = now
+				disturbed++
+			}
+			if moved && b.season.Days > 0 {
+				by := l.Now() - from
+				values.Move(since, func(x float32) float32 { return x + by })
+				l.Shift(from - l.Now())
+			}
+			if days > 0 && abs(x-e) > values.Odd && !l.IsNear(x, e, 1) {
+				values.MarkOdd(now, b.season, e)
+			}
+		}
+		require.True(t, got.level.Now() == l.Now() || l.Now() != l.Now())
+	}
+	require.Greater(t, disturbed, 10)
+}

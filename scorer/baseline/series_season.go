@@ -1,0 +1,284 @@
+package baseline
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
+)
+
+// bySlot puts the values into slots of local time.
+func (b *Backtest) bySlot() *season.Values {
+	s := b.series
+	perDay := int(s.slots.perDay) // room for clocks that are put back
+	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.slot + 1 + 2*int64(perDay)
+	v := season.New(s.slots.at(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
+	for at := range b.Positions(0) {
+		v.Values[s.slots.at(at.Time)-v.First] = b.Values[at.Index]
+	}
+	return v
+}
+
+// A choice is a season, how it makes the expected value with the level, and what the window looks like with it.
+type choice struct {
+	season season.Season
+	composition
+	slots *season.Values
+	seasonTest
+}
+
+// chooseSeason takes the season with the smallest mean deviation.
+func (b *Backtest) chooseSeason() {
+	values := b.bySlot()
+	b.choice = choice{}
+	for _, candidate := range season.Candidates {
+		if !b.shows(candidate) {
+			continue
+		}
+		t := b.follow(candidate, b.sayAll(candidate, values), &composition{})
+		if t.meanDeviation < b.meanDeviation || b.expected == nil {
+			b.choice = choice{season: candidate, slots: values, seasonTest: t}
+		}
+	}
+}
+
+// shows tells whether the window is long enough to show a season, other than on holidays.
+func (b *Backtest) shows(s season.Season) bool {
+	const clockChange = time.Hour
+	least := float64(s.Days) + minOwnDays
+	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
+}
+
+// A saying is what a season says of a slot.
+type saying struct {
+	value   float32 // NaN: nothing of how far values stray from it
+	days    uint8   // the period that it comes from
+	periods uint8   // of how many the value is the median; 0: others stand in for it
+	holiday bool    // the level does not learn from the slot
+}
+
+// An oracle says what a season makes of the slots of a window, each knowing only what was before it.
+type oracle struct {
+	season.Season
+	values     *season.Values
+	slots      *localSlots
+	weekly     bool
+	weeklyOnly bool // days do not stand in for weeks
+}
+
+func (b *Backtest) oracle(s season.Season, values *season.Values) oracle {
+	weekly := s.Days == 7
+	return oracle{s, values, &b.series.slots, weekly, weekly && b.knownFor() >= weeklyOnlyAfter.Milliseconds()}
+}
+
+func (o *oracle) say(now int64) saying {
+	slot := now
+	if o.weekly {
+		slot = o.slots.seasonSlot(slot)
+	}
+	v, days, periods := o.values.Expected(o.Season, slot)
+	if days == 0 {
+		periods = 0
+	}
+	if o.weeklyOnly && days != o.Days {
+		v = nan32
+	}
+	return saying{v, uint8(days), uint8(periods), o.slots.isHoliday(now)}
+}
+
+// sayAll returns what a season says of each slot.
+func (b *Backtest) sayAll(s season.Season, values *season.Values) []saying {
+	o := b.oracle(s, values)
+	says := make([]saying, b.count)
+	for at := range b.Positions(0) {
+		says[at.Slot] = o.say(b.series.slots.at(at.Time))
+	}
+	return says
+}
+
+// seasonTest is what a season would have expected of the slots of a window.
+type seasonTest struct {
+	says          []saying    // by slot
+	expected      []float32   // by slot; NaN where it would say nothing of how far values stray
+	former        []float32   // the same by the former level; NaN where none is remembered; nil: nowhere
+	levels        []float32   // by slot
+	lasting       []episode   // of hours
+	level         level.Level // after the last slot; that of a level that follows at once is not known
+	lost          bool        // the season would have been multiplied by next to nothing
+	meanDeviation float64     // infinite if the season is not covered, or lost
+}
+
+// follow expects every slot of the window by a season and by a level of the slots before that follows at once.
+func (b *Backtest) follow(s season.Season, says []saying, c *composition) seasonTest {
+	t := seasonTest{says: says, expected: make([]float32, b.count), levels: make([]float32, b.count)}
+	learned := make([]float32, 0, b.count)
+	for at := range b.Positions(0) {
+		if say := says[at.Slot]; c.teaches(say) {
+			learned = append(learned, c.levelOf(b.Values[at.Index], say.value))
+		}
+	}
+	medians := b.medians.Of(learned, b.series.Grid.Slots(level.Window))
+	compared := b.coverage(s)
+	for at := range b.Positions(0) {
+		say := says[at.Slot]
+		e := c.join(say.value, medians[0])
+		t.expected[at.Slot], t.levels[at.Slot] = e, medians[0]
+		compared.add(at.Index, b.Values[at.Index], e, say)
+		if c.teaches(say) {
+			medians = medians[1:]
+		}
+	}
+	t.meanDeviation = compared.meanDeviation()
+	return t
+}
+
+// hold expects every slot of the window as follow has, but by a level that stays where it is while values are farther
+// than that below or above it. As the level moves away for good, it moves the values before that as well.
+func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
+	s, c, values := b.series, &b.composition, b.slots.Clone()
+	l := level.New(s.Grid.Slots, below, above)
+	from := b.undisturbed(&l)
+	t := b.seasonTest
+	t.level = l
+	if from == b.count {
+		return values, t
+	}
+	t.says, t.expected, t.levels = slices.Clone(t.says), slices.Clone(t.expected), slices.Clone(t.levels)
+	says := b.oracle(b.season, values)
+	compared := b.coverage(b.season)
+	var away episode
+	lasts := s.Grid.Slots(lastingFrom)
+	for at := range b.Positions(0) {
+		k, x := at.Slot, b.Values[at.Index]
+		if k < from {
+			compared.add(at.Index, x, t.expected[k], t.says[k])
+			continue
+		}
+		now := s.slots.at(at.Time)
+		if values.Changed(now) {
+			t.says[k] = says.say(now)
+		}
+		say := t.says[k]
+		v := say.value
+		e := c.join(v, t.level.Now())
+		t.expected[k], t.levels[k] = e, t.level.Now()
+		t.addFormer(k, c.join(v, t.level.Before()))
+		if !say.holiday {
+			was, _ := t.level.Away()
+			from, moved := c.take(&t.level, x, v)
+			is, begun := t.level.Away()
+			if begun {
+				t.lasting = away.end(t.lasting, lasts)
+				away = episode{first: k, since: now, up: x > e}
+			}
+			if moved || begun || is > was {
+				away.last = k
+				away.away++
+			}
+			if moved && b.season.Days > 0 {
+				to := t.level.Now()
+				t.lost = t.lost || c.lost(from, to)
+				by := c.difference(to, from)
+				values.Move(away.since, func(x float32) float32 { return c.join(x, by) })
+				c.moveLevel(&t.level, from, to)
+			}
+			if moved || was > 0 && is == 0 {
+				t.lasting = away.end(t.lasting, lasts)
+			}
+		}
+		compared.add(at.Index, x, e, say)
+		unit := c.unit(e)
+		if int(say.days) == b.season.Days && say.days > 0 && !say.holiday &&
+			abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit) {
+			values.MarkOdd(now, b.season, e)
+		}
+	}
+	t.lasting = away.end(t.lasting, lasts)
+	t.meanDeviation = compared.meanDeviation()
+	if t.lost {
+		t.meanDeviation = math.Inf(1)
+	}
+	return values, t
+}
+
+// undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level
+// that holds is where one is that follows, and l is made to be there.
+func (b *Backtest) undisturbed(l *level.Level) (until int) {
+	c := &b.composition
+	var learned []float32
+	for at := range b.Positions(0) {
+		x, e, say := b.Values[at.Index], b.expected[at.Slot], b.says[at.Slot]
+		now, unit := b.levels[at.Slot], c.unit(e)
+		if x == x && e == e && !l.IsNear(x, e, unit) {
+			break
+		}
+		if c.teaches(say) {
+			d := c.levelOf(x, say.value)
+			if d == d && now == now && !l.IsNear(d, now, c.levelUnit(unit, say.value)) {
+				break
+			}
+			learned = append(learned, d)
+		}
+		until++
+	}
+	for _, x := range learned[max(0, len(learned)-b.series.Grid.Slots(level.Window)):] {
+		l.Follow(x)
+	}
+	return until
+}
+
+// addFormer adds what the former level would have made expected of a slot.
+func (t *seasonTest) addFormer(slot int, e float32) {
+	if e != e {
+		return
+	}
+	if t.former == nil {
+		t.former = slices.Repeat([]float32{nan32}, len(t.expected))
+	}
+	t.former[slot] = e
+}
+
+// coverage sums the deviations from a season, and counts the slots that the season covers by itself.
+type coverage struct {
+	season.Season
+	from              int // the index of the first step that counts
+	perDay            int
+	slots, known, own int // with a value; with an expected value; expected by the period of the season itself
+	sum               float64
+	resolution        float32
+}
+
+func (b *Backtest) coverage(s season.Season) coverage {
+	grid := b.series.Grid
+	return coverage{
+		Season: s, from: len(b.Values) - grid.Steps(choiceWindow), perDay: int(b.series.slots.perDay),
+		resolution: b.series.resolution,
+	}
+}
+
+func (c *coverage) add(i int, x, expected float32, say saying) {
+	if i < c.from || x != x {
+		return
+	}
+	c.slots++
+	if d := abs(x - expected); d == d {
+		if d > c.resolution {
+			c.sum += float64(min(d, unseen))
+		}
+		c.known++
+		if int(say.days) == c.Days {
+			c.own++
+		}
+	}
+}
+
+// meanDeviation is infinite if the season is not covered.
+func (c *coverage) meanDeviation() float64 {
+	own := float64(c.own)
+	if c.Days > 0 && !(own >= minOwnDays*float64(c.perDay) && own >= minOwnShare*float64(c.slots)) {
+		return math.Inf(1)
+	}
+	return c.sum / float64(max(c.known, 1))
+}
