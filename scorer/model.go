@@ -124,7 +124,8 @@ type replay struct {
 
 // replay runs the statistics over the window.
 func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
-	r, grid := &replay{exact: true}, m.baseline.Grid
+	grid := m.baseline.Grid
+	r := &replay{sample: newSample(len(b.Values)/grid.Stride() + 1), exact: true}
 	while := baseline.WarmUp
 	if m.maxOverSlot != nil {
 		while = fineWindow

@@ -25,6 +25,11 @@ type sample struct {
 	points     []isolationforest.Point // for the forest; nil without one
 }
 
+// newSample returns an empty sample with room for n slots.
+func newSample(n int) sample {
+	return sample{statistics: make([]calibration.Statistics, 0, n), times: make([]int64, 0, n)}
+}
+
 func (s *sample) add(t int64, st calibration.Statistics) {
 	s.statistics, s.times = append(s.statistics, st), append(s.times, t)
 }

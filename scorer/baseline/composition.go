@@ -106,9 +106,9 @@ func (c *composition) unit(expected float32) float32 {
 	return c.floor + c.gain*max(expected-c.zero, 0)
 }
 
-// teaches tells whether the level learns from a slot, given what the season says of it.
-func (c *composition) teaches(say saying) bool {
-	return !say.holiday && !(c.multiplied && say.value-c.zero < c.tells)
+// teaches tells whether the level learns from a slot, given the season's value of it.
+func (c *composition) teaches(of seasonValue) bool {
+	return !of.holiday && !(c.multiplied && of.value-c.zero < c.tells)
 }
 
 // levelUnit returns how large a deviation of the level is that counts as 1, where unit is one of the value.
@@ -155,7 +155,7 @@ func (b *Backtest) chooseComposition() {
 	}
 	usual := float32(sum / float64(b.Learned))
 	c := composition{multiplied: true, zero: zero, tells: telling * usual}
-	test := b.follow(b.season, b.says, &c)
+	test := b.follow(b.season, b.seasonal, &c)
 	noise, multiplied, added := b.noiseOf(&test)
 	if len(noise) < MinValues || !(multiplied < multipliedGain*added) {
 		return
@@ -176,6 +176,7 @@ type noisy struct{ expected, deviation float32 }
 // season and level are added. Outages do not count: a level of 0 explains them whatever the season is.
 func (b *Backtest) noiseOf(test *seasonTest) (noise []noisy, multiplied, added float64) {
 	from := len(b.Values) - b.series.Grid.Steps(choiceWindow)
+	noise = make([]noisy, 0, b.count)
 	for at := range b.Positions(0) {
 		if at.Index < from || !(test.levels[at.Slot] >= outage) {
 			continue

@@ -34,7 +34,7 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 		require.NoError(t, err)
 		b.slots, b.composition = b.bySlot(), composition{}
 		b.slots.Odd = 1
-		b.seasonTest = b.follow(b.season, b.sayAll(b.season, b.slots), &b.composition)
+		b.seasonTest = b.follow(b.season, b.seasonValues(b.season, b.slots), &b.composition)
 		_, got := b.hold(1, 1.5)
 
 		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5)

@@ -50,10 +50,9 @@ type Backtest struct {
 	// Learned is the number of slots with a value to learn from.
 	Learned int
 
-	series  *Series
-	start   int64
-	count   int                      // of slots
-	medians orderstat.RollingMedians // with memory for the next one
+	series *Series
+	start  int64
+	count  int // of slots
 	choice
 	added  choice              // if season and level are multiplied: what it was before
 	normal []envelope.Interval // by slot, the envelope with the level; nil: none
@@ -61,6 +60,9 @@ type Backtest struct {
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
 	ordinary         float32 // see Ordinary
+
+	scratch          orderstat.Scratch
+	learned, medians []float32 // memory for the next use
 }
 
 // FitSeries learns from a window. The errors are ErrShortHistory, ErrGaps and, unless the method is Seasonal,
@@ -121,7 +123,7 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 		e = normal.Nearest(e, x)
 	}
 	if b.series.profile != nil && x == x {
-		e = x - (x-e)*b.sampleSizeFactor[b.says[k].periods]
+		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].periods]
 	}
 	return b.series.resolve(e, x)
 }
@@ -142,7 +144,7 @@ func (b *Backtest) between(expected []float32, at Position, x float32) float32 {
 	}
 	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
 	if s.profile != nil {
-		slots.Prefer(b.says[k].periods == 0, b.says[k+1].periods == 0)
+		slots.Prefer(b.seasonal[k].periods == 0, b.seasonal[k+1].periods == 0)
 	}
 	if !slots.IsEdge(s.jump) {
 		return slots.Line(s.share(at.Phase))
@@ -248,11 +250,11 @@ func (b *Backtest) scale(w Window, method Method) error {
 			}
 		}
 	}
-	orderstat.Sort64(known)
+	b.scratch.Sort64(known)
 	if s.slope == 0 {
 		values = known
 	} else {
-		orderstat.Sort64(values)
+		b.scratch.Sort64(values)
 	}
 	s.center, s.scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
 	if method == Mean {
@@ -316,7 +318,7 @@ func (b *Backtest) setProfile() {
 			differences = append(differences, abs(v-s.profile[i-1]))
 		}
 	}
-	orderstat.Sort(differences)
+	b.scratch.Sort(differences)
 	s.jump = edge.Jump(differences)
 	b.sampleSizeFactor = season.SampleSizeFactors(most)
 }

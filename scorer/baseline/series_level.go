@@ -110,7 +110,7 @@ func (b *Backtest) deviations() []float32 {
 	if len(all) == 0 {
 		return append(all, 0)
 	}
-	orderstat.Sort(all)
+	b.scratch.Sort(all)
 	return all
 }
 
@@ -126,11 +126,11 @@ func (b *Backtest) setOrdinary() {
 // chooseLine puts the values around a straight line, if deviations are then no larger.
 func (b *Backtest) chooseLine(w Window) {
 	s := b.series
-	lag := float64((level.Window / 2).Milliseconds())
+	lag, slots := float64((level.Window / 2).Milliseconds()), b.slotValues(w)
 	for _, over := range [...]time.Duration{day, time.Hour} {
-		slope := b.slope(w, s.Grid.Slots(over))
+		slope := b.slope(slots, s.Grid.Slots(over))
 		before := b.strays()
-		if !(math.Abs(slope-s.slope)*lag > lineFactor*before) || over < level.Window/2 && !b.lasts(w, slope) {
+		if !(math.Abs(slope-s.slope)*lag > lineFactor*before) || over < level.Window/2 && !b.lasts(slots, slope) {
 			continue
 		}
 		scaling, values, choice := s.scaling, b.Values, b.choice
@@ -152,8 +152,8 @@ func (b *Backtest) chooseLine(w Window) {
 
 // lasts tells whether a slope of neighbouring values is also that of values as far apart as the level lags. That of a
 // sawtooth is not, which goes back to where it began before the level has followed.
-func (b *Backtest) lasts(w Window, slope float64) bool {
-	lasting := b.slope(w, b.series.Grid.Slots(level.Window/2))
+func (b *Backtest) lasts(values []float64, slope float64) bool {
+	lasting := b.slope(values, b.series.Grid.Slots(level.Window/2))
 	return math.Abs(lasting-slope) <= slopeTolerance*math.Abs(slope)
 }
 
@@ -163,26 +163,29 @@ func (b *Backtest) strays() float64 {
 	return max(b.meanDeviation*s.scale, s.Distance(s.resolution))
 }
 
-// slope returns the median slope of the values over so many slots, per ms; NaN if it is not known.
-func (b *Backtest) slope(w Window, slots int) float64 {
-	grid := b.series.Grid
-	known := make([]float64, 0, len(w.Values)/grid.stride+1)
+// slotValues returns the values of the slots in the unit of the series; NaN: missing.
+func (b *Backtest) slotValues(w Window) []float64 {
+	values := make([]float64, b.count)
 	for at := range b.Positions(0) {
-		y := math.NaN()
+		values[at.Slot] = math.NaN()
 		if x := b.Values[at.Index]; x == x {
-			y = w.Values[at.Index]
+			values[at.Slot] = w.Values[at.Index]
 		}
-		known = append(known, y)
 	}
-	d := make([]float64, 0, differences)
-	for i := slots; i < len(known); i += max(1, (len(known)-slots)/differences) {
-		if x := known[i] - known[i-slots]; x == x {
+	return values
+}
+
+// slope returns the median slope of slots over so many of them, per ms; NaN if it is not known.
+func (b *Backtest) slope(values []float64, slots int) float64 {
+	d := make([]float64, 0, 2*differences)
+	for i := slots; i < len(values); i += max(1, (len(values)-slots)/differences) {
+		if x := values[i] - values[i-slots]; x == x {
 			d = append(d, x)
 		}
 	}
 	if len(d) < MinValues {
 		return math.NaN()
 	}
-	orderstat.Sort64(d)
-	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*grid.slot)
+	b.scratch.Sort64(d)
+	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*b.series.Grid.slot)
 }

@@ -37,7 +37,7 @@ func (b *Backtest) chooseSeason() {
 		if !b.shows(candidate) {
 			continue
 		}
-		t := b.follow(candidate, b.sayAll(candidate, values), &composition{})
+		t := b.follow(candidate, b.seasonValues(candidate, values), &composition{})
 		if t.meanDeviation < b.meanDeviation || b.expected == nil {
 			b.choice = choice{season: candidate, slots: values, seasonTest: t}
 		}
@@ -51,82 +51,82 @@ func (b *Backtest) shows(s season.Season) bool {
 	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
 }
 
-// A saying is what a season says of a slot.
-type saying struct {
-	value   float32 // NaN: nothing of how far values stray from it
+// A seasonValue is the value of a season at a slot.
+type seasonValue struct {
+	value   float32 // NaN: not known, or it says nothing of how far values stray
 	days    uint8   // the period that it comes from
 	periods uint8   // of how many the value is the median; 0: others stand in for it
 	holiday bool    // the level does not learn from the slot
 }
 
-// An oracle says what a season makes of the slots of a window, each knowing only what was before it.
-type oracle struct {
+// A seasonReader returns the values of a season in a window, each by what was before it.
+type seasonReader struct {
 	season.Season
 	values     *season.Values
 	slots      *localSlots
-	weekly     bool
 	weeklyOnly bool // days do not stand in for weeks
 }
 
-func (b *Backtest) oracle(s season.Season, values *season.Values) oracle {
-	weekly := s.Days == 7
-	return oracle{s, values, &b.series.slots, weekly, weekly && b.knownFor() >= weeklyOnlyAfter.Milliseconds()}
+func (b *Backtest) seasonReader(s season.Season, values *season.Values) seasonReader {
+	return seasonReader{s, values, &b.series.slots, s.Days == 7 && b.knownFor() >= weeklyOnlyAfter.Milliseconds()}
 }
 
-func (o *oracle) say(now int64) saying {
+func (r *seasonReader) at(now int64) seasonValue {
 	slot := now
-	if o.weekly {
-		slot = o.slots.seasonSlot(slot)
+	if r.Days == 7 {
+		slot = r.slots.seasonSlot(slot)
 	}
-	v, days, periods := o.values.Expected(o.Season, slot)
+	v, days, periods := r.values.Expected(r.Season, slot)
 	if days == 0 {
 		periods = 0
 	}
-	if o.weeklyOnly && days != o.Days {
+	if r.weeklyOnly && days != r.Days {
 		v = nan32
 	}
-	return saying{v, uint8(days), uint8(periods), o.slots.isHoliday(now)}
+	return seasonValue{v, uint8(days), uint8(periods), r.slots.isHoliday(now)}
 }
 
-// sayAll returns what a season says of each slot.
-func (b *Backtest) sayAll(s season.Season, values *season.Values) []saying {
-	o := b.oracle(s, values)
-	says := make([]saying, b.count)
+// seasonValues returns the values of a season by slot.
+func (b *Backtest) seasonValues(s season.Season, values *season.Values) []seasonValue {
+	reader := b.seasonReader(s, values)
+	seasonal := make([]seasonValue, b.count)
 	for at := range b.Positions(0) {
-		says[at.Slot] = o.say(b.series.slots.at(at.Time))
+		seasonal[at.Slot] = reader.at(b.series.slots.at(at.Time))
 	}
-	return says
+	return seasonal
 }
 
 // seasonTest is what a season would have expected of the slots of a window.
 type seasonTest struct {
-	says          []saying    // by slot
-	expected      []float32   // by slot; NaN where it would say nothing of how far values stray
-	former        []float32   // the same by the former level; NaN where none is remembered; nil: nowhere
-	levels        []float32   // by slot
-	lasting       []episode   // of hours
-	level         level.Level // after the last slot; that of a level that follows at once is not known
-	lost          bool        // the season would have been multiplied by next to nothing
-	meanDeviation float64     // infinite if the season is not covered, or lost
+	seasonal      []seasonValue // by slot
+	expected      []float32     // by slot; NaN where it would say nothing of how far values stray
+	former        []float32     // the same by the former level; NaN where none is remembered; nil: nowhere
+	levels        []float32     // by slot
+	lasting       []episode     // of hours
+	level         level.Level   // after the last slot; that of a level that follows at once is not known
+	lost          bool          // the season would have been multiplied by next to nothing
+	meanDeviation float64       // infinite if the season is not covered, or lost
 }
 
 // follow expects every slot of the window by a season and by a level of the slots before that follows at once.
-func (b *Backtest) follow(s season.Season, says []saying, c *composition) seasonTest {
-	t := seasonTest{says: says, expected: make([]float32, b.count), levels: make([]float32, b.count)}
-	learned := make([]float32, 0, b.count)
+func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *composition) seasonTest {
+	t := seasonTest{seasonal: seasonal, expected: make([]float32, b.count), levels: make([]float32, b.count)}
+	learned := slices.Grow(b.learned[:0], b.count)
 	for at := range b.Positions(0) {
-		if say := says[at.Slot]; c.teaches(say) {
-			learned = append(learned, c.levelOf(b.Values[at.Index], say.value))
+		if sv := seasonal[at.Slot]; c.teaches(sv) {
+			learned = append(learned, c.levelOf(b.Values[at.Index], sv.value))
 		}
 	}
-	medians := b.medians.Of(learned, b.series.Grid.Slots(level.Window))
+	medians := slices.Grow(b.medians[:0], b.count+1)
+	medians = b.scratch.AppendRollingMedians(medians, learned, b.series.Grid.Slots(level.Window))
+	b.learned, b.medians = learned, medians
 	compared := b.coverage(s)
 	for at := range b.Positions(0) {
-		say := says[at.Slot]
-		e := c.join(say.value, medians[0])
+		sv := seasonal[at.Slot]
+		e := c.join(sv.value, medians[0])
 		t.expected[at.Slot], t.levels[at.Slot] = e, medians[0]
-		compared.add(at.Index, b.Values[at.Index], e, say)
-		if c.teaches(say) {
+		compared.add(at.Index, b.Values[at.Index], e, sv)
+		if c.teaches(sv) {
 			medians = medians[1:]
 		}
 	}
@@ -137,37 +137,38 @@ func (b *Backtest) follow(s season.Season, says []saying, c *composition) season
 // hold expects every slot of the window as follow has, but by a level that stays where it is while values are farther
 // than that below or above it. As the level moves away for good, it moves the values before that as well.
 func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
-	s, c, values := b.series, &b.composition, b.slots.Clone()
+	s, c := b.series, &b.composition
 	l := level.New(s.Grid.Slots, below, above)
 	from := b.undisturbed(&l)
 	t := b.seasonTest
 	t.level = l
 	if from == b.count {
-		return values, t
+		return b.slots, t
 	}
-	t.says, t.expected, t.levels = slices.Clone(t.says), slices.Clone(t.expected), slices.Clone(t.levels)
-	says := b.oracle(b.season, values)
+	values := b.slots.Clone()
+	t.seasonal, t.expected, t.levels = slices.Clone(t.seasonal), slices.Clone(t.expected), slices.Clone(t.levels)
+	reader := b.seasonReader(b.season, values)
 	compared := b.coverage(b.season)
 	var away episode
 	lasts := s.Grid.Slots(lastingFrom)
 	for at := range b.Positions(0) {
 		k, x := at.Slot, b.Values[at.Index]
 		if k < from {
-			compared.add(at.Index, x, t.expected[k], t.says[k])
+			compared.add(at.Index, x, t.expected[k], t.seasonal[k])
 			continue
 		}
 		now := s.slots.at(at.Time)
 		if values.Changed(now) {
-			t.says[k] = says.say(now)
+			t.seasonal[k] = reader.at(now)
 		}
-		say := t.says[k]
-		v := say.value
+		sv := t.seasonal[k]
+		v := sv.value
 		e := c.join(v, t.level.Now())
 		t.expected[k], t.levels[k] = e, t.level.Now()
 		t.addFormer(k, c.join(v, t.level.Before()))
-		if !say.holiday {
+		if !sv.holiday {
 			was, _ := t.level.Away()
-			from, moved := c.take(&t.level, x, v)
+			before, moved := c.take(&t.level, x, v)
 			is, begun := t.level.Away()
 			if begun {
 				t.lasting = away.end(t.lasting, lasts)
@@ -179,18 +180,18 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 			}
 			if moved && b.season.Days > 0 {
 				to := t.level.Now()
-				t.lost = t.lost || c.lost(from, to)
-				by := c.difference(to, from)
+				t.lost = t.lost || c.lost(before, to)
+				by := c.difference(to, before)
 				values.Move(away.since, func(x float32) float32 { return c.join(x, by) })
-				c.moveLevel(&t.level, from, to)
+				c.moveLevel(&t.level, before, to)
 			}
 			if moved || was > 0 && is == 0 {
 				t.lasting = away.end(t.lasting, lasts)
 			}
 		}
-		compared.add(at.Index, x, e, say)
+		compared.add(at.Index, x, e, sv)
 		unit := c.unit(e)
-		if int(say.days) == b.season.Days && say.days > 0 && !say.holiday &&
+		if int(sv.days) == b.season.Days && sv.days > 0 && !sv.holiday &&
 			abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit) {
 			values.MarkOdd(now, b.season, e)
 		}
@@ -207,16 +208,16 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 // that holds is where one is that follows, and l is made to be there.
 func (b *Backtest) undisturbed(l *level.Level) (until int) {
 	c := &b.composition
-	var learned []float32
+	learned := b.learned[:0]
 	for at := range b.Positions(0) {
-		x, e, say := b.Values[at.Index], b.expected[at.Slot], b.says[at.Slot]
+		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
 		now, unit := b.levels[at.Slot], c.unit(e)
 		if x == x && e == e && !l.IsNear(x, e, unit) {
 			break
 		}
-		if c.teaches(say) {
-			d := c.levelOf(x, say.value)
-			if d == d && now == now && !l.IsNear(d, now, c.levelUnit(unit, say.value)) {
+		if c.teaches(sv) {
+			d := c.levelOf(x, sv.value)
+			if d == d && now == now && !l.IsNear(d, now, c.levelUnit(unit, sv.value)) {
 				break
 			}
 			learned = append(learned, d)
@@ -258,7 +259,7 @@ func (b *Backtest) coverage(s season.Season) coverage {
 	}
 }
 
-func (c *coverage) add(i int, x, expected float32, say saying) {
+func (c *coverage) add(i int, x, expected float32, sv seasonValue) {
 	if i < c.from || x != x {
 		return
 	}
@@ -268,7 +269,7 @@ func (c *coverage) add(i int, x, expected float32, say saying) {
 			c.sum += float64(min(d, unseen))
 		}
 		c.known++
-		if int(say.days) == c.Days {
+		if int(sv.days) == c.Days {
 			c.own++
 		}
 	}

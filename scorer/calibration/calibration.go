@@ -76,7 +76,7 @@ type Calibration struct {
 func Fit(o Options, sample []Statistics, span int64) Calibration {
 	c := Calibration{enabled: o.Enabled, logSlot: LogPeriod(1, o.Slot)}
 	v := make([]float32, len(sample))
-	separation := o.Separation
+	separation, scratch := o.Separation, orderstat.Scratch{}
 	for s, enabled := range o.Enabled {
 		if !enabled && s != 0 { // the band needs the distance
 			continue
@@ -91,13 +91,13 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		if s == 0 && sparseOf*zeros > sparseZeros*len(v) {
 			separation = 0
 		}
-		c.tails[s], _ = fitTail(v, o.Normal, separation)
+		c.tails[s], _ = fitTail(v, o.Normal, separation, &scratch)
 		c.beyond[s] = newExtrapolation(v, &c.tails[s], o.Separation)
 	}
 	for i := range sample {
 		v[i], _ = c.Combine(&sample[i])
 	}
-	c.fitted, c.shapeVariance = fitPredictiveTail(v, o.Normal, separation)
+	c.fitted, c.shapeVariance = fitPredictiveTail(v, o.Normal, separation, &scratch)
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
 	c.setCombined()

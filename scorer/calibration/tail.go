@@ -64,7 +64,7 @@ type Tail struct {
 // FitTail fits the tail of a sample in order of time, which is not empty and holds no NaN. Values that are no more than
 // separation places apart belong to one cluster; with a separation of 0 nothing is censored.
 func FitTail(sample []float32, separation int) Tail {
-	t, _ := fitTail(sample, nil, separation)
+	t, _ := fitTail(sample, nil, separation, &orderstat.Scratch{})
 	return t
 }
 
@@ -72,12 +72,14 @@ func FitTail(sample []float32, separation int) Tail {
 // more than as many values as are independent. In normal life with changes of level, the largest excesses come in runs
 // of hours, and 80 of them may be five events. It also returns the variance of the shape, see Tail.doubtShape.
 func FitPredictiveTail(sample []float32, separation int) (t Tail, shapeVariance float64) {
-	return fitPredictiveTail(sample, nil, separation)
+	return fitPredictiveTail(sample, nil, separation, &orderstat.Scratch{})
 }
 
 // fitPredictiveTail is FitPredictiveTail for a sample of which some values are known to be of normal life.
-func fitPredictiveTail(sample []float32, normal []bool, separation int) (t Tail, shapeVariance float64) {
-	t, excesses := fitTail(sample, normal, separation)
+func fitPredictiveTail(
+	sample []float32, normal []bool, separation int, scratch *orderstat.Scratch,
+) (t Tail, shapeVariance float64) {
+	t, excesses := fitTail(sample, normal, separation, scratch)
 	m := float64(excesses.n)
 	if m == 0 {
 		return t, 0
@@ -110,11 +112,13 @@ type evidence struct {
 
 // fitTail fits a tail to a sample of which some values (nil: none) are known to be of normal life: what is no larger
 // than one of them is not censored.
-func fitTail(sample []float32, normal []bool, separation int) (t Tail, from evidence) {
+func fitTail(
+	sample []float32, normal []bool, separation int, scratch *orderstat.Scratch,
+) (t Tail, from evidence) {
 	n := len(sample)
 	k := min(max(int(tailShare*float64(n)), minTail), n/maxTail)
 	sorted := slices.Clone(sample)
-	orderstat.Sort(sorted)
+	scratch.Sort(sorted)
 	censored := 0
 	if separation > 0 {
 		largest := int(censoredShare * float64(k))

@@ -139,6 +139,7 @@ func New(o Options, values []float32) *Days {
 // setCenters sets the medians of the days.
 func (d *Days) setCenters() {
 	var known []float32
+	var scratch orderstat.Scratch
 	for i := 0; i < len(d.exact); i += d.o.PerDay {
 		known = known[:0]
 		for _, x := range d.exact[i:min(i+d.o.PerDay, len(d.exact))] {
@@ -148,7 +149,7 @@ func (d *Days) setCenters() {
 		}
 		c := nan32
 		if len(known) > 0 {
-			orderstat.Sort(known)
+			scratch.Sort(known)
 			c = known[len(known)/2]
 		}
 		d.center = append(d.center, c)
@@ -169,7 +170,7 @@ func (d *Days) After(slot int64, n int) Envelope {
 	if len(usual) == 0 {
 		return e
 	}
-	slices.Sort(usual)
+	orderstat.Sort(usual)
 	d.difference = disagreeFactor * orderstat.Quantile(usual, usualShare)
 	for i, in := range d.intervals(days) {
 		if !in.IsNone() {

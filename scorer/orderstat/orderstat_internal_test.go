@@ -57,9 +57,10 @@ func TestMedian_IsTheMeanOfTheTwoInTheMiddle(t *testing.T) {
 	require.InDelta(t, 2.5, Median([]float32{4, 1, 3, 2}), 0)
 }
 
-func TestRollingMedians_AreThoseOfARollingMedian(t *testing.T) {
+func TestScratch_RollingMediansAreThoseOfARollingMedian(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 3))
-	var medians RollingMedians
+	var got []float32
+	var scratch Scratch
 	for run := range 300 {
 		size, missing, ties := 1+r.IntN(40), r.IntN(11), r.IntN(2) == 0
 		if run%20 == 0 {
@@ -79,7 +80,7 @@ func TestRollingMedians_AreThoseOfARollingMedian(t *testing.T) {
 			w.Push(values[i])
 			want = append(want, w.Median())
 		}
-		got := medians.Of(values, size)
+		got = scratch.AppendRollingMedians(got[:0], values, size)
 		require.Len(t, got, len(want))
 		for i := range want {
 			require.True(t, got[i] == want[i] || got[i] != got[i] && want[i] != want[i], "%d: %v, not %v", i, got[i], want[i])
@@ -87,16 +88,17 @@ func TestRollingMedians_AreThoseOfARollingMedian(t *testing.T) {
 	}
 }
 
-func BenchmarkRollingMedians(b *testing.B) {
+func BenchmarkAppendRollingMedians(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	values := make([]float32, 2016)
 	for i := range values {
 		values[i] = float32(r.NormFloat64())
 	}
-	var m RollingMedians
+	var medians []float32
+	var scratch Scratch
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Of(values, 192)
+		medians = scratch.AppendRollingMedians(medians[:0], values, 192)
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSort_IsThatOfPackageSlices(t *testing.T) {
+func TestScratch_SortIsThatOfPackageSlices(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
+	var scratch Scratch
 	infinite := float32(math.Inf(1))
 	for _, n := range []int{0, 1, 2, radixFrom - 1, radixFrom, radixFrom + 1, 5000} {
 		values := make([]float32, n)
@@ -33,8 +34,8 @@ func TestSort_IsThatOfPackageSlices(t *testing.T) {
 		want, want64 := slices.Clone(values), slices.Clone(doubles)
 		slices.Sort(want)
 		slices.Sort(want64)
-		Sort(values)
-		Sort64(doubles)
+		scratch.Sort(values)
+		scratch.Sort64(doubles)
 		require.Equal(t, want, values, n)
 		require.Equal(t, want64, doubles, n)
 	}
