@@ -326,7 +326,7 @@ func (b *Backtest) setProfile() {
 // setEnvelope finds the times of day at which the days of the window differ, by values less their levels. Where they no
 // longer do after the window, they are not looked for in it.
 func (b *Backtest) setEnvelope() {
-	s, values, weekly := b.series, b.slots.Clone(), b.season.Days == 7
+	s, values, weekly := b.series, b.slots, b.season.Days == 7 // they are not needed any more: in place
 	level := nan32
 	if b.season.Days > 0 {
 		level = b.neutral() // the first days are what the season begins with

@@ -101,18 +101,11 @@ type Options struct {
 type Days struct {
 	o          Options
 	exact      []float32 // by slot
-	most       []float32 // the largest and the smallest of these within the shift of a slot
+	most       []float32 // the largest and the smallest of these within the shift of a slot that has a value
 	least      []float32
 	center     []float32 // of each day that the values begin with, by day
 	reach      int       // slots in the shift
 	difference float32   // by which days have to differ
-}
-
-// disagreement is what earlier days had around a time of day.
-type disagreement struct {
-	Interval
-	// size is how much the days differ, apart from what they differ by as a whole: NaN if not known.
-	size float32
 }
 
 // New returns the days of values by slot, less their levels. NaN is no value.
@@ -123,14 +116,14 @@ func New(o Options, values []float32) *Days {
 		return d
 	}
 	d.most, d.least = slices.Clone(values), slices.Clone(values)
-	for i := range values {
-		for _, x := range values[max(0, i-d.reach):min(len(values), i+d.reach+1)] {
-			if x == x && !(d.most[i] >= x) {
-				d.most[i] = x
+	for shift := 1; shift <= d.reach; shift++ {
+		for i, x := range values[:max(len(values)-shift, 0)] {
+			later := values[i+shift]
+			if x != x || later != later {
+				continue
 			}
-			if x == x && !(d.least[i] <= x) {
-				d.least[i] = x
-			}
+			d.most[i], d.most[i+shift] = max(d.most[i], later), max(d.most[i+shift], x)
+			d.least[i], d.least[i+shift] = min(d.least[i], later), min(d.least[i+shift], x)
 		}
 	}
 	return d
@@ -158,12 +151,12 @@ func (d *Days) setCenters() {
 
 // After returns the envelope of n slots from one after the window on, which is counted as 0.
 func (d *Days) After(slot int64, n int) Envelope {
-	days := make([]disagreement, n)
+	differences := make([]float32, n)
 	usual := make([]float32, 0, n)
-	for i := range days {
-		days[i] = d.at(slot + int64(i))
-		if size := days[i].size; size == size {
-			usual = append(usual, size)
+	for i := range differences {
+		differences[i] = d.differenceAt(slot + int64(i))
+		if x := differences[i]; x == x {
+			usual = append(usual, x)
 		}
 	}
 	var e Envelope
@@ -172,7 +165,7 @@ func (d *Days) After(slot int64, n int) Envelope {
 	}
 	orderstat.Sort(usual)
 	d.difference = disagreeFactor * orderstat.Quantile(usual, usualShare)
-	for i, in := range d.intervals(days) {
+	for i, in := range d.intervals(differences, func(i int) int64 { return slot + int64(i) }) {
 		if !in.IsNone() {
 			e.slots, e.intervals = append(e.slots, int32(i)), append(e.intervals, in)
 		}
@@ -183,45 +176,61 @@ func (d *Days) After(slot int64, n int) Envelope {
 // Replay returns the interval that each of some slots of the window, in order of time, had by the days before it; nil
 // if none had one. Days differ enough if they would after the window: After has to come before it.
 func (d *Days) Replay(slots []int64) []Interval {
-	days := make([]disagreement, len(slots))
+	differences := make([]float32, len(slots))
 	for i, slot := range slots {
-		days[i] = d.at(slot)
+		differences[i] = d.differenceAt(slot)
 	}
-	return d.intervals(days)
+	return d.intervals(differences, func(i int) int64 { return slots[i] })
 }
 
-// at returns how earlier days differ around the time of a slot: in what they had at this very time, or at most or at
-// least around it.
-func (d *Days) at(slot int64) disagreement {
-	var values, centered [3][maxDays]float32
-	n := 0
-	var sameWeekday [maxDays]bool
+// earlier is what earlier days had around a time of day: at this very time, at most and at least.
+type earlier struct {
+	days        int
+	values      [3][maxDays]float32
+	centers     [maxDays]float32 // of the days
+	sameWeekday [maxDays]bool
+}
+
+// around returns what earlier days had around the time of a slot.
+func (d *Days) around(slot int64) (e earlier) {
 	for k := 1; k <= maxDays; k++ {
-		earlier := slot - int64(k*d.o.PerDay)
-		i := earlier - d.o.First
+		before := slot - int64(k*d.o.PerDay)
+		i := before - d.o.First
 		if i < 0 {
 			break
 		}
-		if i >= int64(len(d.exact)) || d.exact[i] != d.exact[i] || d.o.Alike != nil && !d.o.Alike(slot, earlier) {
+		if i >= int64(len(d.exact)) || d.exact[i] != d.exact[i] || d.o.Alike != nil && !d.o.Alike(slot, before) {
 			continue
 		}
-		c := d.center[i/int64(d.o.PerDay)]
-		for j, x := range [...]float32{d.exact[i], d.most[i], d.least[i]} {
-			values[j][n], centered[j][n] = x, x-c
-		}
-		sameWeekday[n] = k%7 == 0
-		n++
+		e.values[0][e.days], e.values[1][e.days], e.values[2][e.days] = d.exact[i], d.most[i], d.least[i]
+		e.centers[e.days], e.sameWeekday[e.days] = d.center[i/int64(d.o.PerDay)], k%7 == 0
+		e.days++
 	}
-	if n < minDays {
-		return disagreement{None(), nan32}
+	return e
+}
+
+// differenceAt returns how much earlier days differ around the time of a slot, apart from what they differ by as a
+// whole; NaN if it is not known.
+func (d *Days) differenceAt(slot int64) float32 {
+	e := d.around(slot)
+	if e.days < minDays {
+		return nan32
 	}
 	size := float32(0)
-	for j := range centered {
-		in := common(centered[j][:n], sameWeekday[:n])
+	for _, values := range e.values {
+		for i, c := range e.centers[:e.days] {
+			values[i] -= c
+		}
+		in := common(values[:e.days], e.sameWeekday[:e.days])
 		size = max(size, in.High-in.Low)
 	}
-	low, high := common(values[2][:n], sameWeekday[:n]).Low, common(values[1][:n], sameWeekday[:n]).High
-	return disagreement{Interval{low, high}, size}
+	return size
+}
+
+// interval returns from where to where the days were. There have to be enough of them. It sorts the values.
+func (e *earlier) interval() Interval {
+	same := e.sameWeekday[:e.days]
+	return Interval{common(e.values[2][:e.days], same).Low, common(e.values[1][:e.days], same).High}
 }
 
 // common returns from the least to the most that enough days had, or the same day of every week. It sorts the values.
@@ -242,25 +251,30 @@ func common(values []float32, sameWeekday []bool) Interval {
 	return in
 }
 
-// intervals returns those of slots around which days differ enough; nil if there are none.
-func (d *Days) intervals(days []disagreement) []Interval {
+// intervals returns those of slots around which days differ enough, by how much they do; nil if there are none.
+func (d *Days) intervals(differences []float32, slot func(i int) int64) []Interval {
 	var e []Interval
-	last := -len(days) - d.reach // the last slot, as far as the reach of i, around which they do
-	for ahead := range len(days) + d.reach {
-		if ahead < len(days) && days[ahead].size > d.difference {
+	n := len(differences)
+	last := -n - d.reach // the last slot, as far as the reach of i, around which they do
+	for ahead := range n + d.reach {
+		if ahead < n && differences[ahead] > d.difference {
 			last = ahead
 		}
 		i := ahead - d.reach
 		if i < 0 || last < i-d.reach {
 			continue
 		}
-		in := days[i].Interval
+		if differences[i] != differences[i] {
+			continue
+		}
+		days := d.around(slot(i))
+		in := days.interval()
 		width := in.High - in.Low
 		if !(width > d.difference) {
 			continue
 		}
 		if e == nil {
-			e = slices.Repeat([]Interval{None()}, len(days))
+			e = slices.Repeat([]Interval{None()}, n)
 		}
 		e[i] = Interval{in.Low - margin*width, in.High + margin*width}
 	}

@@ -7,9 +7,11 @@ package orderstat
 // values are sorted faster than by package slices, and nothing is allocated.
 func Median(values []float32) float32 {
 	for i := 1; i < len(values); i++ {
-		for j := i; j > 0 && values[j] < values[j-1]; j-- {
-			values[j], values[j-1] = values[j-1], values[j]
+		x, j := values[i], i
+		for ; j > 0 && x < values[j-1]; j-- {
+			values[j] = values[j-1]
 		}
+		values[j] = x
 	}
 	n := len(values)
 	return (values[(n-1)/2] + values[n/2]) / 2
