@@ -39,6 +39,8 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 
 		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5)
 		values.Odd = 1
+		b.beginsAway(&l)
+		isOdd := func(x, e float32) bool { return abs(x-e) > values.Odd && !l.IsNear(x, e, 1) }
 		since := int64(0)
 		for at := range b.Positions(0) {
 			x, now := b.Values[at.Index], b.series.slots.at(at.Time)
@@ -53,10 +55,10 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 			}
 			if moved && b.season.Days > 0 {
 				by := l.Now() - from
-				values.Move(since, func(x float32) float32 { return x + by })
+				values.Move(since, func(x float32) float32 { return x + by }, isOdd)
 				l.Shift(from - l.Now())
 			}
-			if days > 0 && abs(x-e) > values.Odd && !l.IsNear(x, e, 1) {
+			if days > 0 && isOdd(x, e) {
 				values.MarkOdd(now, b.season, e)
 			}
 		}

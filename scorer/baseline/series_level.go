@@ -23,6 +23,9 @@ const (
 	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
 	// Chosen, not tuned: half of the time that the level looks back.
 	lastingFrom = level.Window / 2
+	// beginsFor is of how many hours the values say where the level begins. Chosen, not tuned: as long as values have to
+	// stay away from a level for it to follow.
+	beginsFor = 36 * time.Hour
 	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
 	// change as a matter of course, and are followed at once. Chosen, not tuned.
 	lastingPerWeek, lastingAtLeast = 1, 2
@@ -66,23 +69,33 @@ func (b *Backtest) holdLevel() {
 	usual := b.deviations()
 	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.resolution)
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, typicalQuantile)
-	values, test := b.hold(away, away)
+	below, above := away, away
+	values, test := b.hold(below, above)
 	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
 	if float64(test.watched(s.side)) > max(lastingPerWeek*weeks, lastingAtLeast) {
 		switch {
 		case s.side > 0:
-			values, test = b.hold(away, infinite)
+			above = infinite
 		case s.side < 0:
-			values, test = b.hold(infinite, away)
+			below = infinite
 		default: // follow at once
 			_, b.seasonTest = b.hold(infinite, infinite)
 			return
 		}
+		values, test = b.hold(below, above)
 	}
 	if math.IsInf(test.meanDeviation, 1) && b.multiplied {
 		b.choice = b.added
 		b.holdLevel()
 		return
+	}
+	if len(test.lasting) > 0 && b.season.Days > 0 {
+		// What lasted made deviations larger than they usually are.
+		followed := b.seasonTest
+		b.seasonTest = test
+		b.slots.Odd = oddFactor * orderstat.Quantile(b.deviations(), typicalQuantile)
+		b.seasonTest = followed
+		values, test = b.hold(below, above)
 	}
 	b.slots, b.seasonTest = values, test
 }

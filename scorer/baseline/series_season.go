@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -139,7 +140,10 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	s, c := b.series, &b.composition
 	l := level.New(s.Grid.Slots, below, above)
-	from := b.undisturbed(&l)
+	from := 0
+	if !b.beginsAway(&l) {
+		from = b.undisturbed(&l)
+	}
 	t := b.seasonTest
 	t.level = l
 	if from == b.count {
@@ -149,6 +153,10 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	t.seasonal, t.expected, t.levels = slices.Clone(t.seasonal), slices.Clone(t.expected), slices.Clone(t.levels)
 	reader := b.seasonReader(b.season, values)
 	compared := b.coverage(b.season)
+	isOdd := func(x, e float32) bool {
+		unit := c.unit(e)
+		return abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit)
+	}
 	var away episode
 	lasts := s.Grid.Slots(lastingFrom)
 	for at := range b.Positions(0) {
@@ -182,7 +190,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 				to := t.level.Now()
 				t.lost = t.lost || c.lost(before, to)
 				by := c.difference(to, before)
-				values.Move(away.since, func(x float32) float32 { return c.join(x, by) })
+				values.Move(away.since, func(x float32) float32 { return c.join(x, by) }, isOdd)
 				c.moveLevel(&t.level, before, to)
 			}
 			if moved || was > 0 && is == 0 {
@@ -190,9 +198,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 			}
 		}
 		compared.add(at.Index, x, e, sv)
-		unit := c.unit(e)
-		if int(sv.days) == b.season.Days && sv.days > 0 && !sv.holiday &&
-			abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit) {
+		if int(sv.days) == b.season.Days && sv.days > 0 && !sv.holiday && isOdd(x, e) {
 			values.MarkOdd(now, b.season, e)
 		}
 	}
@@ -202,6 +208,39 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 		t.meanDeviation = math.Inf(1)
 	}
 	return values, t
+}
+
+// beginsAway reports whether a weekly season begins to be known in an outage, which would be the level then, and makes l
+// begin where most of the first values are. As the window moves on, every outage is once where the second week begins:
+// a week after it was.
+func (b *Backtest) beginsAway(l *level.Level) bool {
+	if b.season.Days != 7 {
+		return false
+	}
+	c, n := &b.composition, b.series.Grid.Slots(beginsFor)
+	first := make([]float32, 0, n)
+	end := 0
+	for at := range b.Positions(0) {
+		if sv := b.seasonal[at.Slot]; c.teaches(sv) {
+			if x := c.levelOf(b.Values[at.Index], sv.value); x == x {
+				first = append(first, x)
+			}
+		}
+		if end = at.Slot; len(first) == n {
+			break
+		}
+	}
+	if len(first) == 0 {
+		return false
+	}
+	begin := orderstat.Median(first)
+	for k, now := range b.levels[:end+1] {
+		if now == now && !l.IsNear(now, begin, c.levelUnit(c.unit(b.expected[k]), b.seasonal[k].value)) {
+			l.Begin(begin)
+			return true
+		}
+	}
+	return false
 }
 
 // undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level

@@ -74,17 +74,18 @@ func (v *Values) Changed(slot int64) bool {
 	return v.moved || v.changed != nil && v.changed[(slot-v.First)%int64(v.PerDay)]
 }
 
-// Move moves the values before a slot with the level. What has come since is at the new level, and is odd no longer.
-func (v *Values) Move(slot int64, moved func(x float32) float32) {
+// Move moves the values before a slot with the level. What has come since is at the new level, and is odd no longer
+// unless it is odd there too.
+func (v *Values) Move(slot int64, moved func(x float32) float32, isOdd func(x, expected float32) bool) {
 	v.moved = true
 	n := slot - v.First
 	for i, x := range v.Values[:n] {
 		v.Values[i] = moved(x)
 	}
 	for i, x := range v.odd {
-		v.odd[i] = nan32
-		if int64(i) < n {
-			v.odd[i] = moved(x)
+		v.odd[i] = moved(x)
+		if int64(i) >= n && !isOdd(v.Values[i], v.odd[i]) {
+			v.odd[i] = nan32
 		}
 	}
 }
