@@ -83,7 +83,7 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics.Metrics) 
 // begin forgets all histories and models, so that the next cycle reads them anew.
 func (g *group) begin() {
 	p := &g.plan
-	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.metrics.ObserveFit}
+	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.observeFit}
 	g.data = dataset.New(p.datasetOptions(g.options, g.logger))
 	g.pipeline = p.newPipeline(fitting, g.logger)
 	g.batch = nil
@@ -178,6 +178,13 @@ func (g *group) change(p plan, source storage.Queryable) {
 	case g.wake <- struct{}{}:
 	default: // already signalled; adopt takes the newest plan
 	}
+}
+
+// observeFit runs fit and records its duration.
+func (g *group) observeFit(model string, fit func()) {
+	begin := time.Now()
+	fit()
+	g.metrics.Fitted(model, time.Since(begin))
 }
 
 // adopt puts the newest pending plan in force, and publishes the newest results again as that plan formats them.

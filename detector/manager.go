@@ -53,7 +53,7 @@ type Options struct {
 	// such as the members of a pool, have the same key.
 	Owns func(shardKey uint64) bool
 	// Wants reports by the labels of its results whether a series of a detector is wanted; nil: all are. The others are
-	// neither fitted nor counted by series_limit. Detectors with pool_by keep all, since the members of a pool are compared.
+	// neither fitted nor counted by series_limit. Detectors with pool_by keep all: the members of a pool are compared.
 	Wants func(result.Labels) bool
 
 	tick, reportEvery time.Duration // see their defaults; tests set others

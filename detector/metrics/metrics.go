@@ -11,8 +11,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
-// Metrics are the exporter's metrics about the work of its detectors and scalers. They outlive reloads, and are safe for
-// concurrent use.
+// Metrics are the exporter's metrics about the work of its detectors and scalers. They outlive reloads, and can be used
+// concurrently.
 type Metrics struct {
 	Quality *result.QualityMetrics
 
@@ -96,11 +96,9 @@ func New(reg prometheus.Registerer) *Metrics {
 	}
 }
 
-// ObserveFit runs fit and records its duration.
-func (m *Metrics) ObserveFit(model string, fit func()) {
-	begin := time.Now()
-	fit()
-	m.fitDuration.WithLabelValues(model).Observe(time.Since(begin).Seconds())
+// Fitted records how long a fit took.
+func (m *Metrics) Fitted(model string, took time.Duration) {
+	m.fitDuration.WithLabelValues(model).Observe(took.Seconds())
 }
 
 // Begin initializes the counters of a source to 0, and sets its step (ms).
@@ -145,7 +143,7 @@ func (m *Metrics) Published(s result.Source, took time.Duration, step int64) {
 	m.lastStep.With(bySource(s)).Set(float64(step) / 1000)
 }
 
-// Joined sets how many series of an input of a multivariate detector are part of a complete vector, and how many are not.
+// Joined sets how many series of an input of a multivariate detector are part of a complete vector, and how many not.
 func (m *Metrics) Joined(s result.Source, input string, matched, unmatched int) {
 	m.joins.WithLabelValues(s.ID(), input, "true").Set(float64(matched))
 	m.joins.WithLabelValues(s.ID(), input, "false").Set(float64(unmatched))

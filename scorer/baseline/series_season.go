@@ -210,9 +210,9 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	return values, t
 }
 
-// beginsAway reports whether a weekly season begins to be known in an outage, which would be the level then, and makes l
-// begin where most of the first values are. As the window moves on, every outage is once where the second week begins:
-// a week after it was.
+// beginsAway reports whether a weekly season begins to be known in an outage, which would be the level then, and makes
+// l begin where most of the first values are. As the window moves on, every outage is once where the second week
+// begins: a week after it was.
 func (b *Backtest) beginsAway(l *level.Level) bool {
 	if b.season.Days != 7 {
 		return false

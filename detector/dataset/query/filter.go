@@ -9,8 +9,8 @@ import (
 )
 
 // filtered is a source without the series that are not read, and without the alerts that this exporter's results have
-// raised. Otherwise a mask over ALERTS would stop learning because of the exporter's own alerts, and a truth over ALERTS
-// would grade them against themselves. It counts the memory that the other series take, and marks errors.
+// raised. Otherwise a mask over ALERTS would stop learning because of the exporter's own alerts, and a truth over
+// ALERTS would grade them against themselves. It counts the memory that the other series take, and marks errors.
 type filtered struct {
 	storage.Queryable
 	reads func(labels.Labels) bool // nil: all
