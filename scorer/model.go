@@ -7,6 +7,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 )
 
@@ -124,20 +125,20 @@ type replay struct {
 
 // replay runs the statistics over the window.
 func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
-	grid := m.baseline.Grid
-	r := &replay{sample: newSample(len(b.Values)/grid.Stride() + 1), exact: true}
-	while := baseline.WarmUp
+	in := m.baseline.Grid
+	r := &replay{sample: newSample(len(b.Values)/in.Stride() + 1), exact: true}
+	while := grid.WarmUp
 	if m.maxOverSlot != nil {
 		while = fineWindow
 	}
-	from := max(len(y)-grid.Steps(while), 0) + grid.Steps(baseline.WarmUp)
-	to := len(y) - grid.Steps(holdback)
+	from := max(len(y)-in.Steps(while), 0) + in.Steps(grid.WarmUp)
+	to := len(y) - in.Steps(holdback)
 	for at := range b.Positions(while) {
 		x, part, unit := b.Values[at.Index], float32(1), b.Unit(at)
 		if weights != nil {
 			part = float32(credibility(weights[at.Index]))
 		}
-		if x != x && grid.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
+		if x != x && in.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(at.Time, y[at.Index]) // carries the state, but is not in the sample
 			expected := b.Expected(at, x)
 			m.deviations.next(at.Phase, towards(x, expected, part), expected, unit)
@@ -175,15 +176,15 @@ func (r *replay) addStep(slot int, st calibration.Statistics) {
 
 // calibrate makes the tails of the sample of a window that ends at end (ms).
 func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, end int64) {
-	grid := m.baseline.Grid
+	in := m.baseline.Grid
 	settled, normal := m.o.Normal.Settled(r.statistics, r.times, end-holdback.Milliseconds())
 	if heldbackOf*len(settled) < (heldbackOf-heldbackPart)*len(r.statistics) {
 		settled, normal = m.o.Normal.Settled(r.statistics, r.times, end)
 	}
 	m.calibration = calibration.Fit(calibration.Options{
-		Enabled: enabled, Slot: grid.Slot(), Separation: separation(grid), Normal: normal,
+		Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: normal,
 	}, settled, r.span())
-	m.calibration.EstimateCorrection(r.steps, grid.Stride(), settled[min(r.firsts, len(settled)):])
+	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
 }
 
 // Score scores the value of the step after the last one seen and takes it into the state. NaN and infinities have no

@@ -5,6 +5,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/pca"
 )
@@ -131,7 +132,7 @@ type vector struct {
 // end of the window those at all such steps.
 func completeVectors(backtests []*baseline.Backtest) []vector {
 	var all []vector
-	for at := range backtests[0].Positions(baseline.WarmUp) {
+	for at := range backtests[0].Positions(grid.WarmUp) {
 		v := vector{time: at.Time, phase: at.Phase}
 		complete := true
 		for d, b := range backtests {
@@ -148,8 +149,8 @@ func completeVectors(backtests []*baseline.Backtest) []vector {
 
 // fit fits marginals, components, forest and tails to the vectors of the window.
 func (m *Multivariate) fit(vectors []vector) error {
-	grid := m.baselines[0].Grid
-	apart := separation(grid)
+	in := m.baselines[0].Grid
+	apart := separation(in)
 	s := &sample{}
 	for _, v := range vectors {
 		if v.phase == 0 {
@@ -167,7 +168,7 @@ func (m *Multivariate) fit(vectors []vector) error {
 	if m.pca, err = pca.Fit(s.points, len(m.names)); err != nil {
 		return err
 	}
-	m.means = make([]ewmaVector, grid.Stride())
+	m.means = make([]ewmaVector, in.Stride())
 	for _, v := range vectors {
 		m.toDeviates(&v.values)
 		m.means[v.phase].next(&v.values)
@@ -178,7 +179,7 @@ func (m *Multivariate) fit(vectors []vector) error {
 	m.forest = s.fitForest(m.o, len(m.names))
 	m.calibration = calibration.Fit(calibration.Options{
 		Enabled:    [calibration.MaxStatistics]bool{t2: true, mewma: true, spe: m.pca.Reduces(), forest: true},
-		Slot:       grid.Slot(),
+		Slot:       in.Slot(),
 		Separation: apart,
 		Normal:     m.o.Normal.Of(s.times),
 	}, s.statistics, s.span())

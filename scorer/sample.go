@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
@@ -15,7 +15,7 @@ import (
 const incident = 3 * time.Hour
 
 // separation is how many places of a sample such steps may be apart.
-func separation(grid baseline.Grid) int { return max(2, grid.Slots(incident)) }
+func separation(grid grid.Grid) int { return max(2, grid.Slots(incident)) }
 
 // A sample is what the slots of a window looked like in normal life, each knowing only what was before it, in order
 // of time.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 )
 
@@ -83,7 +84,7 @@ func (s Span) Union(t Span) Span { return Span{min(s.From, t.From), max(s.To, t.
 // A Series is the baseline of one series, step by step from the end of the window that it was fitted on. Values are
 // scaled inside: (value - line) / scale, where the line is straight. It is not safe for concurrent use.
 type Series struct {
-	Grid    Grid
+	Grid    grid.Grid
 	Learned Span // the steps of the window that were learned from
 
 	possible Range
@@ -267,7 +268,7 @@ func (s *Series) between(slot int64, phase int, x float32) float32 {
 }
 
 // share returns the share of the way from a slot to the next at which a phase is.
-func (s *Series) share(phase int) float32 { return float32(phase) / float32(s.Grid.stride) }
+func (s *Series) share(phase int) float32 { return float32(phase) / float32(s.Grid.Stride()) }
 
 // slotsAt returns the season of a slot and of the next, at an edge also of those beside them.
 func (s *Series) slotsAt(slot int64) edge.Slots {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
@@ -68,11 +69,11 @@ type Backtest struct {
 // FitSeries learns from a window. The errors are ErrShortHistory, ErrGaps and, unless the method is Seasonal,
 // ErrConstant.
 func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
-	grid := NewGrid(o.Step)
+	g := grid.New(o.Step)
 	s := &Series{
-		Grid: grid, Learned: EmptySpan, possible: o.Possible, side: o.Side,
-		slots: newLocalSlots(grid, o.Location, o.Holiday),
-		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*grid.Step(),
+		Grid: g, Learned: EmptySpan, possible: o.Possible, side: o.Side,
+		slots: newLocalSlots(g, o.Location, o.Holiday),
+		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
 	b := &Backtest{series: s, start: w.Start}
 	if err := b.learn(w); err != nil {
@@ -83,7 +84,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	}
 	s.first = s.slots.at(s.now)
 	if s.constant || s.fixed {
-		b.expected = make([]float32, len(w.Values)/grid.stride+1)
+		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
 		b.setOrdinary()
 		return s, b, nil
 	}
@@ -100,14 +101,14 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 }
 
 // Positions yields the first step of each slot, and of the last while every step.
-func (b *Backtest) Positions(lastWhile time.Duration) func(yield func(Position) bool) {
+func (b *Backtest) Positions(lastWhile time.Duration) func(yield func(grid.Position) bool) {
 	n := len(b.Values)
 	return b.series.Grid.Positions(b.start, n, n-b.series.Grid.Steps(lastWhile))
 }
 
 // Expected returns what was expected of the value x at a position. If the season was then the median of fewer periods
 // than now, x strayed farther from it than it would today, and the difference is made smaller by as much.
-func (b *Backtest) Expected(at Position, x float32) float32 {
+func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	k := at.Slot
 	e := b.between(b.expected, at, x)
 	if b.former != nil {
@@ -129,7 +130,7 @@ func (b *Backtest) Expected(at Position, x float32) float32 {
 }
 
 // Unit returns how large a deviation at a position is that counts as 1.
-func (b *Backtest) Unit(at Position) float32 {
+func (b *Backtest) Unit(at grid.Position) float32 {
 	if b.gain == 0 {
 		return 1
 	}
@@ -137,7 +138,7 @@ func (b *Backtest) Unit(at Position) float32 {
 }
 
 // between returns what was expected at a position by what was expected at slots.
-func (b *Backtest) between(expected []float32, at Position, x float32) float32 {
+func (b *Backtest) between(expected []float32, at grid.Position, x float32) float32 {
 	k, s := at.Slot, b.series
 	if at.Phase == 0 || k+1 >= len(expected) {
 		return expected[k]
@@ -159,7 +160,7 @@ func (b *Backtest) between(expected []float32, at Position, x float32) float32 {
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
-func (b *Backtest) Lasting(at Position) bool {
+func (b *Backtest) Lasting(at grid.Position) bool {
 	for _, e := range b.lasting {
 		if at.Slot >= e.first && at.Slot <= e.last {
 			return true
@@ -345,7 +346,9 @@ func (b *Backtest) setEnvelope() {
 		moved[at.Slot] = shift
 		values.Values[i] = b.without(values.Values[i], level)
 	}
-	o := envelope.Options{First: values.First, Slot: time.Duration(s.Grid.slot) * time.Millisecond, PerDay: values.PerDay}
+	o := envelope.Options{
+		First: values.First, Slot: time.Duration(s.Grid.Slot()) * time.Millisecond, PerDay: values.PerDay,
+	}
 	if weekly {
 		o.Alike = func(slot, earlier int64) bool { return s.slots.isWeekend(slot) == s.slots.isWeekend(earlier) }
 	}

@@ -48,7 +48,7 @@ const (
 
 // An episode is one of values that are away from the level.
 type episode struct {
-	first, last int   // slots, as in Position
+	first, last int   // slots, as in grid.Position
 	since       int64 // the first slot, of local time
 	away        int   // slots
 	up          bool
@@ -200,5 +200,5 @@ func (b *Backtest) slope(values []float64, slots int) float64 {
 		return math.NaN()
 	}
 	b.scratch.Sort64(d)
-	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*b.series.Grid.slot)
+	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*b.series.Grid.Slot())
 }

@@ -14,7 +14,7 @@ import (
 func (b *Backtest) bySlot() *season.Values {
 	s := b.series
 	perDay := int(s.slots.perDay) // room for clocks that are put back
-	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.slot + 1 + 2*int64(perDay)
+	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.Slot() + 1 + 2*int64(perDay)
 	v := season.New(s.slots.at(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
 	for at := range b.Positions(0) {
 		v.Values[s.slots.at(at.Time)-v.First] = b.Values[at.Index]
@@ -291,9 +291,9 @@ type coverage struct {
 }
 
 func (b *Backtest) coverage(s season.Season) coverage {
-	grid := b.series.Grid
+	g := b.series.Grid
 	return coverage{
-		Season: s, from: len(b.Values) - grid.Steps(choiceWindow), perDay: int(b.series.slots.perDay),
+		Season: s, from: len(b.Values) - g.Steps(choiceWindow), perDay: int(b.series.slots.perDay),
 		resolution: b.series.resolution,
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 )
 
 const day = 24 * time.Hour
@@ -34,21 +34,8 @@ func fit(t *testing.T, o baseline.Options, start time.Time, y []float64) (*basel
 	return s, b
 }
 
-// History keeps every step of the last two days, and of what is older one in 5 minutes. A slot is as long as the
-// distance of the older values.
-func TestGrid_HasTheResolutionOfHistory(t *testing.T) {
-	for _, step := range []time.Duration{
-		10 * time.Second, 15 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
-		150 * time.Second, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, time.Hour,
-	} {
-		layout, err := history.NewLayout(step, 14*day, 0, history.Drop)
-		require.NoError(t, err)
-		require.Equal(t, layout.Coarse(), baseline.NewGrid(step).Slot(), step)
-	}
-}
-
 func TestGrid_PositionsAreSlotsAndAtTheEndSteps(t *testing.T) {
-	grid := baseline.NewGrid(time.Minute)
+	grid := grid.New(time.Minute)
 	var indices, slots, phases []int
 	for at := range grid.Positions(2*60_000, 15, 12) { // begins two minutes into a slot
 		indices, slots, phases = append(indices, at.Index), append(slots, at.Slot), append(phases, at.Phase)

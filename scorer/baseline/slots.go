@@ -4,7 +4,10 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 )
+
+const day = time.Duration(calendar.Day) * time.Millisecond
 
 // localSlots numbers slots by the wall clock, so that a season follows daylight saving.
 type localSlots struct {
@@ -15,13 +18,13 @@ type localSlots struct {
 }
 
 func newLocalSlots(
-	grid Grid, location *time.Location, holiday func(year int, month time.Month, day int) bool,
+	g grid.Grid, location *time.Location, holiday func(year int, month time.Month, day int) bool,
 ) localSlots {
 	return localSlots{
 		clock:    calendar.NewClock(location),
 		holidays: calendar.NewHolidays(holiday),
-		length:   grid.slot,
-		perDay:   int64(grid.Slots(day)),
+		length:   g.Slot(),
+		perDay:   int64(g.Slots(day)),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -34,7 +35,7 @@ var nan32 = float32(math.NaN())
 //
 // For each step, call Next, then Add for each value, then Locate.
 type Group struct {
-	Grid    baseline.Grid
+	Grid    grid.Grid
 	Learned baseline.Span // the steps of the window that were learned from
 
 	possible  baseline.Range

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -85,11 +86,11 @@ type member struct {
 func FitGroup(
 	o GroupOptions, start int64, steps int, windows iter.Seq2[[]float64, []bool],
 ) (*Group, *GroupBacktest, error) {
-	grid := baseline.NewGrid(o.Step)
-	g := &Group{Grid: grid, Learned: baseline.EmptySpan, possible: o.Possible, now: start + int64(steps)*grid.Step()}
+	in := grid.New(o.Step)
+	g := &Group{Grid: in, Learned: baseline.EmptySpan, possible: o.Possible, now: start + int64(steps)*in.Step()}
 	b := &GroupBacktest{group: g, start: start, steps: steps, fineFrom: steps}
-	if grid.Stride() > 1 {
-		b.fineFrom -= min(steps, grid.Steps(baseline.WarmUp))
+	if in.Stride() > 1 {
+		b.fineFrom -= min(steps, in.Steps(grid.WarmUp))
 	}
 	for values, learn := range windows {
 		if len(values) != steps || len(learn) != steps {
@@ -313,8 +314,8 @@ func (b *GroupBacktest) replay(begin int) {
 
 // pushOffsets takes a slot into the offsets. A member that has not been there of late loses its own.
 func (b *GroupBacktest) pushOffsets(at GroupStep) {
-	grid := b.group.Grid
-	longAgo := at.index - grid.Slots(offsetWindow)*grid.Stride()
+	in := b.group.Grid
+	longAgo := at.index - in.Slots(offsetWindow)*in.Stride()
 	next := at.from
 	for i := range b.members {
 		m := &b.members[i]

@@ -1,4 +1,5 @@
-package baseline
+// Package grid divides time into the steps of scores, and the slots of time that models count in.
+package grid
 
 import (
 	"iter"
@@ -6,8 +7,6 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
 )
-
-const day = time.Duration(calendar.Day) * time.Millisecond
 
 // coarse is the resolution at which history keeps what is older than two days, where steps are shorter (layout: the
 // same as in package history; a test compares them).
@@ -26,8 +25,8 @@ type Grid struct {
 	stride int   // steps in a slot
 }
 
-// NewGrid returns the grid of a step of at least a millisecond.
-func NewGrid(step time.Duration) Grid {
+// New returns the grid of a step of at least a millisecond.
+func New(step time.Duration) Grid {
 	stride := 1
 	if step < coarse {
 		stride = int((coarse + step/2) / step)
