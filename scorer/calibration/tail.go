@@ -334,7 +334,7 @@ func (t *Tail) Surprisal(x float32) float64 {
 	if x == t.tied {
 		return float64(t.tiedRate)
 	}
-	for i, k := range t.knots {
+	for i, k := range t.knots[:] { // no copy
 		if x <= k {
 			if i == 0 {
 				return 0

@@ -3,18 +3,40 @@
 // NaN stands for a missing value. Unless a comment says otherwise, arguments must not contain it.
 package orderstat
 
-// Median returns the median of a few values, at least one, and sorts them. It is an insertion sort: up to a dozen
-// values are sorted faster than by package slices, and nothing is allocated.
+import "slices"
+
+// few is the number of values up to which they are sorted by comparing each with each. It is a power of 2.
+const few = 16
+
+// Median returns the median of a few values, at least one, and sorts them. Nothing is allocated.
 func Median(values []float32) float32 {
-	for i := 1; i < len(values); i++ {
-		x, j := values[i], i
-		for ; j > 0 && x < values[j-1]; j-- {
-			values[j] = values[j-1]
-		}
-		values[j] = x
-	}
+	sortFew(values)
 	n := len(values)
 	return (values[(n-1)/2] + values[n/2]) / 2
+}
+
+// sortFew sorts a few values. The place of each is how many others are less, which is counted without a branch: an
+// insertion sort compares half as often, and takes more than twice the time.
+func sortFew(values []float32) {
+	if len(values) > few {
+		slices.Sort(values)
+		return
+	}
+	var places [few]int
+	for i, x := range values {
+		place := i
+		for j, y := range values[:i] {
+			after := less(x, y)
+			places[j] += after
+			place -= after
+		}
+		places[i] = place
+	}
+	var sorted [few]float32
+	for i, x := range values {
+		sorted[places[i]%few] = x
+	}
+	copy(values, sorted[:])
 }
 
 // Quantile returns the value nearest to the q-quantile of ascending values, of which there is at least one; q is 0 to

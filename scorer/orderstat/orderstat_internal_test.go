@@ -55,6 +55,17 @@ func TestMedian_IsTheMeanOfTheTwoInTheMiddle(t *testing.T) {
 	require.InDelta(t, 7, Median([]float32{7}), 0)
 	require.InDelta(t, 2, Median([]float32{3, 1, 2}), 0)
 	require.InDelta(t, 2.5, Median([]float32{4, 1, 3, 2}), 0)
+	r := rand.New(rand.NewPCG(1, 4))
+	for range 500 {
+		values := make([]float32, 1+r.IntN(2*few))
+		for i := range values {
+			values[i] = float32(r.IntN(9) - 4)
+		}
+		sorted := slices.Clone(values)
+		slices.Sort(sorted)
+		require.InDelta(t, (sorted[(len(sorted)-1)/2]+sorted[len(sorted)/2])/2, Median(values), 0)
+		require.Equal(t, sorted, values)
+	}
 }
 
 func TestScratch_RollingMediansAreThoseOfARollingMedian(t *testing.T) {
