@@ -111,9 +111,9 @@ func (t *seasonTest) watched(side int) (n int) {
 }
 
 // deviations returns the deviations of the slots of the window from what was expected, in order of size, without
-// those of lasting episodes. There is at least one.
+// those of lasting episodes. There is at least one. They stay until b.medians is used again.
 func (b *Backtest) deviations() []float32 {
-	all := make([]float32, 0, len(b.expected)+1)
+	all := b.medians[:0]
 	for at := range b.Positions(0) {
 		x := b.Values[at.Index]
 		if d := abs(x-b.series.resolve(b.expected[at.Slot], x)) / b.Unit(at); d == d && !b.Lasting(at) {

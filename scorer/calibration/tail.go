@@ -117,8 +117,7 @@ func fitTail(
 ) (t Tail, from evidence) {
 	n := len(sample)
 	k := min(max(int(tailShare*float64(n)), minTail), n/maxTail)
-	sorted := slices.Clone(sample)
-	scratch.Sort(sorted)
+	sorted := scratch.Sorted(sample)
 	censored := 0
 	if separation > 0 {
 		largest := int(censoredShare * float64(k))

@@ -12,9 +12,10 @@ const radixFrom = 256
 // A Scratch is memory for sorting that its next use finds again. The zero value is ready. It is not safe for concurrent
 // use.
 type Scratch struct {
-	keys  []uint64
-	ranks []uint32
-	set   []uint64
+	keys   []uint64
+	ranks  []uint32
+	set    []uint64
+	sorted []float32
 }
 
 // Sort sorts values in ascending order, see Scratch.Sort.
@@ -34,6 +35,13 @@ func (s *Scratch) Sort(values []float32) {
 	for i, k := range s.sortKeys(32) {
 		values[i] = value(uint32(k >> 32))
 	}
+}
+
+// Sorted returns values in ascending order, in memory that the next Sorted uses.
+func (s *Scratch) Sorted(values []float32) []float32 {
+	s.sorted = append(s.sorted[:0], values...)
+	s.Sort(s.sorted)
+	return s.sorted
 }
 
 // Sort64 is Sort for values of twice the size.
