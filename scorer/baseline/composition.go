@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
 const (
@@ -182,7 +183,7 @@ func (b *Backtest) noiseOf(test *seasonTest) (noise []noisy, multiplied, added f
 			continue
 		}
 		x, e := b.Values[at.Index], test.expected[at.Slot]
-		d, other := min(abs(x-e), unseen), min(abs(x-b.expected[at.Slot]), unseen)
+		d, other := min(abs(x-e), season.MaxDeviation), min(abs(x-b.expected[at.Slot]), season.MaxDeviation)
 		if d == d && other == other {
 			noise = append(noise, noisy{e, d})
 			multiplied, added = multiplied+float64(d), added+float64(other)

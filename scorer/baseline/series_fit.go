@@ -20,12 +20,6 @@ const (
 	// whose last week is not known are expected by the days, so that the tails know more than the last few days. Chosen,
 	// not tuned: a little less than two weeks, so that a window of two weeks qualifies though its first hours are empty.
 	weeklyOnlyAfter = 320 * time.Hour
-	// A season has to show by itself at least half a day of slots (minOwnDays), and a quarter of those that it is compared
-	// on (minOwnShare). Guard: a smaller part says nothing of the rest.
-	minOwnDays, minOwnShare = 1.0 / 2, 1.0 / 4
-	// unseen is the scaled deviation that counts at most when seasons are compared. Guard: one corrupt sample does not
-	// choose the season.
-	unseen = 100
 	// neighbourhood is how far from a time of day its neighbours are, which stand in for it while it is not known. Chosen,
 	// not tuned: an hour earlier or later most series are still much the same.
 	neighbourhood = time.Hour
@@ -259,41 +253,19 @@ func (b *Backtest) scale(w Window, method Method) error {
 	}
 	s.center, s.scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
 	if method == Mean {
-		s.center = mean(known)
+		s.center = orderstat.Mean(known)
 	}
 	s.constant = s.slope == 0 && known[0] == known[len(known)-1]
 	if s.constant && s.fixed {
 		return ErrConstant
 	}
-	s.resolution = float32(digits * sizeQuantile(values, 0.9) / s.scale)
+	s.resolution = float32(digits * orderstat.SizeQuantile(values, 0.9) / s.scale)
 	for i, x := range b.Values {
 		if x == x {
 			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])
 		}
 	}
 	return nil
-}
-
-// sizeQuantile returns the q-quantile of the absolute values of ascending values.
-func sizeQuantile(sorted []float64, q float64) float64 {
-	low, high := 0, len(sorted)-1
-	for range len(sorted) - 1 - orderstat.QuantileIndex(len(sorted), q) { // the largest is at either end
-		if -sorted[low] > sorted[high] {
-			low++
-		} else {
-			high--
-		}
-	}
-	return max(-sorted[low], sorted[high])
-}
-
-// mean is computed as a running mean, which cannot overflow.
-func mean(values []float64) float64 {
-	m := 0.0
-	for i, x := range values {
-		m += (x - m) / float64(i+1)
-	}
-	return m
 }
 
 // setProfile sets the season of the day or week after the window, of which all that is known is in the window.

@@ -48,7 +48,7 @@ func (b *Backtest) chooseSeason() {
 // shows tells whether the window is long enough to show a season, other than on holidays.
 func (b *Backtest) shows(s season.Season) bool {
 	const clockChange = time.Hour
-	least := float64(s.Days) + minOwnDays
+	least := float64(s.Days) + season.MinOwnDays
 	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
 }
 
@@ -126,12 +126,12 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 		sv := seasonal[at.Slot]
 		e := c.join(sv.value, medians[0])
 		t.expected[at.Slot], t.levels[at.Slot] = e, medians[0]
-		compared.add(at.Index, b.Values[at.Index], e, sv)
+		compared.Add(at.Index, b.Values[at.Index], e, int(sv.days))
 		if c.teaches(sv) {
 			medians = medians[1:]
 		}
 	}
-	t.meanDeviation = compared.meanDeviation()
+	t.meanDeviation = compared.MeanDeviation()
 	return t
 }
 
@@ -162,7 +162,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	for at := range b.Positions(0) {
 		k, x := at.Slot, b.Values[at.Index]
 		if k < from {
-			compared.add(at.Index, x, t.expected[k], t.seasonal[k])
+			compared.Add(at.Index, x, t.expected[k], int(t.seasonal[k].days))
 			continue
 		}
 		now := s.slots.at(at.Time)
@@ -197,13 +197,13 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 				t.lasting = away.end(t.lasting, lasts)
 			}
 		}
-		compared.add(at.Index, x, e, sv)
+		compared.Add(at.Index, x, e, int(sv.days))
 		if int(sv.days) == b.season.Days && sv.days > 0 && !sv.holiday && isOdd(x, e) {
 			values.MarkOdd(now, b.season, e)
 		}
 	}
 	t.lasting = away.end(t.lasting, lasts)
-	t.meanDeviation = compared.meanDeviation()
+	t.meanDeviation = compared.MeanDeviation()
 	if t.lost {
 		t.meanDeviation = math.Inf(1)
 	}
@@ -280,45 +280,9 @@ func (t *seasonTest) addFormer(slot int, e float32) {
 	t.former[slot] = e
 }
 
-// coverage sums the deviations from a season, and counts the slots that the season covers by itself.
-type coverage struct {
-	season.Season
-	from              int // the index of the first step that counts
-	perDay            int
-	slots, known, own int // with a value; with an expected value; expected by the period of the season itself
-	sum               float64
-	resolution        float32
-}
-
-func (b *Backtest) coverage(s season.Season) coverage {
-	g := b.series.Grid
-	return coverage{
-		Season: s, from: len(b.Values) - g.Steps(choiceWindow), perDay: int(b.series.slots.perDay),
-		resolution: b.series.resolution,
+func (b *Backtest) coverage(s season.Season) season.Coverage {
+	return season.Coverage{
+		Season: s, From: len(b.Values) - b.series.Grid.Steps(choiceWindow), PerDay: int(b.series.slots.perDay),
+		Resolution: b.series.resolution,
 	}
-}
-
-func (c *coverage) add(i int, x, expected float32, sv seasonValue) {
-	if i < c.from || x != x {
-		return
-	}
-	c.slots++
-	if d := abs(x - expected); d == d {
-		if d > c.resolution {
-			c.sum += float64(min(d, unseen))
-		}
-		c.known++
-		if int(sv.days) == c.Days {
-			c.own++
-		}
-	}
-}
-
-// meanDeviation is infinite if the season is not covered.
-func (c *coverage) meanDeviation() float64 {
-	own := float64(c.own)
-	if c.Days > 0 && !(own >= minOwnDays*float64(c.perDay) && own >= minOwnShare*float64(c.slots)) {
-		return math.Inf(1)
-	}
-	return c.sum / float64(max(c.known, 1))
 }

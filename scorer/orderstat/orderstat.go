@@ -48,6 +48,28 @@ func Quantile[T float32 | float64](sorted []T, q float64) T {
 // QuantileIndex returns the place of the q-quantile among n ascending values.
 func QuantileIndex(n int, q float64) int { return int(q*float64(n-1) + 0.5) }
 
+// SizeQuantile returns the q-quantile of the absolute values of ascending values.
+func SizeQuantile(sorted []float64, q float64) float64 {
+	low, high := 0, len(sorted)-1
+	for range len(sorted) - 1 - QuantileIndex(len(sorted), q) { // the largest is at either end
+		if -sorted[low] > sorted[high] {
+			low++
+		} else {
+			high--
+		}
+	}
+	return max(-sorted[low], sorted[high])
+}
+
+// Mean is computed as a running mean, which cannot overflow.
+func Mean(values []float64) float64 {
+	m := 0.0
+	for i, x := range values {
+		m += (x - m) / float64(i+1)
+	}
+	return m
+}
+
 // Spread is half the distance from the first to the last decile of ascending values: robust, and of the size of a
 // standard deviation. Scores do not depend on it but for rounding. Where it is 0, it is half of the range, or else 1.
 func Spread(sorted []float64) float64 {

@@ -1,4 +1,4 @@
-package baseline
+package orderstat_test
 
 import (
 	"math"
@@ -23,7 +23,7 @@ func TestSizeQuantile_IsThatOfAbsoluteValues(t *testing.T) {
 			slices.Sort(values)
 			slices.Sort(sizes)
 			for _, q := range []float64{0, 0.5, 0.9, 1} {
-				require.Equal(t, orderstat.Quantile(sizes, q), sizeQuantile(values, q), "%g of %v", q, values)
+				require.Equal(t, orderstat.Quantile(sizes, q), orderstat.SizeQuantile(values, q), "%g of %v", q, values)
 			}
 		}
 	}
