@@ -78,7 +78,9 @@ const countsMaxLossRatio = 1.05
 
 // fitAuto fits the combination or, to what looks like counts, counts unless they do clearly worse.
 func (m *Model) fitAuto(w *window.Window) {
-	c := combination.Fit(w, combination.Options{Horizons: m.options.Horizons, Refit: m.options.Refit})
+	c := combination.Fit(w, combination.Options{
+		Horizons: m.options.Horizons, Refit: m.options.Refit, Recurring: m.recurring,
+	})
 	if w.CountLike && m.fitCounts(w, c.Set) <= countsMaxLossRatio*c.Loss.Mean() {
 		return
 	}

@@ -168,6 +168,70 @@ func TestBreachProbability_CountsTheDaysOnWhichItHappened(t *testing.T) {
 	require.Less(t, m.BreachProbability(3, 4000, true), 0.05)
 }
 
+// nightlyFile is the share of a disk that is used, by minute. Every night, at about ten to three, a job writes a file
+// of a third of the disk within 20 minutes, and removes it five minutes later. stays is a day on which it does not.
+func nightlyFile(r *rand.Rand, days, stays int) []float64 {
+	y := make([]float64, days*24*60)
+	for day := range days {
+		from, end := day*24*60+170+r.IntN(17)-8, 25
+		if day == stays {
+			end = len(y)
+		}
+		for i := from; i < min(from+end, len(y)); i++ {
+			y[i] += 35 * min(float64(i-from)/20, 1)
+		}
+	}
+	for i := range y {
+		y[i] += 55 + 0.2*float64(i)/(24*60) + 0.005*r.NormFloat64()
+	}
+	return y
+}
+
+// A job that begins some minutes earlier or later is not expected a second time, nor to go on beyond what it did on
+// other days. So no bound beyond those is threatened, on what is used or on what is free.
+func TestBreachProbability_IsLowWhereWhatRecursMovesByMinutes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	const step, hour = 5 * time.Minute, 12
+	for name, upper := range map[string]bool{"used": true, "free": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := forecaster.Options{Step: step, Horizons: []int{hour, 6 * hour}, DataRange: [2]float64{0, 100}}
+			for seed := range uint64(2) {
+				y, bound := every(nightlyFile(rand.New(rand.NewPCG(seed, 1)), 18, -1), step), 98.0
+				if !upper {
+					bound = 2
+					for i, v := range y {
+						y[i] = 100 - v
+					}
+				}
+				follow(t, o, y, 14*24*hour, int(seed)*hour, func(i int, m *forecaster.Model) {
+					require.Less(t, m.BreachProbability(hour, bound, upper), 0.5, "at %v", time.Duration(i)*step)
+				})
+			}
+		})
+	}
+}
+
+// What goes on after the time at which it ends on other days is followed.
+func TestModel_FollowsWhatRecursAndDoesNotEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		const day = 15
+		y := every(nightlyFile(rand.New(rand.NewPCG(1, 1)), day+1, day), step)
+		o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour}, DataRange: [2]float64{0, 100}}
+		follow(t, o, y[:day*24*hour+7*hour], day*24*hour+4*hour, 0, func(i int, m *forecaster.Model) {
+			require.InEpsilon(t, y[i], m.Quantile(hour/4, 0.5), 0.1, "at %v", time.Duration(i)*step)
+		})
+	}
+}
+
 func TestEarlierMaxQuantile_IsThatOfTheSameTimeOfOtherDays(t *testing.T) {
 	const perDay = 288
 	y := make([]float64, 9*perDay)

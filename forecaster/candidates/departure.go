@@ -24,3 +24,8 @@ func (s *State) FromUsual() (d Departure, ok bool) {
 
 // Usual returns the median of the time of day of t.
 func (t *Target) Usual() float64 { return t.usual }
+
+// Lasting returns how far the values of the last half day were from the usual day, and the ratio of both.
+func (s *State) Lasting() (departure, ratio float64) {
+	return s.departures[2], s.ratios[2]
+}

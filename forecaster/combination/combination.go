@@ -10,6 +10,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/autoregression"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
@@ -24,6 +25,7 @@ type Combination struct {
 	extremeWeights []float64 // likewise, for what extremes are measured from
 	rejected       bool
 	excursion      excursion
+	routine        routine
 }
 
 // A Prediction is what is expected at a horizon.
@@ -47,7 +49,14 @@ type Spread struct {
 // Advance takes the value of the next step.
 func (c *Combination) Advance(y float64) {
 	c.state.Advance(y)
-	c.excursion.advance(c)
+	d, ok := c.state.FromUsual()
+	if !ok {
+		d = candidates.Departure{Value: y}
+	}
+	c.routine.advance(c.state, &d, ok)
+	if ok {
+		c.excursion.advance(c, &d)
+	}
 }
 
 // Scale returns how much larger than usual errors will be at h, where median is forecast.
@@ -60,6 +69,7 @@ func (c *Combination) Predict(h *candidates.Horizon) Prediction {
 	t := c.state.PrepareTarget(h)
 	p := c.combined(&t)
 	c.excursion.apply(&t, &p)
+	c.routine.apply(&t, &p)
 	return p
 }
 
@@ -102,6 +112,8 @@ func (c *Combination) Leader() string {
 type Options struct {
 	Horizons []int // steps, ascending; the last one bounds what Predict may be asked
 	Refit    int   // steps between two fits; 0: no fit is held against the one before it
+
+	Recurring *recurring.Profile // of the window; may be nil
 }
 
 // A Fitted is a Combination with what its past errors tell.
@@ -122,6 +134,7 @@ func Fit(w *window.Window, o Options) Fitted {
 
 	c := &Combination{
 		state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends), excursion: newExcursion(w, longest),
+		routine: newRoutine(w, o.Recurring),
 	}
 	f := Fitted{Combination: c, Offsets: intervals.NewOffsets(c.knots, w.Minutes), FirstOrigin: first, Set: set}
 	var until int

@@ -24,6 +24,7 @@ type excursion struct {
 
 	count int        // of excursions before this one
 	sign  float64    // of the departure: +1 or -1; 0 if there is no excursion
+	usual bool       // it began within the range of what recurs, and is still there
 	steps int        // since it began
 	back  int        // newest steps that were near the usual again
 	last  [3]float64 // newest departures, in the direction of sign, newest first
@@ -90,15 +91,12 @@ func newExcursion(w *window.Window, longest int) excursion {
 	}
 }
 
-// advance takes in the last value of c.
-func (e *excursion) advance(c *Combination) {
-	d, ok := c.state.FromUsual()
-	if !ok {
-		return
-	}
+// advance takes in the last value of c, and how far that is from the usual.
+func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	e.now.known = false
 	e.score(d.Value)
-	e.follow(&d)
+	e.follow(d)
+	e.usual = math.Abs(c.routine.beyond) < e.limit()/2 && (e.usual || e.steps == 1)
 	e.learnTypical(math.Abs(d.Size))
 	p := &e.pending[e.at]
 	p.departure = 0
@@ -116,6 +114,9 @@ func (e *excursion) advance(c *Combination) {
 
 // isOut tells whether the last value is far from the usual.
 func (e *excursion) isOut() bool { return e.sign != 0 && e.back == 0 }
+
+// limit is how large a departure begins an excursion. What is within half of it is near the usual.
+func (e *excursion) limit() float64 { return excursionSize * e.typical }
 
 // learnTypical takes in the size of a departure.
 func (e *excursion) learnTypical(size float64) {
@@ -147,7 +148,7 @@ func (e *excursion) score(y float64) {
 
 // follow begins, continues or ends an excursion.
 func (e *excursion) follow(d *candidates.Departure) {
-	limit := excursionSize * e.typical
+	limit := e.limit()
 	if e.sign == 0 {
 		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.known >= e.perDay) {
 			return
@@ -274,7 +275,7 @@ const (
 
 // apply moves p, which the weights expect at t.
 func (e *excursion) apply(t *candidates.Target, p *Prediction) {
-	if !e.isOut() {
+	if !e.isOut() || e.usual {
 		return
 	}
 	b := e.believe()

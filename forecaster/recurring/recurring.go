@@ -62,6 +62,7 @@ type Profile struct {
 	cells   []float32  // by day; NaN where nothing is known
 	groups  []grouping // by cell of the week; of the day of the epoch first
 	through []int32    // how many of groups before a cell are recurring
+	ranges  *ranges    // nil if nothing recurs
 }
 
 // Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
@@ -74,10 +75,17 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	if int64(r.perDay)*r.length != calendar.Day || !canRecur && !keep {
 		return nil // cells would wander through the day
 	}
-	r.gather(w)
+	r.first = calendar.Slot(r.grid.Local(0), calendar.Day)
+	r.days = int(calendar.Slot(r.grid.Local(len(w.Values)-1), calendar.Day)-r.first) + 1
+	lows := *r
+	r.gather(w, 1)
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
 		r.judge(p)
+		lows.gather(w, -1)
+		lows.groups = make([]grouping, 7*r.perDay)
+		lows.judge(p)
+		r.findRanges(&lows)
 	}
 	r.through = make([]int32, len(r.groups)+1)
 	for i, g := range r.groups {
@@ -86,17 +94,14 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 			r.through[i+1]++
 		}
 	}
-	if r.through[len(r.groups)] == 0 && !keep {
+	if r.through[len(r.groups)] == 0 && r.ranges == nil && !keep {
 		return nil
 	}
 	return r
 }
 
-// gather fills in the cells.
-func (r *Profile) gather(w *window.Window) {
-	n := len(w.Values)
-	r.first = calendar.Slot(r.grid.Local(0), calendar.Day)
-	r.days = int(calendar.Slot(r.grid.Local(n-1), calendar.Day)-r.first) + 1
+// gather fills in the cells: with the largest values, or with the smallest ones and the other sign.
+func (r *Profile) gather(w *window.Window, sign float64) {
 	r.cells = make([]float32, r.days*r.perDay)
 	for i := range r.cells {
 		r.cells[i] = float32(math.NaN())
@@ -107,7 +112,7 @@ func (r *Profile) gather(w *window.Window) {
 			continue
 		}
 		c := &r.cells[calendar.Slot(r.grid.Local(i), r.length)-origin]
-		if x := float32(v); !(*c >= x) {
+		if x := float32(sign * v); !(*c >= x) {
 			*c = x
 		}
 	}

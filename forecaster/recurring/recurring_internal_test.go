@@ -139,3 +139,42 @@ func TestWindow_IsThatOfOtherDays(t *testing.T) {
 	_, ok = p.Over(nine+12, nine+12)
 	require.False(t, ok)
 }
+
+// The range of a time of day is that of the other days within ten minutes, of highs and of lows.
+func TestProfile_RangeAtIsThatOfOtherDays(t *testing.T) {
+	const perDay, days, at = 288, 10, 100
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, sign := range []float64{1, -1} {
+		y := noise(r, days*perDay)
+		for day := range days {
+			y[day*perDay+at] = sign * 50
+		}
+		y[3*perDay+at+2] = sign * 90
+		w := newWindow(5*time.Minute, y)
+		p := Find(w, 0.9, false)
+		require.NotNil(t, p, "sign %v", sign)
+		extreme := func(step int) float64 {
+			v, ok := p.RangeAt(step)
+			require.True(t, ok)
+			if sign < 0 {
+				return w.Scaling.Inverse(v.Low)
+			}
+			return w.Scaling.Inverse(v.High)
+		}
+		require.InDelta(t, sign*90, extreme(days*perDay+at), 1e-4)
+		require.InDelta(t, sign*50, extreme(days*perDay+at-1), 1e-4, "what was a quarter of an hour later tells nothing")
+		require.InDelta(t, sign*50, extreme(3*perDay+at), 1e-4, "nor does the same day")
+		_, ok := p.RangeAt(days*perDay + at + 3)
+		require.False(t, ok, "nothing recurs")
+	}
+	few := noise(r, 5*perDay)
+	for day := range 5 {
+		few[day*perDay+at] = 50
+	}
+	p := Find(newWindow(5*time.Minute, few), 0.9, false)
+	require.NotNil(t, p)
+	_, ok := p.RangeAt(2*perDay + at)
+	require.False(t, ok, "four other days are too few")
+	_, ok = (*Profile)(nil).RangeAt(0)
+	require.False(t, ok)
+}
