@@ -96,7 +96,10 @@ func (s *windowSample) choose(p float64) (scale intervals.Exponent, table interv
 	}
 	all := slices.Clone(s.above)
 	scale, table = all.Table()
-	if len(ordinary) == len(s.above) || len(ordinary) < minOrdinary {
+	switch {
+	case len(ordinary) == len(s.above):
+		return scale, table, true // nothing tells against it
+	case len(ordinary) < minOrdinary:
 		return scale, table, false
 	}
 	apartScale, apart := ordinary.Table()
@@ -195,16 +198,24 @@ func (m *Model) uncertainty(h int) float64 { return m.at(h).Uncertainty }
 // largest is the quantile p of the largest value over the next h steps, in the unit of the model; i is the first of
 // Options.Horizons that is at least h.
 func (m *Model) largest(i, h int, p float64) float64 {
-	if m.counts != nil {
-		return max(m.counts.Largest(i, h, p), m.told(h, p))
-	}
-	top, _ := m.extremes(h)
-	e, end := &m.windows[i], m.options.Horizons[i]
-	v := top + m.windowFactor(end, e.aboveScale)*e.above.At(p) + m.uncertainty(end)*(2*p-1)
-	if e.recurring {
+	v := m.lasting(i, h, p)
+	if m.tells(i) {
 		v = max(v, m.told(h, p))
 	}
 	return v
+}
+
+// tells tells whether what recurs counts beside the errors of windows up to the i-th of Options.Horizons.
+func (m *Model) tells(i int) bool { return m.counts != nil || m.windows[i].recurring }
+
+// lasting is largest without what recurs.
+func (m *Model) lasting(i, h int, p float64) float64 {
+	if m.counts != nil {
+		return m.counts.Largest(i, h, p)
+	}
+	top, _ := m.extremes(h)
+	e, end := &m.windows[i], m.options.Horizons[i]
+	return top + m.windowFactor(end, e.aboveScale)*e.above.At(p) + m.uncertainty(end)*(2*p-1)
 }
 
 // smallest is the median of the smallest value over the next h steps, likewise.
@@ -220,7 +231,7 @@ func (m *Model) smallest(i, h int) float64 {
 // breach is the probability that one of the next h steps is over x (upper), or under it, likewise.
 func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 	end, told := m.options.Horizons[i], 0.0
-	if upper && m.recurring != nil && (m.counts != nil || m.windows[i].recurring) {
+	if upper && m.recurring != nil && m.tells(i) {
 		if w, ok := m.recurring.Over(m.now+1, m.now+h); ok {
 			told = w.Exceeding(x)
 		}
@@ -242,13 +253,22 @@ func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 // MaxQuantile returns the quantile p of the largest value over the next h steps. It does not fall with h. It is NaN
 // unless 0 < p < 1.
 func (m *Model) MaxQuantile(h int, p float64) float64 {
+	return m.maxQuantile(h, p, m.largest)
+}
+
+// LastingMaxQuantile is MaxQuantile without what recurs by the clock, which will be over at a known time.
+func (m *Model) LastingMaxQuantile(h int, p float64) float64 {
+	return m.maxQuantile(h, p, m.lasting)
+}
+
+func (m *Model) maxQuantile(h int, p float64, largest func(i, h int, p float64) float64) float64 {
 	if !(p > 0 && p < 1) {
 		return math.NaN()
 	}
 	h = m.clampHorizon(h)
 	v := math.Inf(-1)
 	for i, end := range m.options.Horizons {
-		v = max(v, m.largest(i, min(end, h), p))
+		v = max(v, largest(i, min(end, h), p))
 		if end >= h {
 			break
 		}
@@ -256,15 +276,33 @@ func (m *Model) MaxQuantile(h int, p float64) float64 {
 	return m.value(v)
 }
 
+// RecurringMaxQuantile returns the quantile p of the largest value that recurs by the clock in the steps from one ahead
+// up to another: 0 is the last value. It is NaN if nothing does, and unless 0 < p < 1.
+func (m *Model) RecurringMaxQuantile(from, to int, p float64) float64 {
+	if m.recurring == nil || !(p > 0 && p < 1) {
+		return math.NaN()
+	}
+	w, ok := m.recurring.Over(m.now+from, m.now+to)
+	if !ok {
+		return math.NaN()
+	}
+	return m.value(w.Quantile(p))
+}
+
 // EarlierMaxQuantile returns the quantile p of the largest value that the window of the next h steps held on other days
 // at the same time of day, without any model. It is NaN unless Options.KeepDays is set, and if there is no such day or
 // the step does not divide the day.
-func (m *Model) EarlierMaxQuantile(h int, p float64) float64 {
+func (m *Model) EarlierMaxQuantile(h int, p float64) float64 { return m.earlier(h, p, true) }
+
+// EarlierLastingMaxQuantile is EarlierMaxQuantile without what recurs by the clock.
+func (m *Model) EarlierLastingMaxQuantile(h int, p float64) float64 { return m.earlier(h, p, false) }
+
+func (m *Model) earlier(h int, p float64, all bool) float64 {
 	if m.recurring == nil || !m.options.KeepDays {
 		return math.NaN()
 	}
-	w, _ := m.recurring.Over(m.now+1, m.now+m.clampHorizon(h))
-	if q := w.QuantileOfDays(p); !math.IsInf(q, -1) {
+	w, recurs := m.recurring.Over(m.now+1, m.now+m.clampHorizon(h))
+	if q := w.QuantileOfDays(p, all || !recurs); !math.IsInf(q, -1) {
 		return m.value(q)
 	}
 	return math.NaN()

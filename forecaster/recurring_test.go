@@ -232,6 +232,28 @@ func TestModel_FollowsWhatRecursAndDoesNotEnd(t *testing.T) {
 	}
 }
 
+// What recurs is told apart from what lasts: before it comes, at its minutes, and after them.
+func TestModel_TellsWhatRecursApart(t *testing.T) {
+	t.Parallel()
+	const day, at, h = 24 * 60, 6*60 + 2, 15
+	y := withEvents(rand.New(rand.NewPCG(1, 9)), 14, []event{{at, 3, always, 0}})
+	o := forecaster.Options{Step: time.Minute, Horizons: []int{h}, KeepDays: true}
+	m := fit(t, o, y[:13*day+at-h], nil) // what comes next is 15 minutes before it
+	low, high := func(v float64) bool { return v < 500 }, func(v float64) bool { return v > 2500 }
+	for i := 13*day + at - h; i < 13*day+at+5; i++ {
+		m.Advance(300) // it does not come
+		minute := i - 13*day - at
+		ahead := minute < 2
+		require.Equal(t, ahead, high(m.MaxQuantile(h, 0.9)), "minute %d", minute)
+		require.Equal(t, ahead, high(m.EarlierMaxQuantile(h, 0.9)), "minute %d", minute)
+		require.Equal(t, ahead, high(m.RecurringMaxQuantile(1, h, 0.9)), "minute %d", minute)
+		require.Equal(t, !ahead, math.IsNaN(m.RecurringMaxQuantile(1, h, 0.9)), "minute %d", minute)
+		require.Equal(t, minute >= 0 && minute < 3, high(m.RecurringMaxQuantile(0, 0, 0.9)), "minute %d", minute)
+		require.True(t, low(m.LastingMaxQuantile(h, 0.9)), "minute %d", minute)
+		require.True(t, low(m.EarlierLastingMaxQuantile(h, 0.9)), "minute %d", minute)
+	}
+}
+
 func TestEarlierMaxQuantile_IsThatOfTheSameTimeOfOtherDays(t *testing.T) {
 	const perDay = 288
 	y := make([]float64, 9*perDay)

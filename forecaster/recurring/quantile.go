@@ -116,18 +116,33 @@ func (s *sample) sortedQuantile(p float64) float64 {
 type Window struct {
 	r        *Profile
 	from, to int64 // cells, counted from the first one kept; to is included
+	// Those without the outermost ones, if what recurs in them is over before the stretch or comes after it.
+	first, last int64
 }
 
 // Over returns the window of the steps from one up to and including another; ok is false if nothing recurs in it.
 func (r *Profile) Over(from, to int) (w Window, ok bool) {
-	origin := r.first * int64(r.perDay)
-	cell := func(step int) int64 { return calendar.Slot(r.grid.Local(step), r.length) - origin }
-	w = Window{r: r, from: cell(from), to: cell(to)}
+	w.r = r
+	var begins, ends int
+	w.from, begins = r.locateStep(from)
+	w.to, ends = r.locateStep(to)
+	w.first, w.last = w.from, w.to
 	n := int64(len(r.groups))
 	if w.to-w.from >= n {
 		return w, true
 	}
-	a, b := r.ofWeek(w.from), r.ofWeek(w.to)
+	if r.bounds != nil {
+		if r.bounds[r.ofDay(w.first)].last < begins {
+			w.first++
+		}
+		if r.bounds[r.ofDay(w.last)].first > ends {
+			w.last--
+		}
+		if w.first > w.last {
+			return w, false
+		}
+	}
+	a, b := r.ofWeek(w.first), r.ofWeek(w.last)
 	count := r.through[b+1] - r.through[a]
 	if b < a {
 		count += r.through[n]
@@ -135,10 +150,22 @@ func (r *Profile) Over(from, to int) (w Window, ok bool) {
 	return w, count > 0
 }
 
+// locateStep returns the cell of a step, counted from the first one kept, and which step of the cell it is.
+func (r *Profile) locateStep(step int) (cell int64, offset int) {
+	local := r.grid.Local(step)
+	cell = calendar.Slot(local, r.length)
+	return cell - r.first*int64(r.perDay), int((local - cell*r.length) / r.grid.Step)
+}
+
+// ofDay returns the cell of the day of cell i, counted from the first one kept.
+func (r *Profile) ofDay(i int64) int {
+	return int(i - calendar.Slot(i, int64(r.perDay))*int64(r.perDay))
+}
+
 // QuantileOfDays returns the quantile p of the largest value that the window held on other days, whether anything in it
-// recurs or not; -Inf if no day is known.
-func (w *Window) QuantileOfDays(p float64) float64 {
-	s := w.collect(none)
+// recurs or not, or only of the cells where nothing does; -Inf if no day is known.
+func (w *Window) QuantileOfDays(p float64, all bool) float64 {
+	s := w.collect(none, all)
 	if q := s.quantile(p); q == q {
 		return q
 	}
@@ -151,7 +178,7 @@ func (w *Window) Quantile(p float64) float64 {
 	most := math.Inf(-1)
 	for g := everyDay; g < groupings; g++ {
 		if w.holds(g) {
-			s := w.collect(g)
+			s := w.collect(g, false)
 			if q := s.quantile(p); q > most {
 				most = q
 			}
@@ -168,7 +195,7 @@ func (w *Window) Exceeding(x float64) float64 {
 		if !w.holds(g) {
 			continue
 		}
-		s := w.collect(g)
+		s := w.collect(g, false)
 		n := 0
 		for _, v := range s.values[:s.n] {
 			if float64(v) > x {
@@ -182,8 +209,8 @@ func (w *Window) Exceeding(x float64) float64 {
 
 // holds tells whether the window has a cell that a grouping tells of.
 func (w *Window) holds(g grouping) bool {
-	at := w.r.ofWeek(w.from)
-	for range w.to - w.from + 1 {
+	at := w.r.ofWeek(w.first)
+	for range w.last - w.first + 1 {
 		if w.r.groups[at] == g {
 			return true
 		}
@@ -195,19 +222,23 @@ func (w *Window) holds(g grouping) bool {
 }
 
 // collect returns the largest values of the cells of the window that a grouping tells of, by day, without the day that
-// the window begins on. For none it takes all cells and all days.
-func (w *Window) collect(g grouping) (s sample) {
+// the window begins on. For none it takes the cells where nothing recurs; if all is true, all cells.
+func (w *Window) collect(g grouping, all bool) (s sample) {
 	r, perDay := w.r, w.r.perDay
-	day := int(calendar.Slot(w.from, int64(perDay)))
-	first := r.ofWeek(w.from)
+	begin, end := w.first, w.last
+	if begin > end {
+		begin, end = w.from, w.to
+	}
+	day := int(calendar.Slot(begin, int64(perDay)))
+	first := r.ofWeek(begin)
 	for k := max(0, r.days-maxDays); k < r.days; k++ {
 		if k == day || !r.alike(g, day, k) {
 			continue
 		}
 		most, at := float32(math.NaN()), first
-		from := int(w.from) + (k-day)*perDay
-		for c := from; c <= from+int(w.to-w.from); c++ {
-			if (g == none || r.groups[at] == g) && c >= 0 && c < len(r.cells) && !(most >= r.cells[c]) {
+		from := int(begin) + (k-day)*perDay
+		for c := from; c <= from+int(end-begin); c++ {
+			if (all || r.groups[at] == g) && c >= 0 && c < len(r.cells) && !(most >= r.cells[c]) {
 				most = r.cells[c]
 			}
 			if at++; at == len(r.groups) {

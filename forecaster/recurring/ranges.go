@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
 const (
@@ -12,6 +13,8 @@ const (
 	// rangeDays other days are needed to tell a range. Guard: what comes is beyond all of them once in six times.
 	rangeDays = 5
 )
+
+var nan = float32(math.NaN())
 
 // A Range is between which values a series has kept on other days.
 type Range struct{ Low, High float64 }
@@ -73,7 +76,6 @@ func (r *Profile) findRanges(lows *Profile) {
 // largest returns the largest values of the days at nearly the same time, by cell of the day. It counts the days that
 // are known, unless known is nil.
 func (r *Profile) largest(known []int) []largest {
-	nan := float32(math.NaN())
 	found := make([]largest, r.perDay)
 	for c := range found {
 		found[c] = largest{nan, nan, -1}
@@ -104,15 +106,62 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 		return v, false
 	}
 	a := r.ranges
-	cell := calendar.Slot(r.grid.Local(step), r.length) - r.first*int64(r.perDay)
+	cell, _ := r.locateStep(step)
 	if !a.near[r.ofWeek(cell)] {
 		return v, false
 	}
-	day := int(calendar.Slot(cell, int64(r.perDay)))
-	c := int(cell) - day*r.perDay
+	day, c := int(calendar.Slot(cell, int64(r.perDay))), r.ofDay(cell)
 	others := a.known[c]
 	if day >= 0 && day < r.days {
 		others--
 	}
 	return Range{-a.lows[c].but(day), a.highs[c].but(day)}, others >= rangeDays
+}
+
+// A bound is between which steps of a cell what recurs may lie.
+type bound struct{ first, last int }
+
+// locate finds the bounds of the recurring cells: from the first to the last step that was high on any day, and as far
+// beyond as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
+// over is by how much each cell exceeds the usual, limits from how much on a cell of the week is high.
+func (r *Profile) locate(w *window.Window, over, limits []float32) {
+	steps := int(r.length / r.grid.Step)
+	if steps == 1 {
+		return
+	}
+	begins, ends := make([]largest, r.perDay), make([]largest, r.perDay)
+	for c := range begins {
+		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
+	}
+	cell, from, to := int64(-1), -1, -1
+	file := func() {
+		if from >= 0 {
+			c, day := r.ofDay(cell), int(cell)/r.perDay
+			begins[c].add(float32(-from), day)
+			ends[c].add(float32(to), day)
+		}
+		from, to = -1, -1
+	}
+	for i, v := range w.Values {
+		at, offset := r.locateStep(i)
+		if at != cell {
+			file()
+			cell = at
+		}
+		limit := limits[r.ofWeek(at)]
+		if limit > 0 && w.Learn[i] && float32(v)-(r.cells[at]-over[at]) >= limit {
+			if from < 0 {
+				from = offset
+			}
+			to = offset
+		}
+	}
+	file()
+	r.bounds = make([]bound, r.perDay)
+	for c := range r.bounds {
+		r.bounds[c] = bound{0, steps - 1}
+		if b, e := begins[c], ends[c]; b.next == b.next && e.next == e.next {
+			r.bounds[c] = bound{max(0, int(b.next-2*b.v)), min(steps-1, int(2*e.v-e.next))}
+		}
+	}
 }

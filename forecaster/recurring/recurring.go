@@ -63,6 +63,7 @@ type Profile struct {
 	groups  []grouping // by cell of the week; of the day of the epoch first
 	through []int32    // how many of groups before a cell are recurring
 	ranges  *ranges    // nil if nothing recurs
+	bounds  []bound    // by cell of the day
 }
 
 // Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
@@ -81,7 +82,8 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.gather(w, 1)
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
-		r.judge(p)
+		over, limits := r.judge(p)
+		r.locate(w, over, limits)
 		lows.gather(w, -1)
 		lows.groups = make([]grouping, 7*r.perDay)
 		lows.judge(p)
@@ -124,9 +126,10 @@ func isWeekend(day int64) bool {
 	return weekday == calendar.Sunday || weekday == calendar.Sunday-1
 }
 
-// judge decides which cells are recurring.
-func (r *Profile) judge(p float64) {
-	over := r.prominence()
+// judge decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of the week
+// from how much on a recurring one counts as high.
+func (r *Profile) judge(p float64) (over, limits []float32) {
+	over, limits = r.prominence(), make([]float32, len(r.groups))
 	high := widen(over)
 	sorted := make([]float32, 0, len(high)/3+1)
 	for i := 0; i < len(high); i += 3 { // neighbours share values
@@ -135,7 +138,7 @@ func (r *Profile) judge(p float64) {
 		}
 	}
 	if len(sorted) < minDays*r.perDay/3 {
-		return
+		return over, limits
 	}
 	slices.Sort(sorted)
 	for _, share := range highShares {
@@ -145,7 +148,13 @@ func (r *Profile) judge(p float64) {
 			continue // most cells are as high
 		}
 		r.judgeAt(over, high, threshold, p)
+		for c, g := range r.groups {
+			if g != none && limits[c] == 0 {
+				limits[c] = threshold
+			}
+		}
 	}
+	return over, limits
 }
 
 // prominence returns by how much each cell exceeds the usual value around it: NaN where nothing is known. The usual

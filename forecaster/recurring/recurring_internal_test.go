@@ -178,3 +178,31 @@ func TestProfile_RangeAtIsThatOfOtherDays(t *testing.T) {
 	_, ok = (*Profile)(nil).RangeAt(0)
 	require.False(t, ok)
 }
+
+// What always comes at the same minute is expected at that minute; what moves, as far around as it has moved, and a
+// little more.
+func TestProfile_OverKnowsTheMinutes(t *testing.T) {
+	const perDay, days, at = 1440, 14, 603 // three minutes past ten
+	for name, tc := range map[string]struct{ moved, first, last int }{"fixed": {0, at, at}, "moved": {1, at - 2, at + 2}} {
+		y := make([]float64, days*perDay)
+		for day := range days {
+			move := 0
+			if day < 5 {
+				move = []int{-1, 0, 0, 0, 1}[day] * tc.moved
+			}
+			y[day*perDay+at+move] = 50
+		}
+		p := Find(newWindow(time.Minute, y), 0.9, false)
+		require.NotNil(t, p, name)
+		for minute := at - 20; minute < at+20; minute++ {
+			_, ok := p.Over(days*perDay+minute, days*perDay+minute)
+			require.Equal(t, tc.first <= minute && minute <= tc.last && minute/5 == at/5, ok, "%s, minute %d", name, minute)
+		}
+		_, ok := p.Over(days*perDay+at-14, days*perDay+tc.first-1)
+		require.False(t, ok, "%s: it comes later", name)
+		_, ok = p.Over(days*perDay+at-14, days*perDay+tc.first)
+		require.True(t, ok, name)
+		_, ok = p.Over(days*perDay+tc.last+1, days*perDay+at+15)
+		require.False(t, ok && tc.moved == 0, "%s: it is over", name)
+	}
+}
