@@ -1,6 +1,7 @@
 package replicas_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -106,14 +107,18 @@ func (p *plain) see(o replicas.Options, load, upper, capacity float64, count boo
 	}
 }
 
-// totalsOf runs a workload over loads, with forecasts made as the program makes them, and returns what it has meant
-// from the ninth day on; and what the plain rule would have.
-func totalsOf(t *testing.T, o replicas.Options, capacity float64, loads []float64) (replicas.StrategyTotals, plain) {
+// totalsOf runs a workload over loads, with forecasts made as the program makes them from a history of so many days. It
+// returns what that has meant from a day after the history on, and what the plain rule would have. From then on it
+// calls see at every step, unless that is nil.
+func totalsOf(
+	t *testing.T, o replicas.Options, history int, loads []float64, see func(i, recommended int),
+) (replicas.StrategyTotals, plain) {
 	t.Helper()
-	const perDay = 24 * 60
+	const capacity = 100
+	perDay := int(24 * time.Hour / o.Step)
+	counted := (history + 1) * perDay
 	var without plain
 	f := follow(t, o)
-	f.next.Capacity = capacity
 	fo := forecaster.Options{
 		Step: o.Step, Horizons: []int{o.Horizon}, MaxProbability: 0.9, DataRange: [2]float64{0, math.Inf(1)},
 		KeepDays: true,
@@ -121,31 +126,109 @@ func totalsOf(t *testing.T, o replicas.Options, capacity float64, loads []float6
 	var m *forecaster.Model
 	var forecast forecaster.Forecast
 	f.next.Peak = loads[0]
+	stabilization := int(o.Stabilization / o.Step)
 	for i, load := range loads {
-		f.next.Earlier = nan
 		upper := nan
 		if m != nil {
 			m.Advance(load)
 			m.Forecast(&forecast)
-			f.next.Earlier, upper = m.EarlierMaxQuantile(o.Horizon, 0.9), forecast.Points[0].Max
+			upper = forecast.Points[0].Max
+			f.next.Earlier = m.EarlierMaxQuantile(o.Horizon, 0.9)
+			f.next.Recurring = replicas.Recurring{
+				Known:          true,
+				Lasting:        m.LastingMaxQuantile(o.Horizon, 0.9),
+				EarlierLasting: m.EarlierLastingMaxQuantile(o.Horizon, 0.9),
+				Passing:        m.RecurringMaxQuantile(0, 0, 0.9),
+				Coming:         m.RecurringMaxQuantile(1, o.Horizon+stabilization, 0.9),
+			}
 		}
-		f.see(load, upper)
+		r, _ := f.see(load, upper)
+		if see != nil && i > counted {
+			see(i, r.Replicas)
+		}
 		if math.IsNaN(upper) || f.Error() > o.MaxError {
 			upper = load
 		}
-		without.see(o, load, upper, capacity, i > 8*perDay)
+		without.see(o, load, upper, capacity, i > counted)
 		f.next.Peak = max(load, f.next.Peak)
-		if i >= perDay && i%(perDay/4) == 0 {
-			from := max(0, i+1-7*perDay)
+		if i >= counted-3*perDay && i%(perDay/4) == 0 {
+			from := max(0, i+1-history*perDay)
 			var err error
-			m, err = forecaster.Fit(fo, f.at*o.Step.Milliseconds(), loads[from:i+1], nil)
+			m, err = forecaster.Fit(fo, (f.at-int64(i+1-from))*o.Step.Milliseconds(), loads[from:i+1], nil)
 			require.NoError(t, err)
 		}
-		if i == 8*perDay {
+		if i == counted {
 			f.TakeTotals()
 		}
 	}
 	return f.TakeTotals(), without
+}
+
+// At twelve fixed minutes of the day a spike of some minutes comes with a chance of 40 to 80 %. The replicas are there,
+// and not between; that costs little more than following the spikes does, and takes few changes.
+func TestObserve_IsReadyForSpikesThatMayCome(t *testing.T) {
+	if testing.Short() {
+		t.Skip("statistical: fits some 200 models")
+	}
+	t.Parallel()
+	const history, days, slots = 14, 18, 12
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for _, height := range []float64{3, 5} {
+			t.Run(fmt.Sprintf("%v times %g", step, height), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(uint64(height), 12))
+				length := max(5, int(step/time.Minute))
+				perDay, every := int(24*time.Hour/step), int(step/time.Minute)
+				loads, near, begins := make([]float64, days*perDay), make([]bool, days*perDay), map[int]bool{}
+				for i := range loads {
+					loads[i] = 300 * (1 + 0.05*r.NormFloat64())
+				}
+				for k := range slots {
+					minute := (k*120 + 15 + r.IntN(90)) / every * every
+					for day := range days {
+						from := day*perDay + minute/every
+						for i := from - 20/every; i <= from+(length+12)/every; i++ {
+							near[i] = true
+						}
+						if r.Float64() < 0.4+0.4*float64(k)/(slots-1) {
+							begins[from] = true
+							for i := range length / every {
+								loads[from+i] += 300 * (height - 1)
+							}
+						}
+					}
+				}
+				o := options()
+				o.Step, o.Min, o.Max, o.Horizon = step, 1, 100, int(15*time.Minute/step)
+				recommended := make([]int, len(loads))
+				var came, ready, between, high float64
+				a, _ := totalsOf(t, o, history, loads, func(i, n int) {
+					recommended[i] = n
+					switch {
+					case begins[i] && i > (history+1)*perDay+o.Horizon:
+						came++
+						if 100*float64(slices.Min(recommended[i-o.Horizon:i+1])) >= loads[i] {
+							ready++
+						}
+					case !near[i]:
+						between++
+						if float64(n) > 6 {
+							high++
+						}
+					}
+				})
+				cost := a.ReplicaSeconds[replicas.Recommended] / a.ReplicaSeconds[replicas.Reactive]
+				short := a.UnderSeconds[replicas.Recommended] / a.Seconds
+				changes := float64(a.Raised+a.Lowered) / (a.Seconds / (24 * time.Hour).Seconds())
+				t.Logf("cost %.2f, short %.2f %%, %.0f changes a day, ready for %v of %v", cost, 100*short, changes, ready, came)
+				require.Less(t, cost, 1.4)
+				require.Less(t, short, 0.02)
+				require.Less(t, changes, 40.0)
+				require.GreaterOrEqual(t, ready, 0.9*came)
+				require.Less(t, high, 0.01*between)
+			})
+		}
+	}
 }
 
 // Five days of different loads: few changes, and far less time with too few replicas than a reactive autoscaler has,
@@ -187,7 +270,7 @@ func TestObserve_RarelyChangesAndIsRarelyShort(t *testing.T) {
 			}
 			o := options()
 			o.Min, o.Max = 1, 100
-			a, without := totalsOf(t, o, 100, loads)
+			a, without := totalsOf(t, o, 7, loads, nil)
 			perDay := func(changes int) float64 { return float64(changes) / (a.Seconds / (24 * time.Hour).Seconds()) }
 			mean := func(s replicas.Strategy) float64 { return a.ReplicaSeconds[s] / a.Seconds }
 			short := func(s replicas.Strategy) float64 { return a.UnderSeconds[s] / a.Seconds }

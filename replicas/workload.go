@@ -30,6 +30,17 @@ type Observation struct {
 	Horizon  int     // steps that forecasts are made for, and that a replica takes to serve; at least 1
 	Upper    float64 // quantile of the largest load until the horizon, as forecast; NaN if there is no model
 	Earlier  float64 // the same quantile, as the same time of earlier days tells it; NaN if there are none
+
+	Recurring Recurring // the zero value says that nothing does
+}
+
+// Recurring says what of the load recurs by the clock, and so is over at a known time. NaN means that nothing does.
+type Recurring struct {
+	Known          bool    // whether the rest is filled in
+	Lasting        float64 // Upper without it
+	EarlierLasting float64 // Earlier without it
+	Passing        float64 // the same quantile of the load now, as far as it recurs
+	Coming         float64 // that of the largest load until the horizon and the stabilization window are over
 }
 
 // Workload follows one workload step by step: which numbers it desired lately, how good its forecasts were, and what
@@ -39,6 +50,7 @@ type Workload struct {
 	o        Options
 	accuracy accuracy
 	desired  ring[desired] // of the last known steps
+	passing  int           // newest steps in a row whose load was no more than what recurs
 	today    int64         // day of held
 	held     int           // the number recommended at the last known step of the day
 	tracker  strategyTracker
@@ -47,7 +59,7 @@ type Workload struct {
 // desired is the number of replicas that a step called for by itself.
 type desired struct {
 	at         int64
-	replicas   int
+	replicas   int // without what recurs by the clock
 	withMargin int // if load and forecast were larger by the HPA's tolerance
 }
 
@@ -81,6 +93,9 @@ func New(o Options) (*Workload, error) {
 //     unless no step within six stabilization windows desired it. It is forgotten at midnight UTC, so that a
 //     recommendation depends on a bounded number of steps.
 //
+// What recurs by the clock holds nothing back: when it is over, and when it has not come, the number is lowered, unless
+// it comes again within the stabilization window.
+//
 // Steps with an unknown load do not count as waiting.
 func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	w.accuracy.observe(o)
@@ -95,15 +110,44 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 		upper = math.NaN()
 	}
 	r = w.o.desired(o.Load, upper, o.Capacity)
-	larger := w.o.desired((1+hpaTolerance)*o.Load, (1+hpaTolerance)*upper, o.Capacity)
-	now := desired{at: o.At, replicas: r.Replicas, withMargin: larger.Replicas}
-	w.desired.push(now)
-	if n := w.lowered(o.At); n > r.Replicas {
+	w.desired.push(w.lasting(o, upper))
+	n := w.lowered(o.At)
+	if coming := w.o.clamped(o.Recurring.Coming, o.Capacity); coming > n {
+		n = min(coming, w.held)
+	}
+	if n > r.Replicas {
 		r = Recommendation{n, Stabilization}
 	}
 	w.held = r.Replicas
 	w.tracker.record(w.o, o, upper, r.Replicas)
 	return r, true
+}
+
+// lasting returns what a step desires without what recurs by the clock. A load that recurs, which hides what else there
+// is, desires what the step before did: for no longer than a number may be kept. upper is the trusted forecast.
+func (w *Workload) lasting(o Observation, upper float64) desired {
+	r := &o.Recurring
+	switch {
+	case !r.Known || w.accuracy.trusted == byLoad:
+	case w.accuracy.trusted == byEarlier && isFinite(r.EarlierLasting):
+		upper = r.EarlierLasting
+	case isFinite(r.Lasting):
+		upper = r.Lasting
+	}
+	w.passing++
+	if !(r.Known && o.Load <= (1+hpaTolerance)*r.Passing) {
+		w.passing = 0
+	}
+	if n := w.desired.len(); n > 0 && 0 < w.passing && w.passing < w.desired.size {
+		before := w.desired.at(n - 1)
+		before.at = o.At
+		return before
+	}
+	return desired{
+		at:         o.At,
+		replicas:   w.o.desired(o.Load, upper, o.Capacity).Replicas,
+		withMargin: w.o.desired((1+hpaTolerance)*o.Load, (1+hpaTolerance)*upper, o.Capacity).Replicas,
+	}
 }
 
 // lowered returns the number that the one held may be lowered to at a step, of which the desired number is known.

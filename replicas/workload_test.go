@@ -272,6 +272,13 @@ func random(seed uint64, n int) []replicas.Observation {
 		if r.IntN(20) == 0 {
 			all[i].Upper, all[i].Earlier = nan, nan
 		}
+		all[i].Recurring = replicas.Recurring{
+			Known: i/500%2 == 0, Passing: nan, Coming: nan,
+			Lasting: all[i].Upper - 200*r.Float64(), EarlierLasting: all[i].Earlier - 200*r.Float64(),
+		}
+		if i/40%3 == 0 {
+			all[i].Recurring.Passing, all[i].Recurring.Coming = level+300, level+300
+		}
 	}
 	return all
 }
@@ -423,4 +430,73 @@ func BenchmarkObserve(b *testing.B) {
 	for i := range b.N {
 		f.see(float64(500+i%100), 600)
 	}
+}
+
+// recur observes a load of 300 with a spike of 1,500 that recurs from one step to another, and which comes from came
+// on for so many steps. It returns what is recommended.
+func (f *follower) recur(steps, from, to, came, length int) (got []int) {
+	for i := range steps {
+		ahead := func(until int) float64 { // what recurs in the steps up to one
+			if i+1 <= to && i+until >= from {
+				return 1500
+			}
+			return nan
+		}
+		f.next.Recurring = replicas.Recurring{
+			Known: true, Lasting: 300, EarlierLasting: 300, Passing: nan, Coming: ahead(15 + 10),
+		}
+		if from <= i && i <= to {
+			f.next.Recurring.Passing = 1500
+		}
+		load, upper := 300.0, 300.0
+		if came <= i && i < came+length {
+			load = 1500
+		}
+		if !math.IsNaN(ahead(15)) {
+			upper = 1500
+		}
+		f.next.Earlier = upper
+		r, _ := f.see(load, upper)
+		got = append(got, r.Replicas)
+	}
+	return got
+}
+
+func TestObserve_LowersAtOnceWhatRecursAndIsOver(t *testing.T) {
+	for name, tc := range map[string]struct{ from, to, came, length, begins, ends int }{
+		"it comes":             {30, 34, 30, 5, 15, 35},
+		"it does not come":     {30, 34, 30, 0, 15, 34},
+		"it ends early":        {30, 34, 30, 2, 15, 34},
+		"it lasts":             {30, 34, 30, 10, 15, 40 + 10},
+		"it recurs for long":   {30, 130, 30, 101, 15, 131 + 10},
+		"it comes when it may": {30, 34, 5, 2, 5, 5 + 2 + 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := follow(t, options()).recur(150, tc.from, tc.to, tc.came, tc.length)
+			for i, n := range got {
+				if want := tc.begins <= i && i < tc.ends; name != "it comes when it may" || i < 15 {
+					require.Equal(t, want, n == 15, "step %d: %d", i, n)
+				}
+			}
+		})
+	}
+}
+
+// Between two that come soon after each other the number is kept.
+func TestObserve_KeepsWhatRecursAgainSoon(t *testing.T) {
+	f := follow(t, options())
+	f.next.Recurring = replicas.Recurring{Known: true, Lasting: 300, EarlierLasting: 300, Passing: nan, Coming: 1500}
+	r, _ := f.see(300, 1500)
+	require.Equal(t, 15, r.Replicas)
+	r, _ = f.see(300, 300)
+	require.Equal(t, replicas.Recommendation{Replicas: 15, Source: replicas.Stabilization}, r)
+	f.next.Recurring.Coming = 700
+	r, _ = f.see(300, 300)
+	require.Equal(t, replicas.Recommendation{Replicas: 7, Source: replicas.Stabilization}, r)
+	f.next.Recurring.Coming = nan
+	r, _ = f.see(300, 300)
+	require.Equal(t, 3, r.Replicas)
+	f.next.Recurring.Coming = 1500
+	r, _ = f.see(300, 300)
+	require.Equal(t, 3, r.Replicas, "nothing is raised for what comes after the horizon")
 }

@@ -155,16 +155,22 @@ func (m *workload) observe(s *dataset.Series, at int64) {
 	if before := s.Unmasked(0, at-m.step); m.isIsolated(load, before) {
 		load = before
 	}
-	upper, earlier := math.NaN(), math.NaN()
-	if m.forecaster != nil {
-		m.forecaster.Advance(load)
-		m.forecaster.Forecast(&m.forecast)
-		upper = m.forecast.Points[0].Max
-		earlier = m.forecaster.EarlierMaxQuantile(m.horizon, m.options.MaxProbability)
+	o := replicas.Observation{
+		At: at / m.step, Load: load, Peak: m.peak, Capacity: m.capacity, Horizon: m.horizon,
+		Upper: math.NaN(), Earlier: math.NaN(),
 	}
-	m.recommendation, m.known = m.replicas.Observe(replicas.Observation{
-		At: at / m.step, Load: load, Peak: m.peak, Capacity: m.capacity, Horizon: m.horizon, Upper: upper, Earlier: earlier,
-	})
+	if f := m.forecaster; f != nil {
+		p, stabilization := m.options.MaxProbability, int(m.config.ScaleDownStabilization.Milliseconds()/m.step)
+		f.Advance(load)
+		f.Forecast(&m.forecast)
+		o.Upper = m.forecast.Points[0].Max
+		o.Earlier = f.EarlierMaxQuantile(m.horizon, p)
+		o.Recurring = replicas.Recurring{
+			Known: true, Lasting: f.LastingMaxQuantile(m.horizon, p), EarlierLasting: f.EarlierLastingMaxQuantile(m.horizon, p),
+			Passing: f.RecurringMaxQuantile(0, 0, p), Coming: f.RecurringMaxQuantile(1, m.horizon+stabilization, p),
+		}
+	}
+	m.recommendation, m.known = m.replicas.Observe(o)
 	m.raisePeak(load)
 }
 
