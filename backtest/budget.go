@@ -36,8 +36,7 @@ type Budget struct {
 // A workload adds up the return periods of its pods.
 type workload struct {
 	sum     float64 // at the current step
-	last    int64   // newest step with a score (ms)
-	scored  int     // steps with a score
+	scored  bool    // at the current step
 	unusual []unusualStep
 }
 
@@ -52,6 +51,8 @@ type workloads struct {
 	byLabels map[string]*workload
 	order    []*workload
 	most     int // series with a score at the same step
+	together int // workloads with a score at the same step, at most
+	steps    int // with a score of any
 }
 
 // of returns the workload that a series belongs to.
@@ -71,30 +72,28 @@ func (w *workloads) of(series labels.Labels) *workload {
 	return known
 }
 
-// add adds the return period of one of its series at a step.
-func (w *workload) add(step int64, period float64) {
-	w.sum += period
-	if w.last != step {
-		w.last = step
-		w.scored++
-	}
-}
-
 // observe adds up the return periods of a step. current holds the series of the batch by index, nil for duplicates.
 func (w *workloads) observe(b *result.Batch, current []*inputSeries) {
-	scored := 0
+	series, together := 0, 0
 	for i, s := range current {
 		if s != nil && !math.IsNaN(b.Series[i].Score.Value) {
-			scored++
-			s.workload.add(b.Step, b.Series[i].Score.ReturnPeriod)
+			series++
+			s.workload.sum += b.Series[i].Score.ReturnPeriod
+			s.workload.scored = true
 		}
 	}
-	w.most = max(w.most, scored)
 	for _, one := range w.order {
 		if one.sum >= lowestBar {
 			one.unusual = append(one.unusual, unusualStep{b.Step, one.sum})
 		}
-		one.sum = 0
+		if one.scored {
+			together++
+		}
+		one.sum, one.scored = 0, false
+	}
+	w.most, w.together = max(w.most, series), max(w.together, together)
+	if together > 0 {
+		w.steps++
 	}
 }
 
@@ -109,15 +108,6 @@ func (w *workloads) alerts(bar float64, step int64) (n int) {
 		}
 	}
 	return n
-}
-
-// weeks is how long workloads had scores, added up.
-func (w *workloads) weeks(step int64) float64 {
-	scored := 0
-	for _, one := range w.order {
-		scored += one.scored
-	}
-	return float64(scored) * float64(step) / float64(week.Milliseconds())
 }
 
 // setBudgets reports what budgets would have fired, of the replays of the detectors in the report.

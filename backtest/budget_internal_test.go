@@ -3,6 +3,7 @@ package backtest
 import (
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,8 +68,8 @@ func TestSetBudgets_CountsAlertsOfWorkloads(t *testing.T) {
 		return [2]float64{0.1, 0.1}, 0.1
 	})
 	require.Equal(t, 2, r.workloads.alerts(lowestBar, r.step))
-	// A week of the pods, and the 4,000 steps of the host.
-	require.InEpsilon(t, 1+4000./(7*24*60), r.workloads.weeks(r.step), 1e-3)
+	require.Equal(t, 2, r.workloads.together, "the pods of a workload are one")
+	require.Equal(t, 7*24*60, r.workloads.steps)
 	start := time.Unix(0, 0)
 	report := &Report{Start: start, End: start.Add(week), Detectors: []Detector{{Name: "d"}}}
 	report.setBudgets([]*replay{{plan: &plan{scaler: nil, step: 60_000}, workloads: r.workloads}})
@@ -102,4 +103,41 @@ func TestRarity_IsReadable(t *testing.T) {
 	} {
 		require.Equal(t, want, rarity(weeks*week.Seconds()))
 	}
+}
+
+// One alert a week of each workload is what people bear, also where the scores lack a part of the week.
+func TestTooManyAlerts_CountsWorkloads(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, tc := range []struct {
+		alerts, workloads int
+		scored            time.Duration
+		want              bool
+	}{
+		{0, 1, week, false},
+		{1, 1, week, false},
+		{1, 1, 6 * day, false},
+		{2, 1, week, true},
+		{2, 2, 6 * day, false},
+		{3, 2, 6 * day, true},
+		{2, 1, 2 * week, false},
+		{3, 1, 2 * week, true},
+		{1, 1, day, false},
+		{2, 1, day, true},
+	} {
+		d := Detector{WorkloadAlerts: tc.alerts, Workloads: tc.workloads, Scored: tc.scored}
+		require.Equal(t, tc.want, d.TooManyAlerts(), "%+v", tc)
+	}
+	require.False(t, (&Detector{}).TooManyAlerts(), "without scores")
+	require.True(t, math.IsNaN((&Detector{}).PerWorkload()))
+}
+
+// Jobs that come one after the other are not many workloads.
+func TestWorkloads_CountsThoseAtTheSameTime(t *testing.T) {
+	r := &replay{plan: &plan{step: 60_000}}
+	for step := range 10 {
+		job := &inputSeries{workload: r.workloads.of(labels.FromStrings("job_name", strconv.Itoa(step)))}
+		r.workloads.observe(&result.Batch{Step: int64(step) * r.step, Series: []result.Series{{}}}, []*inputSeries{job})
+	}
+	require.Equal(t, 1, r.workloads.together)
+	require.Equal(t, 10, r.workloads.steps)
 }

@@ -30,10 +30,12 @@ type Detector struct {
 	Step    time.Duration
 	Alerts  int     // fired: 0.8 for 5m
 	PerWeek float64 // alerts per series and week with scores
-	// WorkloadAlerts and PerWorkload are the same with the pods of a workload as one, whose return periods add up: what
-	// the shipped rule would have fired with the lowest bar.
+	// WorkloadAlerts are the same with the pods of a workload as one, whose return periods add up: what the shipped rule
+	// would have fired with the lowest bar. Workloads is how many had a score at the same time, so that jobs that come
+	// one after the other count once; Scored is for how long any had one.
 	WorkloadAlerts int
-	PerWorkload    float64
+	Workloads      int
+	Scored         time.Duration
 	Unscored       int    // steps with a state: no score, or an expression not joined
 	Reason         string // the most frequent of these states with its reason
 	Horizons       []Horizon
@@ -86,7 +88,7 @@ func (r *replay) report(to *Report) {
 	week := 7 * float64(day) / float64(r.step)
 	d.Over, d.PerWeek = float64(high)/float64(d.Steps), float64(d.Alerts)/float64(d.Steps)*week
 	d.WorkloadAlerts = r.workloads.alerts(lowestBar, r.step)
-	d.PerWorkload = float64(d.WorkloadAlerts) / r.workloads.weeks(r.step)
+	d.Workloads, d.Scored = r.workloads.together, time.Duration(r.workloads.steps)*d.Step
 	d.Unscored, d.Reason = r.unscored()
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))

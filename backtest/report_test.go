@@ -310,6 +310,7 @@ func sample() *backtest.Report {
 		Detectors: []backtest.Detector{
 			{
 				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12,
+				Workloads: 100, Scored: 7 * day,
 				Unscored: 288, Reason: "muted (mute)",
 				Horizons: []backtest.Horizon{
 					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Bias: -0.0132, Coverage: 0.7987, Level: 0.8},
@@ -330,14 +331,15 @@ func sample() *backtest.Report {
 			},
 			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}},
 			{
-				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9, WorkloadAlerts: 9, PerWorkload: 9,
+				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9,
+				WorkloadAlerts: 9, Workloads: 1, Scored: 7 * day,
 				Horizons: []backtest.Horizon{
 					{Horizon: hour, Forecasts: 2000, Error: 0.9, Coverage: 0.49, Level: 0.8},
 					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8},
 				},
 			},
 			{
-				Name: "young", Series: 1, Over: nan, PerWeek: nan, PerWorkload: nan,
+				Name: "young", Series: 1, Over: nan, PerWeek: nan,
 				Unscored: 2016, Reason: "muted (mute)",
 			},
 		},

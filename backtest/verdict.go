@@ -3,7 +3,7 @@ package backtest
 import "strings"
 
 const (
-	// mostAlerts is how many alerts a week and workload are too many: as in the command init. A single one never is.
+	// mostAlerts is how many alerts a workload may raise in a week. Chosen: what a person bears.
 	mostAlerts = 1
 	// worstError is the relative error of which AnomalyForecastsWorseThanNaive tells.
 	worstError = 1.1
@@ -22,6 +22,17 @@ func verdict(problems []string) string {
 	return Bad + ": " + strings.Join(problems, ", ")
 }
 
+// PerWorkload returns the alerts per workload and week with scores; NaN without any.
+func (d *Detector) PerWorkload() float64 {
+	return float64(d.WorkloadAlerts) / (float64(d.Workloads) * float64(d.Scored) / float64(week))
+}
+
+// TooManyAlerts tells whether workloads would have alerted more than once a week. One alert of each never is too much:
+// nobody knows how often it comes after less than a week of scores.
+func (d *Detector) TooManyAlerts() bool {
+	return d.PerWorkload() > mostAlerts && d.WorkloadAlerts > mostAlerts*d.Workloads
+}
+
 // Problems says why a detector is not fit for alerts; none: it is.
 func (d *Detector) Problems() []string {
 	switch {
@@ -29,7 +40,7 @@ func (d *Detector) Problems() []string {
 		return []string{"no series"}
 	case d.Steps == 0:
 		return []string{"no score"}
-	case d.PerWorkload > mostAlerts && d.WorkloadAlerts > 1:
+	case d.TooManyAlerts():
 		return []string{"too many alerts"}
 	}
 	return nil

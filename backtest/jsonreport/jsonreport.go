@@ -203,7 +203,7 @@ func judge(problems []string) judged {
 func newDetector(d *backtest.Detector) detector {
 	out := detector{
 		Name: d.Name, judged: judge(d.Problems()), Series: d.Series, Steps: d.Steps, StepSeconds: d.Step.Seconds(),
-		Over: number(d.Over), PerSeries: number(d.PerWeek), PerWorkload: number(d.PerWorkload),
+		Over: number(d.Over), PerSeries: number(d.PerWeek), PerWorkload: number(d.PerWorkload()),
 		Unscored: d.Unscored, Reason: d.Reason,
 		Alerts: []alert{}, Forecasts: []forecast{}, TrueIncidents: []period{},
 	}

@@ -28,8 +28,8 @@ func addInitCommand(app *kingpin.Application) (*kingpin.CmdClause, *preset.Comma
 		PlaceHolder("ZONE").StringVar(&o.Timezone)
 	cmd.Flag("max-series", "Maximum number of series of all detectors together. Beyond it, the detectors with the most "+
 		"series are left out.").Default("10000").IntVar(&o.MaxSeries)
-	cmd.Flag("backtest", "Replay the last week, and leave out the detectors that would have alerted more than once a "+
-		"week and workload.").BoolVar(&o.Backtest)
+	cmd.Flag("backtest", "Replay the last week, and leave out the detectors whose workloads would have alerted more "+
+		"than once a week each.").BoolVar(&o.Backtest)
 	return cmd, &o
 }
 
@@ -37,6 +37,7 @@ func addInitCommand(app *kingpin.Application) (*kingpin.CmdClause, *preset.Comma
 func runInit(
 	ctx context.Context, o preset.Command, q queryOptions, logger log.Logger, stdout, stderr io.Writer,
 ) error {
+	// Up to the full hour, so that two runs soon after each other find the same.
 	replay := func(ctx context.Context, cfg *config.Config, names []string, now time.Time) (*backtest.Report, error) {
 		src, err := source.New(cfg.RemoteRead, source.Options{MaxConcurrency: q.maxConcurrency, Logger: logger})
 		if err != nil {
@@ -45,8 +46,9 @@ func runInit(
 		defer src.Close()
 		bar := newProgressBar(stderr)
 		defer bar.clear()
+		end := now.Truncate(time.Hour)
 		return backtest.Run(ctx, backtest.Options{
-			Config: cfg, Logger: logger, Names: names, Start: now.AddDate(0, 0, -7), End: now, Now: now,
+			Config: cfg, Logger: logger, Names: names, Start: end.AddDate(0, 0, -7), End: end, Now: now,
 			NewReplayer: newReplayer(src, nil, detector.Options{
 				Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 			}),

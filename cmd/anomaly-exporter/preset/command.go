@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/url"
 	"os"
 	"strconv"
@@ -125,7 +124,7 @@ func (c *Command) report(p *plan, e Environment) {
 	w := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "preset\tdetector\tseries\tseries_limit\t")
 	if c.Backtest {
-		fmt.Fprint(w, "alerts a week\t")
+		fmt.Fprint(w, "alerts in the replay\t")
 	}
 	fmt.Fprintln(w, "memory")
 	detectors, series, bytes := 0, 0, int64(0)
@@ -141,7 +140,7 @@ func (c *Command) report(p *plan, e Environment) {
 			}
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t", of.file, d.Name, d.series, limit)
 			if c.Backtest {
-				fmt.Fprint(w, alerts(d.alerts), "\t")
+				fmt.Fprint(w, d.alerts(), "\t")
 			}
 			fmt.Fprintln(w, memory)
 		}
@@ -160,12 +159,13 @@ Next:
 `, c.Output)
 }
 
-// alerts returns a number of alerts for people.
-func alerts(n float64) string {
-	if math.IsNaN(n) {
+// alerts tells what a replay found, for people.
+func (d *planned) alerts() string {
+	if d.replayed == nil {
 		return "-"
 	}
-	return strconv.FormatFloat(n, 'g', 2, 64)
+	return fmt.Sprintf("%d of %s in %s", d.replayed.WorkloadAlerts,
+		count(d.replayed.Workloads, "workload", "workloads"), days(d.replayed.Scored))
 }
 
 func count(n int, one, many string) string {

@@ -14,12 +14,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
-const (
-	// maxAlerts is how many alerts a detector may raise per workload and week. Chosen: what a person bears.
-	maxAlerts = 1
-	// leastScored is for how long the series must have scores, so that the number of alerts says something.
-	leastScored = 24 * time.Hour
-)
+// leastScored is for how long there must be scores, so that the number of alerts says something.
+const leastScored = 24 * time.Hour
 
 // A plan says which detectors a Prometheus has the metrics for.
 type plan struct {
@@ -40,11 +36,11 @@ type part struct {
 // planned is a detector that the configuration has, or leaves out for a reason.
 type planned struct {
 	entry
-	series  int     // now
-	limit   int     // of series; 0: the default
-	bytes   int64   // of memory
-	alerts  float64 // per workload and week, in a backtest; NaN: unknown
-	leftOut string  // the reason
+	series   int                // now
+	limit    int                // of series; 0: the default
+	bytes    int64              // of memory
+	replayed *backtest.Detector // nil: not replayed, or without any score
+	leftOut  string             // the reason
 }
 
 // look makes the plan by looking at a server.
@@ -103,7 +99,7 @@ func (p *plan) add(ctx context.Context, s *server, from preset, metrics map[stri
 		if !d.applies(metrics) {
 			continue
 		}
-		one := &planned{entry: d, alerts: math.NaN()}
+		one := &planned{entry: d}
 		var err error
 		one.series, err = s.count(ctx, &d)
 		switch {
@@ -163,13 +159,18 @@ func (p *plan) gate(r *backtest.Report) {
 		if of == nil || of.Steps == 0 {
 			continue
 		}
-		d.alerts = of.PerWorkload
-		scored := time.Duration(of.Steps/of.Series) * of.Step // of a series
-		if d.alerts > maxAlerts && scored >= leastScored {
-			d.leftOut = "in the last week, it would have alerted more than once a week and workload. Look at the findings " +
-				"of a backtest of it: raise min_deviation until only what matters is left"
+		d.replayed = of
+		if of.Scored >= leastScored && of.TooManyAlerts() {
+			d.leftOut = fmt.Sprintf("%s would have raised %s in %s, more than one a week and workload. Look at the findings "+
+				"of a backtest of it: raise min_deviation until only what matters is left",
+				count(of.Workloads, "workload", "workloads"), count(of.WorkloadAlerts, "alert", "alerts"), days(of.Scored))
 		}
 	}
+}
+
+// days returns for how long there were scores, for people.
+func days(scored time.Duration) string {
+	return count(int(math.Round(scored.Hours()/24)), "day", "days")
 }
 
 // in returns the detectors that are not left out.

@@ -1,7 +1,6 @@
 package preset
 
 import (
-	"math"
 	"testing"
 	"time"
 
@@ -133,13 +132,17 @@ func TestPlan_LeavesOutWhatIsKnownToAlertTooOften(t *testing.T) {
 		p.parts[0].detectors = append(p.parts[0].detectors, &planned{entry: entry{Detector: d}})
 	}
 	require.Equal(t, []string{"quiet", "noisy", "young", "unknown"}, p.scored())
-	const day = 24 * 60
+	const day = 24 * time.Hour
 	p.gate(&backtest.Report{Detectors: []backtest.Detector{
-		{Name: "quiet", Series: 3, Steps: 3 * 7 * day, Step: time.Minute, PerWorkload: 1},
-		{Name: "noisy", Series: 3, Steps: 3 * day, Step: time.Minute, PerWorkload: 1.1},
-		{Name: "young", Series: 3, Steps: 3*day - 3, Step: time.Minute, PerWorkload: 20},
-		{Name: "unknown", Series: 3, PerWorkload: math.NaN()},
+		{Name: "quiet", Steps: 1, WorkloadAlerts: 3, Workloads: 3, Scored: 6 * day},
+		{Name: "noisy", Steps: 1, WorkloadAlerts: 4, Workloads: 3, Scored: 6 * day},
+		{Name: "young", Steps: 1, WorkloadAlerts: 20, Workloads: 3, Scored: day - time.Minute},
+		{Name: "unknown"},
 	}})
+	require.Equal(t, "3 of 3 workloads in 6 days", p.parts[0].detectors[0].alerts())
+	require.Regexp(t, "^3 workloads would have raised 4 alerts in 6 days, more than one a week and workload. ",
+		p.parts[0].detectors[1].leftOut)
+	require.Equal(t, "-", p.parts[0].detectors[4].alerts())
 	var kept []string
 	for _, d := range p.in() {
 		kept = append(kept, d.Name)
