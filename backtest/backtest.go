@@ -49,9 +49,9 @@ type Options struct {
 	Output string
 	// Truth is what alerts are compared with; nil: the truth in the configuration.
 	Truth *config.Selector
-	// Progress is called when a detector or scaler starts, and after each of its steps; nil: no callback. The title has
-	// its number and how many there are.
-	Progress func(title string, done, total int)
+	// Progress is called when a detector or scaler starts, and after each of its steps; nil: no callback. The numbers are
+	// those of the steps of all.
+	Progress func(doing string, done, total int)
 }
 
 func (o *Options) validate() error {
@@ -89,8 +89,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	report := &Report{Start: o.Start, End: o.End}
 	var replays []*replay
-	for i, p := range plans {
-		p.title = fmt.Sprintf("%d/%d %s", i+1, len(plans), p.source)
+	for _, p := range plans {
 		r := newReplay(p)
 		if err := o.replay(ctx, p, r, out); err != nil {
 			return nil, err
@@ -131,13 +130,14 @@ func (o *Options) replay(ctx context.Context, p *plan, r *replay, out *openmetri
 // plan says what to replay of one detector or scaler.
 type plan struct {
 	source     result.Source
-	title      string         // for progress
 	config     *config.Config // with only this detector or scaler
 	scaler     *config.Scaler // nil for a detector
 	step       int64          // ms
 	offset     int64          // ms from a step to the publication of its results
 	horizons   []int64        // ms
 	start, end int64          // steps (ms), both included
+	done       int            // steps of the plans before it
+	total      int            // steps of all plans
 }
 
 // plans returns the plans in the order of the configuration.
@@ -166,12 +166,18 @@ func (o *Options) plans() ([]*plan, error) {
 	if len(plans) == 0 {
 		return nil, errors.New("the configuration has no detector or scaler")
 	}
+	total := 0
 	for _, p := range plans {
 		p.start = floor(o.Start.UnixMilli(), p.step)
 		p.end = floor(min(o.End.UnixMilli(), o.Now.UnixMilli()-p.offset), p.step)
 		if p.end < p.start {
 			return nil, fmt.Errorf("%s: no step from %s to %s is due yet", p.source, stamp(o.Start), stamp(o.End))
 		}
+		p.done = total
+		total += int((p.end-p.start)/p.step) + 1
+	}
+	for _, p := range plans {
+		p.total = total
 	}
 	return plans, nil
 }
@@ -227,8 +233,8 @@ func (p *plan) replay(ctx context.Context, o *Options, emit func(*result.Batch) 
 	if err != nil {
 		return err
 	}
-	done, total := 0, int((p.end-p.start)/p.step)+1
-	o.Progress(p.title, 0, total)
+	done := p.done
+	o.Progress("reading "+p.source.Name, done, p.total)
 	var failed error
 	err = replayer.Replay(ctx, time.UnixMilli(p.start), time.UnixMilli(p.end), func(b *result.Batch) {
 		if failed != nil {
@@ -238,7 +244,7 @@ func (p *plan) replay(ctx context.Context, o *Options, emit func(*result.Batch) 
 			cancel()
 		}
 		done++
-		o.Progress(p.title, done, total)
+		o.Progress("replaying "+p.source.Name, done, p.total)
 	})
 	if failed != nil {
 		return fmt.Errorf("%s: %w", p.source, failed)

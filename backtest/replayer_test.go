@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -76,6 +77,36 @@ func TestRun_ReplaysEachByItsOwnConfiguration(t *testing.T) {
 	require.Equal(t, []time.Time{first, epoch, first, first}, starts)
 	require.Equal(t, []time.Time{last, epoch.Add(50 * time.Minute), last, last}, ends)
 	require.Equal(t, []string{"state"}, o.Config.Detectors[0].Publish, "the configuration of the caller stays as it is")
+}
+
+func TestRun_TellsTheProgressOfAllTogether(t *testing.T) {
+	var told []string
+	_, err := backtest.Run(t.Context(), backtest.Options{
+		Config: load(t, shop), Start: epoch, End: epoch.Add(10 * time.Minute), Now: epoch.Add(hour),
+		NewReplayer: always(func(start, end time.Time, emit func(*result.Batch)) error {
+			emit(&result.Batch{Step: start.UnixMilli()})
+			emit(&result.Batch{Step: end.UnixMilli()})
+			return nil
+		}),
+		Progress: func(doing string, done, total int) {
+			told = append(told, fmt.Sprintf("%s: %d of %d", doing, done, total))
+		},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		`reading load: 0 of 11`,
+		`replaying load: 1 of 11`,
+		`replaying load: 2 of 11`,
+		`reading total: 3 of 11`,
+		`replaying total: 4 of 11`,
+		`replaying total: 5 of 11`,
+		`reading joint: 5 of 11`,
+		`replaying joint: 6 of 11`,
+		`replaying joint: 7 of 11`,
+		`reading all: 8 of 11`,
+		`replaying all: 9 of 11`,
+		`replaying all: 10 of 11`,
+	}, told, "3 steps of each, 2 of total")
 }
 
 func TestRun_ReturnsErrorsOfTheReplayer(t *testing.T) {

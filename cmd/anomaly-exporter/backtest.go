@@ -183,36 +183,37 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 // progressBar shows the progress of a replay on a terminal. It shows nothing if the output is not a terminal.
 type progressBar struct {
 	w     io.Writer // nil if it is not a terminal
-	begun time.Time // start of the current task
+	begun time.Time
+	doing string
 	shown time.Time // of the last update
 }
 
 func newProgressBar(w io.Writer) *progressBar {
+	bar := &progressBar{begun: time.Now()}
 	if file, ok := w.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return &progressBar{w: w}
+			bar.w = w
 		}
 	}
-	return &progressBar{}
+	return bar
 }
 
-// show updates the bar, at most ten times a second.
-func (b *progressBar) show(title string, done, total int) {
-	const width = 30
-	now := time.Now()
-	if b.w == nil || done > 1 && done < total && now.Sub(b.shown) < 100*time.Millisecond {
+// show updates the bar, at most ten times a second while the same is done.
+func (b *progressBar) show(doing string, done, total int) { b.showAt(time.Now(), doing, done, total) }
+
+func (b *progressBar) showAt(now time.Time, doing string, done, total int) {
+	const width = 20
+	if b.w == nil || doing == b.doing && done < total && now.Sub(b.shown) < 100*time.Millisecond {
 		return
 	}
-	b.shown = now
-	if done <= 1 {
-		b.begun = now // the time spent on reading says nothing about the time per step
-		fmt.Fprintf(b.w, "\r\x1b[K%s: reading history", title)
-		return
-	}
+	b.shown, b.doing = now, doing
 	full := width * done / total
-	left := time.Duration(float64(now.Sub(b.begun)) / float64(done-1) * float64(total-done)).Round(time.Second)
 	bar := strings.Repeat("=", full) + strings.Repeat(" ", width-full)
-	fmt.Fprintf(b.w, "\r\x1b[K%s [%s] %d/%d steps, %s left", title, bar, done, total, left)
+	left := ""
+	if share := float64(done) / float64(total); share >= 0.01 { // less says nothing
+		left = fmt.Sprintf(", %s left", (time.Duration(float64(now.Sub(b.begun)) * (1/share - 1)).Round(time.Second)))
+	}
+	fmt.Fprintf(b.w, "\r\x1b[K[%s] %d %%%s: %s", bar, 100*done/total, left, doing)
 }
 
 // clear removes the bar.

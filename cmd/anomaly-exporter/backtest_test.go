@@ -36,6 +36,32 @@ func TestParseTime_AcceptsTimesAndDurations(t *testing.T) {
 	}
 }
 
+func TestProgressBar_IsOneForAll(t *testing.T) {
+	var b strings.Builder
+	begun := time.Now()
+	bar := progressBar{w: &b, begun: begun}
+	for _, now := range []struct {
+		after time.Duration
+		doing string
+		done  int
+	}{
+		{0, "reading", 0},
+		{30 * time.Second, "replaying", 300},
+		{30*time.Second + 50*time.Millisecond, "replaying", 310}, // too soon
+		{60 * time.Second, "reading more", 500},
+		{120 * time.Second, "replaying more", 1000},
+	} {
+		bar.showAt(begun.Add(now.after), now.doing, now.done, 1000)
+	}
+	require.Equal(t, "\r\x1b[K[                    ] 0 %: reading"+
+		"\r\x1b[K[======              ] 30 %, 1m10s left: replaying"+
+		"\r\x1b[K[==========          ] 50 %, 1m0s left: reading more"+
+		"\r\x1b[K[====================] 100 %, 0s left: replaying more", b.String())
+	b.Reset()
+	bar.clear()
+	require.Equal(t, "\r\x1b[K", b.String())
+}
+
 func TestBacktest_ReportsOnStdoutAndWritesResults(t *testing.T) {
 	end := time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC)
 	dir := t.TempDir()
