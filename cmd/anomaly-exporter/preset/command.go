@@ -164,7 +164,7 @@ func (d *planned) alerts() string {
 	if d.replayed == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%d of %s in %s", d.replayed.WorkloadAlerts,
+	return fmt.Sprintf("%d (%s, %s)", d.replayed.WorkloadAlerts,
 		count(d.replayed.Workloads, "workload", "workloads"), days(d.replayed.Scored))
 }
 

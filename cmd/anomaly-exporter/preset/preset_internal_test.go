@@ -139,7 +139,7 @@ func TestPlan_LeavesOutWhatIsKnownToAlertTooOften(t *testing.T) {
 		{Name: "young", Steps: 1, WorkloadAlerts: 20, Workloads: 3, Scored: day - time.Minute},
 		{Name: "unknown"},
 	}})
-	require.Equal(t, "3 of 3 workloads in 6 days", p.parts[0].detectors[0].alerts())
+	require.Equal(t, "3 (3 workloads, 6 days)", p.parts[0].detectors[0].alerts())
 	require.Regexp(t, "^3 workloads would have raised 4 alerts in 6 days, more than one a week and workload. ",
 		p.parts[0].detectors[1].leftOut)
 	require.Equal(t, "-", p.parts[0].detectors[4].alerts())
