@@ -192,7 +192,7 @@ detectors:
     step: 5m
     forecaster: {horizons: [15m, 1h]}
     bounds: {upper: 500}
-    publish: [state]
+    publish: [score, state]
   - {name: total, expr: sum(load), step: 10m}
   - {name: joint, inputs: {all: sum by (job) (load), most: max by (job) (load)}, by: [job], step: 5m}
 scalers:

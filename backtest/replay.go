@@ -56,6 +56,18 @@ func (r *replay) observe(b *result.Batch) {
 		current[i] = r.inputSeries(s)
 		r.evaluate(current[i], b, s)
 	}
+	r.alert(b, current)
+	r.extend(b, current)
+	if b.Outcomes != nil {
+		r.outcomes.Add(*b.Outcomes)
+	}
+}
+
+// alert counts what the scores of a step raise. Without published scores, there is nothing to alert on.
+func (r *replay) alert(b *result.Batch, current []*inputSeries) {
+	if !r.scores {
+		return
+	}
 	r.workloads.observe(b, current)
 	for _, a := range b.Alerts {
 		s := r.series[a.Series.ID]
@@ -63,10 +75,6 @@ func (r *replay) observe(b *result.Batch) {
 		s.finding.Alerted = true
 		s.firing = &Alert{Labels: s.labels, Period: Period{Start: time.UnixMilli(a.At).UTC()}}
 		r.alerts = append(r.alerts, s.firing)
-	}
-	r.extend(b, current)
-	if b.Outcomes != nil {
-		r.outcomes.Add(*b.Outcomes)
 	}
 }
 
@@ -132,18 +140,17 @@ func (r *replay) evaluate(of *inputSeries, b *result.Batch, s *result.Series) {
 			})
 		}
 	}
-	score := s.Score.Value
-	if !math.IsNaN(score) {
+	if score := s.Score.Value; r.scores && !math.IsNaN(score) {
 		of.scored++
 		if r.highest == nil || score > r.most {
 			r.highest, r.most = &of.input, score
 		}
-	}
-	if score >= findingThreshold {
-		r.find(of, b, s)
-	}
-	if score >= feedback.HighScore {
-		of.high++
+		if score >= findingThreshold {
+			r.find(of, b, s)
+		}
+		if score >= feedback.HighScore {
+			of.high++
+		}
 	}
 	if s.State != (result.State{}) {
 		of.unscored[s.State]++

@@ -76,7 +76,7 @@ func TestRun_ReplaysEachByItsOwnConfiguration(t *testing.T) {
 	first, last := epoch.Add(5*time.Minute), epoch.Add(55*time.Minute)
 	require.Equal(t, []time.Time{first, epoch, first, first}, starts)
 	require.Equal(t, []time.Time{last, epoch.Add(50 * time.Minute), last, last}, ends)
-	require.Equal(t, []string{"state"}, o.Config.Detectors[0].Publish, "the configuration of the caller stays as it is")
+	require.Equal(t, []string{"score", "state"}, o.Config.Detectors[0].Publish, "that of the caller stays")
 }
 
 func TestRun_TellsTheProgressOfAllTogether(t *testing.T) {
@@ -281,4 +281,34 @@ func TestRun_DropsResultsWithLabelsThatNoServerTakes(t *testing.T) {
 	written, err := os.ReadFile(o.Output)
 	require.NoError(t, err)
 	require.Equal(t, "# EOF\n", string(written))
+}
+
+// What is not published alerts nobody: the report of a detector for forecasts has no alerts and no findings.
+func TestRun_CountsNoAlertsOnScoresThatAreNotPublished(t *testing.T) {
+	end := epoch.Add(7 * day)
+	db := newStorage(t, epoch, end, 5*time.Minute, pods(2, end.Add(-4*hour))...)
+	cfg := load(t, `
+global: {step: 5m, query_offset: 0s}
+detectors:
+  - {name: scored, expr: load, publish: [score, state]}
+  - {name: forecast, expr: load, publish: [forecast, state], forecaster: {horizons: [1h]}}
+  - {name: young, expr: load, min_history: 30d, history: 40d, publish: [score]}
+outcomes: {truth: {expr: load > 150, on: [pod]}}
+`)
+	report := run(t, db, backtest.Options{Config: cfg, Start: end.Add(-8 * hour), End: end})
+	scored, forecast, young := &report.Detectors[0], &report.Detectors[1], &report.Detectors[2]
+	require.Positive(t, scored.Alerts)
+	require.False(t, scored.Unknown())
+	require.NotNil(t, scored.Truth)
+	require.Zero(t, forecast.Alerts+forecast.WorkloadAlerts+forecast.Steps)
+	require.Empty(t, forecast.Fired)
+	require.Nil(t, forecast.Truth)
+	require.True(t, forecast.Unknown())
+	require.Positive(t, forecast.Horizons[0].Forecasts)
+	for _, f := range report.Findings {
+		require.Equal(t, "scored", f.Detector)
+	}
+	require.Zero(t, young.Steps)
+	require.True(t, young.Unknown(), young.Reason)
+	require.Empty(t, young.Problems())
 }

@@ -25,6 +25,7 @@ type Report struct {
 type Detector struct {
 	Name    string
 	Series  int     // with a value
+	NoScore bool    // it publishes none, so nothing alerts on it
 	Steps   int     // with a score, over all series
 	Over    float64 // share of Steps with a score of at least 0.8; NaN without any
 	Step    time.Duration
@@ -77,7 +78,9 @@ func (r *replay) report(to *Report) {
 		to.Scalers = append(to.Scalers, r.reportScaler())
 		return
 	}
-	d := Detector{Name: r.source.Name, Series: len(r.order), Step: time.Duration(r.step) * time.Millisecond}
+	d := Detector{
+		Name: r.source.Name, NoScore: !r.scores, Series: len(r.order), Step: time.Duration(r.step) * time.Millisecond,
+	}
 	high, firing := 0, map[*Alert]bool{}
 	for _, s := range r.order {
 		firing[s.firing] = true
@@ -93,8 +96,8 @@ func (r *replay) report(to *Report) {
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
 	}
-	if r.config.Outcomes != nil {
-		d.Truth, d.Incidents = newTruth(r.outcomes), r.incidents
+	if d.Incidents = r.incidents; r.config.Outcomes != nil && r.scores {
+		d.Truth = newTruth(r.outcomes)
 	}
 	for _, a := range r.alerts {
 		a.Firing = firing[a] && a.End.UnixMilli() == r.end+r.step // else the series has gone

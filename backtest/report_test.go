@@ -338,12 +338,13 @@ func sample() *backtest.Report {
 					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8},
 				},
 			},
+			{Name: "forecast", Series: 1, NoScore: true, Over: nan, PerWeek: nan},
 			{
 				Name: "young", Series: 1, Over: nan, PerWeek: nan,
 				Unscored: 2016, Reason: "muted (mute)",
 			},
 		},
-		Budgets: []backtest.Budget{{PerWeek: 5, Bar: 6e6, Alerts: []float64{12, 0, 9, 0}}},
+		Budgets: []backtest.Budget{{PerWeek: 5, Bar: 6e6, Alerts: []float64{12, 0, 9, 0, 0}}},
 		Scalers: []backtest.Scaler{
 			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [replicas.NumStrategies]backtest.Strategy{
 				{Replicas: 6.25, ReplicaHours: 1050, Cost: 52.5, Under: 10 * time.Minute, UnderShare: 0.001},
@@ -392,6 +393,7 @@ detector      series  steps   over 0.8  alerts  per series-week  without score  
 pod_restarts  100     201600  0.021 %   12      0.12             288 steps, mostly muted (mute)   good
 quiet         0       0       -         0       -                no series                        BAD: no series
 noisy         1       2016    1.2 %     9       9                -                                BAD: too many alerts
+forecast      1       0       -         -       -                -                                -
 young         1       0       -         0       -                2016 steps, mostly muted (mute)  BAD: no score
 
 alerts a week by budget     5 a week
@@ -399,6 +401,7 @@ bar: as unusual as once in  9.92 weeks
 pod_restarts                12
 quiet                       0
 noisy                       9
+forecast                    0
 young                       0
 all                         21
 
@@ -454,8 +457,9 @@ func TestJSONReport_HasStableAndDocumentedKeys(t *testing.T) {
 	_, section, found := strings.Cut(string(page), "\n## Read it by a program\n")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")
+	noKeys := []string{"pod", "service", "pod_restarts", "quiet", "noisy", "forecast", "young"}
 	for _, key := range regexp.MustCompile(`"([a-z_]+)":`).FindAllStringSubmatch(out.String(), -1) {
-		if !slices.Contains([]string{"pod", "service", "pod_restarts", "quiet", "noisy", "young"}, key[1]) { // no keys
+		if !slices.Contains(noKeys, key[1]) {
 			require.Contains(t, section, "`"+key[1]+"`")
 		}
 	}

@@ -67,10 +67,14 @@ func (r *Report) detectors() [][]string {
 		} else if d.Unscored > 0 {
 			unscored = fmt.Sprintf("%d steps, mostly %s", d.Unscored, d.Reason)
 		}
-		table = append(table, []string{
+		row := []string{
 			d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over),
 			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored, verdict(d.Problems()),
-		})
+		}
+		if d.Unknown() {
+			row[4], row[7] = "-", "-"
+		}
+		table = append(table, row)
 	}
 	return table
 }

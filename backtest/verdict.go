@@ -1,6 +1,10 @@
 package backtest
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
 
 const (
 	// mostAlerts is how many alerts a workload may raise in a week. Chosen: what a person bears.
@@ -33,12 +37,17 @@ func (d *Detector) TooManyAlerts() bool {
 	return d.PerWorkload() > mostAlerts && d.WorkloadAlerts > mostAlerts*d.Workloads
 }
 
+// Unknown tells whether there is nothing to judge yet: no score is published, or all series are still learning.
+func (d *Detector) Unknown() bool {
+	return d.Series > 0 && d.Steps == 0 && (d.NoScore || strings.HasPrefix(d.Reason, result.Learning+" "))
+}
+
 // Problems says why a detector is not fit for alerts; none: it is.
 func (d *Detector) Problems() []string {
 	switch {
 	case d.Series == 0:
 		return []string{"no series"}
-	case d.Steps == 0:
+	case d.Steps == 0 && !d.Unknown():
 		return []string{"no score"}
 	case d.TooManyAlerts():
 		return []string{"too many alerts"}

@@ -207,6 +207,9 @@ func newDetector(d *backtest.Detector) detector {
 		Unscored: d.Unscored, Reason: d.Reason,
 		Alerts: []alert{}, Forecasts: []forecast{}, TrueIncidents: []period{},
 	}
+	if d.Unknown() {
+		out.Verdict = unknown
+	}
 	for _, a := range d.Fired {
 		out.Alerts = append(out.Alerts, alert{period{a.Start.UTC(), a.End.UTC()}, a.Firing, a.Labels})
 	}

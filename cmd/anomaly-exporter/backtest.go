@@ -211,7 +211,7 @@ func (b *progressBar) showAt(now time.Time, doing string, done, total int) {
 	bar := strings.Repeat("=", full) + strings.Repeat(" ", width-full)
 	left := ""
 	if share := float64(done) / float64(total); share >= 0.01 { // less says nothing
-		left = fmt.Sprintf(", %s left", (time.Duration(float64(now.Sub(b.begun)) * (1/share - 1)).Round(time.Second)))
+		left = fmt.Sprintf(", %s left", time.Duration(float64(now.Sub(b.begun))*(1/share-1)).Round(time.Second))
 	}
 	fmt.Fprintf(b.w, "\r\x1b[K[%s] %d %%%s: %s", bar, 100*done/total, left, doing)
 }
