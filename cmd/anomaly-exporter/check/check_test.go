@@ -254,6 +254,7 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 	require.Empty(t, checked(`detectors:
   - {name: fine, expr: 'sum by (job) (rate(http_requests_total[5m]))'}
   - {name: moving, expr: node_count}
+  - {name: nothing_yet, expr: 'rate(http_requests_total{job="other"}[5m])', missing: zero}
   - {name: named_like_a_counter, expr: inodes_total}
   - {name: bounded, expr: memory, bounds: {upper: {expr: limit_pod}}, mask: {expr: 'ALERTS{alertstate="firing"}'}}
   - {name: muted, expr: memory, mute: {expr: limit_pod > 1000}}
@@ -268,6 +269,8 @@ scalers:
 		one + "expr: max(files_count)}]": `files_count looks like a counter`,
 		one + "expr: htp_requests}]": `detector "x": expr: there is no metric htp_requests; ` +
 			`is the name right, and the exporter that exposes it scraped?`,
+		one + `expr: 'rate(http_requests_total{code="500"}[5m])', missing: zero}]`: `no series of http_requests_total ` +
+			`has code="500"`,
 		one + "expr: gone}]": `metric gone has no series now, but had some within the last day; ` +
 			`is the target that exposes it down?`,
 		one + `expr: 'memory{namespace="y", pod="a"}'}]`: `no series of memory has namespace="y"; ` +

@@ -160,10 +160,28 @@ func most(found []promql.Vector) (n int) {
 // checkMetrics warns of expressions without series, and says which of their selectors match nothing.
 func (c *checker) checkMetrics(ctx context.Context, e expression, found []promql.Vector) {
 	for i, expr := range e.shape.Exprs() {
-		if len(found[i]) == 0 {
+		if len(found[i]) == 0 && !c.mayBeEmpty(ctx, e, expr) {
 			c.explainEmpty(ctx, e, e.keys[i], expr, true)
 		}
 	}
+}
+
+// mayBeEmpty reports whether an expression has no series because nothing has happened yet: with "missing: zero" it says
+// so, and its metrics and their labels are there.
+func (c *checker) mayBeEmpty(ctx context.Context, e expression, expr config.Expr) bool {
+	if e.shape.Missing != "zero" {
+		return false
+	}
+	for _, s := range selectors(expr.Parsed()) {
+		has := matcher(s, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+		for _, m := range s.LabelMatchers {
+			labelled := strings.TrimSuffix(has, "}") + fmt.Sprintf(",%q!=\"\"}", m.Name)
+			if !c.exists(ctx, labelled, c.newest(e)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // explainEmpty warns of the selectors of an expression that match nothing. If all match something, it warns of the
