@@ -96,7 +96,7 @@ func checkTenant(t *testing.T, server string) {
 	dir := t.TempDir()
 	out, err := program(t, dir, "init", "--url="+server)
 	require.ErrorContains(t, err, "exit status 1")
-	require.Contains(t, out, "client error: 401: does the URL lack a prefix, or the request what --http.config.file")
+	require.Contains(t, out, "answers: 401 Unauthorized; give credentials by --http.config.file")
 	client := "---\n# of the shop\nhttp_headers:\n  X-Scope-OrgID: {values: [shop]}\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "client.yml"), []byte(client), 0o600))
 	out, err = program(t, dir, "init", "--url="+server, "--http.config.file=client.yml")
@@ -207,7 +207,7 @@ func TestInit_SaysThatNothingIsThere(t *testing.T) {
 	dir := t.TempDir()
 	out, err := program(t, dir, "init", "--url="+p.URL())
 	require.ErrorContains(t, err, "exit status 1")
-	require.Equal(t, p.URL()+": none of the 0 metrics is one that a preset is for\n", out)
+	require.Equal(t, p.URL()+": there was no metric within the last hour; does it scrape anything?\n", out)
 	require.NoFileExists(t, filepath.Join(dir, "anomaly-exporter.yml"))
 }
 

@@ -187,7 +187,8 @@ detectors:
 		{
 			"begin with one that does not answer",
 			[]string{"init", "--url=http://u:open-sesame@127.0.0.1:1"},
-			1, ``, `http://u:xxxxx@127\.0\.0\.1:1: names of metrics: [^\n]*connection refused\n`,
+			1, ``, `the Prometheus at http://u:xxxxx@127\.0\.0\.1:1 does not answer: [^\n]*connection refused; is it ` +
+				`running, and is its port right in --url\?\n`,
 		},
 		{
 			"begin with a file that is there",

@@ -3,6 +3,7 @@ package ask
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,9 +126,15 @@ func (f *Failure) Error() string {
 // Unwrap returns what is wrong.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// Failed returns a failed request with what to do about it.
+func (c *Client) Failed(err error) *Failure { return c.server.Failed(err) }
+
+// At returns a server at a URL that comes from a flag, for people who are told what to do about it.
+func At(name, flag string, at *url.URL) *Server { return &Server{name: name, flag: flag, url: at} }
+
 // Failed returns a failed request with what to do about it. The error of a request holds the whole URL: only its cause
 // is kept.
-func (c *Client) Failed(err error) *Failure {
+func (s *Server) Failed(err error) *Failure {
 	if known, ok := errors.AsType[*Failure](err); ok {
 		return known
 	}
@@ -135,36 +142,62 @@ func (c *Client) Failed(err error) *Failure {
 		err = failed.Err
 	}
 	if said, ok := errors.AsType[*v1.Error](err); ok {
-		f := &Failure{Err: fmt.Errorf("the %s at %s answers: %w", c.server.name, c.server.url.Redacted(), said)}
-		if said.Type == v1.ErrClient {
-			f.Remedy = "does " + c.server.flag + " lack a prefix, or the request what " + c.server.httpFlag() + " would add?"
-		}
-		return f
+		return s.said(said)
 	}
-	f := &Failure{Err: fmt.Errorf("the %s at %s does not answer: %w", c.server.name, c.server.url.Redacted(), err)}
+	f := &Failure{Err: fmt.Errorf("the %s at %s does not answer: %w", s.name, s.url.Redacted(), err)}
 	_, badName := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		f.Remedy = "is it running, and is its port right in " + c.server.flag + "?"
+		f.Remedy = "is it running, and is its port right in " + s.flag + "?"
 	case badName:
-		f.Remedy = "is the name right in " + c.server.flag + "?"
+		f.Remedy = "is the name right in " + s.flag + "?"
 	case errors.Is(err, context.DeadlineExceeded):
 		f.Remedy = "is it overloaded, or a firewall in between?"
+	case untrusted:
+		f.Remedy = "set tls_config.ca_file in " + s.httpFlag() + " to the authority that signed the certificate"
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		f.Remedy = "it does not speak TLS: write http:// in " + s.flag
 	}
 	return f
 }
 
+// said returns what the client of Prometheus' API says about an answer that is none.
+func (s *Server) said(err *v1.Error) *Failure {
+	status := 0
+	_, text, _ := strings.Cut(err.Msg, "error: ")
+	switch err.Type {
+	case v1.ErrClient, v1.ErrServer:
+		if status, _ = strconv.Atoi(text); status > 0 {
+			return s.refused(status, "")
+		}
+	case v1.ErrBadResponse:
+		return s.refused(http.StatusOK, unexpected)
+	}
+	return &Failure{Err: fmt.Errorf("the %s at %s answers: %w", s.name, s.url.Redacted(), err)}
+}
+
+// unexpected is what an answer says that is not as agreed.
+const unexpected = "what is not expected of it"
+
 // refused returns an answer that is none with what to do about it.
-func (c *Client) refused(status int, said string) *Failure {
-	if said == "" {
+func (s *Server) refused(status int, said string) *Failure {
+	plain := said == ""
+	if plain {
 		said = strconv.Itoa(status) + " " + http.StatusText(status)
 	}
-	f := &Failure{Err: fmt.Errorf("the %s at %s answers: %s", c.server.name, c.server.url.Redacted(), said)}
+	f := &Failure{Err: fmt.Errorf("the %s at %s answers: %s", s.name, s.url.Redacted(), said)}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		f.Remedy = "give credentials by " + c.server.httpFlag()
+		f.Remedy = "give credentials by " + s.httpFlag()
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusOK:
-		f.Remedy = "does " + c.server.flag + " lack a prefix, or is another program there?"
+		f.Remedy = "does " + s.flag + " lack a prefix, or is another program there?"
+	case http.StatusBadRequest:
+		if plain {
+			f.Remedy = "does it speak TLS? Then write https:// in " + s.flag
+		}
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		f.Remedy = "is it still starting, or is a proxy in between whose server is down?"
 	}
 	return f
 }
@@ -189,7 +222,7 @@ func (c *Client) Open(ctx context.Context, path string, query url.Values) (io.Re
 		Error string `json:"error"`
 	}
 	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer) // others do not write JSON
-	return nil, c.refused(resp.StatusCode, answer.Error)
+	return nil, c.server.refused(resp.StatusCode, answer.Error)
 }
 
 // JSON decodes what a path answers. The error is a Failure.
@@ -205,7 +238,7 @@ func (c *Client) JSON(ctx context.Context, path string, query url.Values, to any
 		if ctx.Err() != nil {
 			return c.Failed(ctx.Err())
 		}
-		return c.refused(http.StatusOK, "what is not expected of it")
+		return c.server.refused(http.StatusOK, unexpected)
 	}
 	return nil
 }
@@ -220,7 +253,7 @@ func (c *Client) API(ctx context.Context, endpoint string, query url.Values, to 
 		return err
 	}
 	if answer.Status != "success" {
-		return c.refused(http.StatusOK, "what is not expected of it")
+		return c.server.refused(http.StatusOK, unexpected)
 	}
 	return nil
 }

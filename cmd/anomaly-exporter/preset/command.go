@@ -16,6 +16,7 @@ import (
 	commoncfg "github.com/prometheus/common/config"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
@@ -51,7 +52,12 @@ func (c *Command) Run(ctx context.Context, e Environment) error {
 		return fmt.Errorf("%s is there already: choose another --output, or overwrite it with --force", c.Output)
 	}
 	p, err := c.plan(ctx)
-	if err != nil {
+	switch _, said := errors.AsType[*v1.Error](err); {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case said || errors.As(err, new(*url.Error)):
+		return ask.At("Prometheus", "--url", c.URL).Failed(err)
+	case err != nil:
 		return fmt.Errorf("%s: %w", c.URL.Redacted(), err)
 	}
 	if names := p.scored(); c.Backtest && len(names) > 0 {

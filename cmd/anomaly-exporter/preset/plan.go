@@ -59,8 +59,12 @@ func (p *plan) look(ctx context.Context, s *server) error {
 			return err
 		}
 	}
-	if len(p.parts) == 0 {
-		return fmt.Errorf("none of the %d metrics is one that a preset is for", len(metrics))
+	switch {
+	case len(metrics) == 0:
+		return errors.New("there was no metric within the last hour; does it scrape anything?")
+	case len(p.parts) == 0:
+		return fmt.Errorf("of what it has (%s), nothing is what a preset is for; write a detector for an expression of "+
+			"yours, as in examples/prometheus.yml", count(len(metrics), "metric", "metrics"))
 	}
 	p.fit()
 	p.scalers, err = suggest(ctx, s, metrics)
@@ -108,7 +112,7 @@ func (p *plan) add(ctx context.Context, s *server, from preset, metrics map[stri
 		case err != nil:
 			one.leftOut = fmt.Sprintf("the query for its series failed: %v", err)
 		case one.series == 0 && d.Missing != "zero":
-			one.leftOut = "there are no such series"
+			one.leftOut = "there are no such series now"
 		case one.series > 0:
 			one.limit = seriesLimit(one.series)
 		}
@@ -187,8 +191,8 @@ func (p *plan) in() (all []*planned) {
 
 // load returns the configuration, as if it were read from the file.
 func (p *plan) load(file string) (*config.Config, error) {
-	if len(p.in()) == 0 {
-		return nil, errors.New("every detector was left out")
+	if first := p.parts[0].detectors[0]; len(p.in()) == 0 {
+		return nil, fmt.Errorf("every detector was left out, such as %s: %s", first.Name, first.leftOut)
 	}
 	text, err := p.text()
 	if err != nil {

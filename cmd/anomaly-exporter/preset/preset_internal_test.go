@@ -1,9 +1,18 @@
 package preset
 
 import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
@@ -148,4 +157,66 @@ func TestPlan_LeavesOutWhatIsKnownToAlertTooOften(t *testing.T) {
 		kept = append(kept, d.Name)
 	}
 	require.Equal(t, []string{"quiet", "young", "forecast", "unknown"}, kept)
+}
+
+// Names are quoted, whatever they are: those of jobs may hold anything.
+func TestRequestRate_QuotesNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"checkout", `it"s`, `back\slash`, "a.b", "ümlaut"} {
+		for _, r := range []requestRate{
+			{counter: "requests_total", by: []model.LabelName{"namespace", "pod"}, pods: true},
+			{counter: "requests_total", by: []model.LabelName{"namespace", "job"}},
+		} {
+			expr, err := config.ParseExpr(r.of(name, name))
+			require.NoError(t, err, r.of(name, name))
+			value := name
+			if r.pods {
+				value += "-5d4f-x2x"
+			}
+			series := model.Vector{{Metric: model.Metric{"namespace": model.LabelValue(name), r.by[1]: model.LabelValue(value)}}}
+			require.True(t, r.has(series, name, name))
+			require.False(t, r.has(series, name, name+"x"))
+			parser.Inspect(expr.Parsed(), func(n parser.Node, _ []parser.Node) error {
+				if s, ok := n.(*parser.VectorSelector); ok {
+					for _, m := range s.LabelMatchers {
+						require.True(t, m.Name == model.MetricNameLabel || m.Matches(name) || m.Matches(value), m)
+					}
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// What is no Prometheus is told in words, with what to do about it.
+func TestCommand_ExplainsWhatIsNoPrometheus(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	for _, tc := range []struct {
+		server *httptest.Server
+		scheme string
+		want   string
+	}{
+		{httptest.NewServer(answer(404, "")), "http", " answers: 404 Not Found; does --url lack a prefix, or is another "},
+		{httptest.NewServer(answer(403, "")), "http", " answers: 403 Forbidden; give credentials by --http.config.file"},
+		{httptest.NewServer(answer(503, "")), "http", " answers: 503 Service Unavailable; is it still starting, "},
+		{httptest.NewServer(answer(200, "<html>")), "http", " answers: what is not expected of it; does --url lack "},
+		{httptest.NewServer(answer(200, "")), "https", " does not answer: .*; it does not speak TLS: write http:// in --url"},
+		{httptest.NewTLSServer(answer(200, "")), "http", " answers: 400 Bad Request; does it speak TLS\\? Then write "},
+		{httptest.NewTLSServer(answer(200, "")), "https", " does not answer: .*; set tls_config.ca_file in --http.config"},
+	} {
+		t.Cleanup(tc.server.Close)
+		tc.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		u, err := url.Parse(tc.scheme + "://" + tc.server.Listener.Addr().String())
+		require.NoError(t, err)
+		c := &Command{URL: u, Output: filepath.Join(t.TempDir(), "new.yml")}
+		err = c.Run(t.Context(), Environment{Stdout: io.Discard})
+		require.Error(t, err)
+		require.Regexp(t, "^the Prometheus at "+regexp.QuoteMeta(u.String())+tc.want, err.Error())
+	}
 }

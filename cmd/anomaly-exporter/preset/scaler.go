@@ -23,34 +23,41 @@ type scaler struct {
 	least, most           int    // replicas, as the HPA has them
 }
 
-// requestRate is a metric that counts requests, and how its series are selected for a deployment. The matchers are
-// formats for namespace and name.
+// requestRate is a metric that counts requests, and how its series are selected for a deployment.
 type requestRate struct {
-	counter  string
-	by       []model.LabelName // namespace, and what has the name in it
-	name     string            // regular expression of values of the latter for a deployment
-	matchers string
+	counter string
+	by      []model.LabelName // namespace, and what has the name in it
+	pods    bool              // the latter is the name of a pod
+	more    string            // matchers
+}
+
+// podsOf is what the names of the pods of a deployment match.
+const podsOf = "%s-[a-z0-9]+-[a-z0-9]+"
+
+// of returns the expression for the requests of a deployment.
+func (r *requestRate) of(namespace, deployment string) string {
+	is := "="
+	if r.pods {
+		is, deployment = "=~", fmt.Sprintf(podsOf, regexp.QuoteMeta(deployment))
+	}
+	return fmt.Sprintf(
+		"sum(rate(%s{%s%s=%q, %s%s%q}[5m]))", r.counter, r.more, r.by[0], namespace, r.by[1], is, deployment,
+	)
 }
 
 // requestRates returns the metrics in which to look for the requests of a deployment, the most exact first.
 func requestRates(of []service, metrics map[string]bool) (all []requestRate) {
 	for _, s := range of {
 		all = append(all,
-			requestRate{
-				s.counter,
-				[]model.LabelName{"namespace", "pod"},
-				"^%s-[a-z0-9]+-[a-z0-9]+$",
-				`namespace=%q, pod=~"%s-[a-z0-9]+-[a-z0-9]+"`,
-			},
-			requestRate{s.counter, []model.LabelName{"namespace", "job"}, "^%s$", `namespace=%q, job="%s"`},
+			requestRate{counter: s.counter, by: []model.LabelName{"namespace", "pod"}, pods: true},
+			requestRate{counter: s.counter, by: []model.LabelName{"namespace", "job"}},
 		)
 	}
 	if istio := "istio_requests_total"; metrics[istio] {
 		all = append(all, requestRate{
-			istio,
-			[]model.LabelName{"destination_workload_namespace", "destination_workload"},
-			"^%s$",
-			`reporter="destination", destination_workload_namespace=%q, destination_workload="%s"`,
+			counter: istio,
+			by:      []model.LabelName{"destination_workload_namespace", "destination_workload"},
+			more:    `reporter="destination", `,
 		})
 	}
 	return all
@@ -80,7 +87,7 @@ func suggest(ctx context.Context, s *server, metrics map[string]bool) (all []sca
 		}
 		for i, r := range rates {
 			if one.load == "" && r.has(counted[i], one.namespace, one.deployment) {
-				one.load = fmt.Sprintf("sum(rate(%s{"+r.matchers+"}[5m]))", r.counter, one.namespace, one.deployment)
+				one.load = r.of(one.namespace, one.deployment)
 			}
 		}
 		if one.load == "" {
@@ -100,9 +107,10 @@ func suggest(ctx context.Context, s *server, metrics map[string]bool) (all []sca
 
 // has tells whether series are those of a deployment.
 func (r *requestRate) has(series model.Vector, namespace, deployment string) bool {
-	name := regexp.MustCompile(fmt.Sprintf(r.name, regexp.QuoteMeta(deployment)))
+	pod := regexp.MustCompile("^" + fmt.Sprintf(podsOf, regexp.QuoteMeta(deployment)) + "$")
 	return slices.ContainsFunc(series, func(s *model.Sample) bool {
-		return string(s.Metric[r.by[0]]) == namespace && name.MatchString(string(s.Metric[r.by[1]]))
+		name := string(s.Metric[r.by[1]])
+		return string(s.Metric[r.by[0]]) == namespace && (r.pods && pod.MatchString(name) || !r.pods && name == deployment)
 	})
 }
 

@@ -2,7 +2,6 @@ package preset
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -28,10 +27,6 @@ type server struct {
 // metrics returns the names of the metrics.
 func (s *server) metrics(ctx context.Context) (map[string]bool, error) {
 	names, _, _, err := s.api.LabelValues(ctx, model.MetricNameLabel, nil, s.at.Add(-recent), s.at)
-	if refused, ok := errors.AsType[*v1.Error](err); ok && refused.Type == v1.ErrClient {
-		return nil, fmt.Errorf("names of metrics: %w: does the URL lack a prefix, or the request what "+
-			"--http.config.file would add?", err)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("names of metrics: %w", err)
 	}
