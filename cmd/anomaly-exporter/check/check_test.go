@@ -222,18 +222,19 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 	grows := func(i float64) float64 { return 3 * i }
 	moves := func(i float64) float64 { return math.Mod(i*7, 11) }
 	blocks(t, dir, end, map[string]func(float64) float64{
-		`http_requests_total{job="shop",pod="a"}`: grows,
-		`http_requests_total{job="shop",pod="b"}`: grows,
-		`files_count{pod="a"}`:                    grows,
-		`node_count{pod="a"}`:                     moves,
-		`inodes_total{pod="a"}`:                   moves,
-		`memory{namespace="x",pod="a"}`:           moves,
-		`memory{namespace="x",pod="b"}`:           moves,
-		`limit{container="c",uid="1"}`:            moves,
-		`limit_pod{pod="a"}`:                      moves,
-		`generation{deployment="d"}`:              grows,
-		`hits{service="s"}`:                       moves,
-		`misses{service="t"}`:                     moves,
+		`http_requests_total{job="shop",pod="a"}`:                           grows,
+		`http_requests_total{job="shop",pod="b"}`:                           grows,
+		`files_count{pod="a"}`:                                              grows,
+		`node_count{pod="a"}`:                                               moves,
+		`inodes_total{pod="a"}`:                                             moves,
+		`memory{namespace="x",pod="a"}`:                                     moves,
+		`memory{namespace="x",pod="b"}`:                                     moves,
+		`limit{container="c",uid="1"}`:                                      moves,
+		`ALERTS{alertstate="firing",service="s",source="predictive_model"}`: moves,
+		`limit_pod{pod="a"}`:                                                moves,
+		`generation{deployment="d"}`:                                        grows,
+		`hits{service="s"}`:                                                 moves,
+		`misses{service="t"}`:                                               moves,
 		`gone{pod="a"}`: func(i float64) float64 {
 			if i > 47*60 {
 				return math.NaN()

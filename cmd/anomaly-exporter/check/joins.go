@@ -13,6 +13,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/join"
 )
 
+// ownAlerts is the source that the alerts of our rules have: masks, mutes and the like never see them.
+const ownAlerts = "predictive_model"
+
 // checkBy warns of series that the labels in by do not tell apart, and of inputs that have no values in common.
 func (c *checker) checkBy(e expression, found []promql.Vector) {
 	if e.by == nil {
@@ -61,6 +64,7 @@ func (c *checker) checkJoins(ctx context.Context, e expression, found []promql.V
 		if err != nil {
 			continue
 		}
+		others = slices.DeleteFunc(others, func(o promql.Sample) bool { return o.Metric.Get("source") == ownAlerts })
 		if len(others) == 0 {
 			if !j.filters || !strings.Contains(expr, "ALERTS") { // which exist only while an alert is firing
 				c.explainEmpty(ctx, e, j.key, j.expr, !j.filters)
