@@ -70,6 +70,9 @@ func TestInit_PutsAllFilesTogether(t *testing.T) {
 
 	checked, err := program(t, dir, "check-config", "anomaly-exporter.yml")
 	require.NoError(t, err, checked)
+	warnings := regexp.MustCompile(`(?m)^.*: warning: .*$`).FindAllString(checked, -1)
+	require.Len(t, warnings, 1, "no mistake in any file: %s", checked)
+	require.Contains(t, warnings[0], "history is 2w, but the oldest values are about 2d2", "of the series of this test")
 	require.NotContains(t, checked, "unknown number of series")
 	require.NotContains(t, checked, ": 0 series")
 	require.NotContains(t, checked, "over series_limit")

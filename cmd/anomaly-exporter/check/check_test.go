@@ -231,6 +231,7 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 		`memory{namespace="x",pod="b"}`:                                     moves,
 		`limit{container="c",uid="1"}`:                                      moves,
 		`ALERTS{alertstate="firing",service="s",source="predictive_model"}`: moves,
+		`ALERTS{alertstate="firing",pod="z"}`:                               moves,
 		`limit_pod{pod="a"}`:                                                moves,
 		`generation{deployment="d"}`:                                        grows,
 		`hits{service="s"}`:                                                 moves,
@@ -257,7 +258,8 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
   - {name: moving, expr: node_count}
   - {name: nothing_yet, expr: 'rate(http_requests_total{job="other"}[5m])', missing: zero}
   - {name: named_like_a_counter, expr: inodes_total}
-  - {name: bounded, expr: memory, bounds: {upper: {expr: limit_pod}}, mask: {expr: 'ALERTS{alertstate="firing"}'}}
+  - {name: bounded, expr: memory, bounds: {upper: {expr: limit_pod}}, mask: {expr: 'ALERTS{service="s"}'}}
+  - {name: another, expr: memory, mask: {expr: 'ALERTS{alertstate="firing"}', on: [pod]}}
   - {name: muted, expr: memory, mute: {expr: limit_pod > 1000}}
   - {name: both, by: [pod], inputs: {a: memory, b: 'sum by (pod) (rate(http_requests_total[5m]))'}}
 scalers:
@@ -285,6 +287,8 @@ scalers:
 		one + `expr: memory, bounds: {lower: {expr: none}}}]`: `bounds.lower: there is no metric none`,
 		one + `expr: memory, mute: {expr: generation > 1e9, on: [pod]}}]`: `mute joins none of the 2 series ` +
 			`on [pod]: it has {__name__="generation", deployment="d"}, the series`,
+		one + `expr: memory, mask: {expr: ALERTS, on: [pod, namespace]}}]`: `mask joins none of the 2 series on ` +
+			`[pod, namespace]: it has {__name__="ALERTS", alertstate="firing", pod="z"}, the series`,
 		one + `expr: memory, mask: {expr: none > 0}}]`:  `mask: there is no metric none`,
 		one + `expr: memory, scorer: {weight: limit}}]`: `scorer.weight joins none of the 2 series`,
 		one + `by: [service], inputs: {hits: hits, memory: memory}}]`: `inputs.memory: two series have the ` +

@@ -85,6 +85,9 @@ func (c *checker) checkJoins(ctx context.Context, e expression, found []promql.V
 		if len(series) == 0 || slices.ContainsFunc(series, joins) {
 			continue
 		}
+		if j.filters && strings.Contains(expr, "ALERTS") && slices.ContainsFunc(others, j.labelled) {
+			continue // an alert about something else
+		}
 		on := "the labels that both have"
 		if len(j.on) > 0 {
 			on = "[" + strings.Join(j.on, ", ") + "]"
@@ -93,6 +96,11 @@ func (c *checker) checkJoins(ctx context.Context, e expression, found []promql.V
 			e.title(), j.key, len(series), on, others[0].Metric, series[0]),
 			"set on to labels that both have, or rename labels with label_replace()")
 	}
+}
+
+// labelled reports whether a series has the labels on which it is joined.
+func (j *joined) labelled(s promql.Sample) bool {
+	return len(j.on) > 0 && !slices.ContainsFunc(j.on, func(name string) bool { return s.Metric.Get(name) == "" })
 }
 
 // joinable returns the labels to which others are joined: those of the series, or those in by.
