@@ -133,6 +133,7 @@ type plan struct {
 	config     *config.Config // with only this detector or scaler
 	scaler     *config.Scaler // nil for a detector
 	scores     bool           // the detector publishes scores, so there are alerts on them
+	bounded    bool           // the same of forecasts for bounds
 	step       int64          // ms
 	offset     int64          // ms from a step to the publication of its results
 	horizons   []int64        // ms
@@ -184,7 +185,7 @@ func (o *Options) plans() ([]*plan, error) {
 }
 
 func (o *Options) planDetector(d config.Detector) *plan {
-	scores := slices.Contains(d.Publish, "score")
+	scores, forecasts := slices.Contains(d.Publish, "score"), slices.Contains(d.Publish, "forecast")
 	d.Publish = []string{"score", "onset", "contribution", "expected", "forecast", "state", "model"}
 	p := &plan{
 		source: result.Source{Name: d.Name},
@@ -192,7 +193,7 @@ func (o *Options) planDetector(d config.Detector) *plan {
 			Global: o.Config.Global, RemoteRead: o.Config.RemoteRead,
 			Detectors: []config.Detector{d}, Outcomes: o.outcomes(),
 		},
-		scores: scores,
+		scores: scores, bounded: forecasts && (d.Bounds.Lower != nil || d.Bounds.Upper != nil),
 		step:   time.Duration(d.Step).Milliseconds(),
 		offset: time.Duration(d.QueryOffset).Milliseconds(),
 	}

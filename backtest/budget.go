@@ -36,7 +36,7 @@ type Budget struct {
 // A workload adds up the return periods of its pods.
 type workload struct {
 	sum     float64 // at the current step
-	scored  bool    // at the current step
+	counts  bool    // it has a score, or forecasts for a bound, at the current step
 	unusual []unusualStep
 }
 
@@ -51,16 +51,13 @@ type workloads struct {
 	byLabels map[string]*workload
 	order    []*workload
 	most     int // series with a score at the same step
-	together int // workloads with a score at the same step, at most
-	steps    int // with a score of any
+	together int // workloads that count at the same step, at most
+	steps    int // at which any counts
 }
 
 // of returns the workload that a series belongs to.
 func (w *workloads) of(series labels.Labels) *workload {
-	if series.Get("pod") != "" {
-		series = labels.NewBuilder(series).Del(podLabels...).Labels()
-	}
-	key := series.String()
+	key := workloadKey(series)
 	known := w.byLabels[key]
 	if known == nil {
 		known = &workload{}
@@ -72,26 +69,43 @@ func (w *workloads) of(series labels.Labels) *workload {
 	return known
 }
 
+// workloadKey tells the workload of a series from others.
+func workloadKey(series labels.Labels) string {
+	if series.Get("pod") != "" {
+		series = labels.NewBuilder(series).Del(podLabels...).Labels()
+	}
+	return series.String()
+}
+
 // observe adds up the return periods of a step. current holds the series of the batch by index, nil for duplicates.
 func (w *workloads) observe(b *result.Batch, current []*inputSeries) {
-	series, together := 0, 0
+	series := 0
 	for i, s := range current {
 		if s != nil && !math.IsNaN(b.Series[i].Score.Value) {
 			series++
 			s.workload.sum += b.Series[i].Score.ReturnPeriod
-			s.workload.scored = true
+			s.workload.counts = true
 		}
 	}
 	for _, one := range w.order {
 		if one.sum >= lowestBar {
 			one.unusual = append(one.unusual, unusualStep{b.Step, one.sum})
 		}
-		if one.scored {
+		one.sum = 0
+	}
+	w.most = max(w.most, series)
+}
+
+// end ends a step.
+func (w *workloads) end() {
+	together := 0
+	for _, one := range w.order {
+		if one.counts {
 			together++
 		}
-		one.sum, one.scored = 0, false
+		one.counts = false
 	}
-	w.most, w.together = max(w.most, series), max(w.together, together)
+	w.together = max(w.together, together)
 	if together > 0 {
 		w.steps++
 	}

@@ -48,6 +48,7 @@ func observed(weeks func(step int) (pods [2]float64, host float64)) *replay {
 			b.Series = append(b.Series, result.Series{Score: score})
 		}
 		r.workloads.observe(b, current)
+		r.workloads.end()
 	}
 	return r
 }
@@ -124,7 +125,7 @@ func TestTooManyAlerts_CountsWorkloads(t *testing.T) {
 		{1, 1, day, false},
 		{2, 1, day, true},
 	} {
-		d := Detector{WorkloadAlerts: tc.alerts, Workloads: tc.workloads, Scored: tc.scored}
+		d := Detector{WorkloadAlerts: tc.alerts, Workloads: tc.workloads, Judged: tc.scored}
 		require.Equal(t, tc.want, d.TooManyAlerts(), "%+v", tc)
 	}
 	require.False(t, (&Detector{}).TooManyAlerts(), "without scores")
@@ -137,6 +138,7 @@ func TestWorkloads_CountsThoseAtTheSameTime(t *testing.T) {
 	for step := range 10 {
 		job := &inputSeries{workload: r.workloads.of(labels.FromStrings("job_name", strconv.Itoa(step)))}
 		r.workloads.observe(&result.Batch{Step: int64(step) * r.step, Series: []result.Series{{}}}, []*inputSeries{job})
+		r.workloads.end()
 	}
 	require.Equal(t, 1, r.workloads.together)
 	require.Equal(t, 10, r.workloads.steps)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/anomaly-exporter/anomaly-exporter/backtest/breach"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
@@ -16,6 +17,7 @@ type replay struct {
 	*plan
 	outcomes  feedback.Outcomes
 	workloads workloads
+	limits    breach.Limits
 	totals    replicas.StrategyTotals // of all workloads
 	series    map[uint64]*inputSeries // by ID
 	order     []*inputSeries          // in order of appearance
@@ -63,8 +65,12 @@ func (r *replay) observe(b *result.Batch) {
 	}
 }
 
-// alert counts what the scores of a step raise. Without published scores, there is nothing to alert on.
+// alert counts what the results of a step raise. Without published ones, there is nothing to alert on.
 func (r *replay) alert(b *result.Batch, current []*inputSeries) {
+	defer r.workloads.end()
+	if r.bounded {
+		r.observeBreaches(b, current)
+	}
 	if !r.scores {
 		return
 	}
@@ -98,6 +104,20 @@ func (r *replay) extend(b *result.Batch, current []*inputSeries) {
 		return
 	}
 	r.incidents = append(r.incidents, Period{begin, end})
+}
+
+// observeBreaches takes what a step forecasts about bounds.
+func (r *replay) observeBreaches(b *result.Batch, current []*inputSeries) {
+	for i, s := range current {
+		if s == nil || b.Series[i].Forecast == nil {
+			continue
+		}
+		for _, one := range b.Series[i].Forecast.Breaches {
+			s.workload.counts = true
+			r.limits.Add(workloadKey(s.labels), s.labels, one)
+		}
+	}
+	r.limits.End(b.Step, r.step)
 }
 
 func (r *replay) inputSeries(s *result.Series) *inputSeries {

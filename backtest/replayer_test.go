@@ -312,3 +312,41 @@ outcomes: {truth: {expr: load > 150, on: [pod]}}
 	require.True(t, young.Unknown(), young.Reason)
 	require.Empty(t, young.Problems())
 }
+
+// A leak reaches its limit at noon of the last day: the alert comes four hours before, for the workload.
+func TestRun_ReplaysAlertsOnBounds(t *testing.T) {
+	end := epoch.Add(3 * day)
+	limit := end.Add(-12 * hour)
+	leak := func(perHour, at float64) series {
+		return series{
+			labels.FromStrings("__name__", "memory", "container", "api", "pod", fmt.Sprintf("api-%v", perHour)),
+			func(now time.Time) float64 { return at + perHour*now.Sub(limit).Hours() + daily(1, now)/1000 },
+		}
+	}
+	db := newStorage(t, epoch, end, 5*time.Minute, leak(1, 100), leak(0, 50))
+	cfg := load(t, `
+global: {step: 5m, query_offset: 0s}
+detectors:
+  - name: m
+    expr: memory
+    min_history: 6h
+    bounds: {upper: 100}
+    forecaster: {horizons: [15m, 6h]}
+    publish: [forecast]
+  - {name: quiet, expr: memory, bounds: {upper: 1000}, forecaster: {horizons: [1h, 6h]}}
+`)
+	report := run(t, db, backtest.Options{Config: cfg, Start: end.Add(-36 * hour), End: end})
+	m, quiet := &report.Detectors[0], &report.Detectors[1]
+	require.Len(t, m.Breaches, 1)
+	a := m.Breaches[0]
+	require.Equal(t, "upper", a.Bound)
+	require.Equal(t, "api-1", a.Labels.Get("pod"))
+	require.WithinDuration(t, limit.Add(-4*hour), a.Start, time.Hour)
+	require.True(t, a.Firing, "it has not come back")
+	require.Equal(t, 1, m.AllAlerts())
+	require.Equal(t, 1, m.Workloads)
+	require.False(t, m.Unknown())
+	require.Empty(t, m.Problems())
+	require.Contains(t, report.String(), "\nm (upper bound) ")
+	require.Empty(t, quiet.Breaches)
+}

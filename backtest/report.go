@@ -26,17 +26,20 @@ type Detector struct {
 	Name    string
 	Series  int     // with a value
 	NoScore bool    // it publishes none, so nothing alerts on it
+	Bounded bool    // it publishes forecasts for bounds
 	Steps   int     // with a score, over all series
 	Over    float64 // share of Steps with a score of at least 0.8; NaN without any
 	Step    time.Duration
 	Alerts  int     // fired: 0.8 for 5m
 	PerWeek float64 // alerts per series and week with scores
 	// WorkloadAlerts are the same with the pods of a workload as one, whose return periods add up: what the shipped rule
-	// would have fired with the lowest bar. Workloads is how many had a score at the same time, so that jobs that come
-	// one after the other count once; Scored is for how long any had one.
+	// would have fired with the lowest bar. Breaches are the alerts of workloads that a bound will be crossed, the
+	// earliest first. Workloads is how many had a score or such forecasts at the same time, so that jobs that come one
+	// after the other count once; Judged is for how long any had one.
 	WorkloadAlerts int
+	Breaches       []Alert
 	Workloads      int
-	Scored         time.Duration
+	Judged         time.Duration
 	Unscored       int    // steps with a state: no score, or an expression not joined
 	Reason         string // the most frequent of these states with its reason
 	Horizons       []Horizon
@@ -55,6 +58,7 @@ type Period struct{ Start, End time.Time }
 // An Alert is one that fired on a series.
 type Alert struct {
 	Labels labels.Labels // of the results of the series
+	Bound  string        // "upper" or "lower" if it is about a forecast
 	Period
 	Firing bool // at the end of the replay
 }
@@ -79,7 +83,8 @@ func (r *replay) report(to *Report) {
 		return
 	}
 	d := Detector{
-		Name: r.source.Name, NoScore: !r.scores, Series: len(r.order), Step: time.Duration(r.step) * time.Millisecond,
+		Name: r.source.Name, NoScore: !r.scores, Bounded: r.bounded, Series: len(r.order),
+		Step: time.Duration(r.step) * time.Millisecond,
 	}
 	high, firing := 0, map[*Alert]bool{}
 	for _, s := range r.order {
@@ -91,7 +96,7 @@ func (r *replay) report(to *Report) {
 	week := 7 * float64(day) / float64(r.step)
 	d.Over, d.PerWeek = float64(high)/float64(d.Steps), float64(d.Alerts)/float64(d.Steps)*week
 	d.WorkloadAlerts = r.workloads.alerts(lowestBar, r.step)
-	d.Workloads, d.Scored = r.workloads.together, time.Duration(r.workloads.steps)*d.Step
+	d.Workloads, d.Judged = r.workloads.together, time.Duration(r.workloads.steps)*d.Step
 	d.Unscored, d.Reason = r.unscored()
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
@@ -102,6 +107,12 @@ func (r *replay) report(to *Report) {
 	for _, a := range r.alerts {
 		a.Firing = firing[a] && a.End.UnixMilli() == r.end+r.step // else the series has gone
 		d.Fired = append(d.Fired, *a)
+	}
+	for _, a := range r.limits.Alerts {
+		d.Breaches = append(d.Breaches, Alert{
+			Labels: a.Labels, Bound: a.Bound, Firing: a.End == r.end+r.step,
+			Period: Period{time.UnixMilli(a.Start).UTC(), time.UnixMilli(a.End).UTC()},
+		})
 	}
 	d.Typical, d.Highest = r.typical(), r.highest
 	to.Detectors = append(to.Detectors, d)

@@ -310,8 +310,12 @@ func sample() *backtest.Report {
 		Detectors: []backtest.Detector{
 			{
 				Name: "pod_restarts", Series: 100, Steps: 201600, Over: 0.00021, Alerts: 12, PerWeek: 0.12,
-				Workloads: 100, Scored: 7 * day,
-				Unscored: 288, Reason: "muted (mute)",
+				Workloads: 100, Judged: 7 * day,
+				Unscored: 288, Reason: "muted (mute)", Bounded: true,
+				Breaches: []backtest.Alert{{
+					Labels: labels.FromStrings("pod", "web-2"), Bound: "upper",
+					Period: backtest.Period{Start: at, End: at.Add(2 * hour)},
+				}},
 				Horizons: []backtest.Horizon{
 					{Horizon: 15 * time.Minute, Forecasts: 201300, Error: 0.712, Bias: -0.0132, Coverage: 0.7987, Level: 0.8},
 					{Horizon: 36 * hour, Forecasts: 0, Error: nan, Bias: nan, Coverage: nan, Level: 0.8},
@@ -332,7 +336,7 @@ func sample() *backtest.Report {
 			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}},
 			{
 				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9,
-				WorkloadAlerts: 9, Workloads: 1, Scored: 7 * day,
+				WorkloadAlerts: 9, Workloads: 1, Judged: 7 * day,
 				Horizons: []backtest.Horizon{
 					{Horizon: hour, Forecasts: 2000, Error: 0.9, Coverage: 0.49, Level: 0.8},
 					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8},
@@ -389,13 +393,16 @@ func sample() *backtest.Report {
 func TestReport_IsATableForPeople(t *testing.T) {
 	require.Equal(t, `from 2026-03-02T00:00:00Z to 2026-03-09T00:00:00Z
 
-detector      series  steps   over 0.8  alerts  per series-week  without score                    verdict
-pod_restarts  100     201600  0.021 %   12      0.12             288 steps, mostly muted (mute)   good
-quiet         0       0       -         0       -                no series                        BAD: no series
-noisy         1       2016    1.2 %     9       9                -                                BAD: too many alerts
-forecast      1       0       -         -       -                -                                -
-young         1       0       -         0       -                2016 steps, mostly muted (mute)  BAD: no score
-
+detector      series  steps   over 0.8  alerts  per series-week  breaches  without score                    verdict
+pod_restarts  100     201600  0.021 %   12      0.12             1         288 steps, mostly muted (mute)   good
+quiet         0       0       -         0       -                -         no series                        `+
+		"BAD: no series\n"+
+		`noisy         1       2016    1.2 %     9       9                -         -                                `+
+		"BAD: too many alerts\n"+
+		`forecast      1       0       -         -       -                -         -                                -
+young         1       0       -         0       -                -         2016 steps, mostly muted (mute)  `+
+		"BAD: no score\n"+
+		`
 alerts a week by budget     5 a week
 bar: as unusual as once in  9.92 weeks
 pod_restarts                12
@@ -423,9 +430,10 @@ idle      0       0      0 up, 0 down    recommended  -         0              -
                                          reactive     -         0              -       0s           -
                                          static       -         0              -       0s           -
 
-alert of      from                  to                    for    series
-pod_restarts  2026-03-02T09:15:00Z  2026-03-02T10:35:00Z  1h20m  {pod="web-1"}
-pod_restarts  2026-03-08T23:40:00Z  still firing          20m    {pod="web-3"}
+alert of                    from                  to                    for    series
+pod_restarts                2026-03-02T09:15:00Z  2026-03-02T10:35:00Z  1h20m  {pod="web-1"}
+pod_restarts (upper bound)  2026-03-02T10:05:00Z  2026-03-02T12:05:00Z  2h     {pod="web-2"}
+pod_restarts                2026-03-08T23:40:00Z  still firing          20m    {pod="web-3"}
 
 strongest findings
  1. 2026-03-02T10:05:00Z  score 0.99, for 1h30m, alert  pod_restarts {pod="web-1"}

@@ -58,7 +58,7 @@ func (r *Report) Tables() []Table {
 
 func (r *Report) detectors() [][]string {
 	table := [][]string{{
-		"detector", "series", "steps", "over 0.8", "alerts", "per series-week", "without score", "verdict",
+		"detector", "series", "steps", "over 0.8", "alerts", "per series-week", "breaches", "without score", "verdict",
 	}}
 	for _, d := range r.Detectors {
 		unscored := "-"
@@ -69,10 +69,16 @@ func (r *Report) detectors() [][]string {
 		}
 		row := []string{
 			d.Name, strconv.Itoa(d.Series), strconv.Itoa(d.Steps), percent(d.Over),
-			strconv.Itoa(d.Alerts), number(d.PerWeek), unscored, verdict(d.Problems()),
+			strconv.Itoa(d.Alerts), number(d.PerWeek), "-", unscored, verdict(d.Problems()),
+		}
+		if d.NoScore {
+			row[4] = "-"
+		}
+		if d.Bounded {
+			row[6] = strconv.Itoa(len(d.Breaches))
 		}
 		if d.Unknown() {
-			row[4], row[7] = "-", "-"
+			row[8] = "-"
 		}
 		table = append(table, row)
 	}
@@ -176,12 +182,18 @@ func (r *Report) scalers() [][]string {
 func (r *Report) alerts() [][]string {
 	table := [][]string{{"alert of", "from", "to", "for", "series"}}
 	for _, d := range r.Detectors {
-		for _, a := range d.Fired {
+		all := slices.Concat(d.Fired, d.Breaches)
+		slices.SortStableFunc(all, func(a, b Alert) int { return a.Start.Compare(b.Start) })
+		for _, a := range all {
 			end := stamp(a.End)
 			if a.Firing {
 				end = "still firing"
 			}
-			table = append(table, []string{d.Name, stamp(a.Start), end, span(a.End.Sub(a.Start)), a.Labels.String()})
+			name := d.Name
+			if a.Bound != "" {
+				name += " (" + a.Bound + " bound)"
+			}
+			table = append(table, []string{name, stamp(a.Start), end, span(a.End.Sub(a.Start)), a.Labels.String()})
 		}
 	}
 	return table

@@ -26,20 +26,25 @@ func verdict(problems []string) string {
 	return Bad + ": " + strings.Join(problems, ", ")
 }
 
-// PerWorkload returns the alerts per workload and week with scores; NaN without any.
+// PerWorkload returns the alerts per workload and week that there is something to judge; NaN if there never is.
 func (d *Detector) PerWorkload() float64 {
-	return float64(d.WorkloadAlerts) / (float64(d.Workloads) * float64(d.Scored) / float64(week))
+	return float64(d.AllAlerts()) / (float64(d.Workloads) * float64(d.Judged) / float64(week))
 }
+
+// AllAlerts returns how many alerts workloads would have raised.
+func (d *Detector) AllAlerts() int { return d.WorkloadAlerts + len(d.Breaches) }
 
 // TooManyAlerts tells whether workloads would have alerted more than once a week. One alert of each never is too much:
-// nobody knows how often it comes after less than a week of scores.
+// nobody knows how often it comes after less than a week.
 func (d *Detector) TooManyAlerts() bool {
-	return d.PerWorkload() > mostAlerts && d.WorkloadAlerts > mostAlerts*d.Workloads
+	return d.PerWorkload() > mostAlerts && d.AllAlerts() > mostAlerts*d.Workloads
 }
 
-// Unknown tells whether there is nothing to judge yet: no score is published, or all series are still learning.
+// Unknown tells whether there is nothing to judge yet: nothing to alert on is published, or all series are still
+// learning.
 func (d *Detector) Unknown() bool {
-	return d.Series > 0 && d.Steps == 0 && (d.NoScore || strings.HasPrefix(d.Reason, result.Learning+" "))
+	learning := strings.HasPrefix(d.Reason, result.Learning+" ")
+	return d.Series > 0 && d.Workloads == 0 && d.Steps == 0 && (d.NoScore || learning)
 }
 
 // Problems says why a detector is not fit for alerts; none: it is.
@@ -47,7 +52,7 @@ func (d *Detector) Problems() []string {
 	switch {
 	case d.Series == 0:
 		return []string{"no series"}
-	case d.Steps == 0 && !d.Unknown():
+	case d.Steps == 0 && !d.NoScore && !d.Unknown():
 		return []string{"no score"}
 	case d.TooManyAlerts():
 		return []string{"too many alerts"}

@@ -60,6 +60,7 @@ type detector struct {
 	Unscored      int        `json:"steps_without_score"`
 	Reason        string     `json:"steps_without_score_reason,omitempty"`
 	Alerts        []alert    `json:"alerts"`
+	Breaches      []alert    `json:"breach_alerts"`
 	Forecasts     []forecast `json:"forecasts"`
 	AgainstTruth  *truth     `json:"truth"`
 	TrueIncidents []period   `json:"incidents"`
@@ -73,6 +74,7 @@ type period struct {
 type alert struct {
 	period
 	Firing bool          `json:"firing"`
+	Bound  string        `json:"bound,omitempty"`
 	Labels labels.Labels `json:"labels"`
 }
 
@@ -205,13 +207,16 @@ func newDetector(d *backtest.Detector) detector {
 		Name: d.Name, judged: judge(d.Problems()), Series: d.Series, Steps: d.Steps, StepSeconds: d.Step.Seconds(),
 		Over: number(d.Over), PerSeries: number(d.PerWeek), PerWorkload: number(d.PerWorkload()),
 		Unscored: d.Unscored, Reason: d.Reason,
-		Alerts: []alert{}, Forecasts: []forecast{}, TrueIncidents: []period{},
+		Alerts: []alert{}, Breaches: []alert{}, Forecasts: []forecast{}, TrueIncidents: []period{},
 	}
 	if d.Unknown() {
 		out.Verdict = unknown
 	}
 	for _, a := range d.Fired {
-		out.Alerts = append(out.Alerts, alert{period{a.Start.UTC(), a.End.UTC()}, a.Firing, a.Labels})
+		out.Alerts = append(out.Alerts, alert{period{a.Start.UTC(), a.End.UTC()}, a.Firing, "", a.Labels})
+	}
+	for _, a := range d.Breaches {
+		out.Breaches = append(out.Breaches, alert{period{a.Start.UTC(), a.End.UTC()}, a.Firing, a.Bound, a.Labels})
 	}
 	for _, i := range d.Incidents {
 		out.TrueIncidents = append(out.TrueIncidents, period{i.Start.UTC(), i.End.UTC()})

@@ -60,7 +60,7 @@ func (c *Command) Run(ctx context.Context, e Environment) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", c.URL.Redacted(), err)
 	}
-	if names := p.scored(); c.Backtest && len(names) > 0 {
+	if names := p.alerting(); c.Backtest && len(names) > 0 {
 		cfg, err := p.load(c.Output)
 		if err != nil {
 			return err
@@ -170,8 +170,8 @@ func (d *planned) alerts() string {
 	if d.replayed == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%d (%s, %s)", d.replayed.WorkloadAlerts,
-		count(d.replayed.Workloads, "workload", "workloads"), days(d.replayed.Scored))
+	return fmt.Sprintf("%d (%s, %s)", d.replayed.AllAlerts(),
+		count(d.replayed.Workloads, "workload", "workloads"), days(d.replayed.Judged))
 }
 
 func count(n int, one, many string) string {

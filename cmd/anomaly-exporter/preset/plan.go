@@ -14,8 +14,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
-// leastScored is for how long there must be scores, so that the number of alerts says something.
-const leastScored = 24 * time.Hour
+// leastJudged is for how long there must be results, so that the number of alerts says something.
+const leastJudged = 24 * time.Hour
 
 // A plan says which detectors a Prometheus has the metrics for.
 type plan struct {
@@ -39,7 +39,7 @@ type planned struct {
 	series   int                // now
 	limit    int                // of series; 0: the default
 	bytes    int64              // of memory
-	replayed *backtest.Detector // nil: not replayed, or without any score
+	replayed *backtest.Detector // nil: not replayed, or without any result
 	leftOut  string             // the reason
 }
 
@@ -142,10 +142,11 @@ func (p *plan) fit() {
 	}
 }
 
-// scored returns the names of the detectors that can alert: those with a score.
-func (p *plan) scored() (names []string) {
+// alerting returns the names of the detectors that can alert: on a score, or on a bound that is forecast to be crossed.
+func (p *plan) alerting() (names []string) {
 	for _, d := range p.in() {
-		if slices.Contains(d.Publish, "score") {
+		bounded := d.Bounds.Lower != nil || d.Bounds.Upper != nil
+		if slices.Contains(d.Publish, "score") || bounded && slices.Contains(d.Publish, "forecast") {
 			names = append(names, d.Name)
 		}
 	}
@@ -160,21 +161,21 @@ func (p *plan) gate(r *backtest.Report) {
 	}
 	for _, d := range p.in() {
 		of := replayed[d.Name]
-		if of == nil || of.Steps == 0 {
+		if of == nil || of.Workloads == 0 {
 			continue
 		}
 		d.replayed = of
-		if of.Scored >= leastScored && of.TooManyAlerts() {
+		if of.Judged >= leastJudged && of.TooManyAlerts() {
 			d.leftOut = fmt.Sprintf("%s would have raised %s in %s, more than one a week and workload. Look at the findings "+
 				"of a backtest of it: raise min_deviation until only what matters is left",
-				count(of.Workloads, "workload", "workloads"), count(of.WorkloadAlerts, "alert", "alerts"), days(of.Scored))
+				count(of.Workloads, "workload", "workloads"), count(of.AllAlerts(), "alert", "alerts"), days(of.Judged))
 		}
 	}
 }
 
-// days returns for how long there were scores, for people.
-func days(scored time.Duration) string {
-	return count(int(math.Round(scored.Hours()/24)), "day", "days")
+// days returns for how long there were results, for people.
+func days(d time.Duration) string {
+	return count(int(math.Round(d.Hours()/24)), "day", "days")
 }
 
 // in returns the detectors that are not left out.

@@ -140,12 +140,12 @@ func TestPlan_LeavesOutWhatIsKnownToAlertTooOften(t *testing.T) {
 		}
 		p.parts[0].detectors = append(p.parts[0].detectors, &planned{entry: entry{Detector: d}})
 	}
-	require.Equal(t, []string{"quiet", "noisy", "young", "unknown"}, p.scored())
+	require.Equal(t, []string{"quiet", "noisy", "young", "unknown"}, p.alerting())
 	const day = 24 * time.Hour
 	p.gate(&backtest.Report{Detectors: []backtest.Detector{
-		{Name: "quiet", Steps: 1, WorkloadAlerts: 3, Workloads: 3, Scored: 6 * day},
-		{Name: "noisy", Steps: 1, WorkloadAlerts: 4, Workloads: 3, Scored: 6 * day},
-		{Name: "young", Steps: 1, WorkloadAlerts: 20, Workloads: 3, Scored: day - time.Minute},
+		{Name: "quiet", WorkloadAlerts: 3, Workloads: 3, Judged: 6 * day},
+		{Name: "noisy", WorkloadAlerts: 4, Workloads: 3, Judged: 6 * day},
+		{Name: "young", WorkloadAlerts: 20, Workloads: 3, Judged: day - time.Minute},
 		{Name: "unknown"},
 	}})
 	require.Equal(t, "3 (3 workloads, 6 days)", p.parts[0].detectors[0].alerts())
