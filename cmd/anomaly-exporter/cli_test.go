@@ -136,7 +136,7 @@ detectors:
 			"compare resources without a scaler for them",
 			[]string{"resources", "--config.file=good.yml", "--output=kustomize"},
 			1, ``,
-			`the configuration has no scaler with resources\n`,
+			`the configuration has no scaler with resources; docs/autoscaling\.md has one under "Resource requests"\n`,
 		},
 		{
 			"check a good file whose server does not answer",

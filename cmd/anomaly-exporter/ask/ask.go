@@ -44,10 +44,12 @@ type Server struct {
 func (s *Server) AddTo(cmd *kingpin.CmdClause, name, prefix, address, help string) {
 	s.name, s.flag = name, "--"+prefix+"url"
 	flag := cmd.Flag(prefix+"url", help)
-	if address != "" {
-		flag = flag.Default(address)
+	if address == "" {
+		flag.PlaceHolder("<URL>")
+	} else {
+		flag.Default(address)
 	}
-	flag.PlaceHolder("<URL>").URLVar(&s.url)
+	flag.URLVar(&s.url)
 	cmd.Flag(prefix+"http.config.file", "HTTP client configuration for the "+name+": authentication, TLS, proxy. The "+
 		"format is that of promtool.").PlaceHolder("<filename>").ExistingFileVar(&s.httpConfig)
 }

@@ -57,7 +57,8 @@ func (c *Command) Run(ctx context.Context, e Environment) error {
 		return err
 	}
 	if onlyResources(cfg); len(cfg.Scalers) == 0 {
-		return errors.New("the configuration has no scaler with resources")
+		return errors.New(`the configuration has no scaler with resources; docs/autoscaling.md has one under "Resource ` +
+			`requests"`)
 	}
 	src, err := source.New(cfg.RemoteRead, source.Options{MaxConcurrency: e.MaxConcurrency, Logger: e.Logger})
 	if err != nil {

@@ -269,7 +269,7 @@ shop       StatefulSet/db  db         1     memory    -        575Mi        new 
 	}{
 		"no resources": {
 			"scalers: [{name: load, load: sum(x), capacity_per_replica: 1, max_replicas: 2}]", table,
-			"the configuration has no scaler with resources",
+			"the configuration has no scaler with resources; docs/autoscaling.md has one",
 		},
 		"no series": {
 			"scalers: [{name: x, resources: {cpu: nothing}}]", table,
