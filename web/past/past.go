@@ -2,6 +2,7 @@
 package past
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,10 @@ const (
 	// maxReplays is how many replays may wait for their turn. Guard: it bounds the load on Prometheus.
 	maxReplays = 8
 	// keptSteps is how many steps of all replays are remembered. Guard: a step takes some 100 bytes, so this is 10 MB.
-	keptSteps = 100_000
+	keptSteps, stepBytes = 100_000, 100
+	// keptMembers is of how many members of a pool, those with the highest scores, the values are remembered, and
+	// seriesBytes is what a series takes without. Guard: a pool of thousands would take all of the memory.
+	keptMembers, seriesBytes = 50, 500
 	// MaxSteps bounds the steps of a replay. Chosen: two weeks of minutes, which are the defaults of history and step.
 	MaxSteps = 21_000
 	// replayTimeout bounds a replay, which takes less than a second for a week at 5m of a detector with few series.
@@ -91,10 +95,10 @@ func New(replay Replay) *Past {
 // replayed is the result of a replay.
 type replayed interface{ steps() int }
 
-// remembered returns what is remembered for a key, or else what run returns, once it is its turn. Keys of one type are
-// of histories of one type.
+// remembered returns what is remembered for a key, or for another that serves as well, or else what run returns, once
+// it is its turn. Keys of one type are of histories of one type.
 func remembered[H replayed](
-	ctx context.Context, p *Past, key any, run func(context.Context) (H, error),
+	ctx context.Context, p *Past, key any, run func(context.Context) (H, error), others ...any,
 ) (h H, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
@@ -112,7 +116,7 @@ func remembered[H replayed](
 		return h, context.Cause(ctx)
 	}
 	for _, k := range memory {
-		if k.key == key {
+		if k.key == key || slices.Contains(others, k.key) {
 			return k.history.(H), nil
 		}
 	}
@@ -143,18 +147,82 @@ type History struct {
 	// until when they lasted. One that lasted when the history begins is not known.
 	Alerts [][2]int64 `json:"alerts"`
 
-	firing bool // the newest alert
+	// Refits are the steps from which on a newer model scored; the first of the history is not known.
+	Refits []int64 `json:"refits"`
+
+	firing  bool          // the newest alert
+	learned int64         // until when the newest model had learned
+	newest  *result.Batch // of the newest step; nil: it was not asked for
 }
 
-func (h *History) steps() int { return len(h.Time) }
+// steps is how many steps take as much memory. What is left of a batch are mainly its histories.
+func (h *History) steps() int {
+	n := len(h.Time)
+	if h.newest != nil {
+		for i := range h.newest.Series {
+			n += seriesBytes / stepBytes
+			for _, view := range h.newest.Series[i].History {
+				n += int(view.Layout().Bytes() / stepBytes)
+			}
+		}
+	}
+	return n
+}
+
+// newest is the key of a history with its newest batch.
+type newest struct{ Span }
 
 // Series replays a series. Errors tell whether the request or the source was at fault.
 func (p *Past) Series(ctx context.Context, span Span) (*History, error) {
 	return remembered(ctx, p, span, func(ctx context.Context) (*History, error) {
-		h := &History{Alerts: [][2]int64{}}
+		h := &History{Alerts: [][2]int64{}, Refits: []int64{}}
 		err := p.replay.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To), h.Add)
 		return h, err
+	}, newest{span})
+}
+
+// Batch replays a series in the same way, and returns the results of the newest step of the span at which it had a
+// value; nil: it never had one. Other members of its pool are there, too; only those with the highest scores have
+// values.
+func (p *Past) Batch(ctx context.Context, span Span) (*result.Batch, error) {
+	h, err := remembered(ctx, p, newest{span}, func(ctx context.Context) (*History, error) {
+		h := &History{Alerts: [][2]int64{}, Refits: []int64{}}
+		err := p.replay.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To),
+			func(b *result.Batch, s *result.Series) {
+				h.newest = b
+				h.Add(b, s)
+			})
+		if h.newest != nil {
+			h.newest = trimmed(h.newest, span.ID)
+		}
+		return h, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return h.newest, nil
+}
+
+// trimmed returns a batch with the values of a series and of some other members of its pool.
+func trimmed(b *result.Batch, id uint64) *result.Batch {
+	if len(b.Series) <= keptMembers {
+		return b
+	}
+	order := make([]int, len(b.Series))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, k int) int {
+		return cmp.Compare(b.Series[k].Score.Value, b.Series[i].Score.Value)
+	})
+	kept := *b
+	kept.Series = slices.Clone(b.Series)
+	for _, i := range order[keptMembers:] {
+		if kept.Series[i].ID != id {
+			kept.Series[i].History = nil
+		}
+	}
+	return &kept
 }
 
 func (r Replay) run(
@@ -181,6 +249,12 @@ func (h *History) Add(b *result.Batch, s *result.Series) {
 		_, masked = s.History[0].Value(b.Step)
 	}
 	h.Masked = append(h.Masked, masked)
+	if to := s.Score.To; to != 0 && to != h.learned {
+		if h.learned != 0 {
+			h.Refits = append(h.Refits, b.Step/1000)
+		}
+		h.learned = to
+	}
 
 	h.firing = h.firing && s.Since.At != 0
 	for _, a := range b.Alerts {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,6 +54,55 @@ func TestPast_RunOneAtATimeAndAreRemembered(t *testing.T) {
 	for range maxReplays {
 		require.ErrorIs(t, <-done, context.Canceled)
 	}
+}
+
+func TestPast_RemembersTheNewestBatchWithItsHistory(t *testing.T) {
+	layout, err := history.NewLayout(time.Minute, 14*24*time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	values := history.New(layout)
+	values.Append(120_000, 7, false)
+	replays, members := 0, 1
+	p := New(func(
+		_ context.Context, source result.Source, ids []uint64, _, end time.Time,
+		emit func(*result.Batch, *result.Series),
+	) error {
+		replays++
+		b := &result.Batch{Source: source, Format: &result.Format{Step: time.Minute}, Step: 120_000}
+		for i := range members {
+			b.Series = append(b.Series, result.Series{
+				ID: uint64(i), Score: scorer.Score{Value: -float64(i)}, History: []history.View{values.View()},
+			})
+		}
+		if end.UnixMilli() >= b.Step {
+			emit(b, b.Find(ids[0]))
+		}
+		return nil
+	})
+	span := Span{Source: result.Source{Name: "pods"}, To: 180_000}
+	for range 2 {
+		b, err := p.Batch(t.Context(), span)
+		require.NoError(t, err)
+		require.Equal(t, int64(120_000), b.Step)
+		h, err := p.Series(t.Context(), span)
+		require.NoError(t, err)
+		require.Equal(t, []int64{120}, h.Time)
+	}
+	require.Equal(t, 1, replays, "the history is part of it")
+
+	b, err := p.Batch(t.Context(), Span{Source: span.Source, To: 60_000})
+	require.NoError(t, err)
+	require.Nil(t, b, "there was no value yet")
+
+	members, span.ID = 2000, 1999 // of a pool: the values of few are kept
+	for range 2 {
+		b, err = p.Batch(t.Context(), span)
+		require.NoError(t, err)
+		require.Len(t, b.Series, 2000)
+		require.NotEmpty(t, b.Find(1999).History)
+		require.NotEmpty(t, b.Find(keptMembers-1).History)
+		require.Empty(t, b.Find(keptMembers).History)
+	}
+	require.Equal(t, 3, replays)
 }
 
 func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {

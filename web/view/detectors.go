@@ -72,6 +72,17 @@ func (v *View) Detectors(s *result.Snapshot, f *Filter) []Detector {
 	return found
 }
 
+// DetectorOf returns how right the detector of a series has been, without its states; nil: it is not there any more.
+func (v *View) DetectorOf(s *Series) *Detector {
+	b := v.o.Snapshot().Batch(s.batch.Source)
+	if b == nil {
+		return nil
+	}
+	d := &Detector{Kind: s.Kind, Name: s.Source}
+	v.describeQuality(d, b)
+	return d
+}
+
 // configured lists the detectors and scalers of the configuration in force.
 func (v *View) configured() []result.Source {
 	cfg := v.o.Config()
@@ -135,6 +146,11 @@ func (v *View) describeBatch(d *Detector, b *result.Batch) {
 	slices.SortFunc(d.States, func(a, b State) int {
 		return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
 	})
+	v.describeQuality(d, b)
+}
+
+// describeQuality says how right a detector has been.
+func (v *View) describeQuality(d *Detector, b *result.Batch) {
 	level := math.NaN()
 	if c := v.detector(b.Source); c != nil {
 		level = c.Forecaster.Level

@@ -2,8 +2,12 @@ package view
 
 import (
 	"context"
+	"math"
+	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
@@ -31,6 +35,32 @@ func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to ti
 		cost = c.CostPerReplicaHour
 	}
 	return v.past.Scaler(ctx, span, r.series.Scaling.Horizon, cost)
+}
+
+// At returns what this view was of a series, and of the other members of its pool, at a time: at the newest step until
+// then at which it had a value, and no further back than a time. A History of the same span costs no further replay.
+// Errors are those of History, or there was no value.
+func (v *View) At(ctx context.Context, s *Series, from, to time.Time) (*View, error) {
+	span, err := past.NewSpan(s.batch, s.series, from, to)
+	if err != nil {
+		return nil, err
+	}
+	b, err := v.past.Batch(ctx, span)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, Invalidf("at: %s had no value in the %s before", s.Title(), humanize.Duration(to.Sub(from)))
+	}
+	snapshot, o := result.NewSnapshot([]*result.Batch{b}, math.MaxInt), v.o
+	o.Snapshot, o.Now = func() *result.Snapshot { return snapshot }, func() time.Time { return at(b.Step) }
+	return &View{o: o, past: v.past}, nil
+}
+
+// Was describes a series as of this view, which At returned for it.
+func (v *View) Was(s *Series) Series {
+	b := v.o.Snapshot().Batch(s.batch.Source)
+	return v.newSeries(b, b.Find(s.series.ID))
 }
 
 // Settle calls describe, which describes series. If some were anomalous before the exporter started, it waits until it
@@ -86,4 +116,28 @@ func (s *Series) Moments(while time.Duration, points int) []Moment {
 		moments = append(moments, Moment{at(ts), Number(v)})
 	}
 	return moments
+}
+
+// StepLength returns the time between two steps.
+func (s *Series) StepLength() time.Duration { return s.batch.Format.Step }
+
+// Before returns, for each of some times (in seconds), the value of the first input a while before, from memory; NaN
+// where there is none.
+func (s *Series) Before(times []int64, while time.Duration) []Number {
+	values := slices.Repeat([]Number{Number(math.NaN())}, len(times))
+	if len(s.series.History) == 0 || len(times) == 0 {
+		return values
+	}
+	h := s.series.History[0]
+	back, i := while.Milliseconds(), 0
+	for p := range h.Points(times[0]*1000-back-h.Layout().Coarse(), times[len(times)-1]*1000-back) {
+		for i < len(times) && times[i]*1000-back < p.Time {
+			i++
+		}
+		// What is older has a value at every few steps only.
+		for k := i; k < len(times) && times[k]*1000-back < p.Time+h.Layout().Coarse(); k++ {
+			values[k] = Number(p.Value)
+		}
+	}
+	return values
 }

@@ -5,9 +5,9 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
@@ -126,7 +126,7 @@ func (v *View) Find(page url.Values) (found []Series) {
 }
 
 // reserved are the parameters of a page that are no labels.
-var reserved = []string{"detector", "scaler", "range"}
+var reserved = []string{"detector", "scaler", "range", "at", "overlay"}
 
 func hasLabels(l result.Labels, page url.Values) bool {
 	for name, values := range page {
@@ -138,30 +138,4 @@ func hasLabels(l result.Labels, page url.Values) bool {
 }
 
 // Selector returns the selector that matches the labels of a series.
-func (s *Series) Selector() string {
-	names := make([]string, 0, len(s.Labels))
-	for name := range s.Labels {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	parts := make([]string, 0, len(names))
-	for _, name := range names {
-		quoted := name
-		if !plainName(name) {
-			quoted = strconv.Quote(name)
-		}
-		parts = append(parts, quoted+"="+strconv.Quote(s.Labels[name]))
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
-
-// plainName reports whether a label name needs no quotes in PromQL.
-func plainName(name string) bool {
-	for i, c := range name {
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return name != ""
-}
+func (s *Series) Selector() string { return labels.FromMap(s.Labels).String() }
