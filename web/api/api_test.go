@@ -303,6 +303,47 @@ func TestAPI_DescribesTheContext(t *testing.T) {
 	require.Contains(t, string(text), "# Suspects, the likeliest cause first\n\n1. `{job=\"checkout\",")
 }
 
+func TestAPI_LaysEarlierValuesOverAHistory(t *testing.T) {
+	e := startAt(t, end)
+	ask := func(back time.Duration, overlay string) map[string]any {
+		query := url.Values{
+			"match[]": {`latency_seconds{job="cart"}`}, "detector": {"latency"},
+			"start": {end.Add(-time.Hour - back).Format(time.RFC3339)}, "end": {end.Add(-back).Format(time.RFC3339)},
+		}
+		if overlay != "" {
+			query.Set("overlay", overlay)
+		}
+		return e.data(t, "/api/v1/series", query)
+	}
+	values := func(d map[string]any) any {
+		return list(d["series"])[0].(map[string]any)["history"].(map[string]any)["value"]
+	}
+	d := ask(0, "1d,2h,30d")
+	overlays := list(d["overlays"])
+	require.Len(t, overlays, 3)
+	for i, back := range []time.Duration{24 * time.Hour, 2 * time.Hour} {
+		o := overlays[i].(map[string]any)
+		require.Len(t, o["value"], 13)
+		require.Equal(t, values(ask(back, "")), o["value"])
+	}
+	require.Equal(t, map[string]any{"before": "30d", "value": make([]any, 13)}, overlays[2], "older than the history")
+	require.NotContains(t, ask(0, ""), "overlays")
+}
+
+// Whoever looks at the score sees when another model began to give it.
+func TestAPI_TellsWhenModelsWereFitted(t *testing.T) {
+	e := startAt(t, end)
+	d := e.data(t, "/api/v1/series", url.Values{
+		"match[]": {`latency_seconds{job="cart"}`}, "detector": {"latency"},
+		"start": {end.Add(-24 * time.Hour).Format(time.RFC3339)},
+	})
+	refits := list(list(d["series"])[0].(map[string]any)["history"].(map[string]any)["refits"])
+	require.Len(t, refits, 4, "every 6 hours")
+	for i, at := range refits[1:] {
+		require.InDelta(t, 6*3600, at.(float64)-refits[i].(float64), 0)
+	}
+}
+
 func TestAPI_RefusesBadRequests(t *testing.T) {
 	e := start(t)
 	for _, tc := range []struct {
@@ -315,6 +356,7 @@ func TestAPI_RefusesBadRequests(t *testing.T) {
 		{"/api/v1/series", url.Values{"limit": {"-1"}}, 400, `limit: "-1" is not a whole number from 0 to 10000`},
 		{"/api/v1/series", url.Values{"offset": {"x"}}, 400, `offset: "x" is not`},
 		{"/api/v1/series", url.Values{"min_score": {"NaN"}}, 400, `min_score: "NaN" is not a number from 0 to 1`},
+		{"/api/v1/series", url.Values{"overlay": {"1d,yesterday"}}, 400, `overlay: "1d,yesterday" is not up to 4 durations`},
 		{"/api/v1/series", url.Values{"start": {"yesterday"}}, 400, `start: "yesterday" is neither RFC 3339 nor`},
 		{"/api/v1/series", url.Values{"start": {"0"}}, 400, "start: 9 series match; the history of one can be asked for"},
 		{

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
@@ -11,6 +13,12 @@ import (
 
 func (a *API) anomalies(_ context.Context, s *result.Snapshot, q *query) (any, error) {
 	return a.o.View.Anomalies(s, &q.Filter), nil
+}
+
+// An overlay has the values of a while before those of a history.
+type overlay struct {
+	Before string        `json:"before"`
+	Value  []view.Number `json:"value"`
 }
 
 // series lists the series, with their states; with start, and if only one matches, what was published of it, its
@@ -27,6 +35,13 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 	var err error
 	if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
 		return nil, err
+	}
+	if len(q.overlays) > 0 {
+		overlays := make([]overlay, len(q.overlays))
+		for i, back := range q.overlays {
+			overlays[i] = overlay{model.Duration(back).String(), found[0].Before(found[0].History.Time, back)}
+		}
+		answer["overlays"] = overlays
 	}
 	answer["siblings"], answer["siblingsTotal"] = a.o.View.Siblings(&found[0], q.Limit)
 	if a.o.Verdicts != nil {

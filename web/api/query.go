@@ -5,7 +5,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -13,6 +16,8 @@ import (
 const (
 	// defaultLimit and maxLimit bound the results of an answer. Guard: an answer of 10,000 series takes some megabytes.
 	defaultLimit, maxLimit = 100, 10_000
+	// maxOverlays bounds the overlays of a history. Guard: nobody tells more lines apart.
+	maxOverlays = 4
 )
 
 // query is a parsed request.
@@ -22,12 +27,13 @@ type query struct {
 	from, to time.Time // zero: not asked for
 	format   string    // "json" or "markdown"
 	limited  bool      // whether limit was given
+	overlays []time.Duration
 }
 
 // parameters lists what each endpoint takes besides match[], limit and offset.
 var parameters = []string{
 	"match[]", "limit", "offset", "min_score", "severity", "detector", "scaler", "start", "end",
-	"format",
+	"format", "overlay",
 }
 
 func parseQuery(r *http.Request) (*query, error) {
@@ -68,6 +74,9 @@ func parseQuery(r *http.Request) (*query, error) {
 	if q.to, err = parseTime(values, "end"); err != nil {
 		return nil, err
 	}
+	if q.overlays, err = durations(values, "overlay"); err != nil {
+		return nil, err
+	}
 	return q, nil
 }
 
@@ -97,4 +106,20 @@ func parseTime(values url.Values, name string) (time.Time, error) {
 		return t, view.Invalidf("%s: %q is neither RFC 3339 nor a number of seconds since 1970", name, s)
 	}
 	return t.UTC(), nil
+}
+
+// durations parses durations, separated by commas.
+func durations(values url.Values, name string) (all []time.Duration, err error) {
+	s := values.Get(name)
+	if s == "" {
+		return nil, nil
+	}
+	for text := range strings.SplitSeq(s, ",") {
+		d, err := model.ParseDuration(text)
+		if err != nil || d == 0 || len(all) == maxOverlays {
+			return nil, view.Invalidf("%s: %q is not up to %d durations such as 1d,7d", name, s, maxOverlays)
+		}
+		all = append(all, time.Duration(d))
+	}
+	return all, nil
 }
