@@ -171,7 +171,7 @@ func (f *File) Append(v Verdict) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := write(f.o.Path, v.line()+"\n"); err != nil {
+	if err := write(f.o.Path, v.Line()+"\n"); err != nil {
 		return fmt.Errorf("feedback file: %w", err)
 	}
 	return f.load()

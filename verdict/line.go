@@ -124,8 +124,8 @@ func parseTime(key, text string) (time.Time, error) {
 	return t.UTC().Truncate(time.Millisecond), nil
 }
 
-// line returns a verdict as it is written, without a line break.
-func (v *Verdict) line() string {
+// Line returns a verdict as it is written, without a line break.
+func (v *Verdict) Line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "- {series: '%s', from: %s, to: %s, verdict: %s", strings.ReplaceAll(v.Series.String(), "'", "''"),
 		stamp(v.From), stamp(v.To), v.Kind)

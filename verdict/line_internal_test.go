@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 		// What was understood is written so that it is understood again.
 		var written strings.Builder
 		for _, v := range s.All() {
-			written.WriteString(v.line() + "\n")
+			written.WriteString(v.Line() + "\n")
 		}
 		require.Equal(t, &Set{verdicts: s.All()}, Parse(written.String()))
 		before := int64(-1)

@@ -21,13 +21,14 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/api"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
+	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// Options of a Handler. All but the Enable fields, Starting, Trials, the addresses and Logger are required.
+// Options of a Handler. All but the Enable fields, Starting, QueryRange, Trials, the addresses and Logger are required.
 type Options struct {
 	Metrics  http.Handler          // serves /metrics
 	Ready    func() bool           // reports whether a first cycle has been published
@@ -37,7 +38,9 @@ type Options struct {
 	Snapshot func() *result.Snapshot
 	Replay   past.Replay
 	Query    incident.Query // evaluates an expression over the source of the configuration in force
-	Now      func() time.Time
+	// QueryRange does so at each step of a range, for the marks in charts; nil: there are none.
+	QueryRange marks.Query
+	Now        func() time.Time
 
 	// Verdicts is the file of what people said; nil: they cannot say anything. Author tells who sends a request, see the
 	// function Author; it is required with Verdicts.
@@ -181,9 +184,14 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	if o.Trials != nil {
 		playground = o.Config
 	}
+	var finder *marks.Finder
+	if o.QueryRange != nil {
+		finder = marks.New(o.QueryRange)
+	}
 	pages, err := ui.New(ui.Options{
 		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Grafana: address(o.GrafanaURL),
 		Version: o.Version, Logger: o.Logger, Verdicts: o.Verdicts, Author: o.Author, Playground: playground,
+		Config: o.Config, Marks: finder,
 	})
 	if err != nil {
 		return err

@@ -14,13 +14,13 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 )
 
-// trialSamples bounds the samples that a query of a trial holds in memory, which takes 16 bytes each. Guard: histories
-// are read in slices, which become shorter where one has more.
-const trialSamples = 5_000_000
+// pageSamples bounds the samples that a query of a page holds in memory, which takes 16 bytes each. Guard: histories of
+// trials are read in slices, which become shorter where one has more; marks in charts are left out.
+const pageSamples = 5_000_000
 
 // newTrials returns what runs trials over the history that the configuration in force reads, with what people said.
 func (e *exporter) newTrials(q queryOptions) (*trial.Trials, error) {
-	q.maxSamples, q.timeout = min(q.maxSamples, trialSamples), min(q.timeout, model.Duration(trial.MaxTime))
+	q.maxSamples, q.timeout = min(q.maxSamples, pageSamples), min(q.timeout, model.Duration(trial.MaxTime))
 	o := detector.Options{Engine: q.engine(log.NewNopLogger()), Logger: log.NewNopLogger(), Limits: detector.NewLimits(1)}
 	return trial.New(trial.Options{
 		Config: e.reloader.config,

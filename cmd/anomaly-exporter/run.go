@@ -26,6 +26,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web"
+	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 )
 
@@ -140,7 +141,8 @@ func newExporter(o runOptions, q queryOptions, logger log.Logger) (*exporter, er
 			return nil, err
 		}
 	}
-	handler, err := e.handler(o, trials)
+	q.maxSamples = min(q.maxSamples, pageSamples)
+	handler, err := e.handler(o, marks.Range(q.engine(logger), e.reloader.queryable), trials)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +162,7 @@ func newWebInfo(external *url.URL) prometheus.Collector {
 	return info
 }
 
-func (e *exporter) handler(o runOptions, trials *trial.Trials) (http.Handler, error) {
+func (e *exporter) handler(o runOptions, queryRange marks.Query, trials *trial.Trials) (http.Handler, error) {
 	return web.NewHandler(web.Options{
 		Metrics:         e.collector,
 		Ready:           e.manager.Ready,
@@ -170,6 +172,7 @@ func (e *exporter) handler(o runOptions, trials *trial.Trials) (http.Handler, er
 		Snapshot:        e.manager.Snapshot,
 		Replay:          e.manager.ReplaySeries,
 		Query:           e.manager.Query,
+		QueryRange:      queryRange,
 		Now:             time.Now,
 		Verdicts:        e.feedback,
 		Author:          web.Author(*o.listen.WebConfigFile, o.anonymous),

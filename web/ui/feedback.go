@@ -72,13 +72,8 @@ func (u *UI) feedbackOn(r *http.Request, s *view.Series) *feedback {
 	if f == nil {
 		return nil
 	}
-	from := s.Step.Add(-formerly)
-	if s.Since != nil {
-		from = *s.Since
-	}
-	// Whole minutes, between which all steps of the period lie.
-	to := s.Step.Add(time.Minute - 1).Truncate(time.Minute)
-	f.Form = &form{u.o.View.Identity(s).String(), from.Truncate(time.Minute).Format(localTime), to.Format(localTime)}
+	from, to := period(s)
+	f.Form = &form{u.o.View.Identity(s).String(), from.Format(localTime), to.Format(localTime)}
 	f.Back = r.URL.Query().Encode()
 	return f
 }
@@ -137,7 +132,7 @@ func (u *UI) take(r *http.Request) (status int, err error) {
 
 // parseTime parses what a browser sends, in UTC, or a time in RFC 3339.
 func parseTime(name, text string) (time.Time, error) {
-	for _, layout := range []string{localTime, "2006-01-02T15:04:05", time.RFC3339Nano} {
+	for _, layout := range []string{localTime, "2006-01-02T15:04:05", time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.UTC(), nil
 		}

@@ -25,6 +25,7 @@ func (u *UI) functions() template.FuncMap {
 		"date":     func(t time.Time) string { return t.Format("2 Jan 15:04") },
 		"since":    func(t time.Time) string { return humanize.Age(u.o.Now().Sub(t)) },
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
+		"ahead":    func(from, to time.Time) string { return humanize.Age(to.Sub(from)) },
 		"spark":    func(s view.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
 		"labels":   Selector,
 		"context":  u.context,
@@ -34,20 +35,24 @@ func (u *UI) functions() template.FuncMap {
 		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
 		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"verdict":  said,
-		"marks":    func() []mark { return marks },
+		"marks":    func() []mark { return chartMarks },
 	}
 }
 
 // mark is what the chart of a series marks, and its key below. Charts show the keys of what they mark.
 type mark struct{ Name, Text string }
 
-var marks = []mark{
+var chartMarks = []mark{
 	{"alert", "alert"},
 	{"confirmed", said(verdict.Confirmed)},
 	{"rejected", said(verdict.Rejected)},
 	{"masked", "masked"},
 	{"muted", "muted"},
 	{"gap", "no value"},
+	{"refit", "fitted anew"},
+	{"firing", "alert that fired"},
+	{"rollout", "roll-out"},
+	{"straight", "straight line"},
 }
 
 // said is a verdict for people.
@@ -75,16 +80,22 @@ func decimals(v float64) string {
 // context returns the address of the context of an incident of a workload: of all in its namespace, where its cause may
 // be, too.
 func (u *UI) context(workload map[string]string) string {
-	query, place := url.Values{"format": {"markdown"}}, map[string]string{}
-	for _, name := range []string{"cluster", "namespace"} {
-		if value := workload[name]; value != "" {
-			place[name] = value
-		}
-	}
+	query, place := url.Values{"format": {"markdown"}}, place(workload)
 	if len(place) > 0 {
 		query.Set("match[]", Selector(place))
 	}
 	return u.o.Prefix + "/api/v1/context?" + query.Encode()
+}
+
+// place returns the labels that tell where something runs.
+func place(of map[string]string) map[string]string {
+	found := map[string]string{}
+	for _, name := range []string{"cluster", "namespace"} {
+		if value := of[name]; value != "" {
+			found[name] = value
+		}
+	}
+	return found
 }
 
 // Selector shows labels as PromQL writes them.
@@ -98,16 +109,27 @@ const (
 	sparkPoints = 96
 )
 
-// sparkline draws values as a small curve; "" if there are fewer than two.
-func sparkline(values []float64) template.HTML {
-	low, high, known := math.Inf(1), math.Inf(-1), 0
+// extent returns the lowest and the highest of values, and how many are known.
+func extent(values []float64) (low, high float64, known int) {
+	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if v == v {
+		if v-v == 0 {
 			low, high = math.Min(low, v), math.Max(high, v)
 			known++
 		}
 	}
-	if known < 2 {
+	return low, high, known
+}
+
+// sparkline draws values as a small curve, from the lowest to the highest of them; "" if there are fewer than two.
+func sparkline(values []float64) template.HTML {
+	low, high, _ := extent(values)
+	return curve(values, low, high)
+}
+
+// curve draws values as a small curve, on a scale that several may share; "" if there are fewer than two.
+func curve(values []float64, low, high float64) template.HTML {
+	if _, _, known := extent(values); known < 2 {
 		return ""
 	}
 	var b strings.Builder
@@ -115,7 +137,7 @@ func sparkline(values []float64) template.HTML {
 		`aria-label="the last 24 hours"><path d="`)
 	move := true
 	for i, v := range values {
-		if v != v {
+		if v-v != 0 {
 			move = true
 			continue
 		}

@@ -12,8 +12,11 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// runbooks is where the shipped rules say that the runbooks of their alerts are.
-const runbooks = "https://github.com/anomaly-exporter/anomaly-exporter/blob/main/docs/alerting.md#"
+const (
+	documents = "https://github.com/anomaly-exporter/anomaly-exporter/blob/main/docs/"
+	// runbooks is where the shipped rules say that the runbooks of their alerts are.
+	runbooks = documents + "alerting.md#"
+)
 
 // links are those of a page to elsewhere.
 type links struct {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
+	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -51,6 +52,11 @@ type Options struct {
 	Author   func(*http.Request) (who string, err error) // required with Verdicts; an error: nothing is taken from them
 
 	Playground func() *config.Config // returns the configuration that people try out changes of; nil: they cannot
+
+	// Config returns the one in force, and Marks find what its expressions of roll-outs and alerts mark in charts; nil:
+	// nothing is marked.
+	Config func() *config.Config
+	Marks  *marks.Finder
 }
 
 // UI serves the pages.
@@ -228,55 +234,19 @@ func (u *UI) zooms(s *view.Series, query url.Values, otherwise int) (links []lin
 	return links, chosen
 }
 
-// data returns the address of what was published of a series, at an endpoint of the API.
-func (u *UI) data(s *view.Series, endpoint string, from time.Time) string {
+// data returns the address of what was published of a series, at an endpoint of the API, until a time (zero: now), with
+// overlays ("": none).
+func (u *UI) data(s *view.Series, endpoint string, from, to time.Time, overlays string) string {
 	query := url.Values{
 		"match[]": {s.Selector()}, s.Kind: {strings.SplitN(s.Source, "/", 2)[0]}, "start": {from.Format(time.RFC3339)},
 	}
+	if !to.IsZero() {
+		query.Set("end", to.Format(time.RFC3339))
+	}
+	if overlays != "" {
+		query.Set("overlay", overlays)
+	}
 	return u.o.Prefix + "/api/v1/" + endpoint + "?" + query.Encode()
-}
-
-// shownSiblings is how many members of a pool are listed. Guard: nobody reads more.
-const shownSiblings = 20
-
-// shownMoments is how many values of the past are listed for those who see no chart. Guard: nobody reads more.
-const shownMoments = 24
-
-// series shows one series.
-func (u *UI) series(w http.ResponseWriter, r *http.Request) {
-	s := u.find(w, r)
-	if s == nil {
-		return
-	}
-	if s.OfLoad() {
-		http.Redirect(w, r, u.o.Prefix+s.Path, http.StatusFound)
-		return
-	}
-	var moved, calm, siblings []view.Series
-	members := 0
-	u.o.View.Settle(r.Context(), func() {
-		moved, calm = u.o.View.Others(s)
-		siblings, members = u.o.View.Siblings(s, shownSiblings)
-	})
-	zooms, over := u.zooms(s, r.URL.Query(), defaultSeriesRange)
-	scored, forecasts := u.o.View.Models(s)
-	moments := s.Moments(over, shownMoments)
-	slices.Reverse(moments)
-	u.show(w, http.StatusOK, "series", s.Title(), struct {
-		*view.Series
-		Forecast              *view.Forecast
-		Moved, Calm, Siblings []view.Series
-		Members               int // siblings in all
-		Scored, Forecasts     string
-		Past                  []view.Moment // the newest first
-		Zooms                 []link
-		Links                 links
-		Data                  string
-		Feedback              *feedback
-	}{
-		s, u.o.View.Forecast(s), moved, calm, siblings, members, scored, forecasts, moments, zooms, u.links(s, over),
-		u.data(s, "series", s.Step.Add(-over)), u.feedbackOn(r, s),
-	})
 }
 
 // shownChanges is how many changes of a recommendation are listed. Guard: nobody reads more.
@@ -306,7 +276,7 @@ func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
 		Data    string
 	}{
 		Recommendation: u.o.View.Recommendation(s), Bounds: u.o.View.Bounds(s), Zooms: zooms,
-		Links: u.links(s, over), Data: u.data(s, "recommendations", s.Step.Add(-over)),
+		Links: u.links(s, over), Data: u.data(s, "recommendations", s.Step.Add(-over), time.Time{}, ""),
 	}
 	if s.State == "" {
 		history, err := u.o.View.ScalerHistory(r.Context(), &page.Recommendation, s.Step.Add(-over), time.Time{})

@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	prometheus "github.com/prometheus/prometheus/storage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
+	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
@@ -28,14 +30,33 @@ var end = time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
 // hostile is a label value that a page must not take for HTML, for an attribute or for a link.
 const hostile = `"><script>alert(1)</script>'`
 
+const testConfig = `
+remote_read: [{url: http://localhost:9090/api/v1/read}]
+global: {history: 3d, step: 5m, query_offset: 0s}
+detectors: [{name: load, expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}}]
+outcomes: {truth: {expr: load_bytes > 1e12}}
+scalers:
+  - {name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50, running_replicas: vector(3)}
+  - {name: new, load: sum(load_bytes), capacity_per_replica: {utilization: none, replicas: none}, max_replicas: 5}
+`
+
 // pages returns a handler of the pages of a real exporter. high tells whether something is anomalous.
 func pages(t *testing.T, high bool, change ...func(*ui.Options)) http.Handler {
+	t.Helper()
+	return pagesOf(t, testConfig, high, change...)
+}
+
+// pagesOf does so with a configuration.
+func pagesOf(t *testing.T, text string, high bool, change ...func(*ui.Options)) http.Handler {
 	t.Helper()
 	db := storage.New(t)
 	series := []labels.Labels{
 		labels.FromStrings("__name__", "load_bytes", "job", "api", "namespace", "shop"),
 		labels.FromStrings("__name__", "load_bytes", "job", hostile, "namespace", "shop"),
 	}
+	alert := labels.FromStrings("__name__", "ALERTS", "alertname", hostile, "alertstate", "firing", "namespace", "shop")
+	storage.WriteSeries(t, db, alert, end.Add(-50*time.Minute).UnixMilli(), end.Add(-20*time.Minute).UnixMilli(), 300_000,
+		func(int64) float64 { return 1 })
 	storage.Write(t, db, end.Add(-4*24*time.Hour).UnixMilli(), end.UnixMilli(), 300_000, func(i int, ts int64) float64 {
 		v := 5e9 + 1e8*math.Sin(float64(ts)*float64(i+1)) // as good as noise
 		if high && ts > end.Add(-time.Hour).UnixMilli() {
@@ -45,15 +66,7 @@ func pages(t *testing.T, high bool, change ...func(*ui.Options)) http.Handler {
 	}, series...)
 	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6)})
 	require.NoError(t, err)
-	cfg, err := config.Load([]byte(`
-remote_read: [{url: http://localhost:9090/api/v1/read}]
-global: {history: 3d, step: 5m, query_offset: 0s}
-detectors: [{name: load, expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}}]
-outcomes: {truth: {expr: load_bytes > 1e12}}
-scalers:
-  - {name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50, running_replicas: vector(3)}
-  - {name: new, load: sum(load_bytes), capacity_per_replica: {utilization: none, replicas: none}, max_replicas: 5}
-`), "test.yml")
+	cfg, err := config.Load([]byte(text), "test.yml")
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyConfig(cfg, db))
 	for at := end.Add(-2 * time.Hour); !at.After(end); at = at.Add(5 * time.Minute) {
@@ -65,6 +78,8 @@ scalers:
 	})
 	require.NoError(t, err)
 	o := ui.Options{View: v, Now: now, Prefix: "/anomaly", Graph: "https://example.com/prometheus", Version: "1.2.3"}
+	o.Config = func() *config.Config { return cfg }
+	o.Marks = marks.New(marks.Range(storage.NewEngine(5*time.Minute, 50e6), func() prometheus.Queryable { return db }))
 	for _, f := range change {
 		f(&o)
 	}

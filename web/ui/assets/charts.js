@@ -111,5 +111,13 @@ const charts = (() => {
     ctx.fillStyle = fill;
     ctx.fillRect(x, top + down * (height - pixels), Math.max(2, u.valToPos(to, 'x', true) - x), pixels);
   });
-  return { color, number, format, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
+  // segment draws a thin line from a time and a value to another.
+  const segment = (u, [from, to], stroke) => draw(u, (ctx) => {
+    ctx.strokeStyle = stroke;
+    ctx.setLineDash([1, 3]);
+    ctx.beginPath();
+    [from, to].forEach(([t, v]) => ctx.lineTo(u.valToPos(t, 'x', true), u.valToPos(v, 'y', true)));
+    ctx.stroke();
+  });
+  return { segment, color, number, format, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
 })();

@@ -16,18 +16,43 @@
     return 'The score has been high since ' + text.slice(11, 16) + ' UTC' + (since === h.time[0] ? ' or earlier.' : ' on ' + text.slice(0, 10) + '.');
   };
 
-  const series = (history, verdicts = []) => {
+  // counted says how often the score was high, of the steps that have one.
+  const counted = (h) => {
+    const scores = h.score.filter((v) => v !== null), high = scores.filter((v) => v >= 0.8).length;
+    const times = h.score.filter((v, i) => v >= 0.8 && !(h.score[i - 1] >= 0.8)).length;
+    if (scores.length === 0) return 'no step has a score';
+    return 'high at ' + high + ' of ' + scores.length + ' steps' + (high ? ', in ' + times + (times === 1 ? ' period' : ' periods') : '');
+  };
+
+  // offer links to the page as it was at a time.
+  const offer = (time) => {
+    const at = new Date(time * 1000).toISOString(), then = byID('then'), address = new URL(location.href);
+    address.searchParams.set('at', at.slice(0, 19) + 'Z');
+    byID('at').value = at.slice(0, 16);
+    then.href = address.search;
+    then.textContent = 'as it was at ' + at.slice(0, 16).replace('T', ' ');
+    then.hidden = false;
+  };
+
+  const series = (history, { verdicts = [], overlays = [] }) => {
     // The forecast is that of the table below the charts.
     const fan = [...document.querySelectorAll('#points tr[data-time]')].map((row) => ({
       time: Number(row.dataset.time), median: number(row.dataset.median), lower: number(row.dataset.lower),
       upper: number(row.dataset.upper), max: number(row.dataset.max),
     }));
     const bounds = [...document.querySelectorAll('[data-bound]')].map((p) => number(p.dataset.bound));
+    const marks = (kind) => [...document.querySelectorAll('#marks tr[data-kind=' + kind + ']')].map((row) => [Number(row.dataset.from), Number(row.dataset.to)]);
+    const line = byID('straight')?.dataset;
     const said = (kind) => verdicts.filter((v) => v.verdict === kind).map((v) => [Date.parse(v.from) / 1000, Date.parse(v.to) / 1000]);
     const marked = charts.series({
       value, score: byID('score'), unit: value.dataset.unit, fan, bounds,
       alerts: history.alerts, confirmed: said('confirmed'), rejected: said('rejected'),
+      firing: marks('alerts'), rollouts: marks('rollouts'), chosen: offer,
+      before: overlays.map((o) => ({ label: { '1d': 'yesterday', '7d': 'last week', '1w': 'last week' }[o.before] ?? o.before + ' before', value: o.value })),
+      straight: line ? [[Number(line.from), Number(line.begin)], [Number(line.to), Number(line.end)]] : null,
     }, history);
+    byID('counted').textContent = counted(history);
+    byID('counted').parentElement.hidden = false;
     document.querySelectorAll('.keys span').forEach((key) => { key.hidden = !marked.includes(key.className); });
     return highSince(history);
   };
@@ -46,7 +71,7 @@
       if (answer.status !== 'success') throw new Error(answer.error);
       const { history } = (answer.data.series ?? answer.data.recommendations)[0];
       if (!history.time || history.time.length < 2) throw new Error('fewer than two steps have a value');
-      status.textContent = charts.paint('page', () => (value ? series : scaler)(history, answer.data.verdicts));
+      status.textContent = charts.paint('page', () => (value ? series : scaler)(history, answer.data));
     } catch (err) {
       status.textContent = 'No chart: ' + err.message;
     }
