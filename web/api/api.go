@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -79,7 +78,7 @@ func (a *API) endpoints() map[string]endpoint {
 func (a *API) Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for name, f := range a.endpoints() {
-		mux.HandleFunc("/api/v1/"+name, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, f) })
+		mux.HandleFunc("/api/v1/"+name, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, name, f) })
 	}
 	if a.o.Verdicts != nil {
 		mux.HandleFunc("/api/v1/feedback", a.feedback)
@@ -101,7 +100,7 @@ func (a *API) Handler() (http.Handler, error) {
 	return compress(mux), nil
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, name string, f endpoint) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		WriteError(w, http.StatusMethodNotAllowed, "bad_data", errors.New("only GET requests allowed"))
@@ -116,6 +115,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 		return
 	}
 	q, err := parseQuery(r)
+	if err == nil {
+		err = checkFormat(name, q.format)
+	}
 	var data any
 	if err == nil {
 		a.o.View.Settle(r.Context(), func() { data, err = f(r.Context(), snapshot, q) })
@@ -124,13 +126,20 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, f endpoint) {
 		writeFailure(w, err)
 		return
 	}
-	if text, ok := data.(markdown); ok {
-		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = io.WriteString(w, string(text))
-		return
+	switch data := data.(type) {
+	case markdown:
+		writeText(w, "text/markdown; charset=utf-8", []byte(data))
+	case *table:
+		text, err := data.encode()
+		if err != nil {
+			writeFailure(w, err)
+			return
+		}
+		w.Header().Set("Content-Disposition", `attachment; filename="`+data.fileName()+`"`)
+		writeText(w, "text/csv; charset=utf-8; header=present", text)
+	default:
+		writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
 	}
-	writeJSON(w, http.StatusOK, response{Status: "success", Data: data})
 }
 
 // writeFailure writes an error of an endpoint, as Prometheus would tell it.
@@ -148,6 +157,12 @@ func writeFailure(w http.ResponseWriter, err error) {
 	default:
 		WriteError(w, http.StatusUnprocessableEntity, "execution", err)
 	}
+}
+
+func writeText(w http.ResponseWriter, kind string, text []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(text)
 }
 
 // state is what answers are made of.

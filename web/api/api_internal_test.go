@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
+	"encoding/csv"
 	"maps"
+	"math"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -64,4 +67,23 @@ func FuzzParseQuery(f *testing.F) {
 		_, err = url.ParseQuery(raw)
 		require.NoError(t, err)
 	})
+}
+
+// Whoever may set a label must not be able to run a formula in the spreadsheet of somebody else.
+func TestTable_EvaluatesNothing(t *testing.T) {
+	s := view.Series{
+		Source: "load", Labels: map[string]string{
+			"a": `=HYPERLINK("http://x","y")`, "b": "+1", "c": "-1", "d": "@SUM(A1)", "e": "\t=1", "f": "é,\"q\"\n",
+		},
+		Value: view.Number(-1e18), Score: view.Number(math.NaN()), Upper: view.Number(math.Inf(1)),
+	}
+	encoded, err := seriesTable([]view.Series{s}).encode()
+	require.NoError(t, err)
+	rows, err := csv.NewReader(bytes.NewReader(encoded)).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		`'=HYPERLINK("http://x","y")`, "'+1", "'-1", "'@SUM(A1)", "'\t=1", "é,\"q\"\n",
+	}, rows[1][12:])
+	require.Equal(t, []string{"-1e+18", "Inf", ""}, []string{rows[1][4], rows[1][8], rows[1][9]})
+	require.Equal(t, "a__b_c.csv", (&table{name: "a\"\nb/c"}).fileName())
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -344,6 +346,37 @@ func TestAPI_TellsWhenModelsWereFitted(t *testing.T) {
 	}
 }
 
+func TestAPI_AnswersAsCSV(t *testing.T) {
+	e := startAt(t, end)
+	get := func(query url.Values) (header http.Header, rows [][]string) {
+		query.Set("format", "csv")
+		resp, err := e.server.Client().Get(e.server.URL + "/api/v1/series?" + query.Encode())
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		rows, err = csv.NewReader(resp.Body).ReadAll()
+		require.NoError(t, err)
+		return resp.Header, rows
+	}
+	header, rows := get(url.Values{"detector": {"latency"}})
+	require.Equal(t, "text/csv; charset=utf-8; header=present", header.Get("Content-Type"))
+	require.Equal(t, `attachment; filename="series.csv"`, header.Get("Content-Disposition"))
+	require.Len(t, rows, 4)
+	require.Equal(t, []string{"label_detector", "label_job", "label_metric_name", "label_namespace"}, rows[0][12:])
+	require.Equal(t, []string{"latency", "cart", "latency_seconds", "shop"}, rows[1][12:])
+	require.Equal(t, end.Format(time.RFC3339), rows[1][1])
+
+	header, rows = get(url.Values{
+		"detector": {"latency"}, "match[]": {`{job="cart"}`}, "start": {end.Add(-time.Hour).Format(time.RFC3339)},
+	})
+	require.Equal(t, `attachment; filename="latency.csv"`, header.Get("Content-Disposition"))
+	require.Len(t, rows, 14)
+	require.Equal(t, []string{"time", "value", "expected", "lower", "upper", "score", "muted", "masked"}, rows[0])
+	was := e.seen["cart"][end.Unix()]
+	score := strconv.FormatFloat(was.score, 'g', -1, 64)
+	require.Equal(t, []string{end.Format(time.RFC3339), score, "false"}, []string{rows[13][0], rows[13][5], rows[13][7]})
+}
+
 func TestAPI_RefusesBadRequests(t *testing.T) {
 	e := start(t)
 	for _, tc := range []struct {
@@ -356,6 +389,8 @@ func TestAPI_RefusesBadRequests(t *testing.T) {
 		{"/api/v1/series", url.Values{"limit": {"-1"}}, 400, `limit: "-1" is not a whole number from 0 to 10000`},
 		{"/api/v1/series", url.Values{"offset": {"x"}}, 400, `offset: "x" is not`},
 		{"/api/v1/series", url.Values{"min_score": {"NaN"}}, 400, `min_score: "NaN" is not a number from 0 to 1`},
+		{"/api/v1/series", url.Values{"format": {"markdown"}}, 400, `format: "markdown" is neither "json" nor "csv"`},
+		{"/api/v1/detectors", url.Values{"format": {"csv"}}, 400, `format: "csv" is not "json"`},
 		{"/api/v1/series", url.Values{"overlay": {"1d,yesterday"}}, 400, `overlay: "1d,yesterday" is not up to 4 durations`},
 		{"/api/v1/series", url.Values{"start": {"yesterday"}}, 400, `start: "yesterday" is neither RFC 3339 nor`},
 		{"/api/v1/series", url.Values{"start": {"0"}}, 400, "start: 9 series match; the history of one can be asked for"},

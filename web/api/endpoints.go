@@ -27,6 +27,9 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 	found, total := a.o.View.List(s, &q.Filter)
 	answer := map[string]any{"series": found, "total": total}
 	if q.from.IsZero() {
+		if q.format == "csv" {
+			return seriesTable(found), nil
+		}
 		return answer, nil
 	}
 	if total != 1 || len(found) != 1 {
@@ -35,6 +38,9 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 	var err error
 	if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
 		return nil, err
+	}
+	if q.format == "csv" {
+		return historyTable(found[0].Source, found[0].History), nil
 	}
 	if len(q.overlays) > 0 {
 		overlays := make([]overlay, len(q.overlays))

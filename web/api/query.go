@@ -25,7 +25,7 @@ type query struct {
 	view.Filter
 	match    []string  // the selectors, as they were written
 	from, to time.Time // zero: not asked for
-	format   string    // "json" or "markdown"
+	format   string    // "" or "json", or what formats has
 	limited  bool      // whether limit was given
 	overlays []time.Duration
 }
@@ -34,6 +34,20 @@ type query struct {
 var parameters = []string{
 	"match[]", "limit", "offset", "min_score", "severity", "detector", "scaler", "start", "end",
 	"format", "overlay",
+}
+
+// formats lists in which format an endpoint answers besides JSON.
+var formats = map[string]string{"context": "markdown", "series": "csv"}
+
+func checkFormat(endpoint, format string) error {
+	other := formats[endpoint]
+	switch {
+	case format == "" || format == "json" || format == other:
+		return nil
+	case other == "":
+		return view.Invalidf("format: %q is not \"json\"", format)
+	}
+	return view.Invalidf("format: %q is neither \"json\" nor %q", format, other)
 }
 
 func parseQuery(r *http.Request) (*query, error) {
@@ -47,9 +61,6 @@ func parseQuery(r *http.Request) (*query, error) {
 		}
 	}
 	q := &query{match: values["match[]"], format: values.Get("format"), limited: values.Get("limit") != ""}
-	if !slices.Contains([]string{"", "json", "markdown"}, q.format) {
-		return nil, view.Invalidf("format: %q is neither \"json\" nor \"markdown\"", q.format)
-	}
 	q.Severity, q.Sources = values.Get("severity"), slices.Concat(values["detector"], values["scaler"])
 	if err = view.CheckSeverity(q.Severity); err != nil {
 		return nil, err

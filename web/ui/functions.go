@@ -35,6 +35,7 @@ func (u *UI) functions() template.FuncMap {
 		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
 		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"verdict":  said,
+		"listed":   listed,
 		"marks":    func() []mark { return chartMarks },
 	}
 }
@@ -85,6 +86,13 @@ func (u *UI) context(workload map[string]string) string {
 		query.Set("match[]", Selector(place))
 	}
 	return u.o.Prefix + "/api/v1/context?" + query.Encode()
+}
+
+// listed returns the query of the API for all series of a detector, as CSV.
+func listed(d view.Detector) template.URL {
+	query := url.Values{"format": {"csv"}, "limit": {"10000"}}
+	query.Set(d.Kind, strings.SplitN(d.Name, "/", 2)[0])
+	return template.URL(query.Encode())
 }
 
 // place returns the labels that tell where something runs.
