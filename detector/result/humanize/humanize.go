@@ -41,19 +41,19 @@ func quantity(v float64, unit string) string {
 	size := math.Abs(v)
 	switch {
 	case unit == unitRatio:
-		return fmt.Sprintf("%.3g %%", 100*v)
+		return digits(100*v) + " %"
 	case unit == unitBytes && size >= 1024:
 		return scaled(v, 1024, "KiB", "MiB", "GiB", "TiB", "PiB")
 	case unit == unitBytes:
-		return fmt.Sprintf("%.3g B", v)
+		return digits(v) + " B"
 	case unit == unitSeconds && size >= 3600:
 		return Duration(time.Duration(v * float64(time.Second)))
 	case unit == unitSeconds && (size >= 1 || v == 0):
-		return fmt.Sprintf("%.3g s", v)
+		return digits(v) + " s"
 	case unit == unitSeconds && size >= 1e-3:
-		return fmt.Sprintf("%.3g ms", 1e3*v)
+		return digits(1e3*v) + " ms"
 	case unit == unitSeconds:
-		return fmt.Sprintf("%.3g µs", 1e6*v)
+		return digits(1e6*v) + " µs"
 	}
 	return strings.TrimSuffix(plain(v)+" "+unit, " ")
 }
@@ -65,7 +65,13 @@ func plain(v float64) string {
 		return fmt.Sprintf("%.3g", v)
 	case size >= 10_000:
 		return scaled(v, 1000, "k", "M", "G", "T", "P")
-	case size >= 1000:
+	}
+	return digits(v)
+}
+
+// digits formats a number with three digits, or all of those before the point, and without an exponent if it is small.
+func digits(v float64) string {
+	if size := math.Abs(v); size >= 999.5 && size < 1e6 {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.3g", v)
@@ -77,10 +83,7 @@ func scaled(v, base float64, units ...string) string {
 	for v /= base; math.Abs(v) >= base && i+1 < len(units); i++ {
 		v /= base
 	}
-	if math.Abs(v) >= 1000 {
-		return fmt.Sprintf("%.0f %s", v, units[i])
-	}
-	return fmt.Sprintf("%.3g %s", v, units[i])
+	return digits(v) + " " + units[i]
 }
 
 const (
