@@ -89,7 +89,7 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	page.Series, page.At = s, s.Step.Format(localTime)
 	from := s.Step.Add(-over)
 	if page.Then {
-		from, page.Context = until.Add(-over), contextCommand(s)
+		from, page.Context = until.Add(-over), contextCommand(s.Labels, s.Step.Format(time.RFC3339))
 		page.Data = u.data(s, "series", from, until, earlier(chosen))
 	} else {
 		page.Data = u.data(s, "series", from, time.Time{}, earlier(chosen))
@@ -136,9 +136,9 @@ func multiples(s *view.Series, others []view.Series) []sibling {
 }
 
 // contextCommand returns the command that describes the incident of a past time, of all in the namespace of a series.
-func contextCommand(s *view.Series) string {
-	command := "anomaly-exporter context --config.file=FILE --at=" + s.Step.Format(time.RFC3339)
-	if place := place(s.Labels); len(place) > 0 {
+func contextCommand(labels map[string]string, at string) string {
+	command := "anomaly-exporter context --config.file=FILE --at=" + at
+	if place := place(labels); len(place) > 0 {
 		command += " --match=" + shellQuote(Selector(place))
 	}
 	return command

@@ -102,3 +102,23 @@ func TestSeries_ComparesSiblings(t *testing.T) {
 }
 
 func unescape(text string) string { return html.UnescapeString(text) }
+
+func TestSeries_ListsThoseOfADetectorPageByPage(t *testing.T) {
+	_, body := get(t, pages(t, true), "/")
+	require.Contains(t, body, `<a href="/anomaly/series?detector=load">load</a>`)
+	require.Contains(t, body, `href="/anomaly/api/v1/series?detector=load&amp;format=csv&amp;limit=10000"`)
+	h := pagesOf(t, strings.Replace(testConfig, "expr: load_bytes,", "expr: many,", 1), false)
+	status, body := get(t, h, "/series?detector=load")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "The 150 series of load")
+	require.Equal(t, 100, strings.Count(body, "many of")+strings.Count(body, ">load of"))
+	require.Contains(t, body, `1 to 100 of 150 <a href="?detector=load&amp;offset=100" rel="next">next</a>`)
+	require.Contains(t, body, "its history is shorter than min_history; wait")
+	status, body = get(t, h, "/series?detector=load&offset=100")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `101 to 150 of 150 <a href="?detector=load&amp;offset=0" rel="prev">before</a>`)
+	for _, offset := range []string{"-1", "x", "1000"} {
+		status, _ = get(t, h, "/series?detector=load&offset="+offset)
+		require.Equal(t, http.StatusOK, status)
+	}
+}

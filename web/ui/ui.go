@@ -4,6 +4,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -141,12 +143,55 @@ func (u *UI) show(w http.ResponseWriter, status int, name, title string, data an
 	_, _ = w.Write(b.Bytes())
 }
 
-// missing tells that there is nothing at an address.
+// missing tells that there is nothing at an address, but at some others.
 func (u *UI) missing(w http.ResponseWriter, status int, text string, such []view.Series) {
-	u.show(w, status, "missing", text, struct {
-		Text string
-		Such []view.Series
-	}{text, such})
+	u.choose(w, status, text, such, url.Values{})
+}
+
+// choose lists the series that may be meant, those with the highest score first, page by page.
+func (u *UI) choose(w http.ResponseWriter, status int, text string, such []view.Series, query url.Values) {
+	slices.SortStableFunc(such, func(a, b view.Series) int { return cmp.Compare(float64(b.Score), float64(a.Score)) })
+	offset, _ := strconv.Atoi(query.Get("offset")) // 0 if it is none
+	offset = min(max(offset, 0), len(such))
+	end := min(offset+shownChoices, len(such))
+	page := struct {
+		Text           string
+		Such           []view.Series
+		From, To, Of   int
+		Before, Behind string
+		Gone, Others   string // command and address that help if there is none any more
+	}{Text: text, Such: such[offset:end], From: offset + 1, To: end, Of: len(such)}
+	if status == http.StatusNotFound {
+		page.Gone, page.Others = u.gone(query)
+	}
+	if offset > 0 {
+		page.Before = with(query, "offset", strconv.Itoa(max(0, offset-shownChoices)))
+	}
+	if end < len(such) {
+		page.Behind = with(query, "offset", strconv.Itoa(end))
+	}
+	u.show(w, status, "missing", text, page)
+}
+
+// gone returns the command that tells of a time at which there were such series, and the address of all those of the
+// detector; "": there is none.
+func (u *UI) gone(query url.Values) (command, address string) {
+	labels := map[string]string{}
+	for name := range query {
+		labels[name] = query.Get(name)
+	}
+	for _, kind := range []string{"detector", "scaler"} {
+		if name := labels[kind]; slices.Contains(u.o.View.Names(), name) {
+			at := query.Get("at")
+			if then, err := parseTime("at", at); err == nil {
+				at = then.Format(time.RFC3339)
+			} else {
+				at = "TIME"
+			}
+			return contextCommand(labels, at), u.o.Prefix + "/series?" + url.Values{kind: {name}}.Encode()
+		}
+	}
+	return "", ""
 }
 
 // overview shows what is anomalous now.
@@ -191,6 +236,9 @@ type link struct {
 	Current   bool
 }
 
+// shownChoices is how many series are listed on a page. Guard: nobody reads more at once.
+const shownChoices = 100
+
 // find returns the series that a page is about; nil: there is not exactly one, and the answer says so.
 func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
 	var found []view.Series
@@ -198,11 +246,15 @@ func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
 	if len(found) == 1 {
 		return &found[0]
 	}
+	query := r.URL.Query()
 	text, status := "No series has these labels now", http.StatusNotFound
 	if len(found) > 1 {
 		text, status = fmt.Sprintf("%d series have these labels", len(found)), http.StatusMultipleChoices
 	}
-	u.missing(w, status, text, found[:min(len(found), 100)])
+	if rest := without(query, "offset"); len(found) > 1 && len(rest) == 1 && rest.Has(found[0].Kind) {
+		text, status = fmt.Sprintf("The %d series of %s", len(found), found[0].Source), http.StatusOK
+	}
+	u.choose(w, status, text, found, query)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"html"
 	"io"
 	"io/fs"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +55,11 @@ func pagesOf(t *testing.T, text string, high bool, change ...func(*ui.Options)) 
 	series := []labels.Labels{
 		labels.FromStrings("__name__", "load_bytes", "job", "api", "namespace", "shop"),
 		labels.FromStrings("__name__", "load_bytes", "job", hostile, "namespace", "shop"),
+	}
+	for i := range 150 {
+		many := labels.FromStrings("__name__", "many", "pod", strconv.Itoa(i))
+		storage.WriteSeries(t, db, many, end.Add(-2*time.Hour).UnixMilli(), end.UnixMilli(), 300_000,
+			func(int64) float64 { return 1 })
 	}
 	alert := labels.FromStrings("__name__", "ALERTS", "alertname", hostile, "alertstate", "firing", "namespace", "shop")
 	storage.WriteSeries(t, db, alert, end.Add(-50*time.Minute).UnixMilli(), end.Add(-20*time.Minute).UnixMilli(), 300_000,
@@ -201,6 +208,12 @@ func TestSeries_TellsWhatItDoesNotFind(t *testing.T) {
 	status, body = get(t, h, "/series?detector=load&job=none")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, body, "No series has these labels now")
+	require.Contains(t, body, `<a href="/anomaly/series?detector=load">All series of its detector</a>`)
+	_, body = get(t, h, "/series?detector=load&job=none&namespace=a%27b&at=2026-03-07T11:30")
+	require.Contains(t, html.UnescapeString(body), `context --config.file=FILE --at=2026-03-07T11:30:00Z `+
+		`--match='{namespace="a'\''b"}'`)
+	_, body = get(t, h, "/series?detector=none&job=none")
+	require.NotContains(t, body, "context")
 	status, _ = get(t, h, "/series?detector=load&job=api&replica_of_prometheus=b")
 	require.Equal(t, http.StatusOK, status, "a label that only the scrape knows")
 	status, _ = get(t, h, "/nothing")

@@ -126,7 +126,7 @@ func (v *View) Find(page url.Values) (found []Series) {
 }
 
 // reserved are the parameters of a page that are no labels.
-var reserved = []string{"detector", "scaler", "range", "at", "overlay"}
+var reserved = []string{"detector", "scaler", "range", "at", "overlay", "offset"}
 
 func hasLabels(l result.Labels, page url.Values) bool {
 	for name, values := range page {

@@ -18,7 +18,7 @@ const charts = (() => {
       case 'bytes/s': return scaled(1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']) + '/s';
       case 'ratio': return Number((v * 100).toPrecision(3)) + ' %';
     }
-    const plain = Math.abs(v) >= 10000 ? scaled(1000, ['', 'k', 'M', 'G', 'T', 'P']) : String(Number(v.toPrecision(3)));
+    const plain = Math.abs(v) >= 10000 ? scaled(1000, ['', 'k', 'M', 'G', 'T', 'P', 'E']) : String(Number(v.toPrecision(3)));
     return unit ? plain + ' ' + unit : plain;
   };
 

@@ -24,6 +24,23 @@
     return 'high at ' + high + ' of ' + scores.length + ' steps' + (high ? ', in ' + times + (times === 1 ? ' period' : ' periods') : '');
   };
 
+  // tell writes the newest steps into a table, for those who see no chart.
+  const tell = (h, unit) => {
+    const text = (v) => charts.format(v, unit), rows = [];
+    for (let i = h.time.length - 1; i >= Math.max(0, h.time.length - 60); i--) {
+      const row = document.createElement('tr');
+      const usual = h.lower[i] === null ? '' : text(h.lower[i]) + ' to ' + text(h.upper[i]);
+      [new Date(h.time[i] * 1000).toISOString().slice(5, 16).replace('T', ' '), text(h.value[i]), usual, h.score[i]?.toFixed(2) ?? ''].forEach((cell, k) => {
+        const td = row.insertCell();
+        td.className = k ? 'n' : 'time';
+        td.textContent = cell;
+      });
+      rows.push(row);
+    }
+    document.querySelector('#steps tbody').replaceChildren(...rows);
+    byID('steps').hidden = false;
+  };
+
   // offer links to the page as it was at a time.
   const offer = (time) => {
     const at = new Date(time * 1000).toISOString(), then = byID('then'), address = new URL(location.href);
@@ -51,6 +68,7 @@
       before: overlays.map((o) => ({ label: { '1d': 'yesterday', '7d': 'last week', '1w': 'last week' }[o.before] ?? o.before + ' before', value: o.value })),
       straight: line ? [[Number(line.from), Number(line.begin)], [Number(line.to), Number(line.end)]] : null,
     }, history);
+    tell(history, value.dataset.unit);
     byID('counted').textContent = counted(history);
     byID('counted').parentElement.hidden = false;
     document.querySelectorAll('.keys span').forEach((key) => { key.hidden = !marked.includes(key.className); });

@@ -74,7 +74,7 @@
         edge(), edge(),
         line(ahead.length ? 'forecast' : '', color('forecast'), unit, { width: 2, value: (u, _, __, i) => charts.range(u, i, 6, 5, unit) }),
         line(ahead.length ? 'largest' : '', color('forecast'), unit, { width: 1, dash: [2, 3] }),
-        ...before.map((b, i) => line(b.label, color(i % 2 ? 'truth' : 'running'), unit, { width: 1, spanGaps: true })),
+        ...before.map((b, i) => line(b.label, color(i % 2 ? 'truth' : 'running'), unit, { width: 1 })),
       ],
       bands: [{ series: [1, 2], fill: color('band') }, { series: [5, 6], fill: color('fan') }],
       y: { values: (_, all) => all.map((v) => charts.format(v, unit)) },
