@@ -166,6 +166,9 @@ scalers: [{name: all, load: sum(load), capacity_per_replica: 10, max_replicas: 5
 	source.Down.Store(true)
 	require.ErrorContains(t, m.Cycle(context.Background(), end), "connection refused")
 	require.False(t, m.Ready(), "not ready before a first cycle was published")
+	fault := m.Faults()[result.Source{Name: "load"}]
+	require.Equal(t, end, fault.At)
+	require.Contains(t, fault.Err, "connection refused")
 	require.Empty(t, results(m.Snapshot()))
 
 	source.Down.Store(false)

@@ -52,6 +52,8 @@ type group struct {
 	attempted    func() // called after each cycle
 	start        start  // what the first cycle is doing
 
+	fault atomic.Pointer[result.Fault] // why the newest cycle that failed did; nil: none has
+
 	// pending is the newest plan that is not in force yet. Only the newest counts, so plans cannot overtake each other.
 	pending atomic.Pointer[change]
 	wake    chan struct{} // signals that a plan is pending
@@ -254,6 +256,9 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	first := g.batch == nil
 	g.begins(first)
 	if err := g.extend(ctx, to, nil); err != nil {
+		if ctx.Err() == nil {
+			g.fault.Store(&result.Fault{At: now, Err: err.Error()})
+		}
 		g.metrics.Failure(source)
 		return err
 	}

@@ -99,6 +99,12 @@ type Forecast struct {
 	Breaches []Breach           // by known bound
 }
 
+// A Fault is why a cycle of a detector or scaler failed.
+type Fault struct {
+	At  time.Time
+	Err string // without secrets, as in the log
+}
+
 // Series holds the results of one series at the step of its Batch.
 type Series struct {
 	ID     uint64        // hash of Input
