@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
@@ -28,7 +29,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// Options of a Handler. All but the Enable fields, Starting, QueryRange, Trials, the addresses and Logger are required.
+// Options of a Handler. All but the Enable fields, Starting, QueryRange, Gatherer, Faults, Trials, the addresses and
+// Logger are required.
 type Options struct {
 	Metrics  http.Handler          // serves /metrics
 	Ready    func() bool           // reports whether a first cycle has been published
@@ -38,6 +40,10 @@ type Options struct {
 	Snapshot func() *result.Snapshot
 	Replay   past.Replay
 	Query    incident.Query // evaluates an expression over the source of the configuration in force
+	// Gatherer has the exporter's own metrics, and Faults returns why cycles failed, for the page of its status; nil:
+	// there is none.
+	Gatherer prometheus.Gatherer
+	Faults   func() map[result.Source]result.Fault
 	// QueryRange does so at each step of a range, for the marks in charts; nil: there are none.
 	QueryRange marks.Query
 	Now        func() time.Time
@@ -191,7 +197,7 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 	pages, err := ui.New(ui.Options{
 		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Grafana: address(o.GrafanaURL),
 		Version: o.Version, Logger: o.Logger, Verdicts: o.Verdicts, Author: o.Author, Playground: playground,
-		Config: o.Config, Marks: finder,
+		Config: o.Config, Marks: finder, Gatherer: o.Gatherer, Faults: o.Faults,
 	})
 	if err != nil {
 		return err

@@ -173,6 +173,8 @@ func (e *exporter) handler(o runOptions, queryRange marks.Query, trials *trial.T
 		Replay:          e.manager.ReplaySeries,
 		Query:           e.manager.Query,
 		QueryRange:      queryRange,
+		Gatherer:        e.registry,
+		Faults:          e.manager.Faults,
 		Now:             time.Now,
 		Verdicts:        e.feedback,
 		Author:          web.Author(*o.listen.WebConfigFile, o.anonymous),

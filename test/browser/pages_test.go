@@ -59,6 +59,8 @@ func clickThrough(b *tab, d demo) {
 		require.Regexp(t, `(?m)^\d\d:\d\d\s+\S+`, b.text("#past"))
 	}
 
+	looksAround(b)
+
 	b.click(`//a[. = "Now"]`)
 	b.click(`//a[contains(., "frontend of shop/frontend")]`)
 	require.Contains(t, b.text("h1"), "frontend of shop/frontend needs ")
@@ -75,6 +77,15 @@ func clickThrough(b *tab, d demo) {
 	require.Contains(t, run(b, chromedp.Location()), "match=%7Bjob%3D%22api%22%7D")
 	require.NotContains(t, b.text("main"), "pod_restarts of shop/worker")
 	b.fine("filtered")
+
+	b.click(`//a[. = "Status"]`)
+	require.Contains(t, b.text("#servers ~ *"), "/api/v1/read")
+	require.Contains(t, b.text("#cycles + .scroll"), "pool_wait")
+	b.fine("status")
+	b.click(`//a[. = "Now"]`)
+	b.click(`//a[. = "memory_vs_limit"]`)
+	require.Contains(t, b.text("h1"), "series of memory_vs_limit")
+	b.fine("list")
 
 	// The playground needs JavaScript, and says so.
 	b.open(d.page + "/playground?of=detector/pool_wait&days=1")
@@ -95,6 +106,58 @@ func clickThrough(b *tab, d demo) {
 	b.drawn(4) // two of each side
 	require.Contains(t, b.text("#outcome"), "pool_wait of shop/api/orders")
 	b.fine("playground")
+}
+
+// looksAround lays earlier values and roll-outs over the charts of a series, and looks at it as it was an hour ago.
+func looksAround(b *tab) {
+	t := b.t
+	b.click(`//nav[@aria-label="Range"]/a[. = "7d"]`)
+	b.click(`//nav[@aria-label="Lay over the chart"]/a[. = "yesterday"]`)
+	b.click(`//nav[@aria-label="Lay over the chart"]/a[. = "roll-outs"]`)
+	require.Contains(t, run(b, chromedp.Location()), "overlay=1d%2Crollouts")
+	b.drawn(2)
+	require.Contains(t, b.text("#marks"), `roll-out`)
+	require.Contains(t, b.text("#marks"), `deployment="payments"`)
+	if !b.look.bare {
+		require.Contains(t, b.text("#value .u-legend"), "yesterday")
+		require.Contains(t, b.text(".keys"), "roll-out")
+		require.Regexp(t, `^high at \d+ of \d+ steps, in \d+ period`, b.text("#counted"))
+	}
+	b.fine("overlays")
+
+	b.click(`//nav[@aria-label="Range"]/a[. = "6h"]`)
+	at := time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04")
+	run(b, chromedp.SetValue(chromedp.CSS(`#at`), at))
+	b.click(`//button[. = "Look"]`)
+	require.Contains(t, b.text(".past"), "This is the past: the page as it was at "+strings.Replace(at, "T", " ", 1))
+	require.Contains(t, run(b, chromedp.Location()), "overlay=1d%2Crollouts", "it stays")
+	b.drawn(2)
+	b.fine("past")
+	if !b.look.bare {
+		click := `(() => {
+			const over = document.querySelector('#value .u-over'), r = over.getBoundingClientRect();
+			for (const kind of ['mousemove', 'mousedown', 'mouseup', 'click']) {
+				over.dispatchEvent(new MouseEvent(kind, {
+					bubbles: true, button: 0, clientX: r.left + 0.3 * r.width, clientY: r.top + 50,
+				}));
+			}
+			return true;
+		})()`
+		eventually(t, 10*time.Second, func() error {
+			evaluate[bool](b, click)
+			if !evaluate[bool](b, `document.getElementById('then').href.includes('at=')`) {
+				return errors.New("a click on the chart offers no time")
+			}
+			return nil
+		})
+		earlier := b.text("#then")
+		b.click(`//a[@id="then"]`)
+		require.Contains(t, b.text(".past"), strings.TrimPrefix(earlier, "as it was at "))
+		b.drawn(2)
+	}
+	b.click(`//a[. = "Back to now"]`)
+	require.NotContains(t, run(b, chromedp.Location()), "at=")
+	require.NotContains(t, b.text("main"), "This is the past")
 }
 
 // keepsZoom drags over a chart, and opens the address again.

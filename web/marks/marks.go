@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func Range(engine promql.QueryEngine, queryable func() storage.Queryable) Query 
 type Mark struct {
 	From, To time.Time // its first and last step
 	Labels   labels.Labels
+	Same     bool // it is about the workload that was asked for, and not about another one nearby
 }
 
 // question is what is asked of a source.
@@ -84,9 +86,8 @@ type Finder struct {
 // New returns a Finder.
 func New(query Query) *Finder { return &Finder{query: query, turn: make(chan struct{}, 1)} }
 
-// Find returns the periods in which an expression had a value for series that agree with labels, the newest first, at
-// most so many; and how many there are. A series agrees if it has the value of at least one of the labels, and no other
-// value of any.
+// Find returns the periods in which an expression had a value for what has the labels of a series, at most so many; and
+// how many there are. Those of the same workload come first, then the newest.
 func (f *Finder) Find(
 	ctx context.Context, expr string, from, to time.Time, step time.Duration, of map[string]string, limit int,
 ) (found []Mark, total int, err error) {
@@ -100,14 +101,21 @@ func (f *Finder) Find(
 		return nil, 0, err
 	}
 	for _, m := range all {
-		if !agree(m.Labels, of) {
-			continue
-		}
-		if total++; len(found) < limit {
+		related := false
+		if related, m.Same = relation(m.Labels, of); related {
 			found = append(found, m)
 		}
 	}
-	return found, total, nil
+	slices.SortStableFunc(found, func(a, b Mark) int {
+		switch {
+		case a.Same == b.Same:
+			return 0
+		case a.Same:
+			return -1
+		}
+		return 1
+	})
+	return found[:min(len(found), limit)], len(found), nil
 }
 
 func (f *Finder) ask(ctx context.Context, q question) ([]Mark, error) {
@@ -167,17 +175,44 @@ func periods(matrix promql.Matrix, step time.Duration) (found []Mark) {
 	return found[:min(len(found), maxMarks)]
 }
 
-// agree reports whether labels have a value in common with others, and no other value where both have one.
-func agree(l labels.Labels, with map[string]string) bool {
-	common := false
+// subjects are the labels that name what a series is about.
+var subjects = []string{
+	"workload", "deployment", "statefulset", "daemonset", "service", "container", "app", "node", "pod",
+}
+
+// reporters are labels that do so, too, or name who reports it, such as kube-state-metrics.
+var reporters = []string{"job", "instance"}
+
+// relation tells whether labels are related to those of a series: they have a value in common, and no other value where
+// both have one. same tells whether they are about the same workload, whatever label it is in.
+func relation(l labels.Labels, with map[string]string) (related, same bool) {
+	names := subjects
+	if !slices.ContainsFunc(subjects, func(name string) bool { return l.Get(name) != "" }) {
+		names = slices.Concat(reporters, subjects)
+	}
 	for name, value := range with {
 		switch l.Get(name) {
 		case "":
 		case value:
-			common = true
+			related = true
 		default:
-			return false
+			if slices.Contains(names, name) || !slices.Contains(reporters, name) {
+				return false, false
+			}
 		}
 	}
-	return common
+	named := false
+	for _, name := range names {
+		of := l.Get(name)
+		if of == "" {
+			continue
+		}
+		named = true
+		for _, other := range slices.Concat(reporters, subjects) {
+			if value := with[other]; value == of || other == "pod" && strings.HasPrefix(value, of+"-") {
+				same = true
+			}
+		}
+	}
+	return related, related && (same || !named)
 }

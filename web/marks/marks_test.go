@@ -2,6 +2,7 @@ package marks_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -30,6 +31,10 @@ func TestFinder_FindsPeriodsOfTheSameWorkloadAndRemembersThem(t *testing.T) {
 	write(-30*time.Minute, 0, series("cart", "shop")) // another workload
 	write(-20*time.Minute, 0, series("", "shop"))     // of the whole namespace
 	write(-10*time.Minute, 0, series("", "other"))
+	deployed := labels.FromStrings("__name__", "ALERTS", "job", "kube-state-metrics", "namespace", "shop")
+	write(-70*time.Minute, -65*time.Minute, labels.NewBuilder(deployed).Set("deployment", "api").Labels())
+	write(-80*time.Minute, -75*time.Minute, labels.NewBuilder(deployed).Set("deployment", "a").Labels()) // of its pod
+	write(-5*time.Minute, 0, labels.NewBuilder(deployed).Set("deployment", "cart").Labels())
 	queries := 0
 	query := marks.Range(storage.NewEngine(time.Minute, 1e6), func() prometheus.Queryable { return db })
 	f := marks.New(func(
@@ -40,20 +45,25 @@ func TestFinder_FindsPeriodsOfTheSameWorkloadAndRemembersThem(t *testing.T) {
 	})
 	find := func(limit int) ([]marks.Mark, int) {
 		found, total, err := f.Find(t.Context(), "ALERTS", end.Add(-6*time.Hour), end, time.Minute,
-			map[string]string{"namespace": "shop", "job": "api", "pod": "a"}, limit)
+			map[string]string{"namespace": "shop", "job": "api", "pod": "a-1b"}, limit)
 		require.NoError(t, err)
 		return found, total
 	}
 	found, total := find(10)
-	require.Equal(t, 3, total)
+	require.Equal(t, 6, total)
 	var begun []string
 	for _, m := range found {
-		begun = append(begun, m.From.Format("15:04")+" to "+m.To.Format("15:04 ")+m.Labels.Get("job"))
+		what := m.Labels.Get("deployment")
+		when := m.From.Format("15:04") + m.To.Format(" to 15:04 ")
+		begun = append(begun, fmt.Sprint(when, what, m.Labels.Get("job"), m.Same))
 	}
-	require.Equal(t, []string{"11:40 to 12:00 ", "11:00 to 12:00 api", "09:00 to 09:30 api"}, begun)
+	require.Equal(t, []string{
+		"11:40 to 12:00 true", "11:00 to 12:00 apitrue", "10:50 to 10:55 apikube-state-metricstrue",
+		"10:40 to 10:45 akube-state-metricstrue", "09:00 to 09:30 apitrue", "11:55 to 12:00 cartkube-state-metricsfalse",
+	}, begun)
 	found, total = find(1)
 	require.Len(t, found, 1)
-	require.Equal(t, []int{3, 1}, []int{total, queries})
+	require.Equal(t, []int{6, 1}, []int{total, queries})
 
 	// A long range has fewer steps, and a period that falls between two steps is not seen.
 	found, _, err := f.Find(t.Context(), "ALERTS", end.Add(-24*time.Hour), end, time.Minute,

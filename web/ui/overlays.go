@@ -74,6 +74,7 @@ type happening struct {
 	Lasts    bool   // at the end of the range
 	Name     string // of an alert
 	What     string // its other labels
+	Same     bool   // it is about the workload of the series
 }
 
 // happened finds what the chosen overlays mark; nil if they mark nothing.
@@ -110,7 +111,7 @@ func (u *UI) happened(ctx context.Context, s *view.Series, chosen []string, from
 		for _, m := range found {
 			what := labels.NewBuilder(m.Labels).Del(labels.MetricName, labels.AlertName, "alertstate").Labels()
 			h.Marks = append(h.Marks, happening{
-				kind.name, m.From, m.To, to.Sub(m.To) < 2*step, m.Labels.Get(labels.AlertName), what.String(),
+				kind.name, m.From, m.To, to.Sub(m.To) < 2*step, m.Labels.Get(labels.AlertName), what.String(), m.Same,
 			})
 		}
 	}

@@ -19,8 +19,10 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
@@ -59,6 +61,11 @@ type Options struct {
 	// nothing is marked.
 	Config func() *config.Config
 	Marks  *marks.Finder
+
+	// Gatherer has the exporter's own metrics, and Faults returns why cycles failed, for the page of its status; nil:
+	// there is none.
+	Gatherer prometheus.Gatherer
+	Faults   func() map[result.Source]result.Fault
 }
 
 // UI serves the pages.
@@ -69,14 +76,14 @@ type UI struct {
 
 // New returns a UI.
 func New(o Options) (*UI, error) {
-	if o.View == nil || o.Now == nil || o.Verdicts != nil && o.Author == nil {
-		return nil, errors.New("ui: one of View, Now and Author is missing")
+	if o.View == nil || o.Now == nil || o.Verdicts != nil && o.Author == nil || o.Gatherer != nil && o.Faults == nil {
+		return nil, errors.New("ui: one of View, Now, Author and Faults is missing")
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
 	}
 	u := &UI{o: o, pages: map[string]*template.Template{}}
-	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback", "playground"} {
+	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback", "playground", "status"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
 			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/links.html", "templates/"+name+".html")
 		if err != nil {
@@ -94,6 +101,9 @@ func (u *UI) Register(mux *http.ServeMux) {
 	mux.HandleFunc("/scaler", u.scaler)
 	if u.o.Playground != nil {
 		mux.HandleFunc("/playground", u.playground)
+	}
+	if u.o.Gatherer != nil {
+		mux.HandleFunc("/status", u.status)
 	}
 	if u.o.Verdicts != nil {
 		mux.HandleFunc("/feedback", u.allFeedback)
@@ -117,6 +127,7 @@ type head struct {
 	Version    string
 	Feedback   bool      // whether there is a page of verdicts
 	Playground bool      // whether there is a playground
+	Status     bool      // whether there is a page of the exporter's own status
 	Step       time.Time // newest of all results; zero: none yet
 	Data       any
 }
@@ -126,7 +137,7 @@ func (u *UI) show(w http.ResponseWriter, status int, name, title string, data an
 	var b bytes.Buffer
 	h := head{
 		Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Feedback: u.o.Verdicts != nil,
-		Playground: u.o.Playground != nil, Step: u.o.View.NewestStep(), Data: data,
+		Playground: u.o.Playground != nil, Status: u.o.Gatherer != nil, Step: u.o.View.NewestStep(), Data: data,
 	}
 	if err := u.pages[name].Execute(&b, h); err != nil {
 		level.Error(u.o.Logger).Log("msg", "Page cannot be shown", "page", name, "err", err)

@@ -59,7 +59,7 @@ const suchSeries = 3
 // Detectors returns the state of the detectors and scalers that were asked for.
 func (v *View) Detectors(s *result.Snapshot, f *Filter) []Detector {
 	found := []Detector{}
-	for _, source := range v.configured() {
+	for _, source := range v.Configured() {
 		if len(f.Sources) > 0 && !slices.Contains(f.Sources, source.Name) {
 			continue
 		}
@@ -83,8 +83,8 @@ func (v *View) DetectorOf(s *Series) *Detector {
 	return d
 }
 
-// configured lists the detectors and scalers of the configuration in force.
-func (v *View) configured() []result.Source {
+// Configured lists the detectors and scalers of the configuration in force.
+func (v *View) Configured() []result.Source {
 	cfg := v.o.Config()
 	if cfg == nil {
 		return nil
@@ -114,7 +114,7 @@ func (v *View) configured() []result.Source {
 
 // Names returns the names of the detectors and scalers of the configuration in force, in order.
 func (v *View) Names() (names []string) {
-	for _, source := range v.configured() {
+	for _, source := range v.Configured() {
 		names = append(names, source.Name)
 	}
 	return slices.Compact(names)

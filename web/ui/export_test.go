@@ -1,0 +1,4 @@
+package ui
+
+// Causes are the usual causes of failed reads.
+var Causes = causes
