@@ -8,7 +8,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"html/template"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
@@ -70,8 +73,10 @@ type Options struct {
 
 // UI serves the pages.
 type UI struct {
-	o     Options
-	pages map[string]*template.Template
+	o        Options
+	pages    map[string]*template.Template
+	assets   string // tells the files of this version from those that browsers keep of another
+	compress func(http.Handler) http.HandlerFunc
 }
 
 // New returns a UI.
@@ -82,7 +87,14 @@ func New(o Options) (*UI, error) {
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
 	}
-	u := &UI{o: o, pages: map[string]*template.Template{}}
+	compress, err := gzhttp.NewWrapper()
+	if err != nil {
+		return nil, fmt.Errorf("ui: %w", err)
+	}
+	u := &UI{o: o, pages: map[string]*template.Template{}, compress: compress}
+	if u.assets, err = checksum(); err != nil {
+		return nil, fmt.Errorf("ui: %w", err)
+	}
 	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback", "playground", "status"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
 			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/links.html", "templates/"+name+".html")
@@ -94,22 +106,37 @@ func New(o Options) (*UI, error) {
 	return u, nil
 }
 
-// Register adds the pages and their files to a mux.
+// checksum is that of all files that pages load.
+func checksum() (string, error) {
+	h := fnv.New64a()
+	err := fs.WalkDir(files, "assets", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := files.ReadFile(path)
+		_, _ = h.Write(text)
+		return err
+	})
+	return strconv.FormatUint(h.Sum64(), 36), err
+}
+
+// Register adds the pages and their files to a mux, with gzip for browsers that take it.
 func (u *UI) Register(mux *http.ServeMux) {
-	mux.HandleFunc("/{$}", u.overview)
-	mux.HandleFunc("/series", u.series)
-	mux.HandleFunc("/scaler", u.scaler)
+	handle := func(path string, h http.HandlerFunc) { mux.Handle(path, u.compress(h)) }
+	handle("/{$}", u.overview)
+	handle("/series", u.series)
+	handle("/scaler", u.scaler)
 	if u.o.Playground != nil {
-		mux.HandleFunc("/playground", u.playground)
+		handle("/playground", u.playground)
 	}
 	if u.o.Gatherer != nil {
-		mux.HandleFunc("/status", u.status)
+		handle("/status", u.status)
 	}
 	if u.o.Verdicts != nil {
-		mux.HandleFunc("/feedback", u.allFeedback)
+		handle("/feedback", u.allFeedback)
 	}
 	assets := http.FileServerFS(files)
-	mux.HandleFunc("/assets/", func(w http.ResponseWriter, r *http.Request) {
+	handle("/assets/", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/") {
 			http.NotFound(w, r) // lists no folder
 			return
@@ -125,6 +152,7 @@ type head struct {
 	Title      string
 	Prefix     string
 	Version    string
+	Assets     string    // to be added to the addresses of files
 	Feedback   bool      // whether there is a page of verdicts
 	Playground bool      // whether there is a playground
 	Status     bool      // whether there is a page of the exporter's own status
@@ -136,7 +164,7 @@ type head struct {
 func (u *UI) show(w http.ResponseWriter, status int, name, title string, data any) {
 	var b bytes.Buffer
 	h := head{
-		Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Feedback: u.o.Verdicts != nil,
+		Title: title, Prefix: u.o.Prefix, Version: u.o.Version, Assets: u.assets, Feedback: u.o.Verdicts != nil,
 		Playground: u.o.Playground != nil, Status: u.o.Gatherer != nil, Step: u.o.View.NewestStep(), Data: data,
 	}
 	if err := u.pages[name].Execute(&b, h); err != nil {

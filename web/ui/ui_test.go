@@ -268,6 +268,25 @@ scalers:
 	}
 }
 
+// A browser that has the files of another version asks for those of this one.
+func TestFiles_AreCompressedAndOfTheSameVersion(t *testing.T) {
+	h := pages(t, false)
+	_, body := get(t, h, "/series?detector=load&job=api")
+	found := regexp.MustCompile(`"/anomaly(/assets/[^"?]+\?[0-9a-z]+)"`).FindAllStringSubmatch(body, -1)
+	require.Len(t, found, 7)
+	require.Equal(t, 7, strings.Count(body, "/assets/"))
+	for _, address := range append(found, []string{"", "/"}) {
+		r := httptest.NewRequest(http.MethodGet, address[1], nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		require.Equal(t, http.StatusOK, rec.Code)
+		if !strings.Contains(address[1], "icon.svg") { // too small
+			require.Equal(t, "gzip", rec.Header().Get("Content-Encoding"), address[1])
+		}
+	}
+}
+
 // The policy would refuse them anyway, but then a page would look broken.
 func TestFiles_LoadNothingFromElsewhere(t *testing.T) {
 	address := regexp.MustCompile(`(https?:)?//[a-z0-9.-]+\.[a-z]+`)
