@@ -2,14 +2,13 @@ package view
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view/naming"
 )
 
 // together is how far apart the starts of two anomalies of one incident may be. Chosen, not tuned: what one cause does
@@ -65,7 +64,7 @@ func (v *View) Anomalies(s *result.Snapshot, f *Filter) Anomalies {
 	newest := map[string]int{} // index of the newest incident of a workload
 	for i := range high {
 		one := &high[i]
-		labels, key := workload(one.label)
+		labels, key := naming.Workload(one.label)
 		n, ok := newest[key]
 		if ok {
 			last := &found.Incidents[n]
@@ -112,14 +111,6 @@ func severityRank(s string) int { return map[string]int{High: 1, Critical: 2}[s]
 // rarity is the return period of a score.
 func rarity(s *Series) float64 { return s.series.Score.ReturnPeriod }
 
-// workloadLabels tell workloads apart: where they run, and the first of those that say what it is.
-var (
-	placeLabels    = []string{"cluster", "namespace"}
-	workloadLabels = []string{
-		"workload", "deployment", "statefulset", "daemonset", "service", "container", "app", "job", "instance", "node",
-	}
-)
-
 // Surprise returns how unusual the newest step is: by how many powers of ten its return period exceeds 5 minutes. It is
 // NaN without a score, and +Inf outside of the data range.
 func (s *Series) Surprise() float64 { return s.series.Score.Surprise() }
@@ -129,7 +120,7 @@ func (s *Series) label(name string) string { return s.Labels[name] }
 // Entity returns those labels of a series that have the names, and a key of them; without names those of its workload.
 func (s *Series) Entity(names []string) (labels map[string]string, key string) {
 	if len(names) == 0 {
-		return workload(s.label)
+		return naming.Workload(s.label)
 	}
 	labels = map[string]string{}
 	for _, name := range names {
@@ -142,39 +133,4 @@ func (s *Series) Entity(names []string) (labels map[string]string, key string) {
 }
 
 // WorkloadName returns the value of the label that names a workload; that of any label if none does.
-func WorkloadName(of map[string]string) string {
-	for _, name := range workloadLabels {
-		if of[name] != "" {
-			return of[name]
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(of)) {
-		return of[name]
-	}
-	return ""
-}
-
-// workload returns those of the labels of a series that tell its workload from others, and a key of them. get returns
-// the value of a label.
-func workload(get func(name string) string) (labels map[string]string, key string) {
-	labels = map[string]string{}
-	var b strings.Builder
-	add := func(name string) bool {
-		value := get(name)
-		if value == "" {
-			return false
-		}
-		labels[name] = value
-		b.WriteString(name + "\xff" + value + "\xff")
-		return true
-	}
-	for _, name := range placeLabels {
-		add(name)
-	}
-	for _, name := range workloadLabels {
-		if add(name) {
-			break
-		}
-	}
-	return labels, b.String()
-}
+func WorkloadName(of map[string]string) string { return naming.WorkloadName(of) }

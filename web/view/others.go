@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view/naming"
 )
 
 // alsoScore is the score from which another series of the same workload is said to have moved too. Chosen: once in 3.5
@@ -18,7 +19,7 @@ const alsoScore = 0.6
 // the same time, and those of the same workload that are unusual, what moved first first. Calm are the others of the
 // same workload, those with the highest score first.
 func (v *View) Others(of *Series) (moved, calm []Series) {
-	_, key := workload(of.label)
+	_, key := naming.Workload(of.label)
 	sibling := v.sibling(of)
 	for _, b := range v.o.Snapshot().Batches {
 		for i := range b.Series {
@@ -26,7 +27,7 @@ func (v *View) Others(of *Series) (moved, calm []Series) {
 			if math.IsNaN(s.Score.Value) || b.Source == of.batch.Source && s.ID == of.series.ID || sibling(b, s) {
 				continue
 			}
-			_, other := workload(s.Labels.Get)
+			_, other := naming.Workload(s.Labels.Get)
 			same := key != "" && key == other
 			if !same && (of.Since == nil || s.Since.At == 0) {
 				continue

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,37 +11,11 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/meaning"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view/naming"
 )
 
-// subject are the labels that name what a series is about, the widest first. They come first in titles.
-var subject = []string{
-	"cluster", "namespace", "workload", "deployment", "service", "job", "container", "pod", "instance",
-}
-
 // Title names a series for people: its detector, and what it is about.
-func (s *Series) Title() string {
-	names := make([]string, 0, len(s.Labels))
-	for name := range s.Labels {
-		if !slices.Contains([]string{"detector", "scaler", "metric_name"}, name) {
-			names = append(names, name)
-		}
-	}
-	rank := func(name string) int {
-		if i := slices.Index(subject, name); i >= 0 {
-			return i
-		}
-		return len(subject)
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
-	values := make([]string, 0, len(names))
-	for _, name := range names {
-		values = append(values, s.Labels[name])
-	}
-	if len(values) == 0 {
-		return s.Source
-	}
-	return s.Source + " of " + strings.Join(values, "/")
-}
+func (s *Series) Title() string { return naming.Title(s.Source, s.Labels) }
 
 // StateText says what the reason of a state means and what to do.
 func StateText(s result.State) string {
