@@ -91,6 +91,26 @@ func TestSeries_ComparesWithAStraightLineAndOffersTexts(t *testing.T) {
 		`'job="\"><script>alert(1)</script>'\''"' 'metric_name="load_bytes"' 'namespace="shop"'`, unescape(words[1]))
 }
 
+func TestSeries_SaysWhereAStraightLineCrosses(t *testing.T) {
+	cases := [][2]string{
+		{"{upper: 30}", "crosses the upper bound at 12:30"},
+		{"{upper: 61}", "does not cross the upper bound within 1 h"},
+		{"{upper: -1}", "is beyond the upper bound"},
+		{"{lower: -1}", "does not cross the lower bound within 1 h"},
+		{"{lower: 1, upper: 59.9}", "is beyond the lower bound and crosses the upper bound at 12:59"},
+	}
+	text := "remote_read: [{url: http://localhost:9090/api/v1/read}]\n" +
+		"global: {history: 3d, step: 5m, query_offset: 0s}\ndetectors:\n"
+	for i, tc := range cases {
+		text += fmt.Sprintf("  - {name: line%d, expr: line, bounds: %s, forecaster: {horizons: [1h]}}\n", i, tc[0])
+	}
+	h := pagesOf(t, text, false)
+	for i, tc := range cases {
+		_, body := get(t, h, fmt.Sprintf("/series?detector=line%d", i))
+		require.Contains(t, body, "a straight line through the last 1 h "+tc[1]+".", tc[0])
+	}
+}
+
 func TestSeries_ComparesSiblings(t *testing.T) {
 	text := strings.Replace(testConfig, "expr: load_bytes,", "expr: load_bytes, pool_by: [namespace], history: 3d,", 1)
 	h := pagesOf(t, text, false)

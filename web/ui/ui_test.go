@@ -61,6 +61,9 @@ func pagesOf(t *testing.T, text string, high bool, change ...func(*ui.Options)) 
 		storage.WriteSeries(t, db, many, end.Add(-2*time.Hour).UnixMilli(), end.UnixMilli(), 300_000,
 			func(int64) float64 { return 1 })
 	}
+	line := labels.FromStrings("__name__", "line", "job", "api") // 1 a minute, and 0 at the end
+	storage.WriteSeries(t, db, line, end.Add(-4*24*time.Hour).UnixMilli(), end.UnixMilli(), 300_000,
+		func(ts int64) float64 { return float64(ts-end.UnixMilli()) / 60_000 })
 	alert := labels.FromStrings("__name__", "ALERTS", "alertname", hostile, "alertstate", "firing", "namespace", "shop")
 	storage.WriteSeries(t, db, alert, end.Add(-50*time.Minute).UnixMilli(), end.Add(-20*time.Minute).UnixMilli(), 300_000,
 		func(int64) float64 { return 1 })
