@@ -133,6 +133,9 @@ func (m *Model) replay(b *baseline.Backtest, y, weights []float64) *replay {
 	}
 	from := max(len(y)-in.Steps(while), 0) + in.Steps(grid.WarmUp)
 	to := len(y) - in.Steps(holdback)
+	if n := to - from; m.maxOverSlot != nil && n > 0 {
+		r.steps = calibration.SlotSample{Statistics: make([]calibration.Statistics, 0, n), Slots: make([]int, 0, n)}
+	}
 	for at := range b.Positions(while) {
 		x, part, unit := b.Values[at.Index], float32(1), b.Unit(at)
 		if weights != nil {
