@@ -29,3 +29,6 @@ func (t *Target) Usual() float64 { return t.usual }
 func (s *State) Lasting() (departure, ratio float64) {
 	return s.departures[2], s.ratios[2]
 }
+
+// Drift returns by how much the mean of a day has changed since the day before.
+func (t *Target) Drift() float64 { return t.drift }

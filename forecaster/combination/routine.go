@@ -18,6 +18,7 @@ type routine struct {
 	now     int                // the step of the last value
 	last    float64            // value
 	beyond  float64            // by how much it is out of the range of what recurs; infinite if nothing does now
+	perDay  float64            // steps
 	fade    float64            // what is left of lift and drop after a step
 
 	// By how much the series is above and below what it was on other days: beyond the range of what recurs, or else
@@ -32,7 +33,10 @@ type routine struct {
 const routineHalfLife = 120
 
 func newRoutine(w *window.Window, profile *recurring.Profile) routine {
-	return routine{profile: profile, now: -1, ratio: 1, beyond: math.Inf(1), fade: math.Exp2(-w.Minutes / routineHalfLife)}
+	return routine{
+		profile: profile, now: -1, ratio: 1, beyond: math.Inf(1),
+		perDay: float64(w.StepsPerDay), fade: math.Exp2(-w.Minutes / routineHalfLife),
+	}
 }
 
 // advance takes in the last value. known tells whether there is a usual value to compare it with.
@@ -67,8 +71,10 @@ func (r *routine) apply(t *candidates.Target, p *Prediction) {
 	if !ok {
 		return
 	}
-	high := max(other.High+r.lift, r.zero+(other.High-r.zero)*r.ratio, r.last)
-	low := min(other.Low-r.drop, r.last)
+	// A series that changes from day to day, such as a countdown, leaves the range of the days before.
+	drift := math.Abs(t.Drift()) * (1 + math.Ceil(float64(t.Steps)/r.perDay))
+	high := max(other.High+r.lift+drift, r.zero+(other.High-r.zero)*r.ratio, r.last)
+	low := min(other.Low-r.drop-drift, r.last)
 	p.Median = min(max(p.Median, low), high)
 	p.ExtremeBase = min(max(p.ExtremeBase, low), high)
 }
