@@ -141,13 +141,15 @@ func (r *Profile) judge(p float64) (over, limits []float32) {
 		return over, limits
 	}
 	slices.Sort(sorted)
+	days := counts{week: r.countOver(high, float32(math.Inf(-1)))}
+	days.day = r.daily(days.week)
 	for _, share := range highShares {
 		usual, large := sorted[len(sorted)/2], sorted[int(float64(len(sorted)-1)*(1-share))]
 		threshold := usual + (large-usual)/2
 		if !(threshold > usual) {
 			continue // most cells are as high
 		}
-		r.judgeAt(over, high, threshold, p)
+		r.judgeAt(r.countOver(high, threshold), r.countOver(over, threshold), &days, p)
 		for c, g := range r.groups {
 			if g != none && limits[c] == 0 {
 				limits[c] = threshold
@@ -210,13 +212,15 @@ func widen(values []float32) []float32 {
 	return wide
 }
 
-// judgeAt marks the cells that are at or over a threshold on more days than chance explains. What begins some minutes
-// earlier or later than on other days is found by the cells beside it, but a cell must be high oftener itself, too.
-func (r *Profile) judgeAt(over, high []float32, threshold float32, p float64) {
-	wide, known := r.countOver(high, threshold)
-	own, _ := r.countOver(over, threshold)
-	byWeek, byDay := newSignificance(wide, known, chance), newSignificance(r.daily(wide), r.daily(known), chance)
-	ownWeek, ownDay := newSignificance(own, known, ownChance), newSignificance(r.daily(own), r.daily(known), ownChance)
+// counts of days are by cell of the week and by cell of the day.
+type counts struct{ week, day []int }
+
+// judgeAt marks the cells that are high on more days than chance explains: own counts those on which they are, wide
+// those on which they or a cell beside them are, known all. What begins some minutes earlier or later than on other
+// days is found by the cells beside it, but a cell must be high oftener itself, too.
+func (r *Profile) judgeAt(wide, own []int, known *counts, p float64) {
+	byWeek, byDay := newSignificance(wide, known.week, chance), newSignificance(r.daily(wide), known.day, chance)
+	ownWeek, ownDay := newSignificance(own, known.week, ownChance), newSignificance(r.daily(own), known.day, ownChance)
 	for c := range r.perDay {
 		chosen := none
 		if byDay.passes(c) && ownDay.passes(c) && byDay.days[c] >= minDays && r.undecided(c) {
@@ -247,22 +251,19 @@ func (r *Profile) undecided(c int) bool {
 	return false
 }
 
-// countOver returns for each cell of the week on how many days it is at or over a threshold, and known.
-func (r *Profile) countOver(values []float32, threshold float32) (count, known []int) {
-	count, known = make([]int, len(r.groups)), make([]int, len(r.groups))
+// countOver returns for each cell of the week on how many days it is at or over a threshold.
+func (r *Profile) countOver(values []float32, threshold float32) []int {
+	count := make([]int, len(r.groups))
 	c := r.ofWeek(0)
 	for _, v := range values {
-		if v == v {
-			known[c]++
-			if v >= threshold {
-				count[c]++
-			}
+		if v >= threshold { // not if it is NaN
+			count[c]++
 		}
 		if c++; c == len(count) {
 			c = 0
 		}
 	}
-	return count, known
+	return count
 }
 
 // daily sums counts of cells of the week by cell of the day.
@@ -293,7 +294,7 @@ func (r *Profile) ofWeek(i int64) int {
 // significance tells which counts of days are more than chance.
 type significance struct {
 	count, days []int
-	need        []int // by number of days
+	need        []int // by number of days; 0 where no cell is high on any of so many
 }
 
 // newSignificance estimates the rate of chance from the share of cells that were never high: those that recur do not
@@ -316,13 +317,18 @@ func newSignificance(count, days []int, chance float64) significance {
 		rate = 1 - math.Pow(float64(never)/float64(cells), float64(cells)/total)
 	}
 	s := significance{count: count, days: days, need: make([]int, most+1)}
-	for n := range s.need {
-		s.need[n] = leastUnlikely(n, rate, chance)
+	for i, n := range days {
+		if count[i] > 0 && s.need[n] == 0 {
+			s.need[n] = leastUnlikely(n, rate, chance)
+		}
 	}
 	return s
 }
 
-func (s *significance) passes(cell int) bool { return s.count[cell] >= s.need[s.days[cell]] }
+func (s *significance) passes(cell int) bool {
+	n := s.count[cell]
+	return n > 0 && n >= s.need[s.days[cell]]
+}
 
 // leastUnlikely returns the least m for which m or more of n, each with the probability rate, are less probable than
 // chance; n+1 if there is none. It is at least 2.
