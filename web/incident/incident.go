@@ -17,6 +17,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -248,36 +249,38 @@ func (e *entity) reasons(entities []*entity, first time.Time) []string {
 	return reasons
 }
 
-// related returns the labels of the first series that the document is about: those that share the values of an entity
-// with an anomaly, or that the selectors match.
+// related returns the labels of the first series that the document is about: those of an entity with an anomaly come
+// first, then those that are related to one, or that the selectors match.
 func related(
 	found promql.Vector, entities []*entity, selectors [][]*labels.Matcher, limit int,
 ) []map[string]string {
-	kept := []map[string]string{}
-	for _, s := range found {
-		of := maps.Collect(func(yield func(string, string) bool) {
-			s.Metric.Range(func(l labels.Label) { yield(l.Name, l.Value) })
+	of := func(l labels.Labels) map[string]string {
+		return maps.Collect(func(yield func(string, string) bool) {
+			l.Range(func(l labels.Label) { yield(l.Name, l.Value) })
 		})
-		if len(kept) < limit && (about(s.Metric, entities) || matched(s.Metric, selectors)) {
-			kept = append(kept, of)
+	}
+	first, others := []map[string]string{}, []map[string]string{}
+	for _, s := range found {
+		switch related, same := about(s.Metric, entities); {
+		case same:
+			first = append(first, of(s.Metric))
+		case related || matched(s.Metric, selectors):
+			others = append(others, of(s.Metric))
 		}
 	}
-	return kept
+	first = append(first, others...)
+	return first[:min(len(first), limit)]
 }
 
-// about reports whether labels share a value with an entity that has an anomaly, and contradict none of its labels.
-func about(l labels.Labels, entities []*entity) bool {
-	return slices.ContainsFunc(entities, func(e *entity) bool {
-		if len(e.series) == 0 || !agree(l, e.labels) {
-			return false
+// about tells whether labels are related to an entity that has an anomaly, and whether they are about such a one.
+func about(l labels.Labels, entities []*entity) (related, same bool) {
+	for _, e := range entities {
+		if len(e.series) > 0 {
+			r, s := marks.Relation(l, e.labels)
+			related, same = related || r, same || s
 		}
-		for name := range e.labels {
-			if l.Get(name) != "" {
-				return true
-			}
-		}
-		return false
-	})
+	}
+	return related, same
 }
 
 func matched(l labels.Labels, selectors [][]*labels.Matcher) bool {

@@ -37,7 +37,9 @@ func start(t *testing.T) (*detector.Manager, *config.Config, *view.View) {
 		labels.FromStrings("__name__", "calls", "client", "search", "server", "elsewhere"),
 		labels.FromStrings("__name__", "ALERTS", "alertname", "Slow", "alertstate", "firing", "service", "front"),
 		labels.FromStrings("__name__", "ALERTS", "alertname", "Disk", "alertstate", "firing", "service", "other"),
-		labels.FromStrings("__name__", "rollout", "deployment", "database", "service", "database"),
+		labels.FromStrings("__name__", "rollout", "deployment", "cart", "namespace", "shop", "job", "kube-state-metrics"),
+		labels.FromStrings("__name__", "rollout", "deployment", "database", "namespace", "shop", "job", "kube-state-metrics"),
+		labels.FromStrings("__name__", "rollout", "deployment", "front", "namespace", "bank", "job", "kube-state-metrics"),
 	}
 	for _, service := range []string{"cart", "database", "front", "search"} {
 		series = append(series, labels.FromStrings("__name__", "latency_seconds", "service", service, "namespace", "shop"))
@@ -89,8 +91,9 @@ func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
 	require.Equal(t, end.Add(-10*time.Minute), *first.Since)
 	require.Contains(t, first.Reasons, "Anomalous too, and calling it: search.")
 	require.Equal(t, []map[string]string{
-		{"__name__": "rollout", "deployment": "database", "service": "database"},
-	}, d.Changes)
+		{"__name__": "rollout", "deployment": "database", "namespace": "shop", "job": "kube-state-metrics"},
+		{"__name__": "rollout", "deployment": "cart", "namespace": "shop", "job": "kube-state-metrics"},
+	}, d.Changes, "that of what is anomalous comes first, and that of another namespace is left out")
 	require.Equal(t, []map[string]string{
 		{"__name__": "ALERTS", "alertname": "Slow", "alertstate": "firing", "service": "front"},
 	}, d.Alerts, "that of another service is left out")

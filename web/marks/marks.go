@@ -102,7 +102,7 @@ func (f *Finder) Find(
 	}
 	for _, m := range all {
 		related := false
-		if related, m.Same = relation(m.Labels, of); related {
+		if related, m.Same = Relation(m.Labels, of); related {
 			found = append(found, m)
 		}
 	}
@@ -183,9 +183,9 @@ var subjects = []string{
 // reporters are labels that do so, too, or name who reports it, such as kube-state-metrics.
 var reporters = []string{"job", "instance"}
 
-// relation tells whether labels are related to those of a series: they have a value in common, and no other value where
+// Relation tells whether labels are related to those of a series: they have a value in common, and no other value where
 // both have one. same tells whether they are about the same workload, whatever label it is in.
-func relation(l labels.Labels, with map[string]string) (related, same bool) {
+func Relation(l labels.Labels, with map[string]string) (related, same bool) {
 	names := subjects
 	if !slices.ContainsFunc(subjects, func(name string) bool { return l.Get(name) != "" }) {
 		names = slices.Concat(reporters, subjects)
