@@ -39,7 +39,6 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 
 		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5)
 		values.Odd = 1
-		b.beginsAway(&l)
 		isOdd := func(x, e float32) bool { return abs(x-e) > values.Odd && !l.IsNear(x, e, 1) }
 		since := int64(0)
 		for at := range b.Positions(0) {

@@ -23,9 +23,6 @@ const (
 	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
 	// Chosen, not tuned: half of the time that the level looks back.
 	lastingFrom = level.Window / 2
-	// beginsFor is of how many hours the values say where the level begins. Chosen, not tuned: as long as values have to
-	// stay away from a level for it to follow.
-	beginsFor = 36 * time.Hour
 	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
 	// change as a matter of course, and are followed at once. Chosen, not tuned.
 	lastingPerWeek, lastingAtLeast = 1, 2

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -140,10 +139,7 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	s, c := b.series, &b.composition
 	l := level.New(s.Grid.Slots, below, above)
-	from := 0
-	if !b.beginsAway(&l) {
-		from = b.undisturbed(&l)
-	}
+	from := b.undisturbed(&l)
 	t := b.seasonTest
 	t.level = l
 	if from == b.count {
@@ -208,39 +204,6 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 		t.meanDeviation = math.Inf(1)
 	}
 	return values, t
-}
-
-// beginsAway reports whether a weekly season begins to be known in an outage, which would be the level then, and makes
-// l begin where most of the first values are. As the window moves on, every outage is once where the second week
-// begins: a week after it was.
-func (b *Backtest) beginsAway(l *level.Level) bool {
-	if b.season.Days != 7 {
-		return false
-	}
-	c, n := &b.composition, b.series.Grid.Slots(beginsFor)
-	first := make([]float32, 0, n)
-	end := 0
-	for at := range b.Positions(0) {
-		if sv := b.seasonal[at.Slot]; c.teaches(sv) {
-			if x := c.levelOf(b.Values[at.Index], sv.value); x == x {
-				first = append(first, x)
-			}
-		}
-		if end = at.Slot; len(first) == n {
-			break
-		}
-	}
-	if len(first) == 0 {
-		return false
-	}
-	begin := orderstat.Median(first)
-	for k, now := range b.levels[:end+1] {
-		if now == now && !l.IsNear(now, begin, c.levelUnit(c.unit(b.expected[k]), b.seasonal[k].value)) {
-			l.Begin(begin)
-			return true
-		}
-	}
-	return false
 }
 
 // undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level
