@@ -60,41 +60,41 @@ func TestModel_DoesNotEchoLastWeeksIncident(t *testing.T) {
 	}
 }
 
-// However long an outage in the second week was, the level and the season know what is normal a week later.
-// Weekends are lower.
+// However long an outage in the second week was, the level and the season know what is normal a week later. Weekends are
+// lower. Some outages that begin or end with a weekend look like a part of it.
 func TestModel_DoesNotEchoALongOutage(t *testing.T) {
-	const day, fitAt = 24 * hour, 14 * 24 * hour
+	const day, fitAt, outages = 24 * hour, 14 * 24 * hour, 24
 	for _, step := range []time.Duration{5 * time.Minute, hour} {
-		for _, lasts := range []time.Duration{6 * hour, 16 * hour, 30 * hour} {
-			for _, left := range []float64{0, 0.5} {
-				for _, start := range []time.Duration{7*day + 10*hour, 8*day + 7*hour, 10*day + 14*hour, 11*day + 14*hour} {
-					t.Run(fmt.Sprintf("%s/%s/%g/%s", step, lasts, left, start), func(t *testing.T) {
-						r := rand.New(rand.NewPCG(5, uint64(lasts)))
-						y := make([]float64, 19*day/step)
-						for i := range y {
-							now := time.Duration(i) * step
-							d := now.Hours() / 24
-							y[i] = 200*(1+0.3*math.Sin(2*math.Pi*d)) + 5*r.NormFloat64()
-							if math.Mod(d, 7) >= 5 {
-								y[i] *= 0.6
-							}
-							if since := now - start; since >= 0 && since < lasts {
-								y[i] *= left
-							}
-						}
-						window, learn := thin(y[:fitAt/step], step)
-						m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
-						require.NoError(t, err)
-						high := 0
-						for _, v := range y[fitAt/step:] {
-							if m.Score(v, true).Value > 0.8 {
-								high++
-							}
-						}
-						require.LessOrEqual(t, high, 5)
-					})
+		echoes := 0
+		for seed := range uint64(outages) {
+			r := rand.New(rand.NewPCG(seed, 5))
+			start, lasts, phase := 7*day+time.Duration(r.IntN(7*24-30))*hour, 30*hour, r.Float64()
+			y := make([]float64, 21*day/step)
+			for i := range y {
+				now := time.Duration(i) * step
+				d := now.Hours() / 24
+				y[i] = 200*(1+0.3*math.Sin(2*math.Pi*(d+phase))) + 5*r.NormFloat64()
+				if math.Mod(d, 7) >= 5 {
+					y[i] *= 0.6
+				}
+				if since := now - start; since >= 0 && since < lasts {
+					y[i] = 0
 				}
 			}
+			window, learn := thin(y[:fitAt/step], step)
+			m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
+			require.NoError(t, err)
+			high := 0
+			for i, v := range y[fitAt/step:] {
+				score := m.Score(v, true).Value
+				if since := fitAt + time.Duration(i)*step - start - 7*day; since >= 0 && since < lasts && score > 0.8 {
+					high++
+				}
+			}
+			if high > 2 {
+				echoes++
+			}
 		}
+		require.LessOrEqual(t, echoes, outages/8, step)
 	}
 }
