@@ -60,8 +60,8 @@ func TestModel_DoesNotEchoLastWeeksIncident(t *testing.T) {
 	}
 }
 
-// However long an outage in the second week was, the level and the season know what is normal a week later. Weekends are
-// lower. Some outages that begin or end with a weekend look like a part of it.
+// However long an outage in the second week was, the level and the season know what is normal a week later.
+// Weekends are lower. Some outages that begin or end with a weekend look like a part of it.
 func TestModel_DoesNotEchoALongOutage(t *testing.T) {
 	const day, fitAt, outages = 24 * hour, 14 * 24 * hour, 24
 	for _, step := range []time.Duration{5 * time.Minute, hour} {
