@@ -75,8 +75,11 @@ type Calibration struct {
 // Fit learns from a sample, not empty, in order of time. span is how much time it covers, in ms.
 func Fit(o Options, sample []Statistics, span int64) Calibration {
 	c := Calibration{enabled: o.Enabled, logSlot: LogPeriod(1, o.Slot)}
-	v := make([]float32, len(sample))
 	separation, scratch := o.Separation, orderstat.Scratch{}
+	if separation > 0 {
+		sample, o.Normal = withoutIncidents(sample, o.Normal, separation, &scratch)
+	}
+	v := make([]float32, len(sample))
 	for s, enabled := range o.Enabled {
 		if !enabled && s != 0 { // the band needs the distance
 			continue

@@ -116,12 +116,12 @@ func fitTail(
 	sample []float32, normal []bool, separation int, scratch *orderstat.Scratch,
 ) (t Tail, from evidence) {
 	n := len(sample)
-	k := min(max(int(tailShare*float64(n)), minTail), n/maxTail)
+	k := tailSize(n)
 	sorted := scratch.Sorted(sample)
 	censored := 0
 	if separation > 0 {
-		largest := int(censoredShare * float64(k))
-		censored = min(clusteredTop(sample, sorted[n-largest:], separation), largerThan(sample, normal, sorted))
+		largest := sorted[n-mostCensored(k):]
+		censored = min(clusteredTop(sample, largest, separation), largerThan(sample, normal, sorted))
 	}
 	t.setBody(sorted, k)
 	excesses, jump := t.setThreshold(sorted, k)
@@ -131,13 +131,19 @@ func fitTail(
 		t.shape = 1
 		return t, from
 	}
-	measured := m - min(censored, int(censoredShare*float64(m)))
+	measured := m - min(censored, mostCensored(m))
 	scale, shape := fitExcesses(excesses, measured, t.threshold)
 	// A shape that is larger by 1/m turns an exponential tail into its predictive distribution, which knows how little m
 	// values say about their scale.
 	t.shape, t.scale = float32(notZero(shape+1/float64(m))), max(float32(scale), jump*minScale)
 	return t, evidence{m, measured, excesses[measured-1]}
 }
+
+// tailSize returns how many values of a sample of n are its tail.
+func tailSize(n int) int { return min(max(int(tailShare*float64(n)), minTail), n/maxTail) }
+
+// mostCensored returns how many values of a tail of n may be censored.
+func mostCensored(n int) int { return int(censoredShare * float64(n)) }
 
 // largerThan returns how many values of a sorted sample are larger than all that are known to be of normal life.
 func largerThan(sample []float32, normal []bool, sorted []float32) int {
