@@ -54,7 +54,7 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 			}
 			if moved && b.season.Days > 0 {
 				by := l.Now() - from
-				values.Move(since, func(x float32) float32 { return x + by }, isOdd)
+				values.Move(values.First, since, func(x float32) float32 { return x + by }, isOdd)
 				l.Shift(from - l.Now())
 			}
 			if days > 0 && isOdd(x, e) {

@@ -23,6 +23,12 @@ const (
 	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
 	// Chosen, not tuned: half of the time that the level looks back.
 	lastingFrom = level.Window / 2
+	// beginsFor is of how many hours the values say where the level begins. Chosen, not tuned: twice as long as values
+	// have to stay somewhere for the level to move there.
+	beginsFor = 72 * time.Hour
+	// apartFor is for how long a level that began apart from the season's may come to be there without being news. Chosen,
+	// not tuned: a week after a step, both weeks are at the level after it, and the window begins up to a week later.
+	apartFor = 14 * day
 	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
 	// change as a matter of course, and are followed at once. Chosen, not tuned.
 	lastingPerWeek, lastingAtLeast = 1, 2

@@ -1,7 +1,6 @@
 package baseline
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -132,115 +131,6 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 	}
 	t.meanDeviation = compared.MeanDeviation()
 	return t
-}
-
-// hold expects every slot of the window as follow has, but by a level that stays where it is while values are farther
-// than that below or above it. As the level moves away for good, it moves the values before that as well.
-func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
-	s, c := b.series, &b.composition
-	l := level.New(s.Grid.Slots, below, above)
-	from := b.undisturbed(&l)
-	t := b.seasonTest
-	t.level = l
-	if from == b.count {
-		return b.slots, t
-	}
-	values := b.slots.Clone()
-	t.seasonal, t.expected, t.levels = slices.Clone(t.seasonal), slices.Clone(t.expected), slices.Clone(t.levels)
-	reader := b.seasonReader(b.season, values)
-	compared := b.coverage(b.season)
-	isOdd := func(x, e float32) bool {
-		unit := c.unit(e)
-		return abs(x-e) > values.Odd*unit && !t.level.IsNear(x, e, unit)
-	}
-	var away episode
-	lasts := s.Grid.Slots(lastingFrom)
-	for at := range b.Positions(0) {
-		k, x := at.Slot, b.Values[at.Index]
-		if k < from {
-			compared.Add(at.Index, x, t.expected[k], int(t.seasonal[k].days))
-			continue
-		}
-		now := s.slots.at(at.Time)
-		if values.Changed(now) {
-			t.seasonal[k] = reader.at(now)
-		}
-		sv := t.seasonal[k]
-		v := sv.value
-		e := c.join(v, t.level.Now())
-		t.expected[k], t.levels[k] = e, t.level.Now()
-		t.addFormer(k, c.join(v, t.level.Before()))
-		if !sv.holiday {
-			was, _ := t.level.Away()
-			before, moved := c.take(&t.level, x, v)
-			is, begun := t.level.Away()
-			if begun {
-				t.lasting = away.end(t.lasting, lasts)
-				away = episode{first: k, since: now, up: x > e}
-			}
-			if moved || begun || is > was {
-				away.last = k
-				away.away++
-			}
-			if moved && b.season.Days > 0 {
-				to := t.level.Now()
-				t.lost = t.lost || c.lost(before, to)
-				by := c.difference(to, before)
-				values.Move(away.since, func(x float32) float32 { return c.join(x, by) }, isOdd)
-				c.moveLevel(&t.level, before, to)
-			}
-			if moved || was > 0 && is == 0 {
-				t.lasting = away.end(t.lasting, lasts)
-			}
-		}
-		compared.Add(at.Index, x, e, int(sv.days))
-		if int(sv.days) == b.season.Days && sv.days > 0 && !sv.holiday && isOdd(x, e) {
-			values.MarkOdd(now, b.season, e)
-		}
-	}
-	t.lasting = away.end(t.lasting, lasts)
-	t.meanDeviation = compared.MeanDeviation()
-	if t.lost {
-		t.meanDeviation = math.Inf(1)
-	}
-	return values, t
-}
-
-// undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level
-// that holds is where one is that follows, and l is made to be there.
-func (b *Backtest) undisturbed(l *level.Level) (until int) {
-	c := &b.composition
-	learned := b.learned[:0]
-	for at := range b.Positions(0) {
-		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
-		now, unit := b.levels[at.Slot], c.unit(e)
-		if x == x && e == e && !l.IsNear(x, e, unit) {
-			break
-		}
-		if c.teaches(sv) {
-			d := c.levelOf(x, sv.value)
-			if d == d && now == now && !l.IsNear(d, now, c.levelUnit(unit, sv.value)) {
-				break
-			}
-			learned = append(learned, d)
-		}
-		until++
-	}
-	for _, x := range learned[max(0, len(learned)-b.series.Grid.Slots(level.Window)):] {
-		l.Follow(x)
-	}
-	return until
-}
-
-// addFormer adds what the former level would have made expected of a slot.
-func (t *seasonTest) addFormer(slot int, e float32) {
-	if e != e {
-		return
-	}
-	if t.former == nil {
-		t.former = slices.Repeat([]float32{nan32}, len(t.expected))
-	}
-	t.former[slot] = e
 }
 
 func (b *Backtest) coverage(s season.Season) season.Coverage {

@@ -38,6 +38,7 @@ type Level struct {
 	former int  // slots of the episode that were at the former level: all or none
 	begun  bool // the last slot was the first of the episode
 
+	first      float32 // the level before anything is known; NaN: none, or something is
 	old        float32 // the former level
 	remembered int     // for how many slots more it is
 
@@ -49,7 +50,7 @@ type Level struct {
 func New(slots func(d time.Duration) int, below, above float32) Level {
 	n := slots(Window)
 	return Level{
-		below: below, above: above,
+		below: below, above: above, first: float32(math.NaN()),
 		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
 		believeAfter: slots(believeAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
 	}
@@ -57,6 +58,12 @@ func New(slots func(d time.Duration) int, below, above float32) Level {
 
 // Follow takes a value that is known not to be away; NaN is none.
 func (l *Level) Follow(x float32) { l.values.Push(x) }
+
+// Begin makes x the level from the first value on, as if values had been there until it was known.
+func (l *Level) Begin(x float32) { l.first = x }
+
+// Remember makes old the former level for so many slots.
+func (l *Level) Remember(old float32, slots int) { l.old, l.remembered = old, slots }
 
 // Away returns how many slots of the episode were away, 0 if there is none, and whether the last slot was the first.
 func (l *Level) Away() (slots int, begun bool) { return l.away, l.begun }
@@ -101,6 +108,12 @@ func (l *Level) Pass() (from float32, moved bool) {
 func (l *Level) Push(x, unit float32) (from float32, moved bool) {
 	l.remembered = max(l.remembered-1, 0)
 	l.begun = false
+	if x == x && l.first == l.first {
+		for range (l.values.Size() + 1) / 2 {
+			l.values.Push(l.first)
+		}
+		l.first = float32(math.NaN())
+	}
 	now := l.Now()
 	former := l.remembered > 0 && l.IsNear(x, l.old, unit) && abs(x-l.old) < abs(x-now)
 	// A level of a few hours is none yet: what a window begins with may be an incident.

@@ -74,15 +74,18 @@ func (v *Values) Changed(slot int64) bool {
 	return v.moved || v.changed != nil && v.changed[(slot-v.First)%int64(v.PerDay)]
 }
 
-// Move moves the values before a slot with the level. What has come since is at the new level, and is odd no longer
-// unless it is odd there too.
-func (v *Values) Move(slot int64, moved func(x float32) float32, isOdd func(x, expected float32) bool) {
+// Move moves the values from one slot to before another with the level. What has come since is at the new level, and is
+// odd no longer unless it is odd there too.
+func (v *Values) Move(from, to int64, moved func(x float32) float32, isOdd func(x, expected float32) bool) {
 	v.moved = true
-	n := slot - v.First
-	for i, x := range v.Values[:n] {
-		v.Values[i] = moved(x)
+	first, n := from-v.First, to-v.First
+	for i, x := range v.Values[first:n] {
+		v.Values[first+int64(i)] = moved(x)
 	}
 	for i, x := range v.odd {
+		if int64(i) < first {
+			continue
+		}
 		v.odd[i] = moved(x)
 		if int64(i) >= n && !isOdd(v.Values[i], v.odd[i]) {
 			v.odd[i] = nan32
@@ -156,6 +159,17 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 		}
 		s = daily()
 	}
+}
+
+// OtherDays returns the known values at the same time of the six days before a slot, until the next call.
+func (v *Values) OtherDays(slot int64) []float32 {
+	values := v.scratch[:0]
+	for k := int64(1); k < 7; k++ {
+		if x := v.at(slot - k*int64(v.PerDay)); x == x {
+			values = append(values, x)
+		}
+	}
+	return values
 }
 
 // around returns the median of the known values of earlier days that are nearest to a time of day, and of how many

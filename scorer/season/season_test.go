@@ -61,7 +61,7 @@ func TestValues_OddOnesMakeNoSeasonUntilTheyComeAgain(t *testing.T) {
 	v = fit()
 	set(v, 1100, 90)
 	set(v, 1110, 90)
-	v.Move(1105, func(x float32) float32 { return x + 5 }, func(_, _ float32) bool { return false })
+	v.Move(v.First, 1105, func(x float32) float32 { return x + 5 }, func(_, _ float32) bool { return false })
 	require.Equal(t, float32(15), expected(v, 1100+week), "moved with the level")
 	require.Equal(t, float32(90), expected(v, 1110+week), "the new level")
 	require.Equal(t, float32(95), v.Clone().Values[100])
@@ -104,7 +104,7 @@ func TestValues_ExpectTheSameUnlessChanged(t *testing.T) {
 			require.Equal(t, []int{wantDays, wantKnown}, []int{d, known})
 			same++
 		}
-		changed.Move(600, func(x float32) float32 { return x + 1 }, func(_, _ float32) bool { return false })
+		changed.Move(changed.First, 600, func(x float32) float32 { return x + 1 }, func(_, _ float32) bool { return false })
 		require.True(t, changed.Changed(700))
 		require.False(t, changed.Clone().Changed(700))
 	}

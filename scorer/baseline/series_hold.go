@@ -1,0 +1,218 @@
+package baseline
+
+import (
+	"math"
+	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
+)
+
+// hold expects every slot of the window as follow has, but by a level that stays where it is while values are farther
+// than that below or above it. As the level moves away for good, it moves the values before that as well.
+func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
+	l := level.New(b.series.Grid.Slots, below, above)
+	begin, from := b.beginning(&l), 0
+	if begin.away {
+		l.Begin(begin.level)
+	} else {
+		from = b.undisturbed(&l)
+	}
+	if begin.apart {
+		l.Remember(b.neutral(), b.series.Grid.Slots(apartFor))
+	}
+	t := b.seasonTest
+	t.level = l
+	if from == b.count {
+		return b.slots, t
+	}
+	t.seasonal, t.expected, t.levels = slices.Clone(t.seasonal), slices.Clone(t.expected), slices.Clone(t.levels)
+	h := holding{Backtest: b, seasonTest: t, values: b.slots.Clone(), begin: begin}
+	reader, compared := b.seasonReader(b.season, h.values), b.coverage(b.season)
+	for at := range b.Positions(0) {
+		k, x := at.Slot, b.Values[at.Index]
+		if k >= from {
+			h.expect(k, x, b.series.slots.at(at.Time), &reader)
+		}
+		compared.Add(at.Index, x, h.expected[k], int(h.seasonal[k].days))
+	}
+	h.endEpisode()
+	h.meanDeviation = compared.MeanDeviation()
+	if h.lost {
+		h.meanDeviation = math.Inf(1)
+	}
+	return h.values, h.seasonTest
+}
+
+// A holding is a pass over the window with a level that holds.
+type holding struct {
+	*Backtest
+	seasonTest
+	values *season.Values
+	begin  beginning
+	away   episode
+}
+
+// expect expects the value x of a slot, the k-th, and takes it into the state. now is its local time.
+func (h *holding) expect(k int, x float32, now int64, reader *seasonReader) {
+	if h.values.Changed(now) {
+		h.seasonal[k] = reader.at(now)
+	}
+	sv, l := h.seasonal[k], &h.level
+	e := h.join(sv.value, l.Now())
+	h.expected[k], h.levels[k] = e, l.Now()
+	h.addFormer(k, h.join(sv.value, l.Before()))
+	if sv.holiday {
+		return
+	}
+	was, _ := l.Away()
+	before, moved := h.take(l, x, sv.value)
+	is, begun := l.Away()
+	if begun {
+		h.endEpisode()
+		h.away = episode{first: k, since: now, up: x > e}
+	}
+	if moved || begun || is > was {
+		h.away.last = k
+		h.away.away++
+	}
+	if moved && h.season.Days > 0 {
+		h.move(before)
+	}
+	if moved || was > 0 && is == 0 {
+		h.endEpisode()
+	}
+	if days := int(sv.days); days > 0 && days == h.season.Days && h.isOdd(x, e) && !h.wasOdd(k, x, now) {
+		h.values.MarkOdd(now, h.season, e)
+	}
+}
+
+func (h *holding) endEpisode() { h.lasting = h.away.end(h.lasting, h.series.Grid.Slots(lastingFrom)) }
+
+// move moves the values before the episode with the level, which has moved from one to another.
+func (h *holding) move(from float32) {
+	to, n := h.level.Now(), int64(h.series.Grid.Slots(beginsFor))
+	h.lost = h.lost || h.composition.lost(from, to)
+	by, since := h.difference(to, from), h.values.First
+	switch {
+	case !h.begin.apart || !h.level.IsNear(to, h.neutral(), 1):
+		h.moveLevel(&h.level, from, to)
+	case h.away.since-h.begin.first <= n: // the level is back from the incident that it began with
+		since = h.begin.first
+	default: // the level of the season moved, at the same time of the period before
+		since = h.away.since
+	}
+	h.values.Move(since, h.away.since, func(x float32) float32 { return h.join(x, by) }, h.isOdd)
+	h.begin.apart = false
+}
+
+// isOdd tells whether the value x is odd where e is expected.
+func (h *holding) isOdd(x, e float32) bool {
+	unit := h.unit(e)
+	return abs(x-e) > h.values.Odd*unit && !h.level.IsNear(x, e, unit)
+}
+
+// wasOdd tells whether last week's value was odd, and not the value x of the k-th slot: some of the other days since
+// agree with x, and none with last week.
+func (h *holding) wasOdd(k int, x float32, now int64) (was bool) {
+	if h.season.Days != 7 {
+		return false
+	}
+	for _, other := range h.values.OtherDays(now) {
+		other = h.join(other, h.levels[k])
+		if !h.isOdd(h.expected[k], other) {
+			return false
+		}
+		was = was || !h.isOdd(x, other)
+	}
+	return was
+}
+
+// A beginning is where most of the first values are, beside the season.
+type beginning struct {
+	level float32
+	first int64 // the first slot that has a level, of local time
+	away  bool  // a level that follows would begin elsewhere
+	apart bool  // the values before are at another level
+}
+
+// beginning finds where a level begins, if that is clear. As the window moves on, every incident and every step is once
+// where the window begins, and where its second week does.
+func (b *Backtest) beginning(l *level.Level) (begin beginning) {
+	in := b.series.Grid
+	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)
+	first, units := make([]float32, 0, n), make([]float32, 0, n)
+	atOnce := nan32 // the level that follows, when it is known first
+	for at := range b.Positions(0) {
+		sv := b.seasonal[at.Slot]
+		x := b.levelOf(b.Values[at.Index], sv.value)
+		if x != x || !b.teaches(sv) {
+			continue
+		}
+		if len(first) == 0 {
+			begin.first = b.series.slots.at(at.Time)
+		}
+		if len(first) < known {
+			atOnce = b.levels[at.Slot]
+		}
+		units = append(units, b.levelUnit(b.unit(b.expected[at.Slot]), sv.value))
+		if first = append(first, x); len(first) == n {
+			break
+		}
+	}
+	if len(first) < n {
+		return beginning{}
+	}
+	begin.level = orderstat.Median(slices.Clone(first))
+	near := 0
+	for i, x := range first {
+		if l.IsNear(x, begin.level, units[i]) {
+			near++
+		}
+	}
+	if 2*near < n {
+		return beginning{}
+	}
+	unit := orderstat.Median(units)
+	begin.away = !l.IsNear(atOnce, begin.level, 2*unit) // what drifts is not far from where it began
+	begin.apart = b.season.Days > 0 && !l.IsNear(begin.level, b.neutral(), unit)
+	return begin
+}
+
+// undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level
+// that holds is where one is that follows, and l is made to be there.
+func (b *Backtest) undisturbed(l *level.Level) (until int) {
+	c := &b.composition
+	learned := b.learned[:0]
+	for at := range b.Positions(0) {
+		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
+		now, unit := b.levels[at.Slot], c.unit(e)
+		if x == x && e == e && !l.IsNear(x, e, unit) {
+			break
+		}
+		if c.teaches(sv) {
+			d := c.levelOf(x, sv.value)
+			if d == d && now == now && !l.IsNear(d, now, c.levelUnit(unit, sv.value)) {
+				break
+			}
+			learned = append(learned, d)
+		}
+		until++
+	}
+	for _, x := range learned[max(0, len(learned)-b.series.Grid.Slots(level.Window)):] {
+		l.Follow(x)
+	}
+	return until
+}
+
+// addFormer adds what the former level would have made expected of a slot.
+func (t *seasonTest) addFormer(slot int, e float32) {
+	if e != e {
+		return
+	}
+	if t.former == nil {
+		t.former = slices.Repeat([]float32{nan32}, len(t.expected))
+	}
+	t.former[slot] = e
+}
