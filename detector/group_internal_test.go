@@ -2,10 +2,12 @@ package detector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-kit/log"
@@ -49,6 +51,84 @@ func TestGroupJitter_SpreadsDetectorsOverAQuarterStep(t *testing.T) {
 		}
 		require.Greater(t, len(seen), 8, "step %s", tc.step)
 	}
+}
+
+// outages is a storage without series, whose reads fail while broken is set.
+type outages struct{ broken bool }
+
+func (o *outages) Querier(int64, int64) (storage.Querier, error) {
+	if o.broken {
+		return nil, errors.New("connection refused")
+	}
+	return storage.NoopQuerier(), nil
+}
+
+// idle is a Pipeline without series.
+type idle struct{}
+
+func (idle) Advance(_ context.Context, step int64, _ *dataset.Dataset, _ result.Report) *result.Batch {
+	return &result.Batch{Step: step, Format: result.NewFormat(result.Format{})}
+}
+
+func (idle) Configure(*result.Format, *result.Labeler) {}
+func (idle) Evict(*dataset.Series)                     {}
+
+func newIdleGroup(t *testing.T, source storage.Queryable) *group {
+	t.Helper()
+	o := Options{Engine: promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 1e6, Timeout: time.Minute, Parser: parser.NewParser(parser.Options{}),
+	})}
+	require.NoError(t, o.validate())
+	layout, err := history.NewLayout(time.Minute, time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	g := newGroup(plan{
+		source:      result.Source{Name: "idle"},
+		schedule:    schedule.New(time.Minute, time.Hour, time.Hour, 0),
+		data:        dataset.Options{Inputs: []dataset.Input{{Expr: "up"}}, Layout: layout},
+		queryOffset: 30 * time.Second,
+		newPipeline: func(schedule.Fitting, log.Logger) Pipeline { return idle{} },
+	}, source, &o, metrics.New(prometheus.NewRegistry()))
+	g.publish = func(*result.Batch) {}
+	return g
+}
+
+// attempts runs cycles of a group until there were n, and returns when they ended. The clock is that of a bubble.
+func attempts(g *group, n int, after func(attempt int)) (at []time.Time) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	g.attempted = func() {
+		if at = append(at, time.Now()); len(at) == n {
+			cancel()
+		}
+		after(len(at))
+	}
+	g.run(ctx)
+	return at
+}
+
+func TestGroup_BacksOffWhileReadsFailAndBeginsAnewAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &outages{broken: true}
+		at := attempts(newIdleGroup(t, source), 12, func(attempt int) { source.broken = attempt < 8 || attempt > 8 })
+		var waits []time.Duration
+		for i := 1; i < len(at); i++ {
+			waits = append(waits, at[i].Sub(at[i-1]).Round(time.Second))
+		}
+		const s = time.Second
+		require.Equal(t, []time.Duration{2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, 60 * s}, waits[:8])
+		require.LessOrEqual(t, waits[8], time.Minute, "the next step, after a success")
+		require.Equal(t, []time.Duration{2 * s, 4 * s}, waits[9:])
+	})
+}
+
+func TestGroup_BeginsCyclesAtItsOwnOffsetFromTheStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newIdleGroup(t, &outages{})
+		require.Positive(t, g.jitter())
+		for _, at := range attempts(g, 5, func(int) {})[1:] {
+			require.Equal(t, 30*time.Second+g.jitter(), at.Sub(at.Truncate(time.Minute)))
+		}
+	})
 }
 
 // fitter is a Pipeline that works on a hundred series, and records the most at the same time.
