@@ -26,7 +26,7 @@ func verdict(problems []string) string {
 	return Bad + ": " + strings.Join(problems, ", ")
 }
 
-// PerWorkload returns the alerts per workload and week that there is something to judge; NaN if there never is.
+// PerWorkload returns the alerts per workload and week in which there are results; NaN if there never are.
 func (d *Detector) PerWorkload() float64 {
 	return float64(d.AllAlerts()) / (float64(d.Workloads) * float64(d.Judged) / float64(week))
 }
@@ -40,7 +40,7 @@ func (d *Detector) TooManyAlerts() bool {
 	return d.PerWorkload() > mostAlerts && d.AllAlerts() > mostAlerts*d.Workloads
 }
 
-// Unknown tells whether there is nothing to judge yet: nothing to alert on is published, or all series are still
+// Unknown tells whether there is no basis for a verdict yet: nothing to alert on is published, or all series are still
 // learning.
 func (d *Detector) Unknown() bool {
 	learning := strings.HasPrefix(d.Reason, result.Learning+" ")

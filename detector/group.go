@@ -82,10 +82,10 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics.Metrics) 
 	return g
 }
 
-// begin forgets all histories and models, so that the next cycle reads them anew.
+// begin forgets all histories and models, so that the next cycle reads them again.
 func (g *group) begin() {
 	p := &g.plan
-	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.observeFit}
+	fitting := schedule.Fitting{Workers: g.options.Limits.workers, Observe: g.timeFit}
 	g.data = dataset.New(p.datasetOptions(g.options, g.logger))
 	g.pipeline = p.newPipeline(fitting, g.logger)
 	g.batch = nil
@@ -182,8 +182,8 @@ func (g *group) change(p plan, source storage.Queryable) {
 	}
 }
 
-// observeFit runs fit and records its duration.
-func (g *group) observeFit(model string, fit func()) {
+// timeFit runs fit and records its duration.
+func (g *group) timeFit(model string, fit func()) {
 	begin := time.Now()
 	fit()
 	g.metrics.Fitted(model, time.Since(begin))
@@ -200,7 +200,7 @@ func (g *group) adopt() {
 		g.metrics.Quality.Compare(c.plan.source, c.plan.graded())
 	}
 	if g.alerts != nil {
-		g.alerts.Judge(g.plan.verdicts.about, c.plan.verdicts.about)
+		g.alerts.CountVerdicts(g.plan.verdicts.about, c.plan.verdicts.about)
 	}
 	g.plan, g.evaluator.Source = c.plan, c.source
 	g.relearn(g.data.Configure(c.plan.datasetOptions(g.options, g.logger)))

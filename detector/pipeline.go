@@ -63,7 +63,7 @@ func newPlans(cfg *config.Config, said *verdict.Set) ([]plan, error) {
 			alone:       len(d.PoolBy) == 0,
 			newPipeline: func(f schedule.Fitting, l log.Logger) Pipeline { return anomaly.New(p, f, l) },
 		}
-		next.judge(said)
+		next.addVerdicts(said)
 		plans = append(plans, next)
 	}
 	for i := range cfg.Scalers {

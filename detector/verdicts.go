@@ -21,15 +21,15 @@ type verdicts struct {
 // graded reports whether the alerts of a detector are compared with a truth or with what people say.
 func (p *plan) graded() bool { return p.outcomes != nil || p.verdicts.given }
 
-// judgedSpec is a spec whose models also depend on all verdicts, because an expression selects them.
-type judgedSpec struct {
+// specWithVerdicts is a spec whose models also depend on all verdicts, because an expression selects them.
+type specWithVerdicts struct {
 	spec any
 	all  []verdict.Verdict
 }
 
 // ApplyVerdicts puts what people said in force; nil: they cannot say anything. What they confirmed is not learned from.
 // What they rejected is, even where it is masked. The models of the series that this changes are fitted again at the
-// next cycle. A detector whose expressions select anomaly_feedback starts anew, as after a change of its configuration.
+// next cycle. A detector whose expressions select anomaly_feedback starts again, as if its configuration had changed.
 func (m *Manager) ApplyVerdicts(s *verdict.Set) error {
 	m.applying.Lock()
 	defer m.applying.Unlock()
@@ -43,8 +43,8 @@ func (m *Manager) ApplyVerdicts(s *verdict.Set) error {
 	return m.apply(cfg, q)
 }
 
-// judge adds to a plan of a detector what people said.
-func (p *plan) judge(said *verdict.Set) {
+// addVerdicts adds to a plan of a detector what people said.
+func (p *plan) addVerdicts(said *verdict.Set) {
 	if said == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (p *plan) judge(said *verdict.Set) {
 		p.data.Marks = func(input labels.Labels) []history.Mark { return marks(about, labeler.Labels(input)) }
 	}
 	if selectsVerdicts(&p.data) {
-		p.spec = judgedSpec{p.spec, said.All()}
+		p.spec = specWithVerdicts{p.spec, said.All()}
 	}
 }
 

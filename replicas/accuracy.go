@@ -77,7 +77,7 @@ func newAccuracy(o Options) accuracy {
 func (a *accuracy) observe(o Observation) {
 	if index := o.At / a.perBucket; index != a.now {
 		a.now = index
-		a.judge()
+		a.chooseTrusted()
 	}
 	b := &a.buckets[a.now%int64(len(a.buckets))]
 	if b.index != a.now {
@@ -115,8 +115,8 @@ func (a *accuracy) largest(after, to int64) float64 {
 	return most
 }
 
-// judge decides what is trusted until the next bucket, by the errorWindow before this one.
-func (a *accuracy) judge() {
+// chooseTrusted decides what is trusted until the next bucket, by the errorWindow before this one.
+func (a *accuracy) chooseTrusted() {
 	var sum bucket
 	for index := max(0, a.now-int64(len(a.buckets))+1); index < a.now; index++ {
 		if b := &a.buckets[index%int64(len(a.buckets))]; b.index == index {

@@ -19,7 +19,7 @@ import (
 const (
 	good    = "good"
 	bad     = "bad"
-	unknown = "unknown" // there is nothing to judge by
+	unknown = "unknown" // there is nothing to compare with
 )
 
 // number is null in JSON if it is not a number or not finite, which JSON cannot tell.
@@ -43,14 +43,14 @@ type report struct {
 	FindingsTotal int        `json:"findings_total"`
 }
 
-type judged struct {
+type verdict struct {
 	Verdict  string   `json:"verdict"`
 	Problems []string `json:"problems"`
 }
 
 type detector struct {
 	Name string `json:"name"`
-	judged
+	verdict
 	Series        int        `json:"series"`
 	Steps         int        `json:"steps"`
 	StepSeconds   float64    `json:"step_seconds"`
@@ -80,7 +80,7 @@ type alert struct {
 
 type forecast struct {
 	HorizonSeconds float64 `json:"horizon_seconds"`
-	judged
+	verdict
 	Outcomes int    `json:"outcomes"`
 	Error    number `json:"relative_error"`
 	Bias     number `json:"bias"`
@@ -194,17 +194,17 @@ func Write(w io.Writer, r *backtest.Report) error {
 	return enc.Encode(out)
 }
 
-// judge returns the verdict on what has problems.
-func judge(problems []string) judged {
+// verdictOn returns the verdict on what has problems.
+func verdictOn(problems []string) verdict {
 	if len(problems) == 0 {
-		return judged{good, []string{}}
+		return verdict{good, []string{}}
 	}
-	return judged{bad, problems}
+	return verdict{bad, problems}
 }
 
 func newDetector(d *backtest.Detector) detector {
 	out := detector{
-		Name: d.Name, judged: judge(d.Problems()), Series: d.Series, Steps: d.Steps, StepSeconds: d.Step.Seconds(),
+		Name: d.Name, verdict: verdictOn(d.Problems()), Series: d.Series, Steps: d.Steps, StepSeconds: d.Step.Seconds(),
 		Over: number(d.Over), PerSeries: number(d.PerWeek), PerWorkload: number(d.PerWorkload()),
 		Unscored: d.Unscored, Reason: d.Reason,
 		Alerts: []alert{}, Breaches: []alert{}, Forecasts: []forecast{}, TrueIncidents: []period{},
@@ -223,12 +223,12 @@ func newDetector(d *backtest.Detector) detector {
 	}
 	for i := range d.Horizons {
 		h := &d.Horizons[i]
-		verdict := judge(h.Problems())
+		v := verdictOn(h.Problems())
 		if h.Forecasts == 0 {
-			verdict.Verdict = unknown
+			v.Verdict = unknown
 		}
 		out.Forecasts = append(out.Forecasts, forecast{
-			h.Horizon.Seconds(), verdict, h.Forecasts, number(h.Error), number(h.Bias), number(h.Coverage), number(h.Level),
+			h.Horizon.Seconds(), v, h.Forecasts, number(h.Error), number(h.Bias), number(h.Coverage), number(h.Level),
 		})
 	}
 	if t := d.Truth; t != nil {

@@ -32,7 +32,7 @@ type Tracker struct {
 	outcomes *config.Outcomes
 	grader   *feedback.Grader // nil: alerts are not graded
 	alerts   []*remembered
-	judged   feedback.Outcomes // by people since the last step
+	byPeople feedback.Outcomes // by people since the last step
 	days     daily
 }
 
@@ -127,7 +127,7 @@ func (a *Tracker) grade(b *result.Batch, queryOffset time.Duration) {
 	}
 	a.graded = b.Step
 	if a.grader == nil {
-		b.Outcomes = a.takeJudged(nil)
+		b.Outcomes = a.addByPeople(nil)
 		return
 	}
 	o := a.grader.Advance(b.Step, fired, func(i *feedback.Incident) bool {
@@ -138,7 +138,7 @@ func (a *Tracker) grade(b *result.Batch, queryOffset time.Duration) {
 		}
 		return false
 	})
-	b.Outcomes, b.Incidents = a.takeJudged(&o), a.grader.Ongoing()
+	b.Outcomes, b.Incidents = a.addByPeople(&o), a.grader.Ongoing()
 }
 
 // Log logs the series whose score has become high since the previous cycle.

@@ -12,7 +12,7 @@ import (
 // maxRemembered is how many alerts are remembered until somebody judges them. Guard: it bounds the memory.
 const maxRemembered = 1000
 
-// remembered is an alert that people may judge.
+// remembered is an alert that people may confirm or reject.
 type remembered struct {
 	labels      result.Labels
 	since, last int64 // steps (ms): from when its score was high until it last fired
@@ -30,23 +30,23 @@ func (a *Tracker) remember(s *alertSeries, step, at int64, counted bool) *rememb
 	return r
 }
 
-// Judge counts the verdicts that are new among those about the series of the detector. They are reported with the next
-// step. An alert that people confirm is a true positive, and one that they reject a false positive, unless the truth
-// has decided about it before. What they confirm without an alert is a false negative, if the series had a score then.
-// Periods that begin before the first step do not count.
-func (a *Tracker) Judge(before, after []verdict.Verdict) {
+// CountVerdicts counts the verdicts about series of the detector that are in after and not in before. They are reported
+// with the next step. An alert that people confirm is a true positive, and one that they reject a false one, unless
+// the truth has decided about it before. What they confirm without an alert is a false negative, if the series had a
+// score then. Periods that begin before the first step do not count.
+func (a *Tracker) CountVerdicts(before, after []verdict.Verdict) {
 	for i := range after {
 		v := &after[i]
 		known := slices.ContainsFunc(before, func(other verdict.Verdict) bool {
 			return other.Kind == v.Kind && other.Same(v)
 		})
 		if !known && a.begun != 0 && v.From.UnixMilli() > a.begun {
-			a.judge(v)
+			a.countVerdict(v)
 		}
 	}
 }
 
-func (a *Tracker) judge(v *verdict.Verdict) {
+func (a *Tracker) countVerdict(v *verdict.Verdict) {
 	from, to := v.From.UnixMilli(), v.To.UnixMilli()
 	alerts, fresh, first := 0, 0, int64(0)
 	for _, r := range a.alerts {
@@ -64,12 +64,12 @@ func (a *Tracker) judge(v *verdict.Verdict) {
 	}
 	switch {
 	case v.Kind == verdict.Rejected:
-		a.judged.FalsePositives += fresh
+		a.byPeople.FalsePositives += fresh
 	case fresh > 0:
-		a.judged.TruePositives += fresh
-		a.judged.Leads = append(a.judged.Leads, time.Duration(from-first)*time.Millisecond)
+		a.byPeople.TruePositives += fresh
+		a.byPeople.Leads = append(a.byPeople.Leads, time.Duration(from-first)*time.Millisecond)
 	case alerts == 0 && a.scored(v, from):
-		a.judged.FalseNegatives++
+		a.byPeople.FalseNegatives++
 	}
 }
 
@@ -83,10 +83,10 @@ func (a *Tracker) scored(v *verdict.Verdict, from int64) bool {
 	return false
 }
 
-// takeJudged adds what people have decided since the last step to the outcomes of this one; nil: there are none yet.
-func (a *Tracker) takeJudged(o *feedback.Outcomes) *feedback.Outcomes {
-	j := a.judged
-	if a.judged = (feedback.Outcomes{}); j.TruePositives+j.FalsePositives+j.FalseNegatives == 0 {
+// addByPeople adds what people have decided since the last step to the outcomes of this one; nil: there are none yet.
+func (a *Tracker) addByPeople(o *feedback.Outcomes) *feedback.Outcomes {
+	j := a.byPeople
+	if a.byPeople = (feedback.Outcomes{}); j.TruePositives+j.FalsePositives+j.FalseNegatives == 0 {
 		return o
 	}
 	if o == nil {

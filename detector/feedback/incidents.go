@@ -65,15 +65,15 @@ type Grader struct {
 	window, step int64    // ms
 
 	begun, at int64 // first and newest step (ms); 0 before the first
-	truth     []reading
+	truth     []truthSlice
 
 	names     map[string][]string // sets of label names that series of the truth have had
 	incidents []*Incident         // in progress
 	alerts    []*gradedAlert      // not older than the window
 }
 
-// reading is the truth that was read up to a step.
-type reading struct {
+// truthSlice is the truth that was read up to a step.
+type truthSlice struct {
 	*join.Vector
 	last int64
 }
@@ -126,8 +126,8 @@ func (g *Grader) At() int64 { return g.at }
 
 // Extend adds the truth that was read for the steps from first to last (ms). It replaces what was read for them before.
 func (g *Grader) Extend(truth *join.Vector, first, last int64) {
-	g.truth = slices.DeleteFunc(g.truth, func(r reading) bool { return r.last >= first })
-	g.truth = append(g.truth, reading{truth, last})
+	g.truth = slices.DeleteFunc(g.truth, func(s truthSlice) bool { return s.last >= first })
+	g.truth = append(g.truth, truthSlice{truth, last})
 }
 
 // Advance takes the next step, with the alerts that start to fire at it, and returns what is decided. watched reports
@@ -152,7 +152,7 @@ func (g *Grader) Advance(at int64, fired []Alert, watched func(*Incident) bool) 
 		g.match(&o)
 		g.expire(&o, watched)
 	}
-	g.truth = slices.DeleteFunc(g.truth, func(r reading) bool { return r.last <= at })
+	g.truth = slices.DeleteFunc(g.truth, func(s truthSlice) bool { return s.last <= at })
 	slices.Sort(o.Leads)
 	return o
 }

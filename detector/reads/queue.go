@@ -13,9 +13,9 @@ const (
 	// slowRead is when a read counts as slow: it then no longer keeps quick ones waiting. Chosen, not tuned: most reads
 	// of a cycle take less than a second.
 	slowRead = 5 * time.Second
-	// patience is how much later than a quick read a slow one gets its turn, as a multiple of its duration. Chosen, not
-	// tuned: small detectors go first, and none is put off for ever.
-	patience = 4
+	// slowDelay is how much later than a quick read a slow one gets its turn, as a multiple of its duration. Chosen, not
+	// tuned: small detectors go first, and each gets its turn.
+	slowDelay = 4
 )
 
 // A Queue lets groups read. It is safe for concurrent use.
@@ -47,7 +47,7 @@ func (q *Queue) Limit() int { return q.limit }
 // within the longest time.
 func (q *Queue) Acquire(ctx context.Context, expected, longest time.Duration) (release func(), err error) {
 	me := &reader{
-		quick: expected < q.slowAfter, due: time.Now().Add(patience * expected), turn: make(chan struct{}),
+		quick: expected < q.slowAfter, due: time.Now().Add(slowDelay * expected), turn: make(chan struct{}),
 	}
 	q.mu.Lock()
 	q.waiting = append(q.waiting, me)
