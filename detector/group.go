@@ -22,6 +22,8 @@ import (
 )
 
 const (
+	// firstRetry and lastRetry bound the waits after cycles that failed. Chosen, not tuned: a server that restarts is
+	// back within seconds, and one that is down for longer is not asked more often than in each default step.
 	firstRetry = 2 * time.Second
 	lastRetry  = time.Minute
 

@@ -12,6 +12,8 @@ import (
 // Lengths of time ranges, in milliseconds. All are guards against answers that are too large, chosen rather than
 // tuned.
 const (
+	// All three are chosen, not tuned.
+
 	// maxUnprobed is the longest range that a server is asked for before it is known whether it streams.
 	maxUnprobed = uint64(time.Hour / time.Millisecond)
 	// firstLength is the length of the first part of a range that is split.
@@ -25,9 +27,10 @@ const (
 	// part was too large, the client aims at half as many from then on: with the default of 4 MiB for messages between
 	// its parts, Cortex takes some ten seconds to refuse one.
 	targetSamples = 500_000
-	// minTarget is where that ends.
+	// minTarget is where that ends. Guard: with fewer samples in a part, a start would take thousands of requests.
 	minTarget = 10_000
-	// maxGrowth is how many times longer a part may be than the one before: the density of samples may have changed.
+	// maxGrowth is how many times longer a part may be than the one before. Guard: the density of samples may have
+	// changed.
 	maxGrowth = 4.0
 )
 

@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	unitsPerCore = 1000            // requests are multiples of a thousandth
+	unitsPerCore = 1000            // requests are multiples of a thousandth (protocol: Kubernetes' millicores)
 	unitsPerByte = 1.0 / (1 << 20) // and of a MiB
 	// unitRoundingError is how much of a unit float arithmetic may add without the request being rounded up by one. It
 	// is a guard.

@@ -15,7 +15,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
-// onsetLookBack is the look-back of the onset: what has been anomalous for a day is no longer an onset.
+// onsetLookBack is the look-back of the onset (layout: the window of scorer/onset).
 const onsetLookBack = 24 * time.Hour
 
 // A Spec holds what the models of a detector depend on. A reload keeps the models as long as it stays the same.

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// seriesBytes is the memory of a series besides its history: models, labels, results.
+	// seriesBytes is the memory of a series besides its history: models, labels, results. Chosen, with room to spare: the
+	// test of check-config compares estimates with the memory of a start (docs/operations.md, "Size it").
 	seriesBytes = 16 << 10
-	// memberBytes is the additional memory of a member of a pool.
+	// memberBytes is the additional memory of a member of a pool. Measured and rounded up (docs/models.md, "Pools").
 	memberBytes = 2 << 10
 )
 
@@ -26,7 +27,7 @@ const (
 	headroom = 1.5
 )
 
-// What a start takes of CPU, between the measurements in docs/operations.md ("Size it", "Many series").
+// The CPU time of a start. Chosen to lie between the measurements in docs/operations.md ("Size it", "Many series").
 const (
 	startCPU      = time.Second // of the program itself
 	seriesCPU     = 2 * time.Millisecond

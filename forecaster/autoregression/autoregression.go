@@ -26,7 +26,7 @@ func (c *Coefficients) At(h int) []float64 {
 	return c.by[i*c.order : (i+1)*c.order]
 }
 
-// ridgeShare of the mean square is added to each square, so that there is always a solution.
+// ridgeShare of the mean square is added to each square. Guard: so there is always a solution.
 const ridgeShare = 1e-6
 
 // Fit regresses x[t] on the order values before it, without a constant, for all t from first on at the end of order+1

@@ -109,8 +109,8 @@ func (s *EvaluationSet) linkOrigins(n int) {
 }
 
 const (
-	// horizonStride is a prime, so that successive origins go through all horizons of a bucket in a scattered order. Any
-	// large prime does; this one is the prototype's.
+	// horizonStride is a prime, so that successive origins go through all horizons of a bucket in a scattered order.
+	// Chosen, not tuned: the thousandth prime. Any large one does.
 	horizonStride = 7919
 	// horizonTries is how many horizons are tried for an origin until one has a target. Guard: of time where much is
 	// missing. Chosen, not tuned.

@@ -17,7 +17,8 @@ var (
 	ErrLabels = errors.New("exceeded")
 )
 
-// What things cost in memory besides their bytes, rounded up.
+// What things cost in memory besides their bytes: the structs and slices that hold them, rounded up. A guard, not a
+// measurement.
 const (
 	Series = 256 // a series, with its labels and slices
 	Chunk  = 64  // a chunk of a series

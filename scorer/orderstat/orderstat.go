@@ -5,7 +5,8 @@ package orderstat
 
 import "slices"
 
-// few is the number of values up to which they are sorted by comparing each with each. It is a power of 2.
+// few is the number of values up to which they are sorted by comparing each with each. Chosen, not tuned; it must be a
+// power of 2.
 const few = 16
 
 // Median returns the median of a few values, at least one, and sorts them. Nothing is allocated.

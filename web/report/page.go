@@ -18,7 +18,7 @@ import (
 //go:embed report.html report.js
 var files embed.FS
 
-// promised is how often normal behaviour reaches a score of 0.8 at most (docs/models.md).
+// promised is how often normal behaviour reaches a score of 0.8 at most (definition of the score: docs/models.md).
 const promised = 3e6 * time.Second
 
 // Write writes the report as one HTML page. It has all that it shows, and loads nothing.

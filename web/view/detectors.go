@@ -53,7 +53,7 @@ type Quality struct {
 	MASE     Number `json:"mase"`     // error relative to that of the value of a day before
 }
 
-// suchSeries is how many series of a state are named.
+// suchSeries is how many series of a state are named. Chosen: a line of the page has room for them.
 const suchSeries = 3
 
 // Detectors returns the state of the detectors and scalers that were asked for.

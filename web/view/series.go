@@ -22,7 +22,8 @@ const (
 	High     = "high"
 )
 
-// criticalScore is ten times as rare as feedback.HighScore, from which a score is high.
+// criticalScore is ten times as rare as feedback.HighScore, from which a score is high (layout: the shipped rules, for
+// a single series).
 const criticalScore = 0.9
 
 // A Series is what is known of a series at the newest step.

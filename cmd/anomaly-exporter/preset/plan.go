@@ -14,7 +14,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
-// leastJudged is for how long there must be results, so that the number of alerts says something.
+// leastJudged is for how long there must be results, so that the number of alerts says something. Chosen, not tuned.
 const leastJudged = 24 * time.Hour
 
 // A plan says which detectors a Prometheus has the metrics for.
