@@ -91,14 +91,14 @@ func (c *Collector) self(format expfmt.Format) []byte {
 	var buf bytes.Buffer
 	families, err := c.gatherer.Gather()
 	if err != nil {
-		level.Error(c.logger).Log("msg", "own metrics incomplete", "err", err)
+		level.Error(c.logger).Log("msg", "Own metrics are incomplete", "err", err)
 	}
 	enc := expfmt.NewEncoder(&buf, format)
 	for _, family := range families {
 		whole := buf.Len()
 		if err := enc.Encode(family); err != nil {
 			buf.Truncate(whole)
-			level.Error(c.logger).Log("msg", "own metric not written", "metric", family.GetName(), "err", err)
+			level.Error(c.logger).Log("msg", "Own metric cannot be written", "metric", family.GetName(), "err", err)
 		}
 	}
 	if closer, ok := enc.(expfmt.Closer); ok {

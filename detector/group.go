@@ -242,7 +242,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	to := g.newest(now)
 	switch {
 	case g.setBack(now):
-		level.Warn(g.logger).Log("msg", "The clock was set back, reading history anew",
+		level.Warn(g.logger).Log("msg", "The clock was set back, reading history again",
 			"step", stamp(to), "read", stamp(read))
 		g.begin()
 		read = 0

@@ -228,7 +228,7 @@ func TestNewLayout_RefusesWhatDoesNotFit(t *testing.T) {
 	_, err = history.NewLayout(time.Hour, time.Minute, 0, history.Drop)
 	require.Error(t, err)
 	_, err = history.ParseMissing("null")
-	require.EqualError(t, err, `missing: "null" is none of drop, zero, last`)
+	require.EqualError(t, err, `missing: "null" is not one of drop, zero, last`)
 }
 
 // complete is a series of two weeks at a minute.

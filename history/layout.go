@@ -50,7 +50,7 @@ func ParseMissing(s string) (Missing, error) {
 	case "last":
 		return Last, nil
 	}
-	return Drop, fmt.Errorf("missing: %q is none of drop, zero, last", s)
+	return Drop, fmt.Errorf("missing: %q is not one of drop, zero, last", s)
 }
 
 // Layout is what the series of one detector have in common. Times and durations are in milliseconds.

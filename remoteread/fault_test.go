@@ -137,7 +137,7 @@ func TestClient_RejectsCorruptStreams(t *testing.T) {
 		{
 			"a label twice", message(&prompb.ChunkedReadResponse{ChunkedSeries: []*prompb.ChunkedSeries{{
 				Labels: []prompb.Label{{Name: "a", Value: "1"}, {Name: "b", Value: "1"}, {Name: "a", Value: "2"}},
-			}}}), 0, "malformed", `frame 1: label "a" comes twice`,
+			}}}), 0, "malformed", `frame 1: label "a" occurs twice`,
 		},
 		{
 			"invalid UTF-8", message(&prompb.ChunkedReadResponse{ChunkedSeries: []*prompb.ChunkedSeries{{

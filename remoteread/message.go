@@ -114,7 +114,7 @@ func (s *stream) buildLabels() (labels.Labels, error) {
 	s.builder.Sort()
 	lset := s.builder.Labels()
 	if name, ok := lset.HasDuplicateLabelNames(); ok {
-		return labels.EmptyLabels(), fmt.Errorf("label %q comes twice", name)
+		return labels.EmptyLabels(), fmt.Errorf("label %q occurs twice", name)
 	}
 	return lset, nil
 }

@@ -43,7 +43,7 @@ func (o Options) validate() error {
 	case o.Step <= 0:
 		return errors.New("step must be positive")
 	case o.Min < 0 || o.Max < o.Min:
-		return fmt.Errorf("replicas from %d to %d are no range", o.Min, o.Max)
+		return fmt.Errorf("replicas from %d to %d are not a range", o.Min, o.Max)
 	case o.Horizon < 1:
 		return fmt.Errorf("horizon of %d steps must be at least one", o.Horizon)
 	case !(o.Probability > 0 && o.Probability < 1):

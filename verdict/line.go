@@ -119,7 +119,7 @@ func ParseSeries(text string) (labels.Labels, error) {
 func parseTime(key, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return t, fmt.Errorf("%s: %q is no time such as 2026-11-28T16:24:00Z", key, text)
+		return t, fmt.Errorf("%s: %q is not a time such as 2026-11-28T16:24:00Z", key, text)
 	}
 	return t.UTC().Truncate(time.Millisecond), nil
 }

@@ -53,7 +53,7 @@ func (v *Verdict) Check() error {
 	case v.To.Before(v.From):
 		return fmt.Errorf("to: %s is before from, %s", stamp(v.To), stamp(v.From))
 	case v.Kind != Confirmed && v.Kind != Rejected && v.Kind != Revoked:
-		return fmt.Errorf("verdict: %q is none of %q, %q and %q", v.Kind, Confirmed, Rejected, Revoked)
+		return fmt.Errorf("verdict: %q is not one of %q, %q and %q", v.Kind, Confirmed, Rejected, Revoked)
 	case len(v.Who) > maxWho || !utf8.ValidString(v.Who):
 		return fmt.Errorf("who: more than %d bytes, or not UTF-8", maxWho)
 	case len(v.Comment) > maxComment || !utf8.ValidString(v.Comment):

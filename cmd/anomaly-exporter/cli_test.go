@@ -182,7 +182,7 @@ detectors:
 			"begin with what is no Prometheus",
 			[]string{"init", "--url=ftp://u:open-sesame@localhost"},
 			1, ``,
-			`--url: ftp://u:xxxxx@localhost is no URL of a Prometheus, such as http://localhost:9090\n`,
+			`--url: ftp://u:xxxxx@localhost is not the URL of a Prometheus, such as http://localhost:9090\n`,
 		},
 		{
 			"begin with one that does not answer",
@@ -204,7 +204,7 @@ detectors:
 			"ask what is no exporter",
 			[]string{"mcp", "--exporter.url=ftp://u:open-sesame@localhost"},
 			1, ``,
-			`ftp://u:xxxxx@localhost is no URL of an exporter, such as http://localhost:9942\n`,
+			`ftp://u:xxxxx@localhost is not the URL of an exporter, such as http://localhost:9942\n`,
 		},
 		{
 			"ask with a bad client configuration",

@@ -52,7 +52,7 @@ func (e *exporter) context(ctx context.Context, group map[string]string) (map[st
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, errors.New("--exporter.url is no URL")
+		return nil, errors.New("--exporter.url is not a URL")
 	}
 	resp, err := e.client.Do(req)
 	if err != nil {
@@ -79,7 +79,7 @@ func (e *exporter) context(ctx context.Context, group map[string]string) (map[st
 	case resp.StatusCode != http.StatusOK:
 		return nil, errors.New(resp.Status)
 	case err != nil || answer.Data == nil:
-		return nil, errors.New("the answer is no context of anomaly-exporter")
+		return nil, errors.New("the answer is not a context of anomaly-exporter")
 	}
 	return answer.Data, nil
 }

@@ -116,7 +116,7 @@ func newReceiver(stop context.Context, o options, reg prometheus.Registerer, log
 		return nil, errors.New("ANTHROPIC_API_KEY or WEBHOOK_URL is not set in the environment")
 	}
 	if u, err := url.Parse(o.webhookURL); err != nil || u.Host == "" {
-		return nil, errors.New("WEBHOOK_URL is no URL")
+		return nil, errors.New("WEBHOOK_URL is not a URL")
 	}
 	if o.perHour < 1 || o.maxBytes < 1 || o.maxTokens < 1 || o.timeout <= 0 || o.maxAge <= 0 {
 		return nil, errors.New("each of --model.max-per-hour, --model.max-bytes, --model.max-tokens, --model.timeout and " +

@@ -446,7 +446,7 @@ func TestNewReceiver_RefusesWhatCannotWork(t *testing.T) {
 	require.NoError(t, os.WriteFile(damaged, []byte("{"), 0o600))
 	for want, change := range map[string]func(*options){
 		"ANTHROPIC_API_KEY or WEBHOOK_URL is not set": func(o *options) { o.apiKey = "" },
-		"WEBHOOK_URL is no URL":                       func(o *options) { o.webhookURL = "very-secret" },
+		"WEBHOOK_URL is not a URL":                    func(o *options) { o.webhookURL = "very-secret" },
 		"must be positive":                            func(o *options) { o.perHour = 0 },
 		"--redact.labels: error parsing":              func(o *options) { o.redactLabels = "(" },
 		"--redact.values: error parsing":              func(o *options) { o.redactValues = "(" },

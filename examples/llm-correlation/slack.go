@@ -34,7 +34,7 @@ func (w *webhook) post(ctx context.Context, message []byte) error {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(message))
 	if err != nil {
-		return errors.New("WEBHOOK_URL is no URL")
+		return errors.New("WEBHOOK_URL is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := w.client.Do(req)

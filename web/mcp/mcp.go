@@ -59,7 +59,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("mcp: one of Exporter and Client is missing")
 	}
 	if (o.Exporter.Scheme != "http" && o.Exporter.Scheme != "https") || o.Exporter.Host == "" {
-		return nil, fmt.Errorf("%s is no URL of an exporter, such as http://localhost:9942", o.Exporter.Redacted())
+		return nil, fmt.Errorf("%s is not the URL of an exporter, such as http://localhost:9942", o.Exporter.Redacted())
 	}
 	o.Version = cmp.Or(o.Version, "unknown") // as without the flags of the Makefile
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))

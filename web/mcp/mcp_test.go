@@ -434,6 +434,6 @@ func TestNew_RefusesWhatIsNoURL(t *testing.T) {
 		u, err := url.Parse(address)
 		require.NoError(t, err)
 		_, err = mcp.New(mcp.Options{Exporter: u, Client: http.DefaultClient, Version: "1"})
-		require.ErrorContains(t, err, "is no URL of an exporter", address)
+		require.ErrorContains(t, err, "is not the URL of an exporter", address)
 	}
 }

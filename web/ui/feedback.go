@@ -137,5 +137,5 @@ func parseTime(name, text string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s: %q is no time such as 2026-11-28T16:24", name, text)
+	return time.Time{}, fmt.Errorf("%s: %q is not a time such as 2026-11-28T16:24", name, text)
 }

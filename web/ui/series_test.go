@@ -40,7 +40,7 @@ func TestSeries_ShowsThePast(t *testing.T) {
 
 	status, body := get(t, h, "/series?detector=load&job=api&at=yesterday")
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, body, "is no time such as")
+	require.Contains(t, body, "is not a time such as")
 	status, body = get(t, h, "/series?detector=load&job=api&at=2025-01-01T00:00")
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Contains(t, body, "at: load of shop/api had no value in the 6 h before")

@@ -20,7 +20,7 @@ const prefix = "anomaly_exporter_"
 // causes are the usual causes of failed reads, by reason. docs/alerting.md has the same.
 var causes = map[string]string{
 	"connection":   "the network",
-	"content_type": "the URL is no remote-read endpoint",
+	"content_type": "the URL is not a remote-read endpoint",
 	"timeout":      "the server is too slow for the range that was asked",
 	"redirect":     "the server redirects to another host, which is not followed: credentials would go with it",
 	"label_limit":  "a series with too many or too long labels: the log names it",

@@ -69,7 +69,7 @@ type Client struct {
 // Client returns a client of the server.
 func (s *Server) Client() (*Client, error) {
 	if s.url.Host == "" || s.url.Scheme != "http" && s.url.Scheme != "https" {
-		return nil, fmt.Errorf("%s: %s is no URL, such as http://localhost:9942", s.flag, s.url.Redacted())
+		return nil, fmt.Errorf("%s: %s is not a URL, such as http://localhost:9942", s.flag, s.url.Redacted())
 	}
 	client, err := HTTPClient(s.httpConfig, "ask")
 	if err != nil {
@@ -103,7 +103,7 @@ func Vector(ctx context.Context, server v1.API, expr string, at time.Time) (mode
 	}
 	vector, ok := value.(model.Vector)
 	if !ok {
-		return nil, fmt.Errorf("%s is no instant vector", expr)
+		return nil, fmt.Errorf("%s is not an instant vector", expr)
 	}
 	return vector, nil
 }
