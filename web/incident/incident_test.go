@@ -103,7 +103,7 @@ func TestDescribe_SuspectsWhatIsBroken(t *testing.T) {
 	require.Regexp(t, `(?m)^- latency of shop/database .* Learned from 2026-03-04 \d\d:\d\d to 2026-03-07 \d\d:\d\d\. `+
 		`Forecast by [a-z0-9_\\\\]+\. Page: <https://example\.com/series\?detector=latency&.*service=database>$`, text)
 	require.Contains(t, text, "1. `{namespace=\"shop\", service=\"database\"}`")
-	require.Contains(t, text, "# Rolled out of late\n\n- `{__name__=\"rollout\"")
+	require.Contains(t, text, "# Recent roll-outs\n\n- `{__name__=\"rollout\"")
 	b, err := json.Marshal(d)
 	require.NoError(t, err)
 	require.True(t, json.Valid(b))

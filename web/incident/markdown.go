@@ -51,7 +51,7 @@ func (d *Document) Markdown() string {
 			}
 		}
 	}
-	list(line, "Rolled out of late", d.Changes)
+	list(line, "Recent roll-outs", d.Changes)
 	list(line, "Alerts that are firing", d.Alerts)
 	for _, p := range d.Problems {
 		line("\nNot known: %s", text(p))

@@ -27,7 +27,7 @@ var tools = []tool{
 	{
 		"context", "Incident context",
 		"What is wrong, in one document: anomalies grouped into incidents, suspects of being the cause, ranked with " +
-			"reasons, bounds that will be crossed, what was rolled out of late, and alerts that are firing. Begin here.",
+			"reasons, bounds that will be crossed, what was rolled out recently, and alerts that are firing. Begin here.",
 		[]string{"match", "format"},
 		"",
 	},

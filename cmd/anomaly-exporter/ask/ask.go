@@ -179,10 +179,10 @@ func (s *Server) said(err *v1.Error) *Failure {
 	return &Failure{Err: fmt.Errorf("the %s at %s answers: %w", s.name, s.url.Redacted(), err)}
 }
 
-// unexpected is what an answer says that is not as agreed.
-const unexpected = "what is not expected of it"
+// unexpected stands for an answer that is not that of such a server.
+const unexpected = "something unexpected"
 
-// refused returns an answer that is none with what to do about it.
+// refused returns an answer that does not answer, with what to do about it.
 func (s *Server) refused(status int, said string) *Failure {
 	plain := said == ""
 	if plain {

@@ -63,8 +63,8 @@ func (p *plan) look(ctx context.Context, s *server) error {
 	case len(metrics) == 0:
 		return errors.New("there was no metric within the last hour; does it scrape anything?")
 	case len(p.parts) == 0:
-		return fmt.Errorf("of what it has (%s), nothing is what a preset is for; write a detector for an expression of "+
-			"yours, as in examples/prometheus.yml", count(len(metrics), "metric", "metrics"))
+		return fmt.Errorf("no preset is for what it has (%s); write a detector for an expression of yours, as in "+
+			"examples/prometheus.yml", count(len(metrics), "metric", "metrics"))
 	}
 	p.fit()
 	p.scalers, err = suggest(ctx, s, metrics)

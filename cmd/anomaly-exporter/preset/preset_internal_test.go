@@ -205,7 +205,7 @@ func TestCommand_ExplainsWhatIsNoPrometheus(t *testing.T) {
 		{httptest.NewServer(answer(404, "")), "http", " answers: 404 Not Found; does --url lack a prefix, or is another "},
 		{httptest.NewServer(answer(403, "")), "http", " answers: 403 Forbidden; give credentials by --http.config.file"},
 		{httptest.NewServer(answer(503, "")), "http", " answers: 503 Service Unavailable; is it still starting, "},
-		{httptest.NewServer(answer(200, "<html>")), "http", " answers: what is not expected of it; does --url lack "},
+		{httptest.NewServer(answer(200, "<html>")), "http", " answers: something unexpected; does --url lack "},
 		{httptest.NewServer(answer(200, "")), "https", " does not answer: .*; it does not speak TLS: write http:// in --url"},
 		{httptest.NewTLSServer(answer(200, "")), "http", " answers: 400 Bad Request; does it speak TLS\\? Then write "},
 		{httptest.NewTLSServer(answer(200, "")), "https", " does not answer: .*; set tls_config.ca_file in --http.config"},

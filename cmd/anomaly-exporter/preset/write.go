@@ -47,7 +47,7 @@ func (p *plan) writeScalers(b *strings.Builder) error {
 	b.WriteByte('\n')
 	comment(b, "", "---- Deployments with an HPA and a request rate: they could have their replicas before the load "+
 		"comes. Remove \"# \" to get recommendations, which change nothing by themselves. The capacity of a replica is a "+
-		"guess: for 95 % of the last week it had no more to do. A load test tells it: see docs/autoscaling.md.")
+		"guess: in 95 % of the last week its load was no higher. A load test gives the real one: see docs/autoscaling.md.")
 	var objects strings.Builder
 	b.WriteString("#\n# scalers:\n")
 	address := *p.URL

@@ -82,7 +82,7 @@ func Reasons() []Row {
 		},
 		{
 			[]string{result.ReasonResolution},
-			failed, "its values are too large for what they vary by",
+			failed, "its values are too large to show their changes",
 			"subtract a constant in the expression",
 		},
 		{
