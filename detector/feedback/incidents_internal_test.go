@@ -247,7 +247,7 @@ func TestGrader_ForgetsAlertsAndIncidentsThatAreDecided(t *testing.T) {
 	require.Empty(t, g.incidents)
 }
 
-func TestOutcomes_Add(t *testing.T) {
+func TestOutcomes_AddSumsCountsAndAppendsLeads(t *testing.T) {
 	o := Outcomes{TruePositives: 1, FalsePositives: 2, FalseNegatives: 3, Leads: []time.Duration{1}}
 	o.Add(Outcomes{TruePositives: 10, FalsePositives: 20, FalseNegatives: 30, Leads: []time.Duration{2, 3}})
 	require.Equal(t, Outcomes{11, 22, 33, []time.Duration{1, 2, 3}}, o)

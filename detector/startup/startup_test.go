@@ -9,7 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/startup"
 )
 
-func TestProgress_Describe(t *testing.T) {
+func TestProgress_TellsHowFarItIsAndHowLongItTakes(t *testing.T) {
 	const hour = int64(3_600_000)
 	var p startup.Progress
 	now := time.Unix(1_700_000_000, 0)

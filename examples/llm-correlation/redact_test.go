@@ -83,7 +83,7 @@ func TestEncode_LeavesOutTheLastOfLists(t *testing.T) {
 	require.ErrorContains(t, err, "more than 100 bytes")
 }
 
-func TestOnlyReads(t *testing.T) {
+func TestOnlyReads_RefusesWhatMayChangeSomething(t *testing.T) {
 	for _, good := range []string{
 		"kubectl get pods", "kubectl -n shop describe pod api-1", "kubectl --context=prod -n shop logs deploy/api --since=1h",
 		"kubectl -n shop rollout history deployment/api", "kubectl top pods -n shop",

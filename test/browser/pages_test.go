@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPages(t *testing.T) {
+func TestPages_WorkInABrowserAndAgreeWithScrapes(t *testing.T) {
 	_, err := browserPath()
 	require.NoError(t, err)
 	d := startDemo(t)

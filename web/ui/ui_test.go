@@ -139,7 +139,7 @@ func TestOverview_ReassuresWhenNothingIsAnomalous(t *testing.T) {
 	require.Contains(t, body, "No forecast crosses a bound")
 }
 
-func TestOverview_Filters(t *testing.T) {
+func TestOverview_ShowsOnlyWhatTheFilterMatches(t *testing.T) {
 	h := pages(t, true)
 	_, body := get(t, h, "/?match="+url.QueryEscape(`{job="api"}`))
 	require.Contains(t, body, "load of shop/api")

@@ -10,7 +10,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 )
 
-func TestShardFlags(t *testing.T) {
+func TestFlags_GiveTheShardOrSayWhyNot(t *testing.T) {
 	for _, tc := range []struct {
 		flags    Flags
 		hostname string
