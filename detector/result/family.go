@@ -34,8 +34,8 @@ var families = [NumFamilies]struct{ name, help string }{
 	},
 	ReturnPeriod: {
 		"anomaly_return_period_seconds",
-		"How long normal behaviour takes on average to look as unusual as the newest step of the series: what the " +
-			"score is the logarithm of. At most 100,000 times the length of the history that was learned.",
+		"How long normal behaviour takes on average to look as unusual as the newest step of the series. The " +
+			"score is its logarithm. At most 100,000 times the length of the history that was learned.",
 	},
 	Onset: {
 		"anomaly_score_onset",

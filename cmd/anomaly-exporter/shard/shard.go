@@ -105,7 +105,7 @@ func (s Shard) Registerer(reg prometheus.Registerer) prometheus.Registerer {
 	}
 	total := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "anomaly_exporter_shards",
-		Help: "Number of shards that have all series together, as --shard.total says.",
+		Help: "Number of shards that share the series, as --shard.total says.",
 	})
 	total.Set(float64(s.total))
 	reg.MustRegister(total)
