@@ -72,61 +72,37 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 
+	replaying := func() log.Logger { // what reads a history may need much memory
+		logger := logging.logger(stderr)
+		limitMemory(logger)
+		return logger
+	}
+	exitCode := func(good bool, err error) int {
+		if err != nil {
+			fmt.Fprintln(stderr, document.Explain(err))
+		}
+		if err != nil || !good {
+			return exitFailure
+		}
+		return 0
+	}
 	switch command {
 	case initCommand.FullCommand():
-		logger := logging.logger(stderr)
-		limitMemory(logger)
-		if err := runInit(ctx, *starting, *query, logger, stdout, stderr); err != nil {
-			fmt.Fprintln(stderr, err)
-			return exitFailure
-		}
+		return exitCode(true, runInit(ctx, *starting, *query, replaying(), stdout, stderr))
 	case checkCommand.FullCommand():
-		good, err := checkConfig(ctx, *checking, *query, stdout, stderr)
-		if err != nil {
-			fmt.Fprintln(stderr, err)
-		}
-		if err != nil || !good {
-			return exitFailure
-		}
+		return exitCode(checkConfig(ctx, *checking, *query, stdout, stderr))
 	case backtestCommand.FullCommand():
-		logger := logging.logger(stderr)
-		limitMemory(logger)
-		if err := runBacktest(ctx, *backtesting, *query, logger, stdout, stderr); err != nil {
-			fmt.Fprintln(stderr, document.Explain(err))
-			return exitFailure
-		}
+		return exitCode(true, runBacktest(ctx, *backtesting, *query, replaying(), stdout, stderr))
 	case contextCommand.FullCommand():
-		logger := logging.logger(stderr)
-		limitMemory(logger)
-		if err := runContext(ctx, *describing, *query, logger, stdout); err != nil {
-			fmt.Fprintln(stderr, document.Explain(err))
-			return exitFailure
-		}
+		return exitCode(true, runContext(ctx, *describing, *query, replaying(), stdout))
 	case resourcesCommand.FullCommand():
-		logger := logging.logger(stderr)
-		limitMemory(logger)
-		if err := runResources(ctx, *comparing, *query, logger, stdout, stderr); err != nil {
-			fmt.Fprintln(stderr, document.Explain(err))
-			return exitFailure
-		}
+		return exitCode(true, runResources(ctx, *comparing, *query, replaying(), stdout, stderr))
 	case seriesCommand.FullCommand():
-		if err := listing.Run(ctx, stdout); err != nil {
-			fmt.Fprintln(stderr, err)
-			return exitFailure
-		}
+		return exitCode(true, listing.Run(ctx, stdout))
 	case doctorCommand.FullCommand():
-		good, err := examining.Run(ctx, stdout)
-		if err != nil {
-			fmt.Fprintln(stderr, err)
-		}
-		if err != nil || !good {
-			return exitFailure
-		}
+		return exitCode(examining.Run(ctx, stdout))
 	case mcpCommand.FullCommand():
-		if err := runMCP(ctx, *asking, logging.logger(stderr), os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(stderr, document.Explain(err))
-			return exitFailure
-		}
+		return exitCode(true, runMCP(ctx, *asking, logging.logger(stderr), os.Stdin, os.Stdout))
 	case runCommand.FullCommand():
 		logger := logging.logger(stderr)
 		limitMemory(logger)
