@@ -9,7 +9,7 @@ import (
 const (
 	// mostAlerts is how many alerts a workload may raise in a week. Chosen: what a person bears.
 	mostAlerts = 1
-	// worstError is the relative error of which AnomalyForecastsWorseThanNaive tells.
+	// worstError is the relative error above which AnomalyForecastsWorseThanNaive fires (layout: rules/exporter.yml).
 	worstError = 1.1
 	// coverageOff is how far the coverage of intervals may be from their level. Chosen, not tuned.
 	coverageOff = 0.15

@@ -10,8 +10,7 @@ import (
 
 // Context says how an incident is described.
 type Context struct {
-	// Entity are the labels that tell apart what may be the cause; empty: those of the workload, as far as a series has
-	// them.
+	// Entity are the labels that identify what may be the cause; empty: the labels of the workload that a series has.
 	Entity  []string `yaml:"entity,omitempty,flow"`
 	Calls   *Calls   `yaml:"calls,omitempty"` // nil: not known
 	Changes Expr     `yaml:"changes"`         // has a value where something was rolled out

@@ -160,7 +160,7 @@ func (g *group) newest(now time.Time) int64 {
 	return schedule.Floor(now.Add(-g.plan.queryOffset).UnixMilli(), g.plan.schedule.Step)
 }
 
-// setBack reports whether the clock was set back since the newest step was read. By less than half a step is no matter:
+// setBack reports whether the clock was set back since the newest step was read. Less than half a step does not count:
 // clocks are corrected by milliseconds all the time, also right after a step.
 func (g *group) setBack(now time.Time) bool {
 	half := time.Duration(g.plan.schedule.Step) * time.Millisecond / 2
@@ -214,8 +214,8 @@ func (g *group) adopt() {
 	g.publish(g.batch)
 }
 
-// relearn drops the models of series of which what is learned from has changed, and of those that share a model with
-// them. The next step fits them again, as after a restart.
+// relearn drops the models of series whose training data has changed, and those of series that share a model with them.
+// The next step fits them again, as after a restart.
 func (g *group) relearn(changed []*dataset.Series) {
 	keys := map[uint64]bool{}
 	for _, s := range changed {

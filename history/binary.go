@@ -98,8 +98,8 @@ func (r *resolution) appendBinary(b []byte, last int64) []byte {
 	return b
 }
 
-// Restore makes a series of what AppendBinary has saved. It shows the same as the saved one, to the bit, and goes on in
-// the same way. Bytes that AppendBinary has not made, of another version or of a series with another layout, are an
+// Restore returns the series that AppendBinary has saved. It shows the same values, to the bit, and continues in the
+// same way. Bytes that AppendBinary has not written, of another version, or of a series with another layout are an
 // error.
 func Restore(l Layout, b []byte) (*Series, error) {
 	if l.Step <= 0 {

@@ -49,7 +49,7 @@ type contents struct {
 	marks        *[]Mark // nil: none
 }
 
-// A Mark says of a period whether its values are masked, whatever they were appended with.
+// A Mark says whether the values of a period are masked. It overrides what they were appended with.
 type Mark struct {
 	From, To int64 // ms, both included
 	Masked   bool

@@ -94,7 +94,7 @@ func (s *stream) readFrame() {
 	}
 }
 
-// setPart begins with a part of the query, or goes on with it.
+// setPart begins a part of the query, or continues it.
 func (s *stream) setPart(part uint64) error {
 	if n := len(s.query.Parts); part < uint64(s.part) || part >= uint64(n) {
 		return fmt.Errorf("query index %d after %d, where %d queries were asked", part, s.part, n)

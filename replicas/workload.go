@@ -29,7 +29,7 @@ type Observation struct {
 	Capacity float64 // load that one replica carries; NaN if it is unknown
 	Horizon  int     // steps that forecasts are made for, and that a replica takes to serve; at least 1
 	Upper    float64 // quantile of the largest load until the horizon, as forecast; NaN if there is no model
-	Earlier  float64 // the same quantile, as the same time of earlier days tells it; NaN if there are none
+	Earlier  float64 // the same quantile from the same time of earlier days; NaN if there are none
 
 	Recurring Recurring // the zero value says that nothing does
 }
@@ -39,7 +39,7 @@ type Recurring struct {
 	Known          bool    // whether the rest is filled in
 	Lasting        float64 // Upper without it
 	EarlierLasting float64 // Earlier without it
-	Passing        float64 // the same quantile of the load now, as far as it recurs
+	Passing        float64 // the same quantile of the part of the load now that recurs
 	Coming         float64 // that of the largest load until the horizon and the stabilization window are over
 }
 
@@ -150,7 +150,7 @@ func (w *Workload) lasting(o Observation, upper float64) desired {
 	}
 }
 
-// lowered returns the number that the one held may be lowered to at a step, of which the desired number is known.
+// lowered returns what the recommendation may be lowered to at a step. The desired number of the step must be known.
 func (w *Workload) lowered(at int64) int {
 	perDay := int64(day / w.o.Step)
 	oldest := at - perDay

@@ -77,7 +77,7 @@ func (v *Verdict) Matches(get func(name string) string) bool {
 	return matches
 }
 
-// key is the same for verdicts of which the last one counts.
+// key identifies the series and the period of a verdict. Of several verdicts with the same key, the last one counts.
 func (v *Verdict) key() string { return v.Series.String() + stamp(v.From) + stamp(v.To) }
 
 // A Period is one that a verdict holds for.

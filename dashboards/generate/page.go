@@ -111,13 +111,13 @@ func queried(name, label, query string, kind int) *dashboard.QueryVariableBuilde
 		Definition(query).Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Sort(dashboard.VariableSortAlphabeticalAsc)
 }
 
-// oneOf is a variable of the values of a label of which one is picked.
+// oneOf is a variable over the values of a label. One value can be picked.
 func oneOf(name, label, selector string) *dashboard.QueryVariableBuilder {
 	const labelValues = 1
 	return queried(name, label, "label_values("+selector+", "+name+")", labelValues)
 }
 
-// someOf is one of which several may be picked, and at first all are.
+// someOf is a variable like oneOf from which several values can be picked. At first all are.
 func someOf(name, label, selector string) *dashboard.QueryVariableBuilder {
 	return oneOf(name, label, selector).Multi(true).IncludeAll(true).AllValue(".*").
 		Current(dashboard.VariableOption{Text: text("All"), Value: text("$__all")})

@@ -43,7 +43,7 @@ func New(o Options) *Dataset {
 }
 
 // Configure changes the options from the next slice on. Inputs, By, Auxiliaries and Layout must not change. It returns
-// the series of which what is learned from has changed, in the past too.
+// the series whose training data has changed, even in the past.
 func (d *Dataset) Configure(o Options) (changed []*Series) {
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()

@@ -49,7 +49,7 @@ type Options struct {
 	SliceBytes               int64                    // of memory that a slice may take; 0: as much as it needs
 	Vacant                   int64                    // ms without a value after which a series makes room for another
 	Owns                     func(labels.Labels) bool // reports whether a series belongs to this process; nil: all do
-	// Marks returns for a series where it is masked, whatever the mask, the mute and the range say; nil: they decide.
+	// Marks returns where a series is masked or not, and overrides the mask, the mute and the range; nil: these decide.
 	Marks  func(labels.Labels) []history.Mark
 	Logger log.Logger // nil: nothing is logged
 }

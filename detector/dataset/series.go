@@ -79,8 +79,8 @@ func (s *Series) setMarks(o *Options) bool {
 	return true
 }
 
-// Normal returns what tells of times (ms) whether the series is known to be normal, because a mark says that it is not
-// masked; nil: never.
+// Normal returns a function that reports whether the series is known to be normal at a time (ms), because a mark says
+// that it is not masked; nil: it never is.
 func (s *Series) Normal() func(ts int64) bool {
 	normal := slices.DeleteFunc(slices.Clone(s.marks), func(m history.Mark) bool { return m.Masked })
 	if len(normal) == 0 {

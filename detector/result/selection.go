@@ -59,8 +59,8 @@ type Snapshot struct {
 	Counts  map[string]int // number of dropped results by kind, as named in `publish`
 }
 
-// NewSnapshot returns a Snapshot of batches. It drops whole kinds until at most limit results are left, as far as that
-// is possible.
+// NewSnapshot returns a Snapshot of batches. It drops whole kinds in dropOrder until at most limit results are left, or
+// there is nothing left to drop.
 func NewSnapshot(batches []*Batch, limit int) *Snapshot {
 	s := &Snapshot{Batches: batches, Counts: map[string]int{}}
 	total := s.Len()

@@ -39,7 +39,7 @@ func (p *Progress) Fit(now time.Time) {
 // HaveFitted notes that the models of n series have been fitted, of so many.
 func (p *Progress) HaveFitted(n, of int) { p.done, p.of = int64(n), int64(of) }
 
-// Describe says what is going on, and how long it will take if it goes on as it did.
+// Describe says what the first cycle is doing, and how long that will take at the pace so far.
 func (p *Progress) Describe(now time.Time) string {
 	if p.of == 0 {
 		return p.phase

@@ -61,11 +61,11 @@ func agreement(of []float64) (sum float64) {
 // suspicion returns the share of suspicion of each entity. evidence is how anomalous each is, 0 or more; calls are
 // pairs of the indices of a caller and what it calls.
 //
-// Without calls it is proportional to the evidence. With calls it is where somebody ends up who begins anywhere, and
-// walks along the calls to what is anomalous, as in MonitorRank (Kim and others 2013): from an entity to what it calls,
-// in proportion to the evidence there; with a smaller weight back to its callers; and staying, as far as there is more
-// evidence than of all that it calls. Where the walk ends is weighed by the root of the evidence there, which also
-// ranks what no call reaches.
+// Without calls it is proportional to the evidence. With calls it is where a random walk ends that begins anywhere and
+// follows the calls to what is anomalous, as in MonitorRank (Kim and others 2013). From an entity the walk goes to what
+// it calls, in proportion to the evidence there. With a smaller weight it goes back to the callers. It stays if there
+// is more evidence than in all that the entity calls. The end of the walk is weighted by the square root of the
+// evidence there, which also ranks what no call reaches.
 //
 // MonitorRank begins at the front, which nobody has named here. To begin in proportion to the evidence follows the
 // noise instead: docs/accuracy.md has the figures.

@@ -94,9 +94,9 @@ func (s *Server) Run(ctx context.Context, in io.ReadCloser, out io.WriteCloser) 
 	return err
 }
 
-// Handler serves any number of clients over HTTP at /mcp. It refuses browsers, whose pages could be anybody's: they
-// send an Origin with each POST. On a loopback address it also refuses a Host that is none, which is how DNS is
-// rebound.
+// Handler serves any number of clients over HTTP at /mcp. It refuses browsers, because any page could use them: they
+// send an Origin with each POST. On a loopback address it also refuses a Host that is not a loopback one, as DNS
+// rebinding sends it.
 func (s *Server) Handler() http.Handler {
 	streamable := sdk.NewStreamableHTTPHandler(
 		func(*http.Request) *sdk.Server { return s.server },
@@ -195,7 +195,7 @@ func (s *Server) get(ctx context.Context, endpoint string, query url.Values) ([]
 	return body, nil
 }
 
-// refusal is the error of an answer that is none.
+// refusal returns the error for an answer that is not that of the API.
 func (s *Server) refusal(resp *http.Response, body []byte) error {
 	var answer struct {
 		Error string `json:"error"`

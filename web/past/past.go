@@ -147,7 +147,7 @@ type History struct {
 	// until when they lasted. One that lasted when the history begins is not known.
 	Alerts [][2]int64 `json:"alerts"`
 
-	// Refits are the steps from which on a newer model scored; the first of the history is not known.
+	// Refits are the steps at which a newer model took over; the first one in the history is not known.
 	Refits []int64 `json:"refits"`
 
 	firing  bool          // the newest alert

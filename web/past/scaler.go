@@ -59,9 +59,9 @@ type Change struct {
 	Decided  string
 }
 
-// Scaler replays a load, of which the horizon is given now. The replay begins a horizon before the first step, for what
-// was forecast for it. costPerHour is that of a replica; 0: not known. Errors tell whether the request or the source
-// was at fault.
+// Scaler replays a load whose horizon is now horizon. The replay begins one horizon before the first step, because the
+// first step shows what had been forecast for it. costPerHour is the cost of a replica; 0: not known. Errors tell
+// whether the request or the source was at fault.
 func (p *Past) Scaler(
 	ctx context.Context, span Span, horizon time.Duration, costPerHour float64,
 ) (*ScalerHistory, error) {
@@ -177,7 +177,7 @@ func every[T any](all []T, n int) (some []T) {
 	return some
 }
 
-// sumUp adds the totals of the strategies, and leaves out those of which nothing is known.
+// sumUp adds the totals of the strategies, and leaves out strategies without any known total.
 func (h *ScalerHistory) sumUp(costPerHour float64) {
 	for k := range h.Strategies {
 		s := &h.Strategies[k]

@@ -26,7 +26,7 @@ type feedback struct {
 	Verdicts []verdict.Verdict // the newest first
 	Total    int
 	Invalid  []verdict.LineError
-	Closed   string // why none is taken from who asks; "": it is
+	Closed   string // why the reader cannot give feedback; "": they can
 	Known    bool   // who asks
 	Form     *form  // nil: the page is not about a series
 	Action   string // where forms are sent

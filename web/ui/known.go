@@ -10,7 +10,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-// known are texts to copy for somebody who knows what an anomaly is. The page itself changes nothing.
+// known are texts to copy for somebody who already knows the cause of an anomaly. The page itself changes nothing.
 type known struct {
 	From, To            time.Time
 	Rejected, Confirmed string // lines of a feedback file

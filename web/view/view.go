@@ -91,8 +91,8 @@ func (f *Filter) matches(source result.Source, s *result.Series) bool {
 	return Matches(f.Selectors, s.Labels)
 }
 
-// Matches reports whether one of the selectors matches the labels of results, or there are none. The name in a selector
-// is that of the metric that was read.
+// Matches reports whether one of the selectors matches the labels of results. Without selectors, all match. The name in
+// a selector is that of the metric that was read.
 func Matches(selectors [][]*labels.Matcher, of result.Labels) bool {
 	return len(selectors) == 0 || slices.ContainsFunc(selectors, func(matchers []*labels.Matcher) bool {
 		return !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {

@@ -164,7 +164,7 @@ func (s *Server) Failed(err error) *Failure {
 	return f
 }
 
-// said returns what the client of Prometheus' API says about an answer that is none.
+// said returns the failure that the client of Prometheus' API reports.
 func (s *Server) said(err *v1.Error) *Failure {
 	status := 0
 	_, text, _ := strings.Cut(err.Msg, "error: ")

@@ -166,7 +166,7 @@ func (d *doctor) checkRoutes(ctx context.Context, am *ask.Client) {
 	}
 }
 
-// alerts returns the labels of the alerts that are loaded; if there are none, those that the shipped ones have.
+// alerts returns the labels of the loaded alerts; if there are none, those of the shipped ones.
 func (d *doctor) alerts() (all []map[string]string) {
 	for _, r := range d.rules {
 		if r.labels != nil {

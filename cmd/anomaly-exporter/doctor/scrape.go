@@ -152,7 +152,7 @@ func (d *doctor) example(ctx context.Context, s *view.Detector) (one *view.Serie
 	return &answer.Series[i], metric, true
 }
 
-// selector returns a selector of the results with exactly these labels, as far as a scrape would change them.
+// selector returns a selector of the results with exactly these values of the labels that a scrape might change.
 func selector(metric string, of map[string]string) string {
 	want := map[string]string{"job": "", "instance": ""}
 	maps.Copy(want, of)

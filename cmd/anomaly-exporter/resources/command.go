@@ -119,7 +119,7 @@ func onlyResources(cfg *config.Config) {
 	cfg.Scalers = with
 }
 
-// matches returns whether labels fulfill matchers, as far as they have these labels.
+// matches reports whether labels fulfill the matchers. Matchers of labels that are absent are ignored.
 func matches(match []*labels.Matcher, of result.Labels) bool {
 	for _, m := range match {
 		if value := of.Get(m.Name); value != "" && !m.Matches(value) {
