@@ -146,7 +146,7 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 	}
 }
 
-// told is the quantile p of the largest value over the next h steps, as far as it recurs; -Inf if nothing does.
+// told is the quantile p of the largest recurring value over the next h steps; -Inf if nothing recurs.
 func (m *Model) told(h int, p float64) float64 {
 	if m.recurring == nil {
 		return math.Inf(-1)

@@ -42,8 +42,8 @@ func (m *Model) Name() string { return m.name }
 // RefitRejected tells whether the fit kept to what an earlier one had chosen, because newer ones had done worse.
 func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.RefitRejected() }
 
-// Advance takes the value of the next step. NaN, or what else counts as none in Fit, means that there is none: then the
-// model goes on with what it expected.
+// Advance takes the value of the next step. NaN, or whatever else counts as no value in Fit, means that the value is
+// missing: the model then continues with what it expected.
 //
 // So does a value that is impossibly far from the window, until the next one confirms it.
 func (m *Model) Advance(y float64) {

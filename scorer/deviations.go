@@ -48,7 +48,7 @@ type ewmaState struct {
 	before float32 // size of the deviation of the slot before, as it was; NaN if unknown
 }
 
-// next takes the value x of the next slot, of which b was expected. NaN keeps the state, but forgets the last values.
+// next takes the value x of the next slot, for which b was expected. NaN keeps the state, but forgets the last values.
 func (s *ewmaState) next(x, b, unit float32, within *bounds) {
 	d := (x - b) / unit
 	e := within.clip(d, s.before)
@@ -65,13 +65,13 @@ func (s *ewmaState) next(x, b, unit float32, within *bounds) {
 	s.last, s.value = e, x
 }
 
-// corrupt is how many times larger than the largest ordinary one a deviation is that is taken for a corrupt value, if
-// the one before it was ordinary. Chosen, not tuned: of normal noise it is 80 standard deviations.
+// corrupt is how many times larger than the largest ordinary deviation one must be to count as a corrupt value, if the
+// one before it was ordinary. Chosen, not tuned: of normal noise it is 80 standard deviations.
 const corrupt = 10
 
-// bounds bound what a deviation does to trend and volatility. What comes after one corrupt value is judged as if that
-// had been an ordinary large one. If only one side can be anomalous, what happens on the other one counts as no
-// deviation, or the way back from there would be anomalous.
+// bounds bound what a deviation does to trend and volatility. After one corrupt value, the state is as if that had been
+// an ordinary large one. If only one side can be anomalous, deviations on the other side count as 0; otherwise the way
+// back from there would be anomalous.
 type bounds struct {
 	ordinary       float32
 	low, high      float32 // 0 or infinite: by side
@@ -146,10 +146,10 @@ func newDeviations(stride int, forest bool, within bounds) deviations {
 	return d
 }
 
-// next takes the value x of a phase, of which b was expected; a deviation of unit counts as 1.
+// next takes the value x of a phase, for which b was expected; a deviation of unit counts as 1.
 func (d *deviations) next(phase int, x, b, unit float32) { d.states[phase].next(x, b, unit, &d.within) }
 
-// replay takes the value x of the training window, of which b was expected, and returns its point for the forest.
+// replay takes the value x of the training window, for which b was expected, and returns its point for the forest.
 func (d *deviations) replay(phase int, x, b, unit float32) (point isolationforest.Point) {
 	d.next(phase, x, b, unit)
 	switch {

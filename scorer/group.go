@@ -61,9 +61,9 @@ type Member struct {
 
 // FitGroup learns from the windows of members: each yields the values at the steps start (ms), start+step, ..., steps
 // many, NaN for none, and which of them may be learned from. The slices may be reused after each. It returns the model,
-// and the state of each member in the order of the windows: nil for one that was not there of late. Windows without a
-// value change nothing; keep the order of the others, by which the sample is taken. The errors are ErrShortHistory and
-// ErrGaps if too few members were there together for long enough, or tell which option is wrong.
+// and the state of each member in the order of the windows: nil for one that was not there recently. Windows without a
+// value change nothing; keep the order of the others, because the sample depends on it. The errors are ErrShortHistory
+// and ErrGaps if too few members were there together for long enough, or tell which option is wrong.
 func FitGroup(
 	o Options, start int64, steps int, windows iter.Seq2[[]float64, []bool],
 ) (*Group, []*MemberState, error) {

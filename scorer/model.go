@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// fineWindow is the part of a window, at its end, of which history keeps every step, where steps are under 5 minutes
-	// (layout: the same as in package history; a test compares them).
+	// fineWindow is the end of a window in which history keeps every step, if steps are under 5 minutes (layout: the same
+	// as in package history; a test compares them).
 	fineWindow = 48 * time.Hour
 	// holdback is how old a step has to be to count in the tails: the last hours may be the beginning of an incident that
 	// goes on. Tuned: on the developing series (test/accuracy anomaly) recall at one false alert in four weeks rose from
@@ -46,9 +46,9 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	return FitWeighted(o, start, y, learn, nil)
 }
 
-// FitWeighted is Fit for values of which each stands for a number of events, such as a share of requests for the number
-// of requests: deviations of values with few events count less. NaN is an unknown number, whose value counts fully, and
-// so do all values if weights is nil.
+// FitWeighted is Fit for values that each stand for a number of events, such as a share of requests for the number of
+// requests: deviations of values with few events count less. A value with the weight NaN counts fully, and so do all
+// values if weights is nil.
 func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []float64) (*Model, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("scorer: %w", err)

@@ -37,8 +37,8 @@ type Options struct {
 	DataRange [2]float64
 	// ExplainThreshold is the score from which contributions are computed; 0: always.
 	ExplainThreshold float64
-	// Normal tells of times (ms) whether the value is known to be normal, however anomalous it looks: it is never taken
-	// for an incident. nil: nothing is known.
+	// Normal reports whether the value at a time (ms) is known to be normal, however anomalous it looks. Such a value is
+	// never taken for an incident. nil: nothing is known.
 	Normal calibration.Normal
 	// Seed makes the forest's random numbers; the same seed and data give the same model.
 	Seed uint64

@@ -37,7 +37,7 @@ func (s *sample) add(t int64, st calibration.Statistics) {
 // span returns how much time the sample covers, in ms.
 func (s *sample) span() int64 { return s.times[len(s.times)-1] - s.times[0] }
 
-// fitForest grows a forest of which half is from even and half from odd days, and sets the pattern of each slot by the
+// fitForest grows a forest, half of it from even days and half from odd ones, and sets the pattern of each slot by the
 // half that has not seen its day. The slots with the largest deviations are left out of the training.
 func (s *sample) fitForest(o Options, width int) isolationforest.Forest {
 	forest := isolationforest.New(width)

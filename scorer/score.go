@@ -83,7 +83,7 @@ const (
 func (s *Score) set(logPeriod float64) { s.setSupported(logPeriod, logPeriod) }
 
 // setSupported sets the score by one return period, and the return period by the part of it that is supported. Only
-// that one is capped: the score goes on to tell which of two steps is more anomalous.
+// that one is capped: the score still tells which of two steps is more anomalous.
 func (s *Score) setSupported(logPeriod, supportedLog float64) {
 	s.Value, _ = calibration.Score(logPeriod)
 	_, s.ReturnPeriod = calibration.Score(supportedLog)

@@ -10,9 +10,9 @@ import (
 // An excursion follows a series that has left what is usual for it: a level that has jumped, or a straight line such as
 // a leak. The weights of the combination were chosen on a past without it, so they point back to the usual.
 //
-// While an excursion lasts there are alternatives, which go on from where the series is. They are believed as far as
-// they did better than the combination in this excursion and, unless it goes further, in earlier ones: a peak that
-// passes proves them wrong.
+// While an excursion lasts there are alternatives, which continue from where the series is. They count to the degree to
+// which they did better than the combination in this excursion and, unless it goes further, in earlier ones: a peak
+// that passes proves them wrong.
 type excursion struct {
 	lead    candidates.Horizon // at which forecasts are compared
 	minutes float64            // of a step
@@ -234,7 +234,7 @@ func (e *excursion) alternative(k int, t *candidates.Target) float64 {
 	return usual + e.offset
 }
 
-// best returns the alternative that did best, and how far it is believed at the lead, 0 to 1.
+// best returns the alternative that did best, and its weight at the lead, 0 to 1.
 func (e *excursion) best() (alternative int, share float64) {
 	all := e.here
 	all.merge(&e.before, 1-e.news(e.held))
@@ -280,7 +280,7 @@ func (e *excursion) apply(t *candidates.Target, p *Prediction) {
 	}
 	b := e.believe()
 	v, surprise := e.alternative(b.alternative, t), t.Fade8h()*b.surprise
-	// What has lasted for some time is believed to last as long again.
+	// What has lasted for some time is expected to last as long again.
 	lasting := min(1, float64(e.steps)/float64(t.Steps))
 	reach := b.share * lasting
 	p.Uncertainty = undecided * max(surprise, min(2*b.share, 1)) * (1 - reach) * math.Abs(v-p.Median)

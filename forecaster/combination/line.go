@@ -18,7 +18,7 @@ const (
 	partOfDeparture = 0.5 // no line
 	allOfDeparture  = 0.8 // a line
 
-	// lineReach times as long as it has been seen a line is carried on. It is what people do with
+	// lineReach is for how many times as long as it has been seen a line is continued. It is what people do with
 	// predict_linear(x[1h], 4*3600).
 	lineReach       = 4
 	lineUncertainty = 0.4 // of the growth foreseen is added to the uncertainty
@@ -31,8 +31,8 @@ type lineAhead struct {
 	steps      float64 // for which it goes on
 }
 
-// ahead carries on the straight line through the departures, as far as there is one that leaves behind those that the
-// series has come back from.
+// ahead continues the straight line through the departures, to the degree to which there is one that goes beyond the
+// departures that the series has come back from.
 func (e *excursion) ahead() (l lineAhead) {
 	news := e.news(e.steady())
 	if news == 0 {

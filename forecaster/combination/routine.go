@@ -10,9 +10,9 @@ import (
 
 // A routine keeps what recurs by the clock within what it did on other days, some minutes earlier or later.
 //
-// A job that begins early has left the usual of its minute, but nothing is new: were it taken for a departure, the job
-// would be expected a second time on top. And a series that rises in a straight line while the job runs does not go on
-// rising when the job is done.
+// A job that begins early is not usual for its minute, but it is nothing new. If it counted as a departure, the job
+// would be expected a second time on top. And a series that rises in a straight line while the job runs does not
+// continue to rise when the job is done.
 type routine struct {
 	profile *recurring.Profile // nil: nothing recurs
 	now     int                // the step of the last value

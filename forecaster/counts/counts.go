@@ -97,7 +97,7 @@ func newModel(w *window.Window, k kind, horizons []int) *Model {
 	return m
 }
 
-// Skip lets a step go by of which nothing is known.
+// Skip lets a step without a known value go by.
 func (m *Model) Skip() {
 	m.recent -= m.rates[2] * m.recent
 	m.now++

@@ -73,7 +73,7 @@ func (r *Profile) around(i int) float32 {
 	return most
 }
 
-// alike tells whether day j tells of day i under a grouping. Days are counted from the first one kept.
+// alike reports whether day j is evidence for day i under a grouping. Days are counted from the first one kept.
 func (r *Profile) alike(g grouping, i, j int) bool {
 	switch g {
 	case sameKind:
@@ -112,7 +112,7 @@ func (s *sample) sortedQuantile(p float64) float64 {
 	return float64(v[i]) + x*float64(v[i+1]-v[i])
 }
 
-// A Window is a stretch of steps, as far as it is recurring.
+// A Window has the recurring cells of a stretch of steps.
 type Window struct {
 	r        *Profile
 	from, to int64 // cells, counted from the first one kept; to is included
@@ -207,7 +207,7 @@ func (w *Window) Exceeding(x float64) float64 {
 	return most
 }
 
-// holds tells whether the window has a cell that a grouping tells of.
+// holds reports whether the window has a cell that recurs under a grouping.
 func (w *Window) holds(g grouping) bool {
 	at := w.r.ofWeek(w.first)
 	for range w.last - w.first + 1 {

@@ -24,11 +24,11 @@ const (
 	// follows a change are not noise, and the median of counts is often 0.
 	typicalQuantile = 0.8
 
-	// telling is the part of the mean value from which on a season tells by a quotient what the level is. Chosen, not
-	// tuned: where next to nothing is expected, the quotient is noise.
+	// telling is how large the season must be, as a part of the mean value, so that its quotient with a value tells the
+	// level. Chosen, not tuned: where next to nothing is expected, the quotient is noise.
 	telling = 1.0 / 4
-	// unitFloor is the part of the mean value as whose unit that of an expected value is at least. Chosen, not tuned: what
-	// one request more or less is at night says nothing.
+	// unitFloor bounds the unit of small expected values: it is at least that of this part of the mean value. Chosen, not
+	// tuned: one request more or less at night says nothing.
 	unitFloor = 1.0 / 20
 	// outage is the level below which nothing is left of the shape of a season. Chosen, not tuned.
 	outage = 1.0 / 8
@@ -208,8 +208,8 @@ func (c *composition) typicalDeviation(noise []noisy) float64 {
 	return float64(orderstat.Quantile(d, typicalQuantile)) * typical
 }
 
-// fitUnit makes the unit grow in a straight line through the median deviations of the half of the steps of which less
-// is expected and of the other half. It leaves it alone if it would not grow.
+// fitUnit makes the unit grow in a straight line through two points: the median deviation of the half of the steps with
+// lower expected values, and that of the other half. It leaves the unit alone if it would not grow.
 func (c *composition) fitUnit(noise []noisy, usual float32) {
 	slices.SortFunc(noise, func(a, b noisy) int { return cmp.Compare(a.expected, b.expected) })
 	var expected, deviation [2]float32

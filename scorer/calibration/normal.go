@@ -2,7 +2,7 @@ package calibration
 
 import "slices"
 
-// Normal tells of times (ms) whether they are known to be normal life; nil: none is known.
+// Normal reports whether a time (ms) is known to be normal life; nil: none is known.
 type Normal func(t int64) bool
 
 // At reports whether a time (ms) is known to be normal life.

@@ -1,8 +1,8 @@
 // Package edge says what is expected between two slots of a season.
 //
-// It is on the line from one to the next, unless the season jumps there or one of them is not known. A job that starts
-// by the clock may do so at any step between, and until then the values go on as they came: those of a sawtooth rise
-// up to its edge.
+// The expected value is on the line from one slot to the next, unless the season jumps there or one of them is not
+// known. A job that starts by the clock may start at any step between the two. Until then the values continue as they
+// were: those of a sawtooth rise up to its edge.
 package edge
 
 import "math"
@@ -15,8 +15,8 @@ const (
 	usualShare = 3.0 / 4
 )
 
-// Jump returns the difference from which on there is an edge between two slots, by the differences of all neighbours in
-// order of size.
+// Jump returns how large the difference of two neighbouring slots must be to count as an edge. sorted are the
+// differences of all neighbours, in ascending order.
 func Jump(sorted []float32) float32 {
 	for _, n := range [...]int{int(usualShare * float64(len(sorted))), len(sorted)} {
 		sum := float32(0)

@@ -28,7 +28,7 @@ func NewRolling() *Rolling {
 	return r
 }
 
-// Add takes the next value, of which no point is made; NaN: it is missing.
+// Add takes the next value without making a point of it; NaN: it is missing.
 func (r *Rolling) Add(x float32) {
 	r.ring[r.next] = x
 	r.next = (r.next + 1) % rollingWindow

@@ -45,7 +45,7 @@ type Level struct {
 	believeAfter, backAfter, rememberFor int // slots
 }
 
-// New returns a level of which nothing is known. slots returns how many slots a time has. A value is away if it is
+// New returns a level that is not known yet. slots returns the number of slots in a duration. A value is away if it is
 // farther than that below or above the level; if that is infinite, the level follows at once.
 func New(slots func(d time.Duration) int, below, above float32) Level {
 	n := slots(Window)
@@ -92,7 +92,8 @@ func (l *Level) IsNear(x, level, unit float32) bool {
 	return x-level <= l.above*unit && level-x <= l.below*unit
 }
 
-// Pass takes a slot that tells nothing about the level, such as one of a night without requests. An episode goes on.
+// Pass takes a slot that tells nothing about the level, such as one of a night without requests. It does not end an
+// episode.
 func (l *Level) Pass() (from float32, moved bool) {
 	l.remembered = max(l.remembered-1, 0)
 	l.begun = false

@@ -49,7 +49,7 @@ type Group struct {
 	scratch      []float64
 }
 
-// An Offset remembers where a member has been of late, from the median of its group, by slot.
+// An Offset remembers how far a member was recently from the median of its group, by slot.
 type Offset struct{ distances orderstat.RollingMedian }
 
 // sample is the value of a member at a step.

@@ -24,7 +24,7 @@ type Coverage struct {
 	sum               float64
 }
 
-// Add adds the value x of a step, of which something was expected by so many days.
+// Add adds the value x of a step. expected is what was expected of it, from the values of so many days.
 func (c *Coverage) Add(i int, x, expected float32, days int) {
 	if i < c.From || x != x {
 		return

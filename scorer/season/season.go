@@ -93,10 +93,10 @@ func (v *Values) Move(from, to int64, moved func(x float32) float32, isOdd func(
 	}
 }
 
-// MarkOdd says of the value of a slot that the season expected something else. What has happened once makes no season:
-// what was expected stands in its place. Else last week's incident would be expected this week, and what is normal
-// would be an anomaly. If the value of the period before was odd in the same way, both count. What came then too, a
-// little earlier or later, is not odd.
+// MarkOdd marks the value of a slot as one that the season did not expect. What has happened once does not make a
+// season: the expected value replaces it. Otherwise last week's incident would be expected this week, and normal values
+// would be anomalies. If the value of the period before was odd in the same way, both count. A value that the period
+// before also had, a little earlier or later, is not odd.
 func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
 	if v.odd == nil {
 		v.odd = slices.Repeat([]float32{nan32}, len(v.Values))
@@ -135,10 +135,10 @@ func (v *Values) at(slot int64) float32 {
 	return v.Values[i]
 }
 
-// Expected returns the median of the values at the same time of earlier periods, and how many of these are known. A
-// week of which too few are known falls back on the days, and these on what is known around this time of day; where
-// nothing is, the value is NaN. Without a season it is 0, the centre of all values. days is the period that the value
-// comes from: 0 (none, or around this time of day), 1 or 7.
+// Expected returns the median of the values at the same time of earlier periods, and how many of these are known. If
+// too few weeks are known, days are used instead, and if too few of these, what is known around this time of day. If
+// nothing is known, the value is NaN. Without a season it is 0, the centre of all values. days is the period that the
+// value comes from: 0 (none, or around this time of day), 1 or 7.
 func (v *Values) Expected(s Season, slot int64) (value float32, days, known int) {
 	if s.Days == 0 {
 		return 0, 0, 0
