@@ -112,8 +112,6 @@ func Selector(l map[string]string) string {
 	return s.Selector()
 }
 
-// The small charts in lists: how much time they show, in how many points. Chosen, not tuned: a day, in points of a
-// quarter of an hour.
 const (
 	sparkTime   = 24 * time.Hour
 	sparkPoints = 96

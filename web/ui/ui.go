@@ -212,7 +212,7 @@ func (u *UI) choose(w http.ResponseWriter, status int, text string, such []view.
 	u.show(w, status, "missing", text, page)
 }
 
-// gone returns the command that shows a time at which there were such series, and the address of all series of the
+// gone returns the command that tells of a time at which there were such series, and the address of all those of the
 // detector; "": there is none.
 func (u *UI) gone(query url.Values) (command, address string) {
 	labels := map[string]string{}
