@@ -175,7 +175,8 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 		return beginning{}
 	}
 	unit := orderstat.Median(units)
-	begin.away = !l.IsNear(atOnce, begin.level, 2*unit) // what drifts is not far from where it began
+	// What drifts is not far from where it began, and where bursts are frequent, one is no incident.
+	begin.away = !l.IsNear(atOnce, begin.level, 2*unit) && abs(atOnce-begin.level) > b.slots.Odd*unit
 	begin.apart = b.season.Days > 0 && !l.IsNear(begin.level, b.neutral(), unit)
 	return begin
 }
