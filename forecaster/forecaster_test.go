@@ -457,6 +457,33 @@ func TestFit_CoversAsMuchAsItSaysADayAhead(t *testing.T) {
 	require.InDelta(t, 0.8, inside/steps, 0.02)
 }
 
+// Of a day or two, few errors of hours ahead are independent: intervals are as much wider as a small sample knows less.
+func TestFit_CoversAsMuchAsItSaysHoursAheadWhenYoung(t *testing.T) {
+	t.Parallel()
+	const perDay, ahead, series = 288, 72, 30
+	for _, days := range []int{1, 2, 3} {
+		inside, of := 0.0, 0.0
+		for seed := range uint64(series) {
+			rng, x := rand.New(rand.NewPCG(seed, 3)), 0.0
+			y := make([]float64, days*perDay+perDay)
+			for i := range y {
+				x = 0.96*x + rng.NormFloat64()
+				y[i] = 300 + x + 5*math.Sin(2*math.Pi*float64(i)/perDay)
+			}
+			m := fit(t, five(3, 12, ahead), y[:days*perDay], nil)
+			for i := days * perDay; i+ahead < len(y); i++ {
+				if m.Advance(y[i]); i%6 == 0 {
+					of++
+					if v := y[i+ahead]; v >= m.Quantile(ahead, 0.1) && v <= m.Quantile(ahead, 0.9) {
+						inside++
+					}
+				}
+			}
+		}
+		require.InDelta(t, 0.8, inside/of, 0.07, days)
+	}
+}
+
 func TestModel_DoesNotAllocate(t *testing.T) {
 	y := daily(4032, 5*time.Minute, 1)
 	for _, model := range forecaster.Models() {

@@ -22,10 +22,10 @@ func NewOffsets(knots []float64, minutes float64) Offsets {
 	return Offsets{knots: knots, logHours: math.Log(minutes / 60)}
 }
 
-// Add makes the table of the next knot from the errors s, which it sorts, and returns it. The errors were divided by
-// their scales to the power e.
-func (o *Offsets) Add(s Sample, e Exponent) QuantileTable {
-	t := s.blended(o.knots[len(o.tables)] + o.logHours)
+// Add makes the table of the next knot from the errors s in order of time, which it sorts, and returns it. So many of
+// them are of times that do not overlap. They were divided by their scales to the power e.
+func (o *Offsets) Add(s Sample, apart float64, e Exponent) QuantileTable {
+	t := s.blended(o.knots[len(o.tables)]+o.logHours, widening(s.independent(apart)))
 	o.tables, o.exponents = append(o.tables, t), append(o.exponents, e)
 	return t
 }
@@ -72,16 +72,17 @@ func Interpolate(knots []float64, v float64) (i int, x float64) {
 //
 // Tuned with a prototype of this combination, over the horizons of the hourly series of the M4 competition: an 80 %
 // interval held 79.7 % (signed alone 75.4 %, symmetric alone 77.3 %), a 95 % interval 95.6 % (93.6, 94.3). Inflation of
-// 1.02 to 1.35 without symmetry held 84.8 %.
+// 1.02 to 1.35 without symmetry held 84.8 %. A day ahead the inflation was 1.10 before the widening, with the same
+// coverage.
 var (
 	horizonKnots      = [...]float64{math.Log(0.25), math.Log(1), math.Log(6), math.Log(24)} // of hours ahead
 	symmetricWeight   = [...]float64{0, 0.5, 0.8, 0.8}
-	intervalInflation = [...]float64{1, 1, 1.04, 1.10}
+	intervalInflation = [...]float64{1, 1, 1.04, 1.08}
 )
 
 // blended makes the table of single steps from the errors s, which it sorts. logHours is the logarithm of the horizon
 // in hours.
-func (s Sample) blended(logHours float64) (t QuantileTable) {
+func (s Sample) blended(logHours, widening float64) (t QuantileTable) {
 	s.sort()
 	signed, even := s.quantiles(), s.symmetric()
 	i, x := Interpolate(horizonKnots[:], logHours)
@@ -90,6 +91,7 @@ func (s Sample) blended(logHours float64) (t QuantileTable) {
 		g += x * (symmetricWeight[i+1] - g)
 		inflate += x * (intervalInflation[i+1] - inflate)
 	}
+	inflate *= widening
 	for k := range t {
 		t[k] = float32(inflate * ((1-g)*float64(signed[k]) + g*float64(even[k])))
 	}
@@ -100,4 +102,31 @@ func (s Sample) blended(logHours float64) (t QuantileTable) {
 		t[j] = min(t[j], t[j+1])
 	}
 	return t
+}
+
+// widening returns how many times wider an interval has to be that rests on so many independent errors: the 0.9
+// quantile of Student's t distribution over that of the normal one (Abramowitz and Stegun, "Handbook of Mathematical
+// Functions", 1964, 26.7.5, to the second order).
+func widening(independent float64) float64 {
+	const z2 = 1.2816 * 1.2816
+	free := max(independent-1, 1)
+	return 1 + (z2+1)/(4*free) + (5*z2*z2+16*z2+3)/(96*free*free)
+}
+
+// independent returns how many independent errors s is worth, of which so many do not overlap. s is in order of time:
+// independent errors change their sign half of the time, and those that have much in common keep it. Chosen on
+// generated series of a few days, from white noise to a random walk.
+func (s Sample) independent(apart float64) float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	changes := 0
+	for i := 1; i < len(s); i++ {
+		if (s[i].Value > 0) != (s[i-1].Value > 0) {
+			changes++
+		}
+	}
+	n := float64(len(s))
+	mixed := min(float64(2*changes)/n, 1)
+	return apart * math.Pow(max(n/apart, 1), mixed*mixed*mixed)
 }

@@ -24,8 +24,7 @@ func TestQuantileTable_ExceedingInvertsAt(t *testing.T) {
 	require.Equal(t, 1.0, table.Exceeding(-100, 1, 0))
 }
 
-// The table of single steps is a blend of signed and symmetric quantiles, inflated, by the hours ahead. The numbers are
-// those that the prototype was measured with.
+// The table of single steps is a blend of signed and symmetric quantiles, inflated, by the hours ahead.
 func TestOffsets_BlendAndInflateByTheHoursAhead(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 0))
@@ -43,12 +42,12 @@ func TestOffsets_BlendAndInflateByTheHoursAhead(t *testing.T) {
 		{1, 0.5, 1},
 		{math.Sqrt(6), 0.65, 1.02},
 		{6, 0.8, 1.04},
-		{12, 0.8, 1.07},
-		{24, 0.8, 1.10},
-		{240, 0.8, 1.10},
+		{12, 0.8, 1.06},
+		{24, 0.8, 1.08},
+		{240, 0.8, 1.08},
 	} {
 		off := NewOffsets([]float64{math.Log(tc.hours * 12)}, 5)
-		table := off.Add(s, Exponent{})
+		table := off.Add(s, math.Inf(1), Exponent{})
 		for _, p := range []float64{0.025, 0.1, 0.9, 0.975} {
 			want := tc.inflation * ((1-tc.symmetric)*signed.At(p) + tc.symmetric*even.At(p))
 			require.InDelta(t, want, table.At(p), 1e-6, "%v hours, quantile %v", tc.hours, p)
@@ -57,11 +56,37 @@ func TestOffsets_BlendAndInflateByTheHoursAhead(t *testing.T) {
 	}
 }
 
+// The fewer errors are independent, the wider an interval is. The references are qt(0.9, n-1)/qnorm(0.9) of R.
+func TestOffsets_WidenWithFewIndependentErrors(t *testing.T) {
+	t.Parallel()
+	for independent, want := range map[float64]float64{0: 2.401, 2: 2.401, 4: 1.278, 8: 1.104, 21: 1.034} {
+		require.InEpsilon(t, want, widening(independent), 0.13/max(independent-1, 1))
+	}
+	require.InDelta(t, 1, widening(math.Inf(1)), 0)
+}
+
+// Errors that change their sign each time are independent. Those that keep it are worth those that do not overlap.
+func TestSample_IndependentErrorsChangeTheirSign(t *testing.T) {
+	t.Parallel()
+	const n = 400
+	rng, walk := rand.New(rand.NewPCG(6, 0)), 0.0
+	white, slow, same := make(Sample, n), make(Sample, n), make(Sample, n)
+	for i := range n {
+		walk = 0.99*walk + rng.NormFloat64()
+		white[i].Value, slow[i].Value, same[i].Value = rng.NormFloat64(), walk, 1
+	}
+	require.InDelta(t, n, white.independent(4), n/5)
+	require.InDelta(t, 4, slow.independent(4), 1)
+	require.InDelta(t, 4, same.independent(4), 0)
+	require.InDelta(t, n, same.independent(2*n), n) // none overlap
+	require.Zero(t, Sample{}.independent(0))
+}
+
 func TestOffsets_InterpolateBetweenKnots(t *testing.T) {
 	t.Parallel()
 	off := NewOffsets([]float64{0, 2, 4}, 1)
-	first := off.Add(Sample{{-1, 1}, {1, 1}}, Exponent{})
-	second := off.Add(Sample{{-3, 1}, {3, 1}}, Exponent{Recent: 1})
+	first := off.Add(Sample{{-1, 1}, {1, 1}}, math.Inf(1), Exponent{})
+	second := off.Add(Sample{{-3, 1}, {3, 1}}, math.Inf(1), Exponent{Recent: 1})
 	off.Repeat()
 	quiet, volatile := Scale{}, Scale{Recent: math.Log(2)}
 	require.Equal(t, first.At(0.9), off.At(-1, 0.9, quiet))

@@ -37,7 +37,7 @@ func (e *Errors) Offsets(w *window.Window, ends []int) intervals.Offsets {
 		for i := range s {
 			s[i] = intervals.WeightedError{Value: e.errs[from+i], Weight: weights[e.set.Origin[from+i]]}
 		}
-		off.Add(s, intervals.Exponent{})
+		off.Add(s, e.set.Apart(k), intervals.Exponent{})
 	}
 	return off
 }

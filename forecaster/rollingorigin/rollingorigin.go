@@ -142,6 +142,20 @@ func (s *EvaluationSet) Target(i int) int { return int(s.Origin[i] + s.Steps[i])
 // Bucket returns which rows bucket k holds: [from, to).
 func (s *EvaluationSet) Bucket(k int) (from, to int) { return int(s.bucket[k]), int(s.bucket[k+1]) }
 
+// Apart returns how many forecasts of bucket k do not overlap.
+func (s *EvaluationSet) Apart(k int) float64 {
+	from, to := s.Bucket(k)
+	if from == to {
+		return 0
+	}
+	steps := 0.0
+	for _, h := range s.Steps[from:to] {
+		steps += float64(h)
+	}
+	span := slices.Max(s.Origin[from:to]) - slices.Min(s.Origin[from:to])
+	return 1 + float64(span)*float64(to-from)/steps
+}
+
 // First returns a row of origin t, -1 if it has none.
 func (s *EvaluationSet) First(t int) int { return int(s.first[t]) }
 
