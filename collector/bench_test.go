@@ -90,6 +90,7 @@ func BenchmarkScrape(b *testing.B) {
 func BenchmarkRender(b *testing.B) {
 	w := discard{http.Header{}}
 	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	req.Header.Set("Accept-Encoding", "gzip")
 	b.Run("all", func(b *testing.B) {
 		c, _ := newCollector(b)
 		s := benchSnapshot()

@@ -80,7 +80,7 @@ func (c *renderCache) assemble(s *result.Snapshot) *body {
 		headed := false
 		for _, batch := range s.Batches {
 			lines := c.renderings[keyOf(batch, s.Dropped)].families[family]
-			if len(lines.plain) == 0 {
+			if lines.plain == 0 {
 				continue
 			}
 			if !headed {

@@ -1,8 +1,9 @@
 // Package collector serves the newest snapshot of the detectors at /metrics.
 //
-// Results are rendered as exposition text when they change, not when they are scraped. A scrape copies prepared bytes,
-// plain or compressed, and appends the exporter's own metrics, which client_golang gathers. A gauge without a timestamp
-// is written alike in the text format 0.0.4 and in OpenMetrics 1.0, so one rendering serves both.
+// Results are rendered as exposition text when they change, not when they are scraped. The text is kept compressed: a
+// scrape copies prepared bytes, which are decompressed for a scraper that does not accept gzip, and appends the
+// exporter's own metrics, which client_golang gathers. A gauge without a timestamp is written alike in the text format
+// 0.0.4 and in OpenMetrics 1.0, so one rendering serves both.
 package collector
 
 import (

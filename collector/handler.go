@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,10 +33,9 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", string(format))
 	if !acceptsGzip(r.Header) {
 		w.Header().Set("Content-Length", strconv.Itoa(results.plain+len(self)))
-		for _, f := range results.fragments {
-			if _, err := w.Write(f.plain); err != nil {
-				return
-			}
+		// The results are no complete deflate stream: reading on would fail.
+		if _, err := io.CopyN(w, flate.NewReader(results.reader()), int64(results.plain)); err != nil {
+			return
 		}
 		_, _ = w.Write(self)
 		return
@@ -51,10 +51,8 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(gzipHeader); err != nil {
 		return
 	}
-	for _, f := range results.fragments {
-		if _, err := w.Write(f.deflated); err != nil {
-			return
-		}
+	if _, err := io.Copy(w, results.reader()); err != nil {
+		return
 	}
 	_, _ = w.Write(end)
 }

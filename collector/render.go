@@ -3,6 +3,7 @@ package collector
 import (
 	"bytes"
 	"compress/flate"
+	"hash/crc32"
 	"hash/maphash"
 	"slices"
 
@@ -19,20 +20,26 @@ type rendering struct {
 	duplicate, invalid int // numbers of dropped results
 }
 
+// packFrom is how much text is compressed at once. Chosen: the largest block of a deflate stream.
+const packFrom = 1 << 16
+
 // renderer turns batches into text. It reuses its buffers from batch to batch.
 type renderer struct {
 	headers  [result.NumFamilies]fragment
 	seed     maphash.Seed
-	text     []byte
-	series   []uint64 // hashes
-	packed   bytes.Buffer
+	series   []uint64     // hashes
+	text     []byte       // of the fragment in progress, what is not compressed yet
+	packed   bytes.Buffer // of the fragment in progress, what is
+	plain    int          // bytes of text that have been compressed
+	crc      uint32       // of them
 	deflater *flate.Writer
 }
 
 func newRenderer() *renderer {
 	r := &renderer{seed: maphash.MakeSeed(), deflater: newDeflater()}
 	for family := range result.NumFamilies {
-		r.text = appendHeader(r.text[:0], family.Name(), family.Help())
+		r.begin()
+		r.text = appendHeader(r.text, family.Name(), family.Help())
 		r.headers[family] = r.fragment()
 	}
 	return r
@@ -48,14 +55,26 @@ func newDeflater() *flate.Writer {
 	return w
 }
 
-// fragment returns a copy of r.text, plain and compressed.
-func (r *renderer) fragment() fragment {
+// begin begins a fragment.
+func (r *renderer) begin() {
 	r.packed.Reset()
 	r.deflater.Reset(&r.packed)
-	// Writes to a bytes.Buffer do not fail.
-	_, _ = r.deflater.Write(r.text)
-	_ = r.deflater.Flush()
-	return fragment{plain: bytes.Clone(r.text), deflated: bytes.Clone(r.packed.Bytes())}
+	r.text, r.plain, r.crc = r.text[:0], 0, 0
+}
+
+// pack compresses the text so far.
+func (r *renderer) pack() {
+	_, _ = r.deflater.Write(r.text) // to a bytes.Buffer, which does not fail
+	r.plain += len(r.text)
+	r.crc = crc32.Update(r.crc, crc32.IEEETable, r.text)
+	r.text = r.text[:0]
+}
+
+// fragment ends the fragment in progress.
+func (r *renderer) fragment() fragment {
+	r.pack()
+	_ = r.deflater.Flush() // likewise
+	return fragment{deflated: bytes.Clone(r.packed.Bytes()), plain: r.plain, crc: r.crc}
 }
 
 // render renders the results of b without the dropped kinds, and adds the hashes of their series to known. It drops and
@@ -67,7 +86,7 @@ func (r *renderer) render(
 	r.series = r.series[:0]
 	for family := range result.NumFamilies {
 		name, before := family.Name(), out.results
-		r.text = r.text[:0]
+		r.begin()
 		b.Flatten(family, dropped, func(s result.Sample) bool {
 			start := len(r.text)
 			series, needsEscaping, ok := appendSeries(r.text, name, &s, utf8Names)
@@ -85,6 +104,9 @@ func (r *renderer) render(
 			r.series = append(r.series, hash)
 			r.text = append(appendValue(append(series, ' '), s.Value), '\n')
 			out.results++
+			if len(r.text) >= packFrom {
+				r.pack()
+			}
 			return true
 		})
 		if out.results > before {
