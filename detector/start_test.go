@@ -31,7 +31,7 @@ func (s *seen) add(state result.State) {
 // A start with many series shows what it has fitted so far, and says what it is doing.
 func TestManager_PublishesWhatIsFittedWhileItStarts(t *testing.T) {
 	skipSlow(t)
-	const n = 300
+	const n = 450 // in four parts; a publication after the third would show too little that is new
 	db := newStorage(t, epoch, epoch.Add(36*time.Hour), 5*time.Minute, pods(n), daily)
 	for name, poolBy := range map[string]string{"alone": "", "in pools": "pool_by: [tens]"} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +82,7 @@ detectors:
 				require.Greater(t, s.notFitted, all[i+1].notFitted)
 			}
 			require.Regexp(t, `msg=Starting doing="reading history, [0-9]+h of 1d6h, [0-9]+s left"`, logged.String())
-			require.Regexp(t, `msg=Starting doing="fitting models, 1[0-9]+ of 300 series, [0-9]+s left"`, logged.String())
+			require.Regexp(t, `msg=Starting doing="fitting models, 1[0-9]+ of 450 series, [0-9]+s left"`, logged.String())
 
 			plain := newManager(t, detector.Options{})
 			require.NoError(t, plain.ApplyConfig(cfg, db))
