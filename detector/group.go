@@ -265,6 +265,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 		return err
 	}
 	b := g.step(ctx, to)
+	g.start.unfitted.Store(0)
 	if ctx.Err() != nil {
 		return ctx.Err() // it is not complete
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +24,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/doctor"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/garbage"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
@@ -106,7 +106,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	case runCommand.FullCommand():
 		logger := logging.logger(stderr)
 		limitMemory(logger)
-		collectEarly()
+		garbage.Limit()
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
 		defer signal.Stop(hup)
@@ -145,17 +145,6 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 		"exporter. By default only from people who authenticate, as --web.config.file says.").BoolVar(&o.anonymous)
 	o.shard.AddTo(cmd)
 	return cmd, &o
-}
-
-// garbagePercent is how much garbage there may be, as a share of what is in use. Measured: from 100, the default of Go,
-// down to 15 a start takes the same CPU, because histories, which are most of the memory, have no pointers to follow.
-const garbagePercent = 20
-
-// collectEarly keeps garbage from doubling the memory of the program. GOGC takes precedence.
-func collectEarly() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
 }
 
 // limitMemory sets the memory limit of the Go runtime to 90 % of that of the cgroup, which is the default of
