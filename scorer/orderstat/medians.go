@@ -41,14 +41,15 @@ const missing = math.MaxUint32
 
 // rank returns the ranks of values, and by rank their keys above their indices.
 func (s *Scratch) rank(values []float32) (ranks []uint32, sorted []uint64) {
-	s.keys, s.ranks = slices.Grow(s.keys[:0], 2*len(values)), s.ranks[:0]
+	s.long, s.ranks = slices.Grow(s.long[:0], 2*len(values)), slices.Grow(s.ranks[:0], len(values))
 	for i, x := range values {
 		s.ranks = append(s.ranks, missing)
 		if x == x {
-			s.keys = append(s.keys, uint64(key(x))<<32|uint64(i))
+			s.long = append(s.long, uint64(key(x))<<32|uint64(i))
 		}
 	}
-	sorted = s.sortKeys(32)
+	n := len(s.long)
+	sorted, _ = sortKeys(s.long, s.long[n:2*n], 32)
 	for rank, k := range sorted {
 		s.ranks[uint32(k)] = uint32(rank)
 	}

@@ -12,7 +12,8 @@ const radixFrom = 256
 // A Scratch is memory for sorting that its next use finds again. The zero value is ready. It is not safe for concurrent
 // use.
 type Scratch struct {
-	keys   []uint64
+	keys   []uint32
+	long   []uint64 // keys of twice the size
 	ranks  []uint32
 	set    []uint64
 	sorted []float32
@@ -30,10 +31,11 @@ func (s *Scratch) Sort(values []float32) {
 	}
 	s.keys = slices.Grow(s.keys[:0], 2*len(values))
 	for _, x := range values {
-		s.keys = append(s.keys, uint64(key(x))<<32)
+		s.keys = append(s.keys, key(x))
 	}
-	for i, k := range s.sortKeys(32) {
-		values[i] = value(uint32(k >> 32))
+	sorted, _ := sortKeys(s.keys, s.keys[len(values):2*len(values)], 0)
+	for i, k := range sorted {
+		values[i] = value(k)
 	}
 }
 
@@ -50,41 +52,49 @@ func (s *Scratch) Sort64(values []float64) {
 		slices.Sort(values)
 		return
 	}
-	s.keys = slices.Grow(s.keys[:0], 2*len(values))
+	s.long = slices.Grow(s.long[:0], 2*len(values))
 	for _, x := range values {
-		s.keys = append(s.keys, key64(x))
+		s.long = append(s.long, key64(x))
 	}
-	for i, k := range s.sortKeys(0) {
+	sorted, spare := sortKeys(s.long, s.long[len(values):2*len(values)], 0)
+	sorted, _ = sortKeys(sorted, spare, 32)
+	for i, k := range sorted {
 		values[i] = value64(k)
 	}
 }
 
-// sortKeys returns the keys in order of their bits from one on, which is 0 for the last. Their memory has room for as
-// many again.
-func (s *Scratch) sortKeys(from int) []uint64 {
-	n := len(s.keys)
-	keys, spare := s.keys, s.keys[n:2*n]
-	for shift := from; shift < 64 && n > 0; shift += 8 {
-		var at [256]uint32
-		for _, k := range keys {
-			at[byte(k>>shift)]++
-		}
-		if int(at[byte(keys[0]>>shift)]) == n { // all have the same digit
+// sortKeys returns the keys in order of 32 of their bits, those from one on, which is 0 for the last. It needs memory
+// for as many again, and returns what it did not use of both. Keys with equal bits stay in order.
+func sortKeys[K uint32 | uint64](keys, spare []K, from int) (sorted, rest []K) {
+	if len(keys) == 0 {
+		return keys, spare
+	}
+	var at [4][256]uint32 // for each digit of 8 bits, how many keys have it, and then where they go
+	for _, k := range keys {
+		bits := uint32(k >> from)
+		at[0][byte(bits)]++
+		at[1][byte(bits>>8)]++
+		at[2][byte(bits>>16)]++
+		at[3][byte(bits>>24)]++
+	}
+	for i := range at {
+		places, shift := &at[i], from+8*i
+		if int(places[byte(keys[0]>>shift)]) == len(keys) { // all have the same digit
 			continue
 		}
 		below := uint32(0)
-		for digit, count := range at {
-			at[digit] = below
+		for digit, count := range places {
+			places[digit] = below
 			below += count
 		}
 		for _, k := range keys {
-			place := &at[byte(k>>shift)]
+			place := &places[byte(k>>shift)]
 			spare[*place] = k
 			*place++
 		}
 		keys, spare = spare, keys
 	}
-	return keys
+	return keys, spare
 }
 
 const sign, sign64 = 1 << 31, 1 << 63
