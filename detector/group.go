@@ -304,61 +304,61 @@ func (g *group) extend(ctx context.Context, to int64, emit func(*result.Batch)) 
 		if !ok {
 			return nil
 		}
-		slice, err := g.read(ctx, p)
+		var ahead *dataset.Plan
+		if next, ok := g.data.Ahead(p, request); ok {
+			ahead = &next
+		}
+		slices, err := g.read(ctx, p, ahead)
 		if err != nil {
 			if g.data.Retry(p, err) {
 				continue
 			}
 			return err
 		}
-		g.apply(slice, request.Truth)
-		g.start.progress.HaveRead(slice.First, slice.Last, to)
-		g.tell()
-		if emit != nil {
-			for at := slice.First; at <= slice.Last; at += g.plan.schedule.Step {
-				b := g.step(ctx, at)
-				if ctx.Err() != nil {
-					return ctx.Err() // it is not complete
-				}
-				emit(b)
-			}
-		}
-		for _, s := range g.data.Trim() {
-			g.pipeline.Evict(s)
-			if g.alerts != nil {
-				g.alerts.Evict(s.ID)
+		for _, slice := range slices {
+			if err := g.take(ctx, slice, request, emit); err != nil {
+				return err
 			}
 		}
 	}
 }
 
-// read reads a slice in a separate goroutine and adopts pending plans meanwhile.
-func (g *group) read(ctx context.Context, p dataset.Plan) (*dataset.Slice, error) {
-	type answer struct {
-		slice *dataset.Slice
-		took  time.Duration // without the wait; 0: it did not read
-		err   error
-	}
-	answers, evaluator, expected := make(chan answer, 1), g.evaluator, g.took
-	go func() {
-		var a answer
-		defer func() {
-			if r := recover(); r != nil {
-				a.err = fmt.Errorf("reading panics: %v", r)
-				level.Error(g.logger).Log("msg", "Panic while reading", "err", a.err, "stack", string(debug.Stack()))
+// take applies a slice and forgets what is too old. If emit is not nil, it calls that with the results of every step.
+func (g *group) take(
+	ctx context.Context, slice *dataset.Slice, request dataset.Request, emit func(*result.Batch),
+) error {
+	g.apply(slice, request.Truth)
+	g.start.progress.HaveRead(slice.First, slice.Last, request.To)
+	g.tell()
+	if emit != nil {
+		for at := slice.First; at <= slice.Last; at += g.plan.schedule.Step {
+			b := g.step(ctx, at)
+			if ctx.Err() != nil {
+				return ctx.Err() // it is not complete
 			}
-			answers <- a
-		}()
-		release, err := g.options.Limits.reads.Acquire(ctx, expected, maxAge)
-		if err != nil {
-			a.err = err
-			return
+			emit(b)
 		}
-		defer release()
-		begin := time.Now()
-		a.slice, a.err = p.Read(ctx, evaluator)
-		a.took = time.Since(begin)
-	}()
+	}
+	for _, s := range g.data.Trim() {
+		g.pipeline.Evict(s)
+		if g.alerts != nil {
+			g.alerts.Evict(s.ID)
+		}
+	}
+	return nil
+}
+
+// answer is what was read.
+type answer struct {
+	slices []*dataset.Slice // in order
+	took   time.Duration    // for the first, without the wait; 0: it did not read
+	err    error
+}
+
+// read reads a slice, and maybe the one after it, in a separate goroutine and adopts pending plans meanwhile.
+func (g *group) read(ctx context.Context, p dataset.Plan, ahead *dataset.Plan) ([]*dataset.Slice, error) {
+	answers, evaluator, expected := make(chan answer, 1), g.evaluator, g.took
+	go func() { answers <- g.readSlices(ctx, evaluator, expected, p, ahead) }()
 	var tick <-chan time.Time
 	if g.start.running {
 		ticker := time.NewTicker(g.options.reportEvery)
@@ -373,11 +373,70 @@ func (g *group) read(ctx context.Context, p dataset.Plan) (*dataset.Slice, error
 			if a.took > 0 {
 				g.took = a.took
 			}
-			return a.slice, a.err
+			return a.slices, a.err
 		case <-g.wake:
 			g.adopt()
 		}
 	}
+}
+
+// readSlices reads a slice when it is its turn. Unless others want to read, it reads the one ahead at the same time:
+// the server answers that while the engine evaluates the first.
+func (g *group) readSlices(
+	ctx context.Context, e query.Evaluator, expected time.Duration, p dataset.Plan, ahead *dataset.Plan,
+) (a answer) {
+	release, err := g.options.Limits.reads.Acquire(ctx, expected, maxAge)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer release()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	second := make(chan *dataset.Slice, 1)
+	if release, free := g.mayReadAhead(ahead); free {
+		go func() {
+			defer release()
+			slice, _ := g.readSlice(ctx, e, *ahead) // after an error it is read again
+			second <- slice
+		}()
+	} else {
+		second <- nil
+	}
+	begin := time.Now()
+	first, err := g.readSlice(ctx, e, p)
+	a.took = time.Since(begin)
+	if err != nil {
+		cancel()
+		if slice := <-second; slice != nil {
+			slice.Close()
+		}
+		a.err = err
+		return a
+	}
+	a.slices = append(a.slices, first)
+	if slice := <-second; slice != nil {
+		a.slices = append(a.slices, slice)
+	}
+	return a
+}
+
+// mayReadAhead begins another read, if there is something to read and nobody else wants to.
+func (g *group) mayReadAhead(ahead *dataset.Plan) (release func(), free bool) {
+	if ahead == nil {
+		return nil, false
+	}
+	return g.options.Limits.reads.TryAcquire()
+}
+
+// readSlice reads a slice. A panic is an error.
+func (g *group) readSlice(ctx context.Context, e query.Evaluator, p dataset.Plan) (s *dataset.Slice, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, fmt.Errorf("reading panics: %v", r)
+			level.Error(g.logger).Log("msg", "Panic while reading", "err", err, "stack", string(debug.Stack()))
+		}
+	}()
+	return p.Read(ctx, e)
 }
 
 // apply appends a slice to the histories and passes its truth to the alerts.

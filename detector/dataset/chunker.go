@@ -36,6 +36,7 @@ type chunker struct {
 	minLength int64 // ms; a shorter slice would read more look-back than new data
 	limit     int64 // of the bytes of a slice
 	blind     bool  // nothing has been read yet
+	many      bool  // there are so many series that a slice takes more than the least memory
 }
 
 // newChunker returns a chunker for slices that take at most so many bytes; 0 means no such limit. Where memory is
@@ -60,6 +61,7 @@ func (c *chunker) done(span int64, read query.Size) {
 	if c.blind = c.blind && read == (query.Size{}); c.blind {
 		longest = float64(longestBlind.Milliseconds())
 	}
+	c.many = seriesBytes*read.Series > leastBytes
 	if span > 0 {
 		budget := min(c.limit, max(leastBytes, seriesBytes*read.Series))
 		share := max(float64(read.Samples)/sliceSamples, float64(read.Bytes)/float64(budget))

@@ -109,3 +109,12 @@ func TestChunker_ReadsLessAtOnceWhereMemoryIsScarce(t *testing.T) {
 	c = newChunker(0, 100*ampleBytes)
 	require.Equal(t, 2*hour, c.next(0, 1000*hour, minute), "never more than without a limit")
 }
+
+func TestChunker_ReadsAheadOnlyWhereASliceTakesMoreThanTheLeastMemory(t *testing.T) {
+	c := newChunker(0, 0)
+	require.False(t, c.many, "not known yet")
+	c.done(hour, query.Size{Bytes: leastBytes, Series: leastBytes / seriesBytes})
+	require.False(t, c.many)
+	c.done(hour, query.Size{Bytes: leastBytes, Series: leastBytes/seriesBytes + 1})
+	require.True(t, c.many)
+}

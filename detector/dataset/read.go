@@ -90,24 +90,47 @@ func (d *Dataset) Next(r Request) (p Plan, ok bool) {
 	if d.read >= r.To {
 		return p, false
 	}
-	step, end := l.Step, r.To
-	if d.coarse {
-		step, end = l.Coarse(), d.coarseEnd(r.To)
+	return d.plan(d.read, r), true
+}
+
+// Ahead plans the slice after p, which Next has planned for r, to be read at the same time; ok is false if that is
+// better not done. If both have been read, they are applied one after the other. If the second has not, Next plans it
+// again.
+func (d *Dataset) Ahead(p Plan, r Request) (next Plan, ok bool) {
+	if r.EveryStep || !d.chunks.many || p.last >= d.end(r) {
+		return next, false
 	}
-	p = Plan{
-		first: d.read + step, last: d.chunks.next(d.read, end, step), step: step,
+	return d.plan(p.last, r), true
+}
+
+// end returns the last step that is read at the present step.
+func (d *Dataset) end(r Request) int64 {
+	if d.coarse {
+		return d.coarseEnd(r.To)
+	}
+	return r.To
+}
+
+// plan plans the slice that begins after from.
+func (d *Dataset) plan(from int64, r Request) Plan {
+	step := d.o.Layout.Step
+	if d.coarse {
+		step = d.o.Layout.Coarse()
+	}
+	p := Plan{
+		first: from + step, last: d.chunks.next(from, d.end(r), step), step: step,
 		boundsFrom: math.MaxInt64, coarse: d.coarse, o: d.o, truth: r.Truth,
 	}
 	switch {
 	case r.EveryStep:
-		p.boundsFrom = d.read
+		p.boundsFrom = from
 	case p.last == r.To:
 		p.boundsFrom = p.last
 	}
 	if p.truthFrom = p.first; !r.TruthBegun {
 		p.truthFrom = max(p.first, p.boundsFrom)
 	}
-	return p, true
+	return p
 }
 
 // coarseEnd returns the last step that is read at the coarse step, for windows that end at a step or up to an overhang

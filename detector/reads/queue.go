@@ -75,6 +75,21 @@ func (q *Queue) Acquire(ctx context.Context, expected, longest time.Duration) (r
 	return nil, err
 }
 
+// TryAcquire begins a read if nobody waits for a turn and fewer read than may; ok is false otherwise. The returned
+// function is that of Acquire.
+func (q *Queue) TryAcquire() (release func(), ok bool) {
+	q.mu.Lock()
+	ok = len(q.waiting) == 0 && q.running < q.limit
+	if ok {
+		q.running++
+	}
+	q.mu.Unlock()
+	if !ok {
+		return nil, false
+	}
+	return q.run(), true
+}
+
 // run returns the function that ends a read, and notes if the read turns out to be slow.
 func (q *Queue) run() (release func()) {
 	var slow, over bool

@@ -89,3 +89,27 @@ func TestQueue_QuickOnesGoFirstAndSlowOnesFollow(t *testing.T) {
 	slices.Sort(expected)
 	require.Equal(t, expected, order)
 }
+
+func TestQueue_TryAcquireTakesNobodysPlace(t *testing.T) {
+	q := New(2)
+	first := acquired(t, q, 0)
+	second, ok := q.TryAcquire()
+	require.True(t, ok)
+	_, ok = q.TryAcquire()
+	require.False(t, ok)
+	third := make(chan func())
+	go func() {
+		release, _ := q.Acquire(context.Background(), time.Hour, time.Minute)
+		third <- release
+	}()
+	require.Eventually(t, func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return len(q.waiting) == 1
+	}, 10*time.Second, time.Millisecond)
+	second()
+	release := <-third
+	first()
+	release()
+	require.Zero(t, q.running)
+}
