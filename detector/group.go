@@ -269,6 +269,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // it is not complete
 	}
+	b.Gone, b.Labeler = g.data.Gone(), g.plan.labeler
 	g.batch = b
 	g.publish(b)
 

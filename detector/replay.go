@@ -14,8 +14,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
 
-// ErrUnknownSeries says that no series of the current results has the source and ID asked for.
-var ErrUnknownSeries = errors.New("no such series in the current results")
+// ErrUnknownSource says that there is no such detector or scaler.
+var ErrUnknownSource = errors.New("no such detector or scaler is configured")
 
 // Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each
 // step from start to end, both rounded down to multiples of its step. The results equal those that Run would have
@@ -58,41 +58,15 @@ func (p *plan) only(series []labels.Labels) func(shardKey uint64) bool {
 	return func(shardKey uint64) bool { return keys[shardKey] }
 }
 
-// ReplaySeries replays some series of the current Snapshot, given by their IDs, and calls emit with their results at
-// each step from start to end, both rounded down to multiples of the step. The results equal those that were published,
-// to the bit. Steps without a value are left out.
+// ReplaySeries replays some series of a detector or scaler, given by the labels of their input, whether they have current
+// results or not. It calls emit with the results of each step from start to end, both rounded down to multiples of the
+// step; with those of other members of their pools, too. The results equal those that were published, to the bit.
 //
 // It reads the history of the whole detector or scaler again, but fits models only for the series, and for the other
 // members of their pools. It can be used while Run is running, and touches none of its state. One read and one fit run
-// at a time, however many calls there are, beside those of Run. The error is ErrUnknownSeries if one is not there.
+// at a time, however many calls there are, beside those of Run. The error is ErrUnknownSource if there is no such
+// detector or scaler.
 func (m *Manager) ReplaySeries(
-	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
-	emit func(*result.Batch, *result.Series),
-) error {
-	batch := m.Snapshot().Batch(source)
-	if batch == nil {
-		return ErrUnknownSeries
-	}
-	inputs := make([]labels.Labels, 0, len(ids))
-	for _, id := range ids {
-		series := batch.Find(id)
-		if series == nil {
-			return ErrUnknownSeries
-		}
-		inputs = append(inputs, series.Input)
-	}
-	return m.ReplayInputs(ctx, source, inputs, start, end, func(b *result.Batch) {
-		for _, id := range ids {
-			if s := b.Find(id); s != nil {
-				emit(b, s)
-			}
-		}
-	})
-}
-
-// ReplayInputs is like ReplaySeries, for series given by the labels of their input, whether they have current results
-// or not. It calls emit with the results of each step, which are also those of other members of their pools.
-func (m *Manager) ReplayInputs(
 	ctx context.Context, source result.Source, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
 ) error {
 	m.mu.Lock()
@@ -103,7 +77,7 @@ func (m *Manager) ReplayInputs(
 	}
 	m.mu.Unlock()
 	if slot == nil {
-		return ErrUnknownSeries
+		return ErrUnknownSource
 	}
 	o := Options{
 		Engine: m.o.Engine, Now: m.o.Now, Limits: m.replays, Logger: log.NewNopLogger(), Owns: p.only(series),

@@ -72,13 +72,16 @@ scalers:
 			}
 		}
 		steps, highest := 0, 0.0
-		emit := func(b *result.Batch, s *result.Series) {
-			steps++
-			highest = math.Max(highest, s.Score.Value)
-			requireEqualSeries(t, want[b.Step], bare(s), "%s at %d", source, b.Step)
+		emit := func(b *result.Batch) {
+			if s := b.Find(id); s != nil {
+				steps++
+				highest = math.Max(highest, s.Score.Value)
+				requireEqualSeries(t, want[b.Step], bare(s), "%s at %d", source, b.Step)
+			}
 		}
 		first := start.Add(-5 * time.Minute) // of the first cycle, because of query_offset
-		require.NoError(t, m.ReplaySeries(context.Background(), source, []uint64{id}, first, end.Add(-time.Minute), emit))
+		inputs := []labels.Labels{batch.Find(id).Input}
+		require.NoError(t, m.ReplaySeries(context.Background(), source, inputs, first, end.Add(-time.Minute), emit))
 		require.Equal(t, len(want), steps)
 		if !source.Scaler {
 			require.Greater(t, highest, 0.8, source)
@@ -113,10 +116,77 @@ scalers:
 	for source, want := range published {
 		require.Equal(t, len(want), steps[source], source)
 	}
-	ignore := func(*result.Batch, *result.Series) {}
-	for _, name := range []string{"none", "alone"} {
-		err := m.ReplaySeries(context.Background(), result.Source{Name: name}, []uint64{1}, start, end, ignore)
-		require.ErrorIs(t, err, detector.ErrUnknownSeries)
+	err := m.ReplaySeries(context.Background(), result.Source{Name: "none"}, nil, start, end, func(*result.Batch) {})
+	require.ErrorIs(t, err, detector.ErrUnknownSource)
+}
+
+// A pod was replaced: what was published of it can be replayed, after a restart too.
+func TestManager_ReplaysASeriesThatIsGone(t *testing.T) {
+	end := epoch.Add(5 * 24 * time.Hour)
+	last := end.Add(-3 * time.Hour)
+	db := newStorage(t, epoch, end, 5*time.Minute, workload("api", 3), func(i int, at time.Time) float64 {
+		switch {
+		case i == 1 && at.After(last):
+			return math.NaN()
+		case i == 1 && at.After(last.Add(-time.Hour)):
+			return 3 * serving(i, at)
+		}
+		return serving(i, at)
+	})
+	cfg := load(t, `
+global: {history: 3d, step: 1m, query_offset: 0s}
+detectors:
+  - {name: alone, expr: load, labels: {team: core}}
+  - {name: pooled, expr: load, pool_by: [container]}
+scalers:
+  - {name: each, load: load, by: [pod], capacity_per_replica: 100, max_replicas: 50}
+`)
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	published := map[result.Source]map[int64]result.Series{}
+	begin := last.Add(-30 * time.Minute)
+	for at := begin; !at.After(last.Add(10 * time.Minute)); at = at.Add(time.Minute) {
+		require.NoError(t, m.Cycle(t.Context(), at))
+		for _, b := range m.Snapshot().Batches {
+			if published[b.Source] == nil {
+				published[b.Source] = map[int64]result.Series{}
+			}
+			for i := range b.Series {
+				if s := &b.Series[i]; s.Input.Get("pod") == "api-01" {
+					published[b.Source][b.Step] = bare(s)
+				}
+			}
+		}
+	}
+	restarted := newManager(t, detector.Options{})
+	require.NoError(t, restarted.ApplyConfig(cfg, db))
+	require.NoError(t, restarted.Cycle(t.Context(), end))
+	require.Len(t, published, 3)
+	for source, want := range published {
+		gone := restarted.Snapshot().Batch(source).Gone
+		require.Len(t, gone, 1, source)
+		require.Equal(t, m.Snapshot().Batch(source).Gone, gone, source)
+		require.Equal(t, last.Add(4*time.Minute).UnixMilli(), gone[0].Last, "as long as PromQL looks back")
+		of := restarted.Snapshot().Batch(source).LabelsOf(gone[0].Input)
+		require.Equal(t, want[gone[0].Last].Labels, of)
+		steps, highest := 0, 0.0
+		inputs := []labels.Labels{gone[0].Input}
+		require.NoError(t, restarted.ReplaySeries(t.Context(), source, inputs, begin, end, func(b *result.Batch) {
+			if s := b.Find(gone[0].ID); s != nil {
+				steps++
+				highest = math.Max(highest, s.Score.Value)
+				requireEqualSeries(t, want[b.Step], bare(s), "%s at %d", source, b.Step)
+			}
+		}))
+		require.Equal(t, len(want), steps)
+		require.True(t, source.Scaler || highest > 0.8, source)
+	}
+	// What is older than two days is kept at a coarser step.
+	require.NoError(t, restarted.Cycle(t.Context(), last.Add(50*time.Hour)))
+	for _, b := range restarted.Snapshot().Batches {
+		require.Len(t, b.Gone, 3)
+		require.Equal(t, workload("api", 3)[1], b.Gone[1].Input)
+		require.InDelta(t, last.Add(6*time.Minute).UnixMilli(), b.Gone[1].Last, float64(2*time.Minute/time.Millisecond))
 	}
 }
 

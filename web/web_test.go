@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-kit/log"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -45,7 +46,7 @@ func options() web.Options {
 		Reload:   func() error { return nil },
 		Snapshot: func() *result.Snapshot { return &result.Snapshot{} },
 		Replay: func(
-			context.Context, result.Source, []uint64, time.Time, time.Time, func(*result.Batch, *result.Series),
+			context.Context, result.Source, []labels.Labels, time.Time, time.Time, func(*result.Batch),
 		) error {
 			return nil
 		},

@@ -10,14 +10,12 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
-	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/web/incident"
-	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -92,7 +90,7 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	snapshot := result.NewSnapshot(result.Sorted(newest), cfg.Global.SampleLimit)
 	v, err := view.New(view.Options{
 		Snapshot: func() *result.Snapshot { return snapshot }, Config: func() *config.Config { return cfg },
-		Now: func() time.Time { return at }, Replay: replayOf(m, newest),
+		Now: func() time.Time { return at }, Replay: m.ReplaySeries,
 	})
 	if err != nil {
 		return err
@@ -112,26 +110,4 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(d)
-}
-
-// replayOf returns a Replay of series of batches that a manager has not published.
-func replayOf(m *detector.Manager, batches map[result.Source]*result.Batch) past.Replay {
-	return func(
-		ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
-		emit func(*result.Batch, *result.Series),
-	) error {
-		var inputs []labels.Labels
-		for _, id := range ids {
-			if s := batches[source].Find(id); s != nil {
-				inputs = append(inputs, s.Input)
-			}
-		}
-		return m.ReplayInputs(ctx, source, inputs, start, end, func(b *result.Batch) {
-			for _, id := range ids {
-				if s := b.Find(id); s != nil {
-					emit(b, s)
-				}
-			}
-		})
-	}
 }

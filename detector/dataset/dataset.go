@@ -7,6 +7,7 @@ package dataset
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/go-kit/log"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/join"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
 // vanishedPerLive bounds how many series without a current value are kept in case they return, as a multiple of the
@@ -82,6 +84,22 @@ func (d *Dataset) Live(step int64) []*Series {
 		}
 	}
 	return live
+}
+
+// Gone returns the series without a value at the newest step of which values are still known, sorted by labels.
+func (d *Dataset) Gone() (gone []result.Gone) {
+	l := d.o.Layout
+	for _, s := range d.series {
+		last := s.last()
+		if s.live || last == math.MinInt64 {
+			continue
+		}
+		if last <= d.read-l.Fine() { // it may have had values that were thinned out
+			last += l.Coarse() - l.Step
+		}
+		gone = append(gone, result.Gone{ID: s.ID, Input: s.Labels, Last: min(last, d.read)})
+	}
+	return gone
 }
 
 // Apply appends a slice to the histories and admits new series.

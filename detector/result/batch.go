@@ -189,7 +189,21 @@ type Batch struct {
 	Rejected  int                // series whose newest refit was rejected
 	Learned   *Learned           // of a scaler; nil: unknown
 	IsStale   bool               // it holds only states, because its results were too old
+
+	Gone    []Gone   // what is still known of series without a value at the step, sorted by Input
+	Labeler *Labeler // made the Labels; nil: the batch has not been published
 }
+
+// Gone is a series without a value at the step of a Batch, which had values before, such as one of a pod that was
+// replaced.
+type Gone struct {
+	ID    uint64
+	Input labels.Labels
+	Last  int64 // step (ms) after which it had no value; a little later than its last one if that is long ago
+}
+
+// LabelsOf returns the labels that results of a series have, given its input.
+func (b *Batch) LabelsOf(input labels.Labels) Labels { return b.Labeler.Labels(input) }
 
 // A Report is told, while the series of a step are fitted, how many of them are. soFar returns the results of these,
 // and the state ReasonNotFitted for the others; it is nil if results belong together. Nothing is fitted until Report
@@ -231,7 +245,7 @@ func (b *Batch) Stale() *Batch {
 // Relabel returns b with another Format and new labels. This is all that a reload changes if it keeps the models.
 func (b *Batch) Relabel(f *Format, l *Labeler) *Batch {
 	relabelled := *b
-	relabelled.Format = f
+	relabelled.Format, relabelled.Labeler = f, l
 	relabelled.Alerts, relabelled.Outcomes = nil, nil // belong to the step and were published once
 	relabelled.Incidents = feedback.Incidents{}
 	relabelled.Series = make([]Series, len(b.Series))

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
 
@@ -39,18 +41,28 @@ func (e Invalid) Unwrap() error { return e.error }
 // Invalidf returns an Invalid error.
 func Invalidf(format string, args ...any) error { return Invalid{fmt.Errorf(format, args...)} }
 
-// Replay calls emit with the results of some series at each step from start to end, as they were published.
+// Replay calls emit with the results of some series, given by the labels of their input, at each step from start to end,
+// as they were published. Results of others may be there, too.
 type Replay func(
-	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
-	emit func(*result.Batch, *result.Series),
+	ctx context.Context, source result.Source, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
 ) error
 
 // A Span is what to replay: a series from a step to another (ms), both included.
 type Span struct {
 	Source   result.Source
 	ID       uint64
+	Input    labels.Labels // of the series
 	From, To int64
 }
+
+// key tells spans apart.
+type key struct {
+	source   result.Source
+	id       uint64
+	from, to int64
+}
+
+func (s *Span) key() key { return key{s.Source, s.ID, s.From, s.To} }
 
 // NewSpan returns the Span of a series of a batch from a time to another; zero: the step of the batch, which is also
 // the latest.
@@ -59,7 +71,7 @@ func NewSpan(b *result.Batch, s *result.Series, from, to time.Time) (span Span, 
 	if newest := time.UnixMilli(b.Step); to.IsZero() || to.After(newest) {
 		to = newest
 	}
-	span = Span{b.Source, s.ID, from.Truncate(step).UnixMilli(), to.Truncate(step).UnixMilli()}
+	span = Span{b.Source, s.ID, s.Input, from.Truncate(step).UnixMilli(), to.Truncate(step).UnixMilli()}
 	switch steps := (span.To - span.From) / step.Milliseconds(); {
 	case steps < 0:
 		return span, Invalidf("start: %s is after end", from.Format(time.RFC3339))
@@ -80,14 +92,14 @@ type Past struct {
 }
 
 type kept struct {
-	key     any // a Span, or a type made of one
+	key     any // that of a Span, or a type made of one
 	history replayed
 }
 
 // New returns a Past.
 func New(replay Replay) *Past {
 	p := &Past{replay: replay, waiting: make(chan struct{}, maxReplays), turn: make(chan []kept, 1)}
-	p.sinces.known, p.sinces.asked = map[start]map[uint64]result.Since{}, map[start]map[uint64]bool{}
+	p.sinces.known, p.sinces.asked = map[start]map[uint64]result.Since{}, map[start]map[uint64]labels.Labels{}
 	p.turn <- nil
 	return p
 }
@@ -170,28 +182,27 @@ func (h *History) steps() int {
 }
 
 // newest is the key of a history with its newest batch.
-type newest struct{ Span }
+type newest struct{ key }
 
 // Series replays a series. Errors tell whether the request or the source was at fault.
 func (p *Past) Series(ctx context.Context, span Span) (*History, error) {
-	return remembered(ctx, p, span, func(ctx context.Context) (*History, error) {
+	return remembered(ctx, p, span.key(), func(ctx context.Context) (*History, error) {
 		h := &History{Alerts: [][2]int64{}, Refits: []int64{}}
-		err := p.replay.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To), h.Add)
+		err := p.replay.one(ctx, span, at(span.From), h.Add)
 		return h, err
-	}, newest{span})
+	}, newest{span.key()})
 }
 
 // Batch replays a series in the same way, and returns the results of the newest step of the span at which it had a
 // value; nil: it never had one. Other members of its pool are there, too; only those with the highest scores have
 // values.
 func (p *Past) Batch(ctx context.Context, span Span) (*result.Batch, error) {
-	h, err := remembered(ctx, p, newest{span}, func(ctx context.Context) (*History, error) {
+	h, err := remembered(ctx, p, newest{span.key()}, func(ctx context.Context) (*History, error) {
 		h := &History{Alerts: [][2]int64{}, Refits: []int64{}}
-		err := p.replay.run(ctx, span.Source, []uint64{span.ID}, at(span.From), at(span.To),
-			func(b *result.Batch, s *result.Series) {
-				h.newest = b
-				h.Add(b, s)
-			})
+		err := p.replay.one(ctx, span, at(span.From), func(b *result.Batch, s *result.Series) {
+			h.newest = b
+			h.Add(b, s)
+		})
 		if h.newest != nil {
 			h.newest = trimmed(h.newest, span.ID)
 		}
@@ -225,11 +236,20 @@ func trimmed(b *result.Batch, id uint64) *result.Batch {
 	return &kept
 }
 
+// one replays the series of a span, from a step to the end of the span.
+func (r Replay) one(ctx context.Context, span Span, from time.Time, emit func(*result.Batch, *result.Series)) error {
+	return r.run(ctx, span.Source, []labels.Labels{span.Input}, from, at(span.To), func(b *result.Batch) {
+		i := slices.IndexFunc(b.Series, func(s result.Series) bool { return labels.Equal(s.Input, span.Input) })
+		if i >= 0 {
+			emit(b, &b.Series[i])
+		}
+	})
+}
+
 func (r Replay) run(
-	ctx context.Context, source result.Source, ids []uint64, start, end time.Time,
-	emit func(*result.Batch, *result.Series),
+	ctx context.Context, source result.Source, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
 ) error {
-	if err := r(ctx, source, ids, start, end, emit); err != nil {
+	if err := r(ctx, source, series, start, end, emit); err != nil {
 		return fmt.Errorf("replaying the history: %w", err)
 	}
 	return nil

@@ -3,9 +3,11 @@ package past
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -21,34 +23,34 @@ func TestPast_RunOneAtATimeAndAreRemembered(t *testing.T) {
 	runs := 0
 	run := func(context.Context) (*History, error) { runs++; return &History{Time: make([]int64, 10_000)}, nil }
 	for range 3 {
-		_, err := remembered(t.Context(), p, Span{ID: 1}, run)
+		_, err := remembered(t.Context(), p, key{id: 1}, run)
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, runs)
 	refuse := func(context.Context) (*History, error) { return nil, errors.New("refused") }
-	_, err := remembered(t.Context(), p, Span{ID: 2}, refuse)
+	_, err := remembered(t.Context(), p, key{id: 2}, refuse)
 	require.EqualError(t, err, "refused")
-	_, err = remembered(t.Context(), p, Span{ID: 2}, run)
+	_, err = remembered(t.Context(), p, key{id: 2}, run)
 	require.NoError(t, err, "a failure is not remembered")
 	for id := range uint64(30) {
-		_, err := remembered(t.Context(), p, Span{ID: id + 10}, run)
+		_, err := remembered(t.Context(), p, key{id: id + 10}, run)
 		require.NoError(t, err)
 	}
 	memory := <-p.turn
 	require.Len(t, memory, keptSteps/10_000)
-	require.Equal(t, Span{ID: 39}, memory[len(memory)-1].key)
+	require.Equal(t, key{id: 39}, memory[len(memory)-1].key)
 
 	// While one has its turn, a few wait, and the others are told to come back.
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	for range maxReplays {
 		go func() {
-			_, err := remembered(ctx, p, Span{ID: 3}, run)
+			_, err := remembered(ctx, p, key{id: 3}, run)
 			done <- err
 		}()
 	}
 	require.Eventually(t, func() bool { return len(p.waiting) == maxReplays }, 5*time.Second, time.Millisecond)
-	_, err = remembered(t.Context(), p, Span{ID: 3}, run)
+	_, err = remembered(t.Context(), p, key{id: 3}, run)
 	require.ErrorIs(t, err, ErrBusy)
 	cancel()
 	for range maxReplays {
@@ -62,23 +64,23 @@ func TestPast_RemembersTheNewestBatchWithItsHistory(t *testing.T) {
 	values := history.New(layout)
 	values.Append(120_000, 7, false)
 	replays, members := 0, 1
+	member := func(i int) labels.Labels { return labels.FromStrings("pod", strconv.Itoa(i)) }
 	p := New(func(
-		_ context.Context, source result.Source, ids []uint64, _, end time.Time,
-		emit func(*result.Batch, *result.Series),
+		_ context.Context, source result.Source, _ []labels.Labels, _, end time.Time, emit func(*result.Batch),
 	) error {
 		replays++
 		b := &result.Batch{Source: source, Format: &result.Format{Step: time.Minute}, Step: 120_000}
 		for i := range members {
 			b.Series = append(b.Series, result.Series{
-				ID: uint64(i), Score: scorer.Score{Value: -float64(i)}, History: []history.View{values.View()},
+				ID: uint64(i), Input: member(i), Score: scorer.Score{Value: -float64(i)}, History: []history.View{values.View()},
 			})
 		}
 		if end.UnixMilli() >= b.Step {
-			emit(b, b.Find(ids[0]))
+			emit(b)
 		}
 		return nil
 	})
-	span := Span{Source: result.Source{Name: "pods"}, To: 180_000}
+	span := Span{Source: result.Source{Name: "pods"}, Input: member(0), To: 180_000}
 	for range 2 {
 		b, err := p.Batch(t.Context(), span)
 		require.NoError(t, err)
@@ -89,11 +91,11 @@ func TestPast_RemembersTheNewestBatchWithItsHistory(t *testing.T) {
 	}
 	require.Equal(t, 1, replays, "the history is part of it")
 
-	b, err := p.Batch(t.Context(), Span{Source: span.Source, To: 60_000})
+	b, err := p.Batch(t.Context(), Span{Source: span.Source, Input: span.Input, To: 60_000})
 	require.NoError(t, err)
 	require.Nil(t, b, "there was no value yet")
 
-	members, span.ID = 2000, 1999 // of a pool: the values of few are kept
+	members, span.ID, span.Input = 2000, 1999, member(1999) // of a pool: the values of few are kept
 	for range 2 {
 		b, err = p.Batch(t.Context(), span)
 		require.NoError(t, err)
@@ -108,25 +110,26 @@ func TestPast_RemembersTheNewestBatchWithItsHistory(t *testing.T) {
 func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {
 	source, begun := result.Source{Name: "latency"}, time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
 	refused, replays := true, 0
+	member := func(i int) labels.Labels { return labels.FromStrings("pod", strconv.Itoa(i)) }
+	series := func(i int) *result.Series { return &result.Series{ID: uint64(i), Input: member(i)} }
 	p := New(func(
-		_ context.Context, of result.Source, ids []uint64, start, end time.Time,
-		emit func(*result.Batch, *result.Series),
+		_ context.Context, of result.Source, inputs []labels.Labels, start, end time.Time, emit func(*result.Batch),
 	) error {
 		replays++
 		if refused {
 			return errors.New("refused")
 		}
 		require.Equal(t, source, of)
-		require.ElementsMatch(t, []uint64{1, 2}, ids)
+		require.ElementsMatch(t, []labels.Labels{member(1), member(2)}, inputs)
 		require.Equal(t, begun.Add(-48*time.Hour), start)
 		require.Equal(t, begun, end)
 		high := result.Since{At: begun.Add(-time.Hour).UnixMilli()}
-		emit(&result.Batch{Step: begun.UnixMilli()}, &result.Series{ID: 1, Since: high})
+		emit(&result.Batch{Step: begun.UnixMilli(), Series: []result.Series{{ID: 1, Since: high}}})
 		return nil
 	})
 	ask := func() (one, two result.Since, ok bool) {
-		one, ok1 := p.Since(source, 1, begun.UnixMilli())
-		two, ok2 := p.Since(source, 2, begun.UnixMilli())
+		one, ok1 := p.Since(source, series(1), begun.UnixMilli())
+		two, ok2 := p.Since(source, series(2), begun.UnixMilli())
 		return one, two, ok1 && ok2
 	}
 	described, known := 0, false
@@ -160,7 +163,7 @@ func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {
 	require.Equal(t, []any{4, 2, true}, []any{described, replays, known})
 
 	p.sinces.size, p.sinces.done = maxSinces, make(chan struct{})
-	_, ok = p.Since(source, 3, 2)
+	_, ok = p.Since(source, series(3), 2)
 	require.False(t, ok)
 	require.Empty(t, p.sinces.asked, "no more than so many")
 }

@@ -66,11 +66,11 @@ func (p *Past) Scaler(
 	ctx context.Context, span Span, horizon time.Duration, costPerHour float64,
 ) (*ScalerHistory, error) {
 	type scalerKey struct {
-		Span
+		key
 		horizon     time.Duration
 		costPerHour float64
 	}
-	return remembered(ctx, p, scalerKey{span, horizon, costPerHour}, func(ctx context.Context) (*ScalerHistory, error) {
+	return remembered(ctx, p, scalerKey{span.key(), horizon, costPerHour}, func(ctx context.Context) (*ScalerHistory, error) {
 		return p.replay.Scaler(ctx, span, horizon, costPerHour)
 	})
 }
@@ -86,7 +86,7 @@ func (r Replay) Scaler(
 		}
 		h.add(b, s)
 	}
-	err := r.run(ctx, span.Source, []uint64{span.ID}, at(span.From).Add(-horizon), at(span.To), emit)
+	err := r.one(ctx, span, at(span.From).Add(-horizon), emit)
 	if err == nil && h == nil {
 		err = fmt.Errorf("replaying the history: %s has no load there", span.Source)
 	}

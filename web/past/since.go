@@ -3,7 +3,10 @@ package past
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 )
@@ -28,20 +31,23 @@ type start struct {
 // sinces is what is known, and what is asked, of scores that were high at a start. Past.mu guards it.
 type sinces struct {
 	known map[start]map[uint64]result.Since
-	asked map[start]map[uint64]bool
-	size  int           // of both
-	found int           // replays that have told something
-	done  chan struct{} // closed once nothing is asked any more; nil: nothing is
+	asked map[start]map[uint64]labels.Labels // of the inputs
+	size  int                                // of both
+	found int                                // replays that have told something
+	done  chan struct{}                      // closed once nothing is asked any more; nil: nothing is
 }
 
 // Since returns since when the score of a series had been high that was high when the exporter began to watch it. As
 // long as that is not known, ok is false, and a replay finds it out in the background.
-func (p *Past) Since(source result.Source, id uint64, at int64) (since result.Since, ok bool) {
+func (p *Past) Since(source result.Source, series *result.Series, at int64) (since result.Since, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s, key := &p.sinces, start{source, at}
-	if since, ok = s.known[key][id]; ok || s.asked[key][id] {
+	s, key, id := &p.sinces, start{source, at}, series.ID
+	if since, ok = s.known[key][id]; ok {
 		return since, ok
+	}
+	if _, asked := s.asked[key][id]; asked {
+		return since, false
 	}
 	if s.size >= maxSinces && s.done == nil {
 		clear(s.known)
@@ -51,9 +57,9 @@ func (p *Past) Since(source result.Source, id uint64, at int64) (since result.Si
 		return since, false
 	}
 	if s.asked[key] == nil {
-		s.asked[key] = map[uint64]bool{}
+		s.asked[key] = map[uint64]labels.Labels{}
 	}
-	s.asked[key][id] = true
+	s.asked[key][id] = series.Input
 	s.size++
 	if s.done == nil {
 		s.done = make(chan struct{})
@@ -107,13 +113,13 @@ func (p *Past) state() (done chan struct{}, found int) {
 func (p *Past) findSinces(done chan struct{}) {
 	defer close(done)
 	for {
-		key, ids := p.nextSince()
-		if len(ids) == 0 {
+		key, asked := p.nextSince()
+		if len(asked) == 0 {
 			return
 		}
-		found := p.replaySince(key, ids)
+		found := p.replaySince(key, asked)
 		p.mu.Lock()
-		p.sinces.size -= len(ids) - len(found)
+		p.sinces.size -= len(asked) - len(found)
 		p.sinces.found += min(1, len(found))
 		delete(p.sinces.asked, key)
 		if p.sinces.known[key] == nil {
@@ -125,21 +131,18 @@ func (p *Past) findSinces(done chan struct{}) {
 }
 
 // nextSince returns a start and the series that are asked for; none: nothing is asked.
-func (p *Past) nextSince() (key start, ids []uint64) {
+func (p *Past) nextSince() (key start, asked map[uint64]labels.Labels) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, asked := range p.sinces.asked {
-		for id := range asked {
-			ids = append(ids, id)
-		}
-		return key, ids
+		return key, maps.Clone(asked)
 	}
 	p.sinces.done = nil
 	return key, nil
 }
 
 // replaySince replays what led to a start, once it is its turn.
-func (p *Past) replaySince(key start, ids []uint64) map[uint64]result.Since {
+func (p *Past) replaySince(key start, asked map[uint64]labels.Labels) map[uint64]result.Since {
 	// Whoever asked first may be gone by now.
 	ctx, cancel := context.WithTimeout(context.Background(), replayTimeout)
 	defer cancel()
@@ -151,15 +154,18 @@ func (p *Past) replaySince(key start, ids []uint64) map[uint64]result.Since {
 	}
 	found := map[uint64]result.Since{}
 	begin := at(key.at)
-	err := p.replay.run(ctx, key.source, ids, begin.Add(-sinceBack), begin, func(b *result.Batch, s *result.Series) {
-		if b.Step == key.at && s.Since.At != 0 {
-			found[s.ID] = s.Since
+	inputs := slices.Collect(maps.Values(asked))
+	err := p.replay.run(ctx, key.source, inputs, begin.Add(-sinceBack), begin, func(b *result.Batch) {
+		for id := range asked {
+			if s := b.Find(id); s != nil && b.Step == key.at && s.Since.At != 0 {
+				found[id] = s.Since
+			}
 		}
 	})
 	if err != nil {
 		return nil
 	}
-	for _, id := range ids {
+	for id := range asked {
 		if _, ok := found[id]; !ok { // the source has changed what it holds
 			found[id] = result.Since{At: key.at, OrEarlier: true}
 		}

@@ -164,16 +164,16 @@ func (r *Report) drawScaler(ctx context.Context, o backtest.Options, of *backtes
 	c, source := &o.Config.Scalers[i], result.Source{Scaler: true, Name: of.Name}
 	var l result.Labels
 	replay := past.Replay(func(
-		ctx context.Context, _ result.Source, _ []uint64, start, end time.Time, emit func(*result.Batch, *result.Series),
+		ctx context.Context, _ result.Source, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
 	) error {
 		o := o
 		o.Start, o.End = start, end
-		return backtest.Series(ctx, o, source, []labels.Labels{*of.Largest}, func(b *result.Batch) {
+		return backtest.Series(ctx, o, source, series, func(b *result.Batch) {
 			i := slices.IndexFunc(b.Series, func(s result.Series) bool { return labels.Equal(s.Input, *of.Largest) })
 			if i >= 0 {
 				l = b.Series[i].Labels
-				emit(b, &b.Series[i])
 			}
+			emit(b)
 		})
 	})
 	step := time.Duration(c.Step)
@@ -182,7 +182,7 @@ func (r *Report) drawScaler(ctx context.Context, o backtest.Options, of *backtes
 		last = due
 	}
 	span := past.Span{
-		Source: source, From: r.Start.Truncate(step).UnixMilli(), To: last.Truncate(step).UnixMilli(),
+		Source: source, Input: *of.Largest, From: r.Start.Truncate(step).UnixMilli(), To: last.Truncate(step).UnixMilli(),
 	}
 	h, err := replay.Scaler(ctx, span, of.Horizon, c.CostPerReplicaHour)
 	if err != nil {

@@ -108,7 +108,7 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 	}
 	if high := s.Since; high.At != 0 {
 		if high.OrEarlier {
-			if found, ok := v.past.Since(b.Source, s.ID, high.At); ok {
+			if found, ok := v.past.Since(b.Source, s, high.At); ok {
 				high = found
 			}
 		}
