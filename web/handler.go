@@ -26,6 +26,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/trial"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/links"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -195,7 +196,8 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 		finder = marks.New(o.QueryRange)
 	}
 	pages, err := ui.New(ui.Options{
-		View: v, Now: o.Now, Prefix: prefix, Graph: address(o.PrometheusURL), Grafana: address(o.GrafanaURL),
+		View: v, Now: o.Now, Prefix: prefix,
+		Links:   links.Servers{Graph: address(o.PrometheusURL), Grafana: address(o.GrafanaURL)},
 		Version: o.Version, Logger: o.Logger, Verdicts: o.Verdicts, Author: o.Author, Playground: playground,
 		Config: o.Config, Marks: finder, Gatherer: o.Gatherer, Faults: o.Faults,
 	})

@@ -69,6 +69,12 @@ func start(t *testing.T) *exporter { return startAt(t, end.Add(-2*time.Hour)) }
 // startAt runs cycles from a time to the end.
 func startAt(t *testing.T, first time.Time) *exporter {
 	t.Helper()
+	return startWith(t, first, end)
+}
+
+// startWith does so with a job search that has values until a time only.
+func startWith(t *testing.T, first, last time.Time) *exporter {
+	t.Helper()
 	db := storage.New(t)
 	var series []labels.Labels
 	for _, job := range []string{"cart", "checkout", "search"} {
@@ -78,6 +84,9 @@ func startAt(t *testing.T, first time.Time) *exporter {
 	}
 	begin := end.Add(-5 * 24 * time.Hour)
 	storage.Write(t, db, begin.UnixMilli(), end.UnixMilli(), 300_000, func(i int, ts int64) float64 {
+		if series[i].Get("job") == "search" && ts > last.UnixMilli() {
+			return math.NaN()
+		}
 		noise := rand.New(rand.NewPCG(uint64(i), uint64(ts))).NormFloat64()
 		v := 0.25 * (1 + 0.05*noise)
 		if series[i].Get("__name__") == "requests" {
@@ -252,6 +261,60 @@ func TestAPI_ReplaysWhatWasPublished(t *testing.T) {
 			require.Equal(t, want[int64(at.(float64))], got, "%s at %v", job, at)
 		}
 	}
+}
+
+func TestAPI_ReplaysWhatWasPublishedOfWhatIsGone(t *testing.T) {
+	last := end.Add(-time.Hour)
+	e := startWith(t, end.Add(-2*time.Hour), last)
+	status, body := e.get(t, "/api/v1/series", url.Values{"gone": {"true"}})
+	require.Equal(t, http.StatusOK, status)
+	data := body["data"].(map[string]any)
+	require.Equal(t, 3.0, data["total"], "of each detector and scaler")
+	one := data["series"].([]any)[2].(map[string]any)
+	require.Equal(t, "gone", one["state"])
+	require.Equal(t, last.Format(time.RFC3339), one["gone"])
+	require.Nil(t, one["value"])
+	require.Contains(t, one["url"], "job=search")
+
+	query := url.Values{
+		"gone": {"true"}, "match[]": {`{job="search"}`}, "detector": {"latency"},
+		"start": {end.Add(-2 * time.Hour).Format(time.RFC3339)},
+	}
+	status, body = e.get(t, "/api/v1/series", query)
+	require.Equal(t, http.StatusOK, status)
+	one = body["data"].(map[string]any)["series"].([]any)[0].(map[string]any)
+	require.Equal(t, last.Format(time.RFC3339), one["gone"])
+	require.Equal(t, last.Format(time.RFC3339), one["step"])
+	history := one["history"].(map[string]any)
+	times := history["time"].([]any)
+	require.Len(t, times, len(e.seen["search"]))
+	for i, at := range times {
+		want := e.seen["search"][int64(at.(float64))]
+		require.Equal(t, want.value, history["value"].([]any)[i])
+		require.Equal(t, want.score, history["score"].([]any)[i])
+		require.Equal(t, want.upper, history["upper"].([]any)[i])
+	}
+	require.Equal(t, history["score"].([]any)[len(times)-1], one["score"])
+
+	query.Del("detector")
+	query.Set("scaler", "fleet")
+	query.Set("overlay", "1d")
+	status, body = e.get(t, "/api/v1/recommendations", query)
+	require.Equal(t, http.StatusOK, status)
+	recommendation := body["data"].(map[string]any)["recommendations"].([]any)[0].(map[string]any)
+	require.Equal(t, last.Format(time.RFC3339), recommendation["gone"])
+	require.NotZero(t, recommendation["replicas"])
+	loads := recommendation["history"].(map[string]any)["load"].([]any)
+	for i, at := range recommendation["history"].(map[string]any)["time"].([]any) {
+		if want, ok := e.fleet["search"][int64(at.(float64))]; ok && !math.IsNaN(want.load) {
+			require.Equal(t, want.load, loads[i])
+		}
+	}
+	require.Len(t, body["data"].(map[string]any)["overlays"].([]any)[0].(map[string]any)["value"], len(loads))
+
+	query.Set("gone", "no")
+	status, _ = e.get(t, "/api/v1/recommendations", query)
+	require.Equal(t, http.StatusBadRequest, status)
 }
 
 func TestAPI_ListsAndPages(t *testing.T) {

@@ -21,8 +21,17 @@ type overlay struct {
 	Value  []view.Number `json:"value"`
 }
 
+// laid returns the overlays of a history of a series with some times.
+func laid(s *view.Series, times []int64, q *query) []overlay {
+	overlays := make([]overlay, len(q.overlays))
+	for i, back := range q.overlays {
+		overlays[i] = overlay{model.Duration(back).String(), s.Before(times, back)}
+	}
+	return overlays
+}
+
 // series lists the series, with their states; with start, and if only one matches, what was published of it, its
-// siblings, and what people said about it.
+// siblings, and what people said about it. One that is gone is described as it was in the end.
 func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, error) {
 	found, total := a.o.View.List(s, &q.Filter)
 	answer := map[string]any{"series": found, "total": total}
@@ -36,6 +45,11 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 		return nil, view.Invalidf("start: %d series match; the history of one can be asked for", total)
 	}
 	var err error
+	if found[0].Gone != nil {
+		if found[0], err = a.o.View.Ended(ctx, &found[0], q.from, q.to); err != nil {
+			return nil, err
+		}
+	}
 	if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
 		return nil, err
 	}
@@ -43,11 +57,7 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 		return historyTable(found[0].Source, found[0].History), nil
 	}
 	if len(q.overlays) > 0 {
-		overlays := make([]overlay, len(q.overlays))
-		for i, back := range q.overlays {
-			overlays[i] = overlay{model.Duration(back).String(), found[0].Before(found[0].History.Time, back)}
-		}
-		answer["overlays"] = overlays
+		answer["overlays"] = laid(&found[0], found[0].History.Time, q)
 	}
 	answer["siblings"], answer["siblingsTotal"] = a.o.View.Siblings(&found[0], q.Limit)
 	if a.o.Verdicts != nil {
@@ -64,16 +74,26 @@ func (a *API) forecast(_ context.Context, s *result.Snapshot, q *query) (any, er
 // recommendations lists what scalers recommend; with start, and if only one matches, what was published of it.
 func (a *API) recommendations(ctx context.Context, s *result.Snapshot, q *query) (any, error) {
 	found, total := a.o.View.Recommendations(s, &q.Filter)
+	answer := map[string]any{"recommendations": found, "total": total}
 	if !q.from.IsZero() {
 		if total != 1 || len(found) != 1 {
 			return nil, view.Invalidf("start: %d recommendations match; the history of one can be asked for", total)
 		}
 		var err error
+		if one := &found[0]; one.Gone != nil {
+			if one.Series, err = a.o.View.Ended(ctx, &one.Series, q.from, q.to); err != nil {
+				return nil, err
+			}
+			*one = a.o.View.Recommendation(&one.Series)
+		}
 		if found[0].History, err = a.o.View.ScalerHistory(ctx, &found[0], q.from, q.to); err != nil {
 			return nil, err
 		}
+		if len(q.overlays) > 0 {
+			answer["overlays"] = laid(&found[0].Series, found[0].History.Time, q)
+		}
 	}
-	return map[string]any{"recommendations": found, "total": total}, nil
+	return answer, nil
 }
 
 func (a *API) detectors(_ context.Context, s *result.Snapshot, q *query) (any, error) {

@@ -33,7 +33,7 @@ type query struct {
 // parameters lists what each endpoint takes besides match[], limit and offset.
 var parameters = []string{
 	"match[]", "limit", "offset", "min_score", "severity", "detector", "scaler", "start", "end",
-	"format", "overlay",
+	"format", "overlay", "gone",
 }
 
 // formats lists in which format an endpoint answers besides JSON.
@@ -85,6 +85,9 @@ func parseQuery(r *http.Request) (*query, error) {
 	if q.to, err = parseTime(values, "end"); err != nil {
 		return nil, err
 	}
+	if q.Gone, err = truth(values, "gone"); err != nil {
+		return nil, err
+	}
 	if q.overlays, err = durations(values, "overlay"); err != nil {
 		return nil, err
 	}
@@ -101,6 +104,17 @@ func whole(values url.Values, name string, otherwise, most int) (int, error) {
 		return 0, view.Invalidf("%s: %q is not a whole number from 0 to %d", name, s, most)
 	}
 	return n, nil
+}
+
+func truth(values url.Values, name string) (bool, error) {
+	switch s := values.Get(name); s {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, view.Invalidf("%s: %q is neither true nor false", name, s)
+	}
 }
 
 // parseTime parses a time as Prometheus does: RFC 3339, or seconds since the epoch.

@@ -41,8 +41,8 @@ func (e Invalid) Unwrap() error { return e.error }
 // Invalidf returns an Invalid error.
 func Invalidf(format string, args ...any) error { return Invalid{fmt.Errorf(format, args...)} }
 
-// Replay calls emit with the results of some series, given by the labels of their input, at each step from start to end,
-// as they were published. Results of others may be there, too.
+// Replay calls emit with the results of some series, given by the labels of their input, at each step from start to
+// end, as they were published. Results of others may be there, too.
 type Replay func(
 	ctx context.Context, source result.Source, series []labels.Labels, start, end time.Time, emit func(*result.Batch),
 ) error

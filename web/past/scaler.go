@@ -70,7 +70,8 @@ func (p *Past) Scaler(
 		horizon     time.Duration
 		costPerHour float64
 	}
-	return remembered(ctx, p, scalerKey{span.key(), horizon, costPerHour}, func(ctx context.Context) (*ScalerHistory, error) {
+	key := scalerKey{span.key(), horizon, costPerHour}
+	return remembered(ctx, p, key, func(ctx context.Context) (*ScalerHistory, error) {
 		return p.replay.Scaler(ctx, span, horizon, costPerHour)
 	})
 }

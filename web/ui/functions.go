@@ -10,6 +10,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/spark"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -17,7 +18,6 @@ import (
 func (u *UI) functions() template.FuncMap {
 	return template.FuncMap{
 		"quantity": func(v view.Number, unit string) string { return humanize.Quantity(float64(v), unit) },
-		"rarity":   func(v view.Number) string { return humanize.Rarity(float64(v)) },
 		"percent":  func(v view.Number) string { return percent(float64(v)) },
 		"score":    func(v view.Number) string { return decimals(float64(v)) },
 		"known":    func(v view.Number) bool { return !math.IsNaN(float64(v)) },
@@ -26,7 +26,7 @@ func (u *UI) functions() template.FuncMap {
 		"since":    func(t time.Time) string { return humanize.Age(u.o.Now().Sub(t)) },
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
 		"ahead":    func(from, to time.Time) string { return humanize.Age(to.Sub(from)) },
-		"spark":    func(s view.Series) template.HTML { return sparkline(s.Recent(sparkTime, sparkPoints)) },
+		"spark":    func(s view.Series) template.HTML { return spark.Line(s.Recent(spark.While, spark.Points)) },
 		"labels":   Selector,
 		"context":  u.context,
 		"decider":  view.DeciderText,
@@ -110,55 +110,4 @@ func place(of map[string]string) map[string]string {
 func Selector(l map[string]string) string {
 	s := view.Series{Labels: l}
 	return s.Selector()
-}
-
-const (
-	sparkTime   = 24 * time.Hour
-	sparkPoints = 96
-)
-
-// extent returns the lowest and the highest of values, and how many are known.
-func extent(values []float64) (low, high float64, known int) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for _, v := range values {
-		if v-v == 0 {
-			low, high = math.Min(low, v), math.Max(high, v)
-			known++
-		}
-	}
-	return low, high, known
-}
-
-// sparkline draws values as a small curve, from the lowest to the highest of them; "" if there are fewer than two.
-func sparkline(values []float64) template.HTML {
-	low, high, _ := extent(values)
-	return curve(values, low, high)
-}
-
-// curve draws values as a small curve, on a scale that several may share; "" if there are fewer than two.
-func curve(values []float64, low, high float64) template.HTML {
-	if _, _, known := extent(values); known < 2 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString(`<svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" ` +
-		`aria-label="the last 24 hours"><path d="`)
-	move := true
-	for i, v := range values {
-		if v-v != 0 {
-			move = true
-			continue
-		}
-		y := 12.0
-		if high > low {
-			y = 22 - 20*(v/(high-low)-low/(high-low))
-		}
-		command := "L"
-		if move {
-			command, move = "M", false
-		}
-		fmt.Fprintf(&b, "%s%.1f %.1f", command, 100*float64(i)/float64(max(len(values)-1, 1)), y)
-	}
-	b.WriteString(`"/></svg>`)
-	return template.HTML(b.String())
 }

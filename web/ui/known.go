@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/links"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -23,7 +24,7 @@ func (u *UI) known(s *view.Series) *known {
 	if s.Kind != "detector" {
 		return nil
 	}
-	k := &known{File: documents + "feedback.md#the-file"}
+	k := &known{File: links.Documents + "feedback.md#the-file"}
 	k.From, k.To = period(s)
 	identity := u.o.View.Identity(s)
 	line := func(kind verdict.Kind) string {

@@ -27,7 +27,7 @@ func links(page, text string) map[string]string {
 }
 
 func TestPages_LinkToGrafana(t *testing.T) {
-	h := pages(t, true, func(o *ui.Options) { o.Grafana = "https://example.com/grafana" })
+	h := pages(t, true, func(o *ui.Options) { o.Links.Grafana = "https://example.com/grafana" })
 	for path, want := range map[string]struct {
 		expr, from, dashboard string
 		variables             url.Values

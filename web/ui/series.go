@@ -12,6 +12,8 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/links"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/spark"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -25,11 +27,8 @@ const (
 // seriesPage is what the page of a series shows.
 type seriesPage struct {
 	*view.Series
-	Then              bool   // as of a past time
-	Now               string // address of the page as of now
+	moment
 	Context           string // command that tells what else moved then
-	At                string // the time, for an input
-	Asked             url.Values
 	Forecast          *view.Forecast
 	Moved, Calm       []view.Series
 	Siblings          []sibling // and the series itself, the first
@@ -41,7 +40,7 @@ type seriesPage struct {
 	Past              []view.Moment // the newest first
 	Zooms, Overlays   []link
 	Happened          *happened
-	Links             links
+	Links             links.Links
 	Data              string
 	Feedback          *feedback
 }
@@ -58,42 +57,37 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	}
 	query := r.URL.Query()
 	zooms, over := u.zooms(s, query, defaultSeriesRange)
-	v, until := u.o.View, time.Time{}
-	page := seriesPage{Now: "?" + without(query, "at").Encode(), Zooms: zooms, Asked: without(query, "at")}
+	v, m, err := u.moment(r, s, over)
+	if err != nil {
+		u.missing(w, status(err), err.Error(), []view.Series{*s})
+		return
+	}
+	page := seriesPage{moment: m, Zooms: zooms}
 	var chosen []string
 	page.Overlays, chosen = chosenOverlays(query)
-	if text := query.Get("at"); text != "" {
-		var err error
-		until, err = parseTime("at", text)
-		if err != nil {
-			err = view.Invalidf("%w", err)
-		} else if until.Before(s.Step) {
-			v, err = v.At(r.Context(), s, until.Add(-over), until)
-			page.Then = true
-		}
-		if err != nil {
-			u.missing(w, status(err), err.Error(), []view.Series{*s})
-			return
-		}
-	}
 	var siblings []view.Series
+	now := s
 	v.Settle(r.Context(), func() {
-		if page.Then {
-			was := v.Was(s) // only its pool was replayed: others are not known
+		if m.Then {
+			was := v.Was(now)
+			was.Gone = now.Gone
 			s = &was
-		} else {
-			page.Moved, page.Calm = v.Others(s)
+		}
+		if !m.Then || m.Ended != nil { // else only its pool was replayed: others are not known
+			page.Moved, page.Calm = u.o.View.Others(now)
+		}
+		if m.Ended != nil { // what has come in its place
+			same, _ := u.o.View.Siblings(now, shownSiblings)
+			page.Calm = append(same, page.Calm...)
 		}
 		siblings, page.Members = v.Siblings(s, shownSiblings)
 	})
 	page.Series, page.At = s, s.Step.Format(localTime)
 	from := s.Step.Add(-over)
-	if page.Then {
-		from, page.Context = until.Add(-over), contextCommand(s.Labels, s.Step.Format(time.RFC3339))
-		page.Data = u.data(s, "series", from, until, earlier(chosen))
-	} else {
-		page.Data = u.data(s, "series", from, time.Time{}, earlier(chosen))
+	if m.Then {
+		from, page.Context = m.until.Add(-over), contextCommand(s.Labels, s.Step.Format(time.RFC3339))
 	}
+	page.Data = u.data(s, "series", from, m.until, earlier(chosen))
 	page.Happened = u.happened(r.Context(), s, chosen, from, s.Step)
 	page.Siblings = multiples(s, siblings)
 	page.Forecast = v.Forecast(s)
@@ -102,7 +96,8 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	page.Scored, page.Forecasts = v.Models(s)
 	page.Past = s.Moments(over, shownMoments)
 	slices.Reverse(page.Past)
-	page.Links, page.Feedback = u.links(s, over), u.feedbackOn(r, s)
+	page.Links = u.links(s, page.Forecast, m.over(over))
+	page.Feedback = u.feedbackOn(r, s)
 	u.show(w, http.StatusOK, "series", s.Title(), page)
 }
 
@@ -125,12 +120,12 @@ func multiples(s *view.Series, others []view.Series) []sibling {
 	curves := make([][]float64, len(members))
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range members {
-		curves[i] = members[i].Recent(sparkTime, sparkPoints)
-		l, h, _ := extent(curves[i])
+		curves[i] = members[i].Recent(spark.While, spark.Points)
+		l, h, _ := spark.Extent(curves[i])
 		low, high = min(low, l), max(high, h)
 	}
 	for i := range members {
-		members[i].Spark = curve(curves[i], low, high)
+		members[i].Spark = spark.Curve(curves[i], low, high)
 	}
 	return members
 }

@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/links"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -86,7 +87,7 @@ func (u *UI) status(w http.ResponseWriter, _ *http.Request) {
 			m[name] = f.GetMetric()
 		}
 	}
-	page := statusPage{Servers: m.servers(), Runbook: runbooks + "anomalyexporterremotereaderrors"}
+	page := statusPage{Servers: m.servers(), Runbook: links.Runbooks + "anomalyexporterremotereaderrors"}
 	faults := u.o.Faults()
 	for _, source := range u.o.View.Configured() {
 		page.Detectors = append(page.Detectors, m.cycles(source, faults))

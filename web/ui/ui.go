@@ -28,7 +28,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
-	"github.com/anomaly-exporter/anomaly-exporter/web/past"
+	"github.com/anomaly-exporter/anomaly-exporter/web/ui/links"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
@@ -50,8 +50,7 @@ type Options struct {
 	View    *view.View
 	Now     func() time.Time
 	Prefix  string // path before that of each page, without a slash at its end
-	Graph   string // address of the server that PromQL is looked at in, such as http://prometheus:9090; "": not known
-	Grafana string // address of Grafana; "": not known
+	Links   links.Servers
 	Version string // shown on each page
 	Logger  log.Logger
 
@@ -97,7 +96,8 @@ func New(o Options) (*UI, error) {
 	}
 	for _, name := range []string{"overview", "series", "scaler", "missing", "feedback", "playground", "status"} {
 		t, err := template.New("layout.html").Funcs(u.functions()).
-			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/links.html", "templates/"+name+".html")
+			ParseFS(files, "templates/layout.html", "templates/verdicts.html", "templates/links.html",
+				"templates/moment.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("ui: %w", err)
 		}
@@ -289,6 +289,9 @@ func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
 	text, status := "No series has these labels now", http.StatusNotFound
 	if len(found) > 1 {
 		text, status = fmt.Sprintf("%d series have these labels", len(found)), http.StatusMultipleChoices
+		if found[0].Gone != nil {
+			text = fmt.Sprintf("%d series had these labels, and are gone", len(found))
+		}
 	}
 	if rest := without(query, "offset"); len(found) > 1 && len(rest) == 1 && rest.Has(found[0].Kind) {
 		text, status = fmt.Sprintf("The %d series of %s", len(found), found[0].Source), http.StatusOK
@@ -325,11 +328,19 @@ func (u *UI) zooms(s *view.Series, query url.Values, otherwise int) (links []lin
 	return links, chosen
 }
 
+// links returns the links of the page of a series, which may have a forecast, over a range.
+func (u *UI) links(s *view.Series, f *view.Forecast, over links.Range) links.Links {
+	return links.New(u.o.Links, s, u.o.View.Expressions(s), f, over)
+}
+
 // data returns the address of what was published of a series, at an endpoint of the API, until a time (zero: now), with
 // overlays ("": none).
 func (u *UI) data(s *view.Series, endpoint string, from, to time.Time, overlays string) string {
 	query := url.Values{
 		"match[]": {s.Selector()}, s.Kind: {strings.SplitN(s.Source, "/", 2)[0]}, "start": {from.Format(time.RFC3339)},
+	}
+	if s.Gone != nil {
+		query.Set("gone", "true")
 	}
 	if !to.IsZero() {
 		query.Set("end", to.Format(time.RFC3339))
@@ -338,48 +349,6 @@ func (u *UI) data(s *view.Series, endpoint string, from, to time.Time, overlays 
 		query.Set("overlay", overlays)
 	}
 	return u.o.Prefix + "/api/v1/" + endpoint + "?" + query.Encode()
-}
-
-// shownChanges is how many changes of a recommendation are listed. Guard: nobody reads more.
-const shownChanges = 50
-
-// scaler shows the load of a scaler, what is recommended for it, and what else could have run. The tables come with the
-// page; the charts get the same history from the API, which remembers it.
-func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
-	s := u.find(w, r)
-	if s == nil {
-		return
-	}
-	if !s.OfLoad() {
-		http.Redirect(w, r, u.o.Prefix+s.Path, http.StatusFound)
-		return
-	}
-	zooms, over := u.zooms(s, r.URL.Query(), defaultScalerRange)
-	page := struct {
-		view.Recommendation
-		History *past.ScalerHistory
-		Changes []past.Change
-		More    int // changes
-		Problem string
-		Bounds  [2]int
-		Zooms   []link
-		Links   links
-		Data    string
-	}{
-		Recommendation: u.o.View.Recommendation(s), Bounds: u.o.View.Bounds(s), Zooms: zooms,
-		Links: u.links(s, over), Data: u.data(s, "recommendations", s.Step.Add(-over), time.Time{}, ""),
-	}
-	if s.State == "" {
-		history, err := u.o.View.ScalerHistory(r.Context(), &page.Recommendation, s.Step.Add(-over), time.Time{})
-		if err != nil {
-			page.Problem = err.Error()
-		} else {
-			page.History, page.Changes = history, history.Changes()
-			page.More = max(0, len(page.Changes)-shownChanges)
-			page.Changes = page.Changes[:len(page.Changes)-page.More]
-		}
-	}
-	u.show(w, http.StatusOK, "scaler", s.Title(), page)
 }
 
 // with returns a query with one parameter changed.

@@ -64,6 +64,21 @@ func pagesOf(t *testing.T, text string, high bool, change ...func(*ui.Options)) 
 	line := labels.FromStrings("__name__", "line", "job", "api") // 1 a minute, and 0 at the end
 	storage.WriteSeries(t, db, line, end.Add(-4*24*time.Hour).UnixMilli(), end.UnixMilli(), 300_000,
 		func(ts int64) float64 { return float64(ts-end.UnixMilli()) / 60_000 })
+	for _, pod := range []string{"api-a", "api-b"} { // b was replaced an hour and a half ago, and had been busy before
+		busy := labels.FromStrings("__name__", "busy", "namespace", "shop", "container", "api", "pod", pod)
+		last := end
+		if pod == "api-b" {
+			last = end.Add(-90 * time.Minute)
+		}
+		storage.WriteSeries(t, db, busy, end.Add(-4*24*time.Hour).UnixMilli(), last.UnixMilli(), 300_000,
+			func(ts int64) float64 {
+				v := 10 + math.Sin(float64(ts))
+				if last != end && ts > last.Add(-30*time.Minute).UnixMilli() {
+					v *= 5
+				}
+				return v
+			})
+	}
 	alert := labels.FromStrings("__name__", "ALERTS", "alertname", hostile, "alertstate", "firing", "namespace", "shop")
 	storage.WriteSeries(t, db, alert, end.Add(-50*time.Minute).UnixMilli(), end.Add(-20*time.Minute).UnixMilli(), 300_000,
 		func(int64) float64 { return 1 })
@@ -87,7 +102,8 @@ func pagesOf(t *testing.T, text string, high bool, change ...func(*ui.Options)) 
 		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Replay: m.ReplaySeries, Now: now,
 	})
 	require.NoError(t, err)
-	o := ui.Options{View: v, Now: now, Prefix: "/anomaly", Graph: "https://example.com/prometheus", Version: "1.2.3"}
+	o := ui.Options{View: v, Now: now, Prefix: "/anomaly", Version: "1.2.3"}
+	o.Links.Graph = "https://example.com/prometheus"
 	o.Config = func() *config.Config { return cfg }
 	o.Marks = marks.New(marks.Range(storage.NewEngine(5*time.Minute, 50e6), func() prometheus.Queryable { return db }))
 	for _, f := range change {

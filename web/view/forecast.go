@@ -141,6 +141,13 @@ func (v *View) Recommendation(s *Series) Recommendation {
 // Recommendations returns what the scalers that were asked for recommend.
 func (v *View) Recommendations(s *result.Snapshot, f *Filter) (found []Recommendation, total int) {
 	found = []Recommendation{}
+	if f.Gone {
+		gone, total := v.listGone(s, f, true)
+		for i := range gone {
+			found = append(found, v.Recommendation(&gone[i]))
+		}
+		return found, total
+	}
 	for _, b := range s.Batches {
 		if !b.Source.Scaler {
 			continue

@@ -2,8 +2,8 @@ package view
 
 import (
 	"context"
+	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
@@ -21,10 +21,25 @@ func (v *View) History(ctx context.Context, s *Series, from, to time.Time) (*pas
 	return v.past.Series(ctx, span)
 }
 
-// ScalerHistory replays a load in the same way.
+// scalerBack is how long before a time the newest recommendation is looked for. Chosen, not tuned.
+const scalerBack = time.Hour
+
+// ScalerHistory replays a load in the same way, with the horizon that it had in the end.
 func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to time.Time) (*past.ScalerHistory, error) {
-	if r.series.Scaling == nil {
-		return nil, Invalidf("start: %s has no recommendation of replicas now", r.Title())
+	if !r.OfLoad() {
+		return nil, Invalidf("start: %s recommends no replicas", r.Title())
+	}
+	made := r.series.Scaling
+	if !to.IsZero() && to.Before(r.Step) {
+		then, err := v.At(ctx, &r.Series, to.Add(-scalerBack), to)
+		if err != nil {
+			return nil, err
+		}
+		was := then.Was(&r.Series)
+		made = was.series.Scaling
+	}
+	if made == nil {
+		return nil, Invalidf("start: %s has no recommendation of replicas in the end", r.Title())
 	}
 	span, err := past.NewSpan(r.batch, r.series, from, to)
 	if err != nil {
@@ -34,7 +49,52 @@ func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to ti
 	if c := v.scaler(r.batch.Source); c != nil {
 		cost = c.CostPerReplicaHour
 	}
-	return v.past.Scaler(ctx, span, r.series.Scaling.Horizon, cost)
+	return v.past.Scaler(ctx, span, made.Horizon, cost)
+}
+
+// newGone describes a series that a batch knows to be gone.
+func (v *View) newGone(b *result.Batch, g result.Gone) Series {
+	s := v.newSeries(b, &result.Series{
+		ID: g.ID, Input: g.Input, Labels: b.LabelsOf(g.Input), State: result.State{State: "gone"}, Score: result.NoScore(),
+	})
+	last := at(g.Last)
+	s.Gone, s.Remedy = &last, "no value any more; the last one at "+humanize.Clock(last, v.o.Now())
+	s.Sentence = fmt.Sprintf("%s has %s.", s.Title(), s.Remedy)
+	return s
+}
+
+// listGone returns those of the series that were asked for that are gone, and of which history is still known; with
+// loads, only loads of scalers.
+func (v *View) listGone(s *result.Snapshot, f *Filter, loads bool) (found []Series, total int) {
+	found = []Series{}
+	for _, b := range s.Batches {
+		for _, g := range b.Gone {
+			ofLoad := b.Source.Scaler && b.Source.Resource == ""
+			named := &result.Series{Labels: b.LabelsOf(g.Input), Score: result.NoScore()}
+			if loads && !ofLoad || !f.matches(b.Source, named) {
+				continue
+			}
+			if total++; total > f.Offset && len(found) < f.Limit {
+				found = append(found, v.newGone(b, g))
+			}
+		}
+	}
+	return found, total
+}
+
+// Ended describes a series that is gone as it was at a time (zero: when it had its last value), and since when it is
+// gone.
+func (v *View) Ended(ctx context.Context, s *Series, from, to time.Time) (Series, error) {
+	if to.IsZero() || to.After(*s.Gone) {
+		to = *s.Gone
+	}
+	then, err := v.At(ctx, s, from, to)
+	if err != nil {
+		return Series{}, err
+	}
+	was := then.Was(s)
+	was.Gone = s.Gone
+	return was, nil
 }
 
 // At returns what this view was of a series, and of the other members of its pool, at a time: at the newest step until
@@ -86,6 +146,9 @@ func (v *View) Learned(s *Series) time.Duration {
 	return 0
 }
 
+// A Moment is the value of a series at a step.
+type Moment = past.Moment
+
 // Recent returns the values of the first input of a series over the last while, from memory; NaN where there is none.
 func (s *Series) Recent(while time.Duration, points int) []float64 {
 	recent := s.Moments(while, points)
@@ -96,48 +159,16 @@ func (s *Series) Recent(while time.Duration, points int) []float64 {
 	return values
 }
 
-// A Moment is the value of a series at a step.
-type Moment struct {
-	Time  time.Time
-	Value Number // NaN if there is none
-}
-
 // Moments returns the values that Recent does, with their times.
 func (s *Series) Moments(while time.Duration, points int) []Moment {
-	if len(s.series.History) == 0 {
-		return nil
-	}
-	step := s.batch.Format.Step
-	each := max(1, int(while/step)/points)
-	moments := make([]Moment, 0, points+1)
-	for back := int(while/step) / each * each; back >= 0; back -= each {
-		ts := s.batch.Step - int64(back)*step.Milliseconds()
-		v, _ := s.series.History[0].Value(ts)
-		moments = append(moments, Moment{at(ts), Number(v)})
-	}
-	return moments
+	return past.Moments(s.batch, s.series, while, points)
 }
-
-// StepLength returns the time between two steps.
-func (s *Series) StepLength() time.Duration { return s.batch.Format.Step }
 
 // Before returns, for each of some times (in seconds), the value of the first input a while before, from memory; NaN
 // where there is none.
 func (s *Series) Before(times []int64, while time.Duration) []Number {
-	values := slices.Repeat([]Number{Number(math.NaN())}, len(times))
-	if len(s.series.History) == 0 || len(times) == 0 {
-		return values
-	}
-	h := s.series.History[0]
-	back, i := while.Milliseconds(), 0
-	for p := range h.Points(times[0]*1000-back-h.Layout().Coarse(), times[len(times)-1]*1000-back) {
-		for i < len(times) && times[i]*1000-back < p.Time {
-			i++
-		}
-		// What is older has a value at every few steps only.
-		for k := i; k < len(times) && times[k]*1000-back < p.Time+h.Layout().Coarse(); k++ {
-			values[k] = Number(p.Value)
-		}
-	}
-	return values
+	return past.Before(s.series, times, while)
 }
+
+// StepLength returns the time between two steps.
+func (s *Series) StepLength() time.Duration { return s.batch.Format.Step }

@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view/address"
 )
 
 // overviewLimit bounds each list of the overview. Guard: nobody reads more, and an outage of the whole fleet must not
@@ -93,48 +93,18 @@ func (v *View) NewestStep() (t time.Time) {
 	return t
 }
 
-// Find returns the series that have all the labels of the query of a page, of the detector or scaler that it names. If
-// one of several has no other labels, it is that one. Labels that none of the detector has are ignored: a scrape may
-// have added them, and links in alerts are made of what was scraped.
+// Find returns the series that the query of a page is about; if there is none now, those that are gone.
 func (v *View) Find(page url.Values) (found []Series) {
 	for _, b := range v.o.Snapshot().Batches {
-		if page.Get(b.Source.Kind()) != b.Source.ID() {
-			continue
+		series, gone := address.Find(b, page)
+		for _, s := range series {
+			found = append(found, v.newSeries(b, s))
 		}
-		page := maps.Clone(page)
-		maps.DeleteFunc(page, func(name string, _ []string) bool {
-			return !slices.ContainsFunc(b.Series, func(s result.Series) bool { return s.Labels.Get(name) != "" })
-		})
-		for i := range b.Series {
-			if hasLabels(b.Series[i].Labels, page) {
-				found = append(found, v.newSeries(b, &b.Series[i]))
-			}
+		for _, g := range gone {
+			found = append(found, v.newGone(b, g))
 		}
-	}
-	exact := slices.IndexFunc(found, func(s Series) bool {
-		for name := range s.Labels {
-			if !page.Has(name) && !slices.Contains(reserved, name) {
-				return false
-			}
-		}
-		return true
-	})
-	if exact >= 0 {
-		return found[exact : exact+1]
 	}
 	return found
-}
-
-// reserved are the parameters of a page that are no labels.
-var reserved = []string{"detector", "scaler", "range", "at", "overlay", "offset"}
-
-func hasLabels(l result.Labels, page url.Values) bool {
-	for name, values := range page {
-		if !slices.Contains(reserved, name) && l.Get(name) != values[0] {
-			return false
-		}
-	}
-	return true
 }
 
 // Selector returns the selector that matches the labels of a series.

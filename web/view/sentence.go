@@ -60,11 +60,20 @@ func (s *Series) sentence(now time.Time) string {
 			age += " or longer"
 		}
 		text += fmt.Sprintf(" Since %s (%s).", humanize.Clock(*s.Since, now), age)
-		if r := humanize.Rarity(float64(s.ReturnPeriodSeconds)); r != "" {
+		if r := s.Rarity(); r != "" {
 			text += " Normal behaviour looks like this " + r + "."
 		}
 	}
 	text += s.boundSentences(now, value)
+	return text
+}
+
+// Rarity says how rare it is in normal behaviour; "": not known. A score may be higher than what its history can prove.
+func (s *Series) Rarity() string {
+	text, proven := humanize.Rarity(float64(s.ReturnPeriodSeconds)), math.Log10(float64(s.ReturnPeriodSeconds)/300)
+	if s.Surprise() > proven+0.1 && strings.HasPrefix(text, "once") {
+		return "less than " + text
+	}
 	return text
 }
 

@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"math"
-	"net/url"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -13,6 +12,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view/address"
 )
 
 // The severities of a score. They are those that the shipped rules have in a small fleet; in a larger one their bar
@@ -33,9 +33,11 @@ type Series struct {
 	ID     string            `json:"id"`     // of the series within the source
 	Labels map[string]string `json:"labels"` // of its results, without empty ones
 	Step   time.Time         `json:"step"`
-	State  string            `json:"state,omitempty"` // why there is no score or recommendation; empty: there is one
-	Reason string            `json:"reason,omitempty"`
-	Remedy string            `json:"remedy,omitempty"` // what the reason means and what to do
+	// Gone is when a series had its last value that has none now; if that is long ago, a little later.
+	Gone   *time.Time `json:"gone,omitempty"`
+	State  string     `json:"state,omitempty"` // why there is no score or recommendation; empty: there is one
+	Reason string     `json:"reason,omitempty"`
+	Remedy string     `json:"remedy,omitempty"` // what the reason means and what to do
 
 	Learning *Learning `json:"learning,omitempty"` // absent: it does not wait for history
 
@@ -146,16 +148,11 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 
 // page returns the path of the page of a series.
 func (s *Series) page() string {
-	q := url.Values{}
-	for name, value := range s.Labels {
-		q.Set(name, value)
-	}
-	q.Set(s.Kind, s.Source)
-	path := "/series?"
+	path := "/series"
 	if s.OfLoad() {
-		path = "/scaler?"
+		path = "/scaler"
 	}
-	return path + q.Encode()
+	return address.Of(path, s.Kind, s.Source, s.Labels)
 }
 
 // OfLoad reports whether the series is the load of a scaler, for which replicas are recommended.
@@ -177,6 +174,9 @@ func (v *View) Identity(s *Series) labels.Labels {
 
 // List returns the series that were asked for, in the order of their sources and labels.
 func (v *View) List(s *result.Snapshot, f *Filter) (found []Series, total int) {
+	if f.Gone {
+		return v.listGone(s, f, false)
+	}
 	found = []Series{}
 	for _, b := range s.Batches {
 		for i := range b.Series {

@@ -56,6 +56,7 @@ type Filter struct {
 	Sources   []string            // names of detectors and scalers; none: all
 	MinScore  float64             // 0: series without a score too
 	Severity  string              // the least severity of an incident; "": any
+	Gone      bool                // series that have no value any more, instead of those that have one
 	Limit     int                 // of a list
 	Offset    int                 // how many to leave out first
 }

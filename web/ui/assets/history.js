@@ -51,6 +51,10 @@
     then.hidden = false;
   };
 
+  const marks = (kind) => [...document.querySelectorAll('#marks tr[data-kind=' + kind + ']')].map((row) => [Number(row.dataset.from), Number(row.dataset.to)]);
+  const laid = (overlays) => overlays.map((o) => ({ label: { '1d': 'yesterday', '7d': 'last week', '1w': 'last week' }[o.before] ?? o.before + ' before', value: o.value }));
+  const keys = (marked) => document.querySelectorAll('.keys span').forEach((key) => { key.hidden = !marked.includes(key.className); });
+
   const series = (history, { verdicts = [], overlays = [] }) => {
     // The forecast is that of the table below the charts.
     const fan = [...document.querySelectorAll('#points tr[data-time]')].map((row) => ({
@@ -58,26 +62,28 @@
       upper: number(row.dataset.upper), max: number(row.dataset.max),
     }));
     const bounds = [...document.querySelectorAll('[data-bound]')].map((p) => number(p.dataset.bound));
-    const marks = (kind) => [...document.querySelectorAll('#marks tr[data-kind=' + kind + ']')].map((row) => [Number(row.dataset.from), Number(row.dataset.to)]);
     const line = byID('straight')?.dataset;
     const said = (kind) => verdicts.filter((v) => v.verdict === kind).map((v) => [Date.parse(v.from) / 1000, Date.parse(v.to) / 1000]);
     const marked = charts.series({
       value, score: byID('score'), unit: value.dataset.unit, fan, bounds,
       alerts: history.alerts, confirmed: said('confirmed'), rejected: said('rejected'),
       firing: marks('alerts'), rollouts: marks('rollouts'), chosen: offer,
-      before: overlays.map((o) => ({ label: { '1d': 'yesterday', '7d': 'last week', '1w': 'last week' }[o.before] ?? o.before + ' before', value: o.value })),
+      before: laid(overlays),
       straight: line ? [[Number(line.from), Number(line.begin)], [Number(line.to), Number(line.end)]] : null,
     }, history);
     tell(history, value.dataset.unit);
     byID('counted').textContent = counted(history);
     byID('counted').parentElement.hidden = false;
-    document.querySelectorAll('.keys span').forEach((key) => { key.hidden = !marked.includes(key.className); });
+    keys(marked);
     return highSince(history);
   };
 
-  const scaler = (history) => {
+  const scaler = (history, { overlays = [] }) => {
     const bounds = [number(load.dataset.min), number(load.dataset.max)];
-    charts.scaler({ load, fleet: byID('fleet'), lanes: byID('lanes'), unit: load.dataset.unit, bounds }, history);
+    keys(charts.scaler({
+      load, fleet: byID('fleet'), lanes: byID('lanes'), unit: load.dataset.unit, bounds, before: laid(overlays),
+      firing: marks('alerts'), rollouts: marks('rollouts'), chosen: offer,
+    }, history));
     return '';
   };
 

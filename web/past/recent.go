@@ -1,0 +1,52 @@
+package past
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+)
+
+// A Moment is the value of a series at a step.
+type Moment struct {
+	Time  time.Time
+	Value Number // NaN if there is none
+}
+
+// Moments returns the values of the first input of a series of a batch over the last while, from memory.
+func Moments(b *result.Batch, s *result.Series, while time.Duration, points int) []Moment {
+	if len(s.History) == 0 {
+		return nil
+	}
+	step := b.Format.Step
+	each := max(1, int(while/step)/points)
+	moments := make([]Moment, 0, points+1)
+	for back := int(while/step) / each * each; back >= 0; back -= each {
+		ts := b.Step - int64(back)*step.Milliseconds()
+		v, _ := s.History[0].Value(ts)
+		moments = append(moments, Moment{at(ts), Number(v)})
+	}
+	return moments
+}
+
+// Before returns, for each of some times (in seconds), the value of the first input of a series a while before, from
+// memory; NaN where there is none.
+func Before(s *result.Series, times []int64, while time.Duration) []Number {
+	values := slices.Repeat([]Number{Number(math.NaN())}, len(times))
+	if len(s.History) == 0 || len(times) == 0 {
+		return values
+	}
+	h := s.History[0]
+	back, i := while.Milliseconds(), 0
+	for p := range h.Points(times[0]*1000-back-h.Layout().Coarse(), times[len(times)-1]*1000-back) {
+		for i < len(times) && times[i]*1000-back < p.Time {
+			i++
+		}
+		// What is older has a value at every few steps only.
+		for k := i; k < len(times) && times[k]*1000-back < p.Time+h.Layout().Coarse(); k++ {
+			values[k] = Number(p.Value)
+		}
+	}
+	return values
+}
