@@ -60,7 +60,8 @@ func (p *plan) only(series []labels.Labels) func(shardKey uint64) bool {
 
 // ReplaySeries replays some series of a detector or scaler, given by the labels of their input, whether they have
 // current results or not. It calls emit with the results of each step from start to end, both rounded down to multiples
-// of the step; with those of other members of their pools, too. The results equal those that were published, to the bit.
+// of the step; with those of other members of their pools, too. The results equal those that were published, to the
+// bit.
 //
 // It reads the history of the whole detector or scaler again, but fits models only for the series, and for the other
 // members of their pools. It can be used while Run is running, and touches none of its state. One read and one fit run

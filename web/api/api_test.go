@@ -177,7 +177,7 @@ func TestAPI_GroupsWhatIsAnomalous(t *testing.T) {
 	require.Equal(t, end.Add(-30*time.Minute).Format(time.RFC3339), incident["since"])
 	require.NotContains(t, incident, "sinceOrEarlier")
 	s := list(incident["series"])[0].(map[string]any)
-	require.Regexp(t, `^latency of shop/checkout is 7\d\d ms; usual now is 2\d\d ms to 2\d\d ms\. `+
+	require.Regexp(t, `^latency of shop/checkout is 7\d\d ms; usual now is 2\d\d to 2\d\d ms\. `+
 		`Since 11:30 \(31 min\)\. Normal behaviour looks like this (less than )?once in \d+ (weeks|years)\. `+
 		`It is not expected to cross its upper bound of 10 s within 1 h\.$`, s["sentence"])
 	require.Equal(t, "https://example.com/anomaly/series?detector=latency&job=checkout&metric_name=latency_seconds"+

@@ -25,6 +25,7 @@ const (
 type feedback struct {
 	Verdicts []verdict.Verdict // the newest first
 	Total    int
+	pages    // through all of them
 	Invalid  []verdict.LineError
 	Closed   string // why the reader cannot give feedback; "": they can
 	Known    bool   // who asks
@@ -39,20 +40,20 @@ type form struct{ Series, From, To string }
 // localTime is how browsers write the value of an input of type datetime-local.
 const localTime = "2006-01-02T15:04"
 
-// feedback returns what is shown of the verdicts that match; nil if people cannot say anything.
-func (u *UI) feedback(r *http.Request, matches func(*verdict.Verdict) bool) *feedback {
+// feedback returns what is shown of the verdicts that match, those of the page that a query asks for; nil if people
+// cannot say anything.
+func (u *UI) feedback(r *http.Request, query url.Values, matches func(*verdict.Verdict) bool) *feedback {
 	if u.o.Verdicts == nil {
 		return nil
 	}
 	set, f := u.o.Verdicts.Set(), &feedback{Action: u.o.Prefix + "/feedback"}
 	for _, v := range slices.Backward(set.All()) {
-		if !matches(&v) {
-			continue
-		}
-		if f.Total++; f.Total <= maxVerdicts {
+		if matches(&v) {
 			f.Verdicts = append(f.Verdicts, v)
 		}
 	}
+	f.Total, f.pages = len(f.Verdicts), newPages(query, len(f.Verdicts), maxVerdicts)
+	f.Verdicts = f.Verdicts[f.From-1 : f.To]
 	f.Invalid = set.Invalid[:min(len(set.Invalid), maxVerdicts)]
 	who, err := u.o.Author(r)
 	if f.Known = who != ""; err != nil {
@@ -66,7 +67,7 @@ func (u *UI) feedbackOn(r *http.Request, s *view.Series) *feedback {
 	if s.Kind != "detector" {
 		return nil
 	}
-	f := u.feedback(r, func(v *verdict.Verdict) bool {
+	f := u.feedback(r, nil, func(v *verdict.Verdict) bool {
 		return v.Matches(func(name string) string { return s.Labels[name] })
 	})
 	if f == nil {
@@ -82,7 +83,7 @@ func (u *UI) feedbackOn(r *http.Request, s *view.Series) *feedback {
 func (u *UI) allFeedback(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		f := u.feedback(r, func(*verdict.Verdict) bool { return true })
+		f := u.feedback(r, r.URL.Query(), func(*verdict.Verdict) bool { return true })
 		u.show(w, http.StatusOK, "feedback", "Feedback", f)
 	case http.MethodPost:
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)

@@ -63,3 +63,25 @@ func TestSeries_AsksWhetherItWasAnAnomaly(t *testing.T) {
 		require.Zero(t, strings.Count(body, `method="post"`))
 	}
 }
+
+func TestFeedback_ListsAllPageByPage(t *testing.T) {
+	file := verdict.NewFile(verdict.Options{Path: filepath.Join(t.TempDir(), "feedback.yml")})
+	h := pages(t, false, func(o *ui.Options) {
+		o.Verdicts, o.Author = file, func(*http.Request) (string, error) { return "", nil }
+	})
+	for i := range 201 {
+		require.NoError(t, file.Append(verdict.Verdict{
+			Series: labels.FromStrings("job", "api"), From: end.Add(time.Duration(2*i) * time.Minute),
+			To: end.Add(time.Duration(2*i+1) * time.Minute), Kind: verdict.Rejected,
+		}))
+	}
+	_, body := get(t, h, "/feedback")
+	require.Equal(t, 200, strings.Count(body, "<b>not an anomaly</b>"))
+	require.Contains(t, body, `1 to 200 of 201 <a href="?offset=200" rel="next">next</a>`)
+	_, body = get(t, h, "/feedback?offset=200")
+	require.Equal(t, 1, strings.Count(body, "<b>not an anomaly</b>"))
+	require.Contains(t, body, "2026-03-07 12:00 to 2026-03-07 12:01", "the oldest comes last")
+	require.Contains(t, body, `201 to 201 of 201 <a href="?offset=0" rel="prev">before</a>`)
+	_, body = get(t, h, "/series?detector=load&job=api&offset=200")
+	require.Contains(t, body, "The newest 200 of 201.")
+}

@@ -18,6 +18,9 @@ import (
 func (u *UI) functions() template.FuncMap {
 	return template.FuncMap{
 		"quantity": func(v view.Number, unit string) string { return humanize.Quantity(float64(v), unit) },
+		"between": func(low, high view.Number, unit string) string {
+			return humanize.Range(float64(low), float64(high), unit)
+		},
 		"percent":  func(v view.Number) string { return percent(float64(v)) },
 		"score":    func(v view.Number) string { return decimals(float64(v)) },
 		"known":    func(v view.Number) bool { return !math.IsNaN(float64(v)) },
@@ -54,6 +57,8 @@ var chartMarks = []mark{
 	{"firing", "alert that fired"},
 	{"rollout", "roll-out"},
 	{"straight", "straight line"},
+	{"bound", "bound"},
+	{"limits", "least and most replicas"},
 }
 
 // said is a verdict for people.

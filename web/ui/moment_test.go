@@ -74,6 +74,7 @@ func TestScaler_ShowsThePast(t *testing.T) {
 	require.Regexp(t, `<th>load</th><td>(18|19|20)\.?\d* GiB</td>`, now)
 	require.Contains(t, body, `end=2026-03-07T10%3A32%3A00Z`)
 	require.Contains(t, body, `<h2 id="now">Then</h2>`)
+	require.Regexp(t, `<th>forecast by</th><td>a combination, led by [a-z ]+: [^<]+</td>`, body)
 	require.NotContains(t, body, `<td class="time">11:`, "no change of later")
 	require.NotContains(t, body, "ZgotmplZ")
 	status, _ = get(t, h, "/scaler?scaler=fleet&at=x")

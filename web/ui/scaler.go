@@ -27,6 +27,7 @@ type scalerPage struct {
 	Bounds          [2]int
 	Zooms, Overlays []link
 	Happened        *happened
+	Forecasts       string // what forecasts the load; "": nothing
 	Links           links.Links
 	Data            string
 }
@@ -56,6 +57,7 @@ func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
 		s = &was
 	}
 	page.Recommendation, page.At = v.Recommendation(s), s.Step.Format(localTime)
+	_, page.Forecasts = v.Models(s)
 	var chosen []string
 	page.Overlays, chosen = chosenOverlays(query)
 	from := s.Step.Add(-over)

@@ -20,7 +20,7 @@ func TestSeries_ShowsThePast(t *testing.T) {
 		status, body := get(t, h, "/series?detector=load&job=api&range=1h&at="+url.QueryEscape(at))
 		require.Equal(t, http.StatusOK, status)
 		require.Regexp(t, `<h1><span class="pill [a-z]+">[a-z]+</span> load of shop/api is 9\.\d+ GiB; usual now is `+
-			`4\.\d+ GiB to 4\.\d+ GiB\. Since 11:05 \(25 min\)\.`, body)
+			`4\.\d+ to 4\.\d+ GiB\. Since 11:05 \(25 min\)\.`, body)
 		require.Contains(t, body, "<b>This is the past</b>: the page as it was at 2026-03-07 11:30 UTC, 31 min ago. "+
 			`<a href="?detector=load&amp;job=api&amp;range=1h">Back to now</a>`)
 		require.Contains(t, body, "end=2026-03-07T11%3A3")
@@ -32,7 +32,7 @@ func TestSeries_ShowsThePast(t *testing.T) {
 		require.Contains(t, body, "range=24h", "zooming stays in the past")
 	}
 	_, body := get(t, h, "/series?detector=load&job=api&at=2026-03-07T10:30")
-	require.Regexp(t, `load of shop/api is 4\.\d+ GiB; usual now is 4\.\d+ GiB to 4\.\d+ GiB\.`, body)
+	require.Regexp(t, `load of shop/api is 4\.\d+ GiB; usual now is 4\.\d+ to 4\.\d+ GiB\.`, body)
 	require.NotContains(t, body, "Since 1", "it was as usual then")
 	_, body = get(t, h, "/series?detector=load&job=api&at=2030-01-01T00:00")
 	require.Contains(t, body, "Since 11:05")

@@ -190,26 +190,37 @@ func (u *UI) missing(w http.ResponseWriter, status int, text string, such []view
 // choose lists the series that may be meant, those with the highest score first, page by page.
 func (u *UI) choose(w http.ResponseWriter, status int, text string, such []view.Series, query url.Values) {
 	slices.SortStableFunc(such, func(a, b view.Series) int { return cmp.Compare(float64(b.Score), float64(a.Score)) })
-	offset, _ := strconv.Atoi(query.Get("offset")) // 0 if it is none
-	offset = min(max(offset, 0), len(such))
-	end := min(offset+shownChoices, len(such))
 	page := struct {
-		Text           string
-		Such           []view.Series
-		From, To, Of   int
-		Before, Behind string
-		Gone, Others   string // command and address that help if there is none any more
-	}{Text: text, Such: such[offset:end], From: offset + 1, To: end, Of: len(such)}
+		Text string
+		Such []view.Series
+		pages
+		Gone, Others string // command and address that help if there is none any more
+	}{Text: text, pages: newPages(query, len(such), shownChoices)}
+	page.Such = such[page.From-1 : page.To]
 	if status == http.StatusNotFound {
 		page.Gone, page.Others = u.gone(query)
 	}
-	if offset > 0 {
-		page.Before = with(query, "offset", strconv.Itoa(max(0, offset-shownChoices)))
-	}
-	if end < len(such) {
-		page.Behind = with(query, "offset", strconv.Itoa(end))
-	}
 	u.show(w, status, "missing", text, page)
+}
+
+// pages are a part of a list, and the addresses of the parts before and behind it; "": there is none.
+type pages struct {
+	From, To, Of   int // the first and the last, counted from 1, of so many
+	Before, Behind string
+}
+
+// newPages returns the part that a query asks for of a list of so many, with at most each.
+func newPages(query url.Values, of, each int) pages {
+	offset, _ := strconv.Atoi(query.Get("offset")) // 0 if it is none
+	offset = min(max(offset, 0), of)
+	p := pages{From: offset + 1, To: min(offset+each, of), Of: of}
+	if offset > 0 {
+		p.Before = with(query, "offset", strconv.Itoa(max(0, offset-each)))
+	}
+	if p.To < of {
+		p.Behind = with(query, "offset", strconv.Itoa(p.To))
+	}
+	return p
 }
 
 // gone returns the command that tells of a time at which there were such series, and the address of all those of the
@@ -354,6 +365,9 @@ func (u *UI) data(s *view.Series, endpoint string, from, to time.Time, overlays 
 // with returns a query with one parameter changed.
 func with(query url.Values, name, value string) string {
 	changed := maps.Clone(query)
+	if changed == nil {
+		changed = url.Values{}
+	}
 	changed.Set(name, value)
 	return "?" + changed.Encode()
 }

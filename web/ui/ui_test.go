@@ -134,7 +134,7 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `<a href="/anomaly/series?detector=load&amp;job=api&amp;metric_name=load_bytes&amp;`+
 		`namespace=shop">load of shop/api</a>`)
-	require.Regexp(t, `9\.\d+ GiB</td>\s*<td data-label="usual">4\.\d+ GiB to 4\.\d+ GiB</td>`, body)
+	require.Regexp(t, `9\.\d+ GiB</td>\s*<td data-label="usual">4\.\d+ to 4\.\d+ GiB</td>`, body)
 	require.Contains(t, body, "since 11:05")
 	require.Contains(t, body, `2 of 2 scores are high; 1 series has no result, see <a href="#detectors">why</a>.`)
 	require.Contains(t, body, "fleet")
@@ -173,7 +173,7 @@ func TestSeries_ShowsOne(t *testing.T) {
 	for _, job := range []string{"api", hostile} {
 		status, body := get(t, h, "/series?detector=load&range=1h&job="+url.QueryEscape(job))
 		require.Equal(t, http.StatusOK, status)
-		require.Regexp(t, `is 9\.\d+ GiB; usual now is 4\.\d+ GiB to 4\.\d+ GiB\. Since 11:05 \(56 min\)\.`, body)
+		require.Regexp(t, `is 9\.\d+ GiB; usual now is 4\.\d+ to 4\.\d+ GiB\. Since 11:05 \(56 min\)\.`, body)
 		require.Contains(t, body, `aria-current="true">1h</a>`)
 		require.Contains(t, body, `start=2026-03-07T11%3A00%3A00Z`)
 		require.Contains(t, body, "load_bytes</pre>")

@@ -50,7 +50,8 @@ func (s *Series) sentence(now time.Time) string {
 	}
 	text := s.Title()
 	if len(s.Inputs) == 0 {
-		text += fmt.Sprintf(" is %s; usual now is %s to %s.", value(s.Value), value(s.Lower), value(s.Upper))
+		usual := humanize.Range(float64(s.Lower), float64(s.Upper), s.Unit)
+		text += fmt.Sprintf(" is %s; usual now is %s.", value(s.Value), usual)
 	} else {
 		text += fmt.Sprintf(" has the score %.2f.", float64(s.Score))
 	}
@@ -137,13 +138,11 @@ var deciderTexts = map[string]string{
 // DeciderText says what decided a recommendation.
 func DeciderText(source string) string { return cmp.Or(deciderTexts[source], source) }
 
-// Models says what a series of a detector is compared with, and what forecasts it ("": nothing).
+// Models says what a series of a detector is compared with (of a scaler ""), and what forecasts it ("": nothing).
 func (v *View) Models(s *Series) (scored, forecast string) {
 	d := v.detector(s.batch.Source)
-	if d == nil {
-		return "", ""
-	}
 	switch {
+	case d == nil:
 	case d.Multivariate():
 		scored = "all inputs together, compared with how they went together before"
 	case len(d.PoolBy) > 0:
@@ -151,10 +150,12 @@ func (v *View) Models(s *Series) (scored, forecast string) {
 	default:
 		scored = "compared with its own past"
 	}
-	scored += fmt.Sprintf("; fitted every %s", d.RefitInterval)
+	if d != nil {
+		scored += fmt.Sprintf("; fitted every %s", d.RefitInterval)
+	}
 	if s.Model != "" {
 		forecast = strings.ReplaceAll(s.Model, "_", " ")
-		if d.Forecaster.Model == "auto" {
+		if d == nil || d.Forecaster.Model == "auto" {
 			forecast = "a combination, led by " + forecast
 			if r, ok := meaning.Of(meaning.Models(), s.Model); ok {
 				forecast += ": " + r.Means

@@ -22,6 +22,20 @@ const charts = (() => {
     return unit ? plain + ' ' + unit : plain;
   };
 
+  // between shows a range. A unit that both ends have is named once.
+  const between = (from, to, unit) => {
+    const [low, high] = [format(from, unit), format(to, unit)], named = high.slice((high + ' ').indexOf(' '));
+    return (named && low.endsWith(named) ? low.slice(0, -named.length) : low) + ' to ' + high;
+  };
+  // values are the left axis of values of a unit, as wide as size. A long unit is named once, beside it.
+  const values = (unit, size = 80) => {
+    const long = unit.length > 2 && !['seconds', 'bytes', 'bytes/s', 'ratio'].includes(unit);
+    return {
+      size: long ? size - 20 : size, values: (_, all) => all.map((v) => format(v, long ? '' : unit)),
+      ...(long ? { label: unit, labelSize: 20, labelGap: 0, labelFont: '12px system-ui, sans-serif' } : {}),
+    };
+  };
+
   // times shows the hour and minute, and the day where it changes.
   const times = (u, all) => all.map((t, i) => {
     const d = new Date(t * 1000).toISOString();
@@ -33,7 +47,7 @@ const charts = (() => {
   // edge is an end of a band: a series that is not drawn, and that the legend does not list.
   const edge = () => ({ label: '', stroke: 'transparent', points: { show: false } });
   // range is the text of the band between two series at a step.
-  const range = (u, i, from, to, unit) => i === null || u.data[from][i] == null ? '' : format(u.data[from][i], unit) + ' to ' + format(u.data[to][i], unit);
+  const range = (u, i, from, to, unit) => i === null || u.data[from][i] == null ? '' : between(u.data[from][i], u.data[to][i], unit);
 
   // draw draws what a mark is made of, clipped to the chart.
   const draw = (u, f) => {
@@ -97,7 +111,7 @@ const charts = (() => {
     const u = new uPlot({
       width: element.clientWidth, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
       cursor: { sync: { key: 'group' + groups }, drag: { x: true, y: false } },
-      ...o, hooks, axes: [{ ...axis, values: times }, { ...axis, size: 72, ...o.y }],
+      ...o, hooks, axes: [{ ...axis, values: times }, { ...axis, size: 80, ...o.y }],
     }, data, element);
     u.root.querySelectorAll('.u-legend .u-series').forEach((row, i) => { row.hidden = o.series[i].label === ''; });
     if (inURL && asked()) u.setScale('x', asked());
@@ -119,5 +133,5 @@ const charts = (() => {
     [from, to].forEach(([t, v]) => ctx.lineTo(u.valToPos(t, 'x', true), u.valToPos(v, 'y', true)));
     ctx.stroke();
   });
-  return { segment, color, number, format, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
+  return { segment, color, number, format, between, values, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
 })();

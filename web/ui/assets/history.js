@@ -29,7 +29,7 @@
     const text = (v) => charts.format(v, unit), rows = [];
     for (let i = h.time.length - 1; i >= Math.max(0, h.time.length - 60); i--) {
       const row = document.createElement('tr');
-      const usual = h.lower[i] === null ? '' : text(h.lower[i]) + ' to ' + text(h.upper[i]);
+      const usual = h.lower[i] === null ? '' : charts.between(h.lower[i], h.upper[i], unit);
       [new Date(h.time[i] * 1000).toISOString().slice(5, 16).replace('T', ' '), text(h.value[i]), usual, h.score[i]?.toFixed(2) ?? ''].forEach((cell, k) => {
         const td = row.insertCell();
         td.className = k ? 'n' : 'time';

@@ -35,7 +35,7 @@
       ],
       bands: [{ series: [1, 2], fill: color('fan') }],
       scales: { y: { range: (_, least, most) => [Math.min(0, least), most * 1.05] } },
-      y: { size, values: (_, all) => all.map((v) => charts.format(v, unit)) },
+      y: charts.values(unit, size),
       hooks: { draw: [now], init },
     }, [h.time, h.upper, h.lower, h.expected, h.largest, carries('recommended'), carries('running'), h.load, ...before.map((b) => b.value)]);
     charts.plot(fleet, {
@@ -73,6 +73,6 @@
         now(u);
       }] },
     }, [h.time, ...rows.map(() => h.time.map(() => null))]);
-    return Object.entries({ firing, rollout: rollouts }).filter(([, of]) => of.length > 0).map(([name]) => name);
+    return Object.entries({ firing, rollout: rollouts, limits: bounds.filter((n) => n !== null) }).filter(([, of]) => of.length > 0).map(([name]) => name);
   };
 })();

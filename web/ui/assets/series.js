@@ -77,7 +77,7 @@
         ...before.map((b, i) => line(b.label, color(i % 2 ? 'truth' : 'running'), unit, { width: 1 })),
       ],
       bands: [{ series: [1, 2], fill: color('band') }, { series: [5, 6], fill: color('fan') }],
-      y: { values: (_, all) => all.map((v) => charts.format(v, unit)) },
+      y: charts.values(unit),
       hooks: {
         draw: [marks, lines],
         init: [(u) => u.over.addEventListener('click', () => u.cursor.idx <= last && chosen?.(x[u.cursor.idx]))],
@@ -94,7 +94,7 @@
         hooks: { draw: [(u) => { marks(u); refits.forEach((t) => charts.period(u, [t, t], color('expected'), { down: 1, tall: 8 })); [[0.6, 'line'], [0.8, 'high'], [0.9, 'critical']].forEach(([at, c]) => charts.horizontal(u, at, color(c))); }] },
       }, [x, level(0, 0.8), level(0.8, 0.9), level(0.9, 2)]);
     }
-    const marked = { alert: alerts, firing, rollout: rollouts, refit: refits, straight: straight ?? [], confirmed, rejected, masked: h.masked.filter(Boolean), muted: h.muted.filter(Boolean), gap: h.gaps };
+    const marked = { alert: alerts, firing, rollout: rollouts, refit: refits, straight: straight ?? [], bound: bounds.filter((b) => b !== null), confirmed, rejected, masked: h.masked.filter(Boolean), muted: h.muted.filter(Boolean), gap: h.gaps };
     return Object.keys(marked).filter((name) => marked[name].length > 0);
   };
 })();
