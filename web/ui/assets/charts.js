@@ -31,6 +31,7 @@ const charts = (() => {
   const values = (unit, size = 80) => {
     const long = unit.length > 2 && !['seconds', 'bytes', 'bytes/s', 'ratio'].includes(unit);
     return {
+      ...(unit.startsWith('bytes') ? { incrs: Array.from({ length: 60 }, (_, i) => 2 ** i) } : {}),
       size: long ? size - 20 : size, values: (_, all) => all.map((v) => format(v, long ? '' : unit)),
       ...(long ? { label: unit, labelSize: 20, labelGap: 0, labelFont: '12px system-ui, sans-serif' } : {}),
     };
@@ -62,6 +63,16 @@ const charts = (() => {
     const x = u.valToPos(t, 'x', true);
     ctx.strokeStyle = stroke;
     ctx.beginPath(); ctx.moveTo(x, top); ctx.lineTo(x, top + height); ctx.stroke();
+  });
+  // note writes what a time is, beside it: to its left where there is no room to its right.
+  const note = (u, t, text, fill, down = 0) => draw(u, (ctx, { left, top, width }) => {
+    const x = u.valToPos(t, 'x', true), size = 11 * devicePixelRatio, gap = 4 * devicePixelRatio;
+    ctx.font = size + 'px system-ui, sans-serif';
+    ctx.fillStyle = fill;
+    ctx.textBaseline = 'top';
+    const right = x + gap + ctx.measureText(text).width < left + width;
+    ctx.textAlign = right ? 'left' : 'right';
+    ctx.fillText(text, right ? x + gap : x - gap, top + gap * 2 + down * size * 1.3);
   });
   const horizontal = (u, at, stroke) => draw(u, (ctx, { left, width }) => {
     const y = u.valToPos(at, 'y', true);
@@ -133,5 +144,5 @@ const charts = (() => {
     [from, to].forEach(([t, v]) => ctx.lineTo(u.valToPos(t, 'x', true), u.valToPos(v, 'y', true)));
     ctx.stroke();
   });
-  return { segment, color, number, format, between, values, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
+  return { note, segment, color, number, format, between, values, line, edge, range, time, draw, vertical, horizontal, period, paint, plot };
 })();

@@ -67,7 +67,8 @@
     const marked = charts.series({
       value, score: byID('score'), unit: value.dataset.unit, fan, bounds,
       alerts: history.alerts, confirmed: said('confirmed'), rejected: said('rejected'),
-      firing: marks('alerts'), rollouts: marks('rollouts'), chosen: offer,
+      firing: marks('alerts'), rollouts: marks('rollouts'), chosen: offer, since: number(value.dataset.since ?? ''),
+      end: document.querySelector('.past') ? 'then' : 'now',
       before: laid(overlays),
       straight: line ? [[Number(line.from), Number(line.begin)], [Number(line.to), Number(line.end)]] : null,
     }, history);

@@ -1,9 +1,10 @@
 // Draws the charts of a series: its value over what was expected, the forecast, and the score below.
 'use strict';
 // charts.series draws a history into two elements, value and score. unit is that of the values; fan is the forecast by
-// horizon; bounds are values; before are earlier values, as { label, value }; straight are two points of a line; alerts,
-// firing, rollouts, incidents, confirmed and rejected are lists of pairs of times; expected says what the middle of the
-// band is; chosen is told the time that is clicked. It returns the names of the marks that it has drawn.
+// horizon, from the time that end names; bounds are values; before are earlier values, as { label, value }; straight are
+// two points of a line; since is when it became anomalous; alerts, firing, rollouts, incidents, confirmed and rejected
+// are lists of pairs of times; expected says what the middle of the band is; chosen is told the time that is clicked. It
+// returns the names of the marks that it has drawn.
 (() => {
   const { color, line, edge } = charts;
 
@@ -28,7 +29,7 @@
     return out;
   };
 
-  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], firing = [], rollouts = [], incidents = [], confirmed = [], rejected = [], before = [], straight = null, expected = 'usual', chosen = null }, history) => {
+  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], firing = [], rollouts = [], incidents = [], confirmed = [], rejected = [], before = [], straight = null, since = null, end = 'now', expected = 'usual', chosen = null }, history) => {
     const earlier = before.map((_, i) => 'before' + i);
     const h = withGaps({ ...history, ...Object.fromEntries(before.map((b, i) => [earlier[i], b.value])) }), last = h.time.length - 1;
     const refits = history.refits ?? [];
@@ -58,6 +59,11 @@
       rollouts.forEach(([from]) => charts.vertical(u, from, color('rollout')));
       if (straight) charts.segment(u, straight, color('value'));
       bounds.forEach((b) => b !== null && charts.horizontal(u, b, color('bound')));
+      if (since !== null && since >= h.time[0]) {
+        charts.vertical(u, since, color('critical'));
+        charts.note(u, since, 'anomalous since ' + new Date(since * 1000).toISOString().slice(11, 16), color('critical'), 1);
+      }
+      if (ahead.length) charts.note(u, h.time[last], end, color('faint'));
     };
     // near widens the range of the values to the bounds that are not far off: no further than the range is tall.
     const near = (u, least, most) => {
