@@ -234,6 +234,11 @@ func (w *world) addServices() {
 		w.counter("grpc_server_handled_total"+pod+",grpc_method=Get,grpc_code="+code+"}", daily(rate))
 		w.counter("acme_requests_total"+pod+",outcome="+status+"}", daily(rate))
 	}
+	// As OpenTelemetry calls them, in a Prometheus that keeps the dots.
+	for _, status := range []string{"200", "500"} {
+		w.buckets("http.server.request.duration_seconds", "{service.name=dotted,namespace=shop,"+
+			"http.response.status_code="+status, 30, "0.1", "1")
+	}
 	w.buckets("grpc_server_handling_seconds", pod+",grpc_method=Get", 30, "0.1", "1")
 	w.buckets("acme_request_duration_seconds", pod, 30, "0.1", "1")
 }

@@ -26,8 +26,8 @@ func addInitCommand(app *kingpin.Application) (*kingpin.CmdClause, *preset.Comma
 	cmd.Flag("force", "Overwrite the file if there is one.").BoolVar(&o.Force)
 	cmd.Flag("timezone", "Time zone of most of your users, such as Europe/Berlin. The default is UTC.").
 		PlaceHolder("ZONE").StringVar(&o.Timezone)
-	cmd.Flag("max-series", "Maximum number of series of all detectors together. Beyond it, the detectors with the most "+
-		"series are left out.").Default("10000").IntVar(&o.MaxSeries)
+	cmd.Flag("max-series", "Maximum number of series of all detectors together. What users notice comes first; "+
+		"detectors for which there is no room are left out.").Default("10000").IntVar(&o.MaxSeries)
 	cmd.Flag("backtest", "Replay the last week, and leave out the detectors whose workloads would have alerted more "+
 		"than once a week each.").BoolVar(&o.Backtest)
 	return cmd, &o

@@ -55,7 +55,7 @@ func MetricName(e parser.Expr) string {
 	names := map[string]bool{}
 	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
 		if selector, ok := n.(*parser.VectorSelector); ok {
-			names[selectedName(selector)] = true
+			names[SelectedName(selector)] = true
 		}
 		return nil
 	})
@@ -100,8 +100,8 @@ func CountsOver(e parser.Expr) time.Duration {
 	return 0
 }
 
-// selectedName returns the metric that a selector names, "" if it names none.
-func selectedName(n *parser.VectorSelector) string {
+// SelectedName returns the metric that a selector names, "" if it names none.
+func SelectedName(n *parser.VectorSelector) string {
 	for _, m := range n.LabelMatchers {
 		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return m.Value

@@ -22,7 +22,7 @@ func Unit(e parser.Expr) string {
 	case *parser.ParenExpr:
 		return Unit(e.Expr)
 	case *parser.VectorSelector:
-		return unitOf(selectedName(e))
+		return unitOf(SelectedName(e))
 	case *parser.MatrixSelector:
 		return Unit(e.VectorSelector)
 	case *parser.SubqueryExpr:
@@ -122,8 +122,8 @@ func counted(metric string) string {
 	return ""
 }
 
-// lastWord returns what follows the last underscore of a name.
-func lastWord(name string) string { return name[strings.LastIndexByte(name, '_')+1:] }
+// lastWord returns what follows the last underscore of a name, or the last dot.
+func lastWord(name string) string { return name[strings.LastIndexAny(name, "_.")+1:] }
 
 func perSecond(unit string) string {
 	if unit == "" {

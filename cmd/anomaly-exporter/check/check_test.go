@@ -269,7 +269,8 @@ scalers:
 	for text, want := range map[string]string{
 		one + "expr: http_requests_total}]": `config.yml:4: warning: detector "x": expr: ` +
 			`http_requests_total looks like a counter, and is used without rate(); write rate(http_requests_total[5m])`,
-		one + "expr: max(files_count)}]": `files_count looks like a counter`,
+		one + "expr: max(files_count)}]":              `files_count looks like a counter`,
+		one + `expr: 'rate({"http.requests"}[5m])'}]`: `detector "x": expr: there is no metric http.requests; `,
 		one + "expr: htp_requests}]": `detector "x": expr: there is no metric htp_requests; ` +
 			`is the name right, and the exporter that exposes it scraped?`,
 		one + `expr: 'rate(http_requests_total{code="500"}[5m])', missing: zero}]`: `no series of http_requests_total ` +

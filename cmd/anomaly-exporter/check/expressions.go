@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	syntax "github.com/anomaly-exporter/anomaly-exporter/config/promql"
 )
 
 // expression is what a detector, or a part of a scaler, reads.
@@ -224,24 +225,25 @@ func (c *checker) missing(ctx context.Context, s *parser.VectorSelector, at time
 	if c.exists(ctx, s.String(), at) {
 		return "", ""
 	}
-	if s.Name == "" {
+	metric := syntax.SelectedName(s)
+	if metric == "" {
 		return fmt.Sprintf("no series matches %s", s), ""
 	}
 	name := matcher(s, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
 	if !c.exists(ctx, name, at) {
 		if c.exists(ctx, fmt.Sprintf("count(last_over_time(%s[1d]))", name), at) {
-			return fmt.Sprintf("metric %s has no series now, but had some within the last day", s.Name),
+			return fmt.Sprintf("metric %s has no series now, but had some within the last day", metric),
 				"is the target that exposes it down?"
 		}
-		return fmt.Sprintf("there is no metric %s", s.Name), "is the name right, and the exporter that exposes it scraped?"
+		return fmt.Sprintf("there is no metric %s", metric), "is the name right, and the exporter that exposes it scraped?"
 	}
 	for _, m := range s.LabelMatchers {
 		one := matcher(s, func(other *labels.Matcher) bool { return other.Name == labels.MetricName || other == m })
 		if m.Name != labels.MetricName && !c.exists(ctx, one, at) {
-			return fmt.Sprintf("no series of %s has %s", s.Name, m), c.example(ctx, name, at)
+			return fmt.Sprintf("no series of %s has %s", metric, m), c.example(ctx, name, at)
 		}
 	}
-	return fmt.Sprintf("no series of %s has all of %s", s.Name, strings.TrimPrefix(s.String(), s.Name)),
+	return fmt.Sprintf("no series of %s has all of %s", metric, strings.TrimPrefix(s.String(), metric)),
 		c.example(ctx, name, at)
 }
 
@@ -276,12 +278,13 @@ func counterName(name string) (maybe, sure bool) {
 func (c *checker) checkCounters(ctx context.Context, e expression) {
 	for i, expr := range e.shape.Exprs() {
 		for _, s := range rawSelectors(expr.Parsed()) {
-			maybe, sure := counterName(s.Name)
+			metric := syntax.SelectedName(s)
+			maybe, sure := counterName(metric)
 			if !maybe || !c.grows(ctx, s, c.newest(e), sure) {
 				continue
 			}
 			c.warn("counter", e.at(e.keys[i]), fmt.Sprintf("%s: %s: %s looks like a counter, and is used without rate()",
-				e.title(), e.keys[i], s.Name), fmt.Sprintf("write rate(%s[5m])", s))
+				e.title(), e.keys[i], metric), fmt.Sprintf("write rate(%s[5m])", s))
 		}
 	}
 }

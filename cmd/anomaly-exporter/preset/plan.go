@@ -85,7 +85,7 @@ func presetsFor(ctx context.Context, s *server, metrics map[string]bool) ([]pres
 		if err != nil {
 			return nil, err
 		}
-		of.findErrors(labels)
+		of.find(labels)
 		p, err := of.preset(requests)
 		if err != nil {
 			return nil, err
@@ -125,20 +125,35 @@ func (p *plan) add(ctx context.Context, s *server, from preset, metrics map[stri
 	return nil
 }
 
-// fit leaves out the detectors with the most series, until the rest has no more than allowed.
+// ranks are the presets by how much they are about what users notice: services and what is in front of them; what they
+// depend on; where they run; and their insides, which tell why rather than that something is wrong.
+var ranks = map[string]int{
+	"http-service.yml": 0, "ingress-nginx.yml": 0, "traefik.yml": 0, "istio.yml": 0, "envoy.yml": 0, "blackbox.yml": 0,
+	"postgresql.yml": 1, "mysql.yml": 1, "redis.yml": 1, "kafka.yml": 1, "rabbitmq.yml": 1,
+	"kubernetes.yml": 2, "node-exporter.yml": 2,
+	"jvm.yml": 3, "go.yml": 3, "prometheus.yml": 3,
+}
+
+// fit leaves out the detectors for whose series there is no room: of presets about what users notice last, and of
+// equals the largest first.
 func (p *plan) fit() {
-	in, total := p.in(), 0
-	for _, d := range in {
-		total += d.series
-	}
-	slices.SortStableFunc(in, func(a, b *planned) int { return cmp.Compare(b.series, a.series) })
-	for _, d := range in {
-		if total <= p.MaxSeries {
-			return
+	in := p.in()
+	rank := map[*planned]int{}
+	for _, of := range p.parts {
+		for _, d := range of.detectors {
+			rank[d] = ranks[of.file]
 		}
-		d.leftOut = fmt.Sprintf("the detectors have more than --max-series=%d series together, and it has the most",
-			p.MaxSeries)
-		total -= d.series
+	}
+	slices.SortStableFunc(in, func(a, b *planned) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(a.series, b.series))
+	})
+	total := 0
+	for _, d := range in {
+		if total+d.series <= p.MaxSeries {
+			total += d.series
+			continue
+		}
+		d.leftOut = fmt.Sprintf("beside what users notice first, its series have no room in --max-series=%d", p.MaxSeries)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/config/promql"
 	"github.com/anomaly-exporter/anomaly-exporter/examples"
 )
 
@@ -137,7 +138,8 @@ func (d *entry) applies(metrics map[string]bool) bool {
 func has(node parser.Node, metrics map[string]bool) bool {
 	switch n := node.(type) {
 	case *parser.VectorSelector:
-		return n.Name == "" || metrics[n.Name]
+		name := promql.SelectedName(n)
+		return name == "" || metrics[name]
 	case *parser.BinaryExpr:
 		if n.Op == parser.LOR {
 			return has(n.LHS, metrics) || has(n.RHS, metrics)

@@ -81,22 +81,48 @@ func TestServices_FollowTheConventions(t *testing.T) {
 		want    []service
 	}{
 		{"a counter alone", []string{"http_requests_total"}, []service{
-			{counter: "http_requests_total", histogram: "http_request_duration_seconds"},
+			{prefix: "http", counter: "http_requests_total", histogram: "http_request_duration_seconds"},
 		}},
 		{"a native histogram with a counter", []string{"shop_requests_total", "shop_request_duration_seconds"}, []service{
-			{counter: "shop_requests_total", histogram: "shop_request_duration_seconds"},
+			{prefix: "shop", counter: "shop_requests_total", histogram: "shop_request_duration_seconds"},
 		}},
 		{
 			"a classic one beside it",
 			[]string{
 				"shop_request_duration_seconds", "shop_request_duration_seconds_bucket", "shop_request_duration_seconds_count",
 			},
-			[]service{{counter: "shop_request_duration_seconds_count", histogram: "shop_request_duration_seconds"}},
+			[]service{{
+				prefix: "shop", counter: "shop_request_duration_seconds_count", histogram: "shop_request_duration_seconds",
+			}},
 		},
 		{
 			"two conventions for one beginning",
 			[]string{"a_request_duration_seconds_count", "a_requests_seconds_count"},
-			[]service{{counter: "a_request_duration_seconds_count", histogram: "a_request_duration_seconds"}},
+			[]service{{
+				prefix: "a", counter: "a_request_duration_seconds_count", histogram: "a_request_duration_seconds",
+			}},
+		},
+		{
+			"OpenTelemetry's, with dots and while they are renamed",
+			[]string{
+				"http.server.request.duration_seconds_bucket", "http.server.request.duration_seconds_count",
+				"http_server_request_duration_seconds_count", "rpc.server.call.duration", "shop.request.duration_count",
+				"shop.requests", "prometheus.request.duration",
+			},
+			[]service{
+				{
+					prefix: "otel_http_server", counter: "http.server.request.duration_seconds_count",
+					histogram: "http.server.request.duration_seconds",
+				},
+				{
+					prefix: "http_server", counter: "http_server_request_duration_seconds_count",
+					histogram: "http_server_request_duration_seconds",
+				},
+				{
+					prefix: "otel_rpc_server", counter: "rpc.server.call.duration_count", histogram: "rpc.server.call.duration",
+				},
+				{prefix: "otel_shop", counter: "shop.requests", histogram: "shop.request.duration"},
+			},
 		},
 		{"what is not about requests", []string{"job_duration_seconds_count", "lag_seconds", "requests_total"}, nil},
 		{"what has a preset of its own, or a recording rule", []string{
@@ -118,14 +144,28 @@ func TestService_GivesValidDetectors(t *testing.T) {
 	_, requests, err := load()
 	require.NoError(t, err)
 	for _, known := range statusLabels {
-		s := service{counter: "a_b_requests_total", histogram: "a_b_request_duration_seconds"}
-		s.findErrors(map[string]bool{known[0]: true})
-		p, err := s.preset(requests)
-		require.NoError(t, err)
-		require.Len(t, p.detectors, 5)
-		require.Equal(t, "a_b_error_ratio", p.detectors[1].Name)
-		require.Contains(t, p.detectors[1].Expr.String(), "{"+known[1]+"}")
-		require.NotContains(t, p.detectors[1].text, "http_request")
+		for _, prefix := range []string{"a_b", "a.b"} {
+			s := service{prefix: "x", counter: prefix + "_requests_total", histogram: prefix + "_request_duration_seconds"}
+			s.find(map[string]bool{known[0]: true, "service.name": true})
+			p, err := s.preset(requests)
+			require.NoError(t, err)
+			require.Len(t, p.detectors, 5)
+			require.Equal(t, "x_error_ratio", p.detectors[1].Name)
+			require.Contains(t, p.detectors[1].Expr.String(), label(known[0])+`=~"`+known[1]+`"`)
+			require.NotContains(t, p.detectors[1].text, "http_request")
+			for _, d := range p.detectors {
+				for _, expr := range d.Exprs() {
+					require.True(t, has(expr.Parsed(), map[string]bool{
+						s.counter: true, s.histogram: true, s.histogram + "_bucket": true,
+					}), d.text)
+					require.False(t, has(expr.Parsed(), nil), d.text)
+					require.Contains(t, expr.String(), `by (namespace, "service.name"`)
+				}
+			}
+			require.Equal(t, []string{"namespace", "service.name"}, p.detectors[4].By)
+			require.NotContains(t, p.detectors[1].text, "ALERTS")
+			require.Contains(t, p.about, "services are told apart by service.name")
+		}
 	}
 }
 
@@ -219,4 +259,28 @@ func TestCommand_ExplainsWhatIsNoPrometheus(t *testing.T) {
 		require.Error(t, err)
 		require.Regexp(t, "^the Prometheus at "+regexp.QuoteMeta(u.String())+tc.want, err.Error())
 	}
+}
+
+// Whatever is left out for lack of room, it is what users notice last.
+func TestPlan_KeepsWhatUsersNoticeFirst(t *testing.T) {
+	t.Parallel()
+	presets, _, err := load()
+	require.NoError(t, err)
+	for _, one := range presets {
+		require.Contains(t, ranks, one.file)
+	}
+	d := func(name string, series int) *planned {
+		return &planned{entry: entry{Detector: config.Detector{Name: name}}, series: series}
+	}
+	p := &plan{Command: &Command{MaxSeries: 100}, parts: []part{
+		{file: "go.yml", detectors: []*planned{d("heap", 30), d("threads", 5)}},
+		{file: "kubernetes.yml", detectors: []*planned{d("pods", 60), d("restarts", 15)}},
+		{file: "http-service.yml", detectors: []*planned{d("requests", 40), d("paths", 400)}},
+	}}
+	p.fit()
+	var kept []string
+	for _, one := range p.in() {
+		kept = append(kept, one.Name)
+	}
+	require.Equal(t, []string{"heap", "threads", "restarts", "requests"}, kept)
 }

@@ -40,9 +40,8 @@ func (r *requestRate) of(namespace, deployment string) string {
 	if r.pods {
 		is, deployment = "=~", fmt.Sprintf(podsOf, regexp.QuoteMeta(deployment))
 	}
-	return fmt.Sprintf(
-		"sum(rate(%s{%s%s=%q, %s%s%q}[5m]))", r.counter, r.more, r.by[0], namespace, r.by[1], is, deployment,
-	)
+	matchers := fmt.Sprintf("%s%s=%q, %s%s%q", r.more, r.by[0], namespace, r.by[1], is, deployment)
+	return fmt.Sprintf("sum(rate(%s[5m]))", selector(r.counter, matchers))
 }
 
 // requestRates returns the metrics in which to look for the requests of a deployment, the most exact first.
@@ -76,7 +75,7 @@ func suggest(ctx context.Context, s *server, metrics map[string]bool) (all []sca
 	rates := requestRates(services(metrics), metrics)
 	counted := make([]model.Vector, len(rates))
 	for i, r := range rates {
-		counted[i], err = s.query(ctx, fmt.Sprintf("group by (%s, %s) (%s)", r.by[0], r.by[1], r.counter))
+		counted[i], err = s.query(ctx, fmt.Sprintf("group by (%s, %s) (%s)", r.by[0], r.by[1], selector(r.counter, "")))
 		if err != nil {
 			return nil, fmt.Errorf("requests: %w", err)
 		}
