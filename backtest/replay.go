@@ -79,7 +79,7 @@ func (r *replay) alert(b *result.Batch, current []*inputSeries) {
 		s := r.series[a.Series.ID]
 		s.alerts++
 		s.finding.Alerted = true
-		s.firing = &Alert{Labels: s.labels, Period: Period{Start: time.UnixMilli(a.At).UTC()}}
+		s.firing = &Alert{Input: s.input, Labels: s.labels, Period: Period{Start: time.UnixMilli(a.At).UTC()}}
 		r.alerts = append(r.alerts, s.firing)
 	}
 }

@@ -57,7 +57,8 @@ type Period struct{ Start, End time.Time }
 
 // An Alert is one that fired on a series.
 type Alert struct {
-	Labels labels.Labels // of the results of the series
+	Input  labels.Labels // of the series
+	Labels labels.Labels // of its results
 	Bound  string        // "upper" or "lower" if it is about a forecast
 	Period
 	Firing bool // at the end of the replay
@@ -109,8 +110,9 @@ func (r *replay) report(to *Report) {
 		d.Fired = append(d.Fired, *a)
 	}
 	for _, a := range r.limits.Alerts {
+		of := slices.IndexFunc(r.order, func(s *inputSeries) bool { return labels.Equal(s.labels, a.Labels) })
 		d.Breaches = append(d.Breaches, Alert{
-			Labels: a.Labels, Bound: a.Bound, Firing: a.End == r.end+r.step,
+			Input: r.order[of].input, Labels: a.Labels, Bound: a.Bound, Firing: a.End == r.end+r.step,
 			Period: Period{time.UnixMilli(a.Start).UTC(), time.UnixMilli(a.End).UTC()},
 		})
 	}

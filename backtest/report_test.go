@@ -99,8 +99,10 @@ func TestRun_ComparesAlertsWithTruth(t *testing.T) {
 	require.False(t, ended.Firing)
 	require.WithinRange(t, ended.End, outage.Add(hour), outage.Add(5*hour))
 	o.Start, o.End = outage.Add(-hour), outage.Add(30*time.Minute)
+	require.Equal(t, "pod-00", ended.Input.Get("pod"))
 	require.Equal(t, backtest.Alert{
-		Labels: ended.Labels, Firing: true, Period: backtest.Period{Start: ended.Start, End: o.End.Add(5 * time.Minute)},
+		Input: ended.Input, Labels: ended.Labels, Firing: true,
+		Period: backtest.Period{Start: ended.Start, End: o.End.Add(5 * time.Minute)},
 	}, of(run(t, db, o)))
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -26,9 +27,11 @@ type Chart struct {
 	Expected string              `json:"expected,omitempty"` // what the middle of the band is; "": what was usual
 	History  *Points             `json:"history,omitempty"`
 	Scaler   *past.ScalerHistory `json:"scaler,omitempty"` // instead of History
-	Bounds   []int               `json:"bounds,omitempty"` // of a scaler: the least and the most replicas
-	// Alerts and Incidents are periods, in seconds since 1970.
+	// Bounds are the last that were known; of a scaler the least and the most replicas.
+	Bounds []float64 `json:"bounds,omitempty"`
+	// Alerts, those that a bound will be crossed, and Incidents are periods, in seconds since 1970.
 	Alerts    [][2]int64 `json:"alerts,omitempty"`
+	Breaches  [][2]int64 `json:"breaches,omitempty"`
 	Incidents [][2]int64 `json:"incidents,omitempty"`
 }
 
@@ -118,6 +121,7 @@ func (p *Points) any(int) float64 { return 0 }
 type curve struct {
 	Points
 	labels    result.Labels
+	bounds    map[string]float64 // the last known, by "lower" and "upper"
 	incidents []backtest.Period
 	horizons  []time.Duration
 	ahead     []map[int64][3]past.Number // by horizon and time (s): lower, median and upper of what was forecast for then
@@ -155,6 +159,12 @@ func (c *curve) add(b *result.Batch, s *result.Series) {
 	if s.Forecast == nil {
 		return
 	}
+	for _, breach := range s.Forecast.Breaches {
+		if c.bounds == nil {
+			c.bounds = map[string]float64{}
+		}
+		c.bounds[breach.Bound] = breach.Value
+	}
 	if c.horizons = b.Format.Horizons; c.ahead == nil {
 		c.ahead = make([]map[int64][3]past.Number, len(c.horizons))
 	}
@@ -182,6 +192,11 @@ func (c *curve) forecast(h int) *Points {
 	return &p
 }
 
+// expected says what the middle of the band is of what was forecast.
+func (c *curve) expected(h int) string {
+	return "forecast " + result.Duration(c.horizons[h]) + " before"
+}
+
 // newChart returns a chart of a series without its steps.
 func newChart(of result.Source, l result.Labels, unit string) Chart {
 	s := view.Series{Source: of.ID(), Labels: map[string]string{}}
@@ -197,6 +212,9 @@ func newChart(of result.Source, l result.Labels, unit string) Chart {
 func (c *curve) chart(of result.Source, unit string, p *Points) Chart {
 	chart := newChart(of, c.labels, unit)
 	chart.History, chart.Incidents = p, periods(c.incidents)
+	for _, bound := range slices.Sorted(maps.Keys(c.bounds)) {
+		chart.Bounds = append(chart.Bounds, c.bounds[bound])
+	}
 	return chart
 }
 

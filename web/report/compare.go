@@ -200,7 +200,8 @@ func whole(
 			continue
 		}
 		chart := c.chart(source, d.ValueUnit(), c.thin(found.Start, found.End, c.score))
-		chart.Alerts = fired(&found.Detectors[0], c.labels.Without("detector", "scaler"))
+		of := c.labels.Without("detector", "scaler")
+		chart.Alerts, chart.Breaches = fired(found.Detectors[0].Fired, of), fired(found.Detectors[0].Breaches, of)
 		charts[i] = &chart
 	}
 	return charts, nil

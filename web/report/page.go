@@ -55,7 +55,8 @@ type page struct {
 	Title, Version string
 	Tables         map[string][][]string // by what they are about
 	Shown          []shown               // findings
-	Ahead, Scaled  []shown
+	Ahead, Warned  []shown
+	Scaled         []shown
 	Charts         []*Chart // all, in the order of the page
 
 	Styles  template.CSS
@@ -81,6 +82,9 @@ func (p *page) number() {
 	}
 	for i := range p.Forecasts {
 		p.Ahead = append(p.Ahead, add(&p.Forecasts[i]))
+	}
+	for i := range p.Breaches {
+		p.Warned = append(p.Warned, add(&p.Breaches[i]))
 	}
 	for i := range p.Scalers {
 		p.Scaled = append(p.Scaled, add(&p.Scalers[i]))

@@ -15,16 +15,17 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 )
 
-// maxForecasts and maxScalers bound the charts of a report beside those of its findings, and maxMarks the alerts and
-// the incidents that are marked. Guard: such a page has about a megabyte at most, which systems for tickets and pull
-// requests take as an attachment.
-const maxForecasts, maxScalers, maxMarks = 6, 4, 1000
+// maxForecasts, maxBreaches and maxScalers bound the charts of a report beside those of its findings, and maxMarks the
+// alerts and the incidents that are marked. Guard: such a page has about a megabyte at most, which systems for tickets
+// and pull requests take as an attachment.
+const maxForecasts, maxBreaches, maxScalers, maxMarks = 6, 4, 4, 1000
 
 // A Report is a backtest with its charts.
 type Report struct {
 	*backtest.Report
 	Findings  []Chart // of the findings of the backtest, in the same order
 	Forecasts []Chart // what was forecast, and what came
+	Breaches  []Chart // what was forecast where an alert said that a bound would be crossed
 	Scalers   []Chart // what replicas there would have been
 	LeftOut   []string
 }
@@ -74,6 +75,13 @@ func (r *Report) leaveOut(forecasts int) {
 	if n := len(r.Forecasts); n < forecasts {
 		add("Of %d charts of forecasts %d are shown.", forecasts, n)
 	}
+	warnings := 0
+	for i := range r.Detectors {
+		warnings += len(r.Detectors[i].Breaches)
+	}
+	if n := len(r.Breaches); n < warnings {
+		add("Of %d alerts that a bound will be crossed, the first of %d series are shown, and others of these.", warnings, n)
+	}
 	if len(r.Scalers) > 0 {
 		add("Of each scaler the workload with the most replicas is shown.")
 	}
@@ -118,6 +126,10 @@ func (r *Report) drawDetector(
 	if forecast {
 		want(*of.Typical)
 	}
+	breaches := r.warned(of)
+	for i := range breaches {
+		want(breaches[i].Input)
+	}
 	if len(inputs) == 0 {
 		return nil
 	}
@@ -137,7 +149,20 @@ func (r *Report) drawDetector(
 		c := curve(f.Input)
 		from, to := r.around(f, of.Step)
 		r.Findings[i] = c.chart(source, d.ValueUnit(), c.thin(from, to, c.score))
-		r.Findings[i].Alerts = fired(of, f.Labels)
+		r.Findings[i].Alerts, r.Findings[i].Breaches = fired(of.Fired, f.Labels), fired(of.Breaches, f.Labels)
+	}
+	for i := range breaches {
+		a := &breaches[i]
+		c := curve(a.Input)
+		from, to := r.around(&backtest.Finding{Start: a.Start, Duration: a.End.Sub(a.Start)}, of.Step)
+		longest := len(c.horizons) - 1
+		if longest < 0 {
+			continue // the source has changed what it holds
+		}
+		p := c.forecast(longest)
+		chart := c.chart(source, d.ValueUnit(), p.thin(from, to, p.any))
+		chart.Expected, chart.Breaches = c.expected(longest), fired(of.Breaches, a.Labels)
+		r.Breaches = append(r.Breaches, chart)
 	}
 	if !forecast {
 		return nil
@@ -149,10 +174,22 @@ func (r *Report) drawDetector(
 		}
 		p := c.forecast(h)
 		chart := c.chart(source, d.ValueUnit(), p.thin(r.Start, r.End, p.any))
-		chart.Expected = "forecast " + result.Duration(c.horizons[h]) + " before"
+		chart.Expected = c.expected(h)
 		r.Forecasts = append(r.Forecasts, chart)
 	}
 	return nil
+}
+
+// warned returns the first alerts of a detector that a bound will be crossed, one of each series, for which there is
+// room.
+func (r *Report) warned(of *backtest.Detector) (first []backtest.Alert) {
+	for _, a := range of.Breaches {
+		known := slices.ContainsFunc(first, func(b backtest.Alert) bool { return labels.Equal(a.Input, b.Input) })
+		if !known && len(r.Breaches)+len(first) < maxBreaches {
+			first = append(first, a)
+		}
+	}
+	return first
 }
 
 // drawScaler draws the workload of a scaler that had the most replicas.
@@ -190,7 +227,7 @@ func (r *Report) drawScaler(ctx context.Context, o backtest.Options, of *backtes
 	}
 	chart := newChart(source, l, c.Load.Unit())
 	chart.Scaler = h.Every((len(h.Time) + maxPoints - 1) / maxPoints)
-	chart.Bounds = []int{c.MinReplicas, c.MaxReplicas}
+	chart.Bounds = []float64{float64(c.MinReplicas), float64(c.MaxReplicas)}
 	r.Scalers = append(r.Scalers, chart)
 	return nil
 }
@@ -209,9 +246,9 @@ func (r *Report) around(f *backtest.Finding, step time.Duration) (from, to time.
 	return from, from.Add(span - step)
 }
 
-// fired returns the periods in which alerts fired on a series, in seconds.
-func fired(d *backtest.Detector, of labels.Labels) (all [][2]int64) {
-	for _, a := range d.Fired {
+// fired returns the periods of those alerts that fired on a series, in seconds.
+func fired(alerts []backtest.Alert, of labels.Labels) (all [][2]int64) {
+	for _, a := range alerts {
 		if labels.Equal(a.Labels, of) {
 			all = append(all, [2]int64{a.Start.Unix(), a.End.Unix()})
 		}

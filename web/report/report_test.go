@@ -51,18 +51,27 @@ func history(t *testing.T) promstorage.Queryable {
 			}
 			return v
 		}, series...)
+	disk := labels.FromStrings("__name__", "disk_bytes", "device", "sda") // full at the end
+	storage.WriteSeries(t, db, disk, end.Add(-6*24*time.Hour).UnixMilli(), end.UnixMilli(), step.Milliseconds(),
+		func(ts int64) float64 { return 1e11 + 1e6*float64(ts-end.UnixMilli())/1000 })
 	return db
 }
 
 func run(t *testing.T, since time.Duration) *report.Report {
 	t.Helper()
-	cfg, err := config.Load([]byte(`
-remote_read: [{url: http://localhost:9090/api/v1/read}]
-global: {history: 3d, step: 5m, query_offset: 0s}
+	return runOf(t, since, `
 detectors: [{name: load, expr: load_bytes, forecaster: {horizons: [15m, 30m, 1h]}}, {name: none, expr: nothing}]
 scalers: [{name: fleet, load: sum(load_bytes), capacity_per_replica: 1e9, max_replicas: 50}]
 outcomes: {truth: {expr: load_bytes > 7e9}}
-`), "test.yml")
+`)
+}
+
+func runOf(t *testing.T, since time.Duration, text string) *report.Report {
+	t.Helper()
+	const head = `
+remote_read: [{url: http://localhost:9090/api/v1/read}]
+global: {history: 3d, step: 5m, query_offset: 0s}`
+	cfg, err := config.Load([]byte(head+text), "test.yml")
 	require.NoError(t, err)
 	source := history(t)
 	r, err := report.Run(t.Context(), backtest.Options{
@@ -115,6 +124,33 @@ func TestRun_DrawsFindingsForecastsAndReplicas(t *testing.T) {
 	require.GreaterOrEqual(t, len(fleet.Time), 289, "and what is forecast")
 	require.Equal(t, end.Add(-24*time.Hour).Unix(), fleet.Time[0])
 	require.Contains(t, strings.Join(r.LeftOut, "\n"), "at most 720 points")
+}
+
+func TestRun_DrawsAlertsThatABoundWillBeCrossed(t *testing.T) {
+	r := runOf(t, 12*time.Hour, `
+detectors:
+  - name: disk
+    expr: disk_bytes
+    bounds: {upper: 1e11}
+    forecaster: {horizons: [1h, 6h]}
+    publish: [forecast, state]
+`)
+	require.Len(t, r.Detectors[0].Breaches, 1)
+	require.Len(t, r.Breaches, 1)
+	chart := r.Breaches[0]
+	require.Equal(t, "disk of sda", chart.Title)
+	require.Equal(t, "forecast 6h before", chart.Expected)
+	require.Equal(t, []float64{1e11}, chart.Bounds)
+	require.Len(t, chart.Breaches, 1)
+	require.InDelta(t, end.Add(-4*time.Hour).Unix(), chart.Breaches[0][0], 1800)
+	h := chart.History
+	require.LessOrEqual(t, h.Time[0], chart.Breaches[0][0]-3600, "what led to it is there")
+	require.InEpsilon(t, float64(h.Value[len(h.Value)-1]), float64(h.Expected[len(h.Value)-1]), 1e-3)
+	var page strings.Builder
+	require.NoError(t, r.Write(&page, "disk", "1.2.3"))
+	require.Contains(t, page.String(), "disk of sda: forecast 6h before, and what came")
+	require.Contains(t, page.String(), `<span class="breach">`)
+	require.Contains(t, page.String(), `"breaches":[[`)
 }
 
 func TestRun_BoundsThePointsOfAChart(t *testing.T) {

@@ -201,7 +201,8 @@ func TestScaler_ShowsWhatWouldHaveRun(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Regexp(t, `fleet needs \d+ replicas.*, and a replica carries 954 MiB\. Running: 3\.`, body)
 	require.Contains(t, body, `aria-current="true">6h</a>`)
-	require.Regexp(t, `<th>recommended</th>(<td class="n">[\d.]+</td>){2}<td class="n">unknown</td>`, body)
+	require.Regexp(t, `<th>recommended</th>(<td class="n" data-label="[a-z-]+">[\d.]+</td>){2}`+
+		`<td class="n" data-label="cost">unknown</td>`, body)
 	for _, strategy := range []string{"reactive", "static", "running"} {
 		require.Contains(t, body, "<th>"+strategy+"</th>")
 	}

@@ -2,9 +2,9 @@
 'use strict';
 // charts.series draws a history into two elements, value and score. unit is that of the values; fan is the forecast by
 // horizon, from the time that end names; bounds are values; before are earlier values, as { label, value }; straight are
-// two points of a line; since is when it became anomalous; alerts, firing, rollouts, incidents, confirmed and rejected
-// are lists of pairs of times; expected says what the middle of the band is; chosen is told the time that is clicked. It
-// returns the names of the marks that it has drawn.
+// two points of a line; since is when it became anomalous; alerts, breaches, firing, rollouts, incidents, confirmed and
+// rejected are lists of pairs of times; expected says what the middle of the band is; chosen is told the time that is
+// clicked. It returns the names of the marks that it has drawn.
 (() => {
   const { color, line, edge } = charts;
 
@@ -29,7 +29,7 @@
     return out;
   };
 
-  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], firing = [], rollouts = [], incidents = [], confirmed = [], rejected = [], before = [], straight = null, since = null, end = 'now', expected = 'usual', chosen = null }, history) => {
+  charts.series = ({ value, score, unit = '', fan = [], bounds = [], alerts = [], breaches = [], firing = [], rollouts = [], incidents = [], confirmed = [], rejected = [], before = [], straight = null, since = null, end = 'now', expected = 'usual', chosen = null }, history) => {
     const earlier = before.map((_, i) => 'before' + i);
     const h = withGaps({ ...history, ...Object.fromEntries(before.map((b, i) => [earlier[i], b.value])) }), last = h.time.length - 1;
     const refits = history.refits ?? [];
@@ -55,6 +55,7 @@
       rejected.forEach((p) => charts.period(u, p, color('rejected'), { down: 1, tall: 5 }));
       confirmed.forEach((p) => charts.period(u, p, color('truth'), { down: 1, tall: 5 }));
       alerts.forEach((p) => charts.period(u, p, color('critical'), { tall: 5 }));
+      breaches.forEach((p) => charts.period(u, p, color('forecast'), { down: 0.03, tall: 5 }));
       firing.forEach((p) => charts.period(u, p, color('high'), { down: 0.03, tall: 5 }));
       rollouts.forEach(([from]) => charts.vertical(u, from, color('rollout')));
       if (straight) charts.segment(u, straight, color('value'));
