@@ -34,7 +34,9 @@ const (
 )
 
 // inputs are metrics of others, Prometheus included, that the rules read.
-var inputs = []string{"up", "ALERTS_FOR_STATE", "kube_deployment_status_replicas"}
+var inputs = []string{
+	"up", "ALERTS_FOR_STATE", "kube_deployment_status_replicas", "kube_pod_container_status_restarts_total",
+}
 
 func TestRules_PassPromtool(t *testing.T) {
 	t.Parallel()
