@@ -143,6 +143,10 @@ func (p *page) Promises() (all []promise) {
 		for _, i := range d.Incidents[:min(len(d.Incidents), p.marks())] {
 			one.Marks = append(one.Marks, p.mark("truth", i, "incident"))
 		}
+		for _, a := range d.Breaches[:min(len(d.Breaches), p.marks())] {
+			what := fmt.Sprintf("alert that the %s bound will be crossed, %s", a.Bound, a.Labels)
+			one.Marks = append(one.Marks, p.mark("breach", a.Period, what))
+		}
 		for _, a := range d.Fired[:min(len(d.Fired), p.marks())] {
 			one.Marks = append(one.Marks, p.mark("alert", a.Period, "alert on "+a.Labels.String()))
 		}
