@@ -50,3 +50,20 @@ func Before(s *result.Series, times []int64, while time.Duration) []Number {
 	}
 	return values
 }
+
+// Missing returns the share of the steps between two times (ms) at which the first input of a series has no value, from
+// memory, at the resolution of its old values; NaN if that is not known.
+func Missing(s *result.Series, from, to int64) float64 {
+	if len(s.History) == 0 || from >= to {
+		return math.NaN()
+	}
+	h := s.History[0]
+	all, missing := 0.0, 0.0
+	for coarse := h.Layout().Coarse(); from <= to; from += coarse {
+		all++
+		if v, _ := h.Value(from - from%coarse); v != v {
+			missing++
+		}
+	}
+	return missing / all
+}

@@ -36,6 +36,7 @@ func (u *UI) functions() template.FuncMap {
 		"round":    func(v view.Number) string { return humanize.Quantity(float64(v), "") },
 		"duration": func(v view.Number) string { return humanize.Duration(time.Duration(float64(v) * 1e9)) },
 		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"gaps":     gaps,
 		"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"verdict":  said,
 		"listed":   listed,
@@ -74,6 +75,20 @@ func percent(v float64) string {
 		return "unknown"
 	}
 	return fmt.Sprintf("%.0f %%", 100*v)
+}
+
+// gaps says how much of what a series is learned from is missing; "": that is not known.
+func gaps(s *view.Series) string {
+	switch v := s.Missing(); {
+	case math.IsNaN(v):
+		return ""
+	case v == 0:
+		return "no gaps"
+	case v < 0.01:
+		return "gaps of less than 1 %"
+	default:
+		return fmt.Sprintf("gaps of %.0f %%", 100*v)
+	}
 }
 
 func decimals(v float64) string {

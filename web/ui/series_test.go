@@ -79,6 +79,9 @@ func TestSeries_ComparesWithAStraightLineAndOffersTexts(t *testing.T) {
 	require.Regexp(t, `<th>alerts of its detector</th><td>0 true, 2 false, 0 undecided`, body)
 	require.Regexp(t, `<th>inside the forecast interval</th><td>1h: \d+ % of its values, should be 80 %</td>`, body)
 
+	require.Regexp(t, `is not expected to be crossed\. How likely: 0 % within 1h\.</p>`, body)
+	require.Regexp(t, `<th>learned from</th><td>\d Mar \d\d:\d\d to 7 Mar \d\d:\d\d UTC; no gaps</td>`, body)
+
 	texts := regexp.MustCompile(`(?s)<pre>(- .*?)</pre>`).FindAllStringSubmatch(body, -1)
 	require.Len(t, texts, 2)
 	set := verdict.Parse(unescape(texts[0][1]) + "\n" + unescape(texts[1][1]) + "\n")

@@ -2,8 +2,10 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
@@ -34,6 +36,7 @@ type Breach struct {
 	At            *time.Time `json:"at,omitempty"`  // by the median forecast; absent: not within the longest horizon
 	Probability   []Number   `json:"probability"`   // by horizon
 	WithinSeconds Number     `json:"withinSeconds"` // until At; null: not within the longest horizon
+	Likely        string     `json:"-"`             // Probability for people
 }
 
 // newForecast describes the forecast of a series that has one.
@@ -48,9 +51,11 @@ func (v *View) newForecast(b *result.Batch, s *result.Series) Forecast {
 	}
 	for _, breach := range s.Forecast.Breaches {
 		one := Breach{Bound: breach.Bound, Value: Number(breach.Value), WithinSeconds: Number(breach.Seconds)}
-		for _, p := range breach.Probability {
+		for i, p := range breach.Probability {
 			one.Probability = append(one.Probability, Number(p))
+			one.Likely += fmt.Sprintf(", %.0f %% within %s", 100*p, f.Points[i].Horizon)
 		}
+		one.Likely = strings.TrimPrefix(one.Likely, ", ")
 		if !math.IsNaN(breach.Seconds) {
 			then := at(b.Step).Add(time.Duration(breach.Seconds * float64(time.Second)))
 			one.At = &then

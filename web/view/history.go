@@ -170,5 +170,10 @@ func (s *Series) Before(times []int64, while time.Duration) []Number {
 	return past.Before(s.series, times, while)
 }
 
+// Missing returns the share of the training window without a value; NaN if that is not known.
+func (s *Series) Missing() float64 {
+	return past.Missing(s.series, s.series.Score.From, s.series.Score.To)
+}
+
 // StepLength returns the time between two steps.
 func (s *Series) StepLength() time.Duration { return s.batch.Format.Step }

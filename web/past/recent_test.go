@@ -1,0 +1,30 @@
+package past_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/web/past"
+)
+
+func TestMissing_IsTheShareOfStepsWithoutAValue(t *testing.T) {
+	layout, err := history.NewLayout(time.Minute, 4*24*time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	values := history.New(layout)
+	begin, day := time.Date(2026, 3, 7, 0, 0, 0, 0, time.UTC).UnixMilli(), (24 * time.Hour).Milliseconds()
+	for ts := begin; ts <= begin+4*day; ts += 60_000 {
+		if ts < begin+day || ts >= begin+2*day {
+			values.Append(ts, 1, false)
+		}
+	}
+	s := &result.Series{History: []history.View{values.View()}}
+	require.InDelta(t, 0.25, past.Missing(s, begin, begin+4*day), 0.01, "a day of four")
+	require.Zero(t, past.Missing(s, begin+2*day, begin+4*day))
+	require.True(t, math.IsNaN(past.Missing(s, begin, begin)))
+	require.True(t, math.IsNaN(past.Missing(&result.Series{}, begin, begin+day)))
+}
