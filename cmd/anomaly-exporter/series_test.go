@@ -14,22 +14,24 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
-// youngBlocks writes what shopBlocks writes, and a series that is 18 hours old.
+// youngBlocks writes what shopBlocks writes, a series that is 18 hours old, and one that ended two hours ago.
 func youngBlocks(t *testing.T, dir string) {
 	t.Helper()
 	shopBlocks(t, dir)
 	end := time.Now().Truncate(time.Minute)
 	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
-		yield(servers.Series{
-			Labels: labels.FromStrings("__name__", "till_requests", "job", "till"),
-			Samples: func(yield func(int64, float64) bool) {
-				for at := end.Add(-18 * time.Hour); !at.After(end); at = at.Add(time.Minute) {
-					if !yield(at.UnixMilli(), float64(at.Minute()%7)) {
-						return
+		for job, last := range map[string]time.Time{"till": end, "replaced": end.Add(-2 * time.Hour)} {
+			yield(servers.Series{
+				Labels: labels.FromStrings("__name__", "till_requests", "job", job),
+				Samples: func(yield func(int64, float64) bool) {
+					for at := end.Add(-18 * time.Hour); !at.After(last); at = at.Add(time.Minute) {
+						if !yield(at.UnixMilli(), float64(at.Minute()%7)) {
+							return
+						}
 					}
-				}
-			},
-		})
+				},
+			})
+		}
 	}))
 }
 
@@ -74,6 +76,9 @@ func TestSeries_ListsStateReasonAndRemedy(t *testing.T) {
 	require.Regexp(t, `^DETECTOR[^\n]*\ntill [^\n]*\n\n1 series, 1 learning\n$`, list("--state=learning"))
 	require.Regexp(t, `\n3 series, 3 scored\n$`, list("--detector=shop"))
 	require.Regexp(t, `\n1 series, 1 learning\n$`, list(`--match={job="till"}`))
+
+	require.Regexp(t, `^DETECTOR[^\n]*\ntill      till_requests\{job="replaced"\}  gone   -       -      `+
+		`no value any more; the last one at [^\n]*\n\n1 series, 1 gone\n$`, list("--gone"))
 
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, exitFailure, execute([]string{"series", "--url=" + e.url, "--detector=tlil"}, &stdout, &stderr))

@@ -44,8 +44,9 @@ var tools = []tool{
 		"Series with value, expected range (lower, upper), score, return period, contributions, training window, and, if " +
 			"there is no score, state and reason. With start, which needs arguments that only one series matches, also its " +
 			"history: what was published step by step. A long history is thinned: of each `stepsPerPoint` steps the one with " +
-			"the highest score is shown. Ask for a shorter range to see every step.",
-		[]string{"match", "detector", "scaler", "min_score", "start", "end", "limit", "offset"},
+			"the highest score is shown. Ask for a shorter range to see every step. With gone, series that have no value any " +
+			"more, such as of a pod that was evicted: with start, as they were in the end.",
+		[]string{"match", "detector", "scaler", "min_score", "gone", "start", "end", "limit", "offset"},
 		"series",
 	},
 	{
@@ -95,6 +96,9 @@ var parameters = map[string]parameter{
 	"min_score": {jsonschema.Schema{
 		Type: "number", Minimum: new(float64(0)), Maximum: new(float64(1)),
 		Description: "Only series with at least this score.",
+	}, ""},
+	"gone": {jsonschema.Schema{
+		Type: "boolean", Description: "Series that have no value any more, instead of those that have one.",
 	}, ""},
 	"start": {jsonschema.Schema{
 		Type: "string", Description: "Start of the history: RFC 3339 such as 2026-11-28T12:00:00Z, or seconds since 1970.",

@@ -26,6 +26,7 @@ import (
 type Series struct {
 	Server
 	detectors, scalers, match, states []string
+	gone                              bool
 	format                            string
 }
 
@@ -45,6 +46,8 @@ func AddSeries(app *kingpin.Application) (*kingpin.CmdClause, *Series) {
 	}
 	cmd.Flag("state", "Only series in this state: scored, learning, failed, muted or stale. May be repeated.").
 		EnumsVar(&s.states, states...)
+	cmd.Flag("gone", "Series that have no value any more, such as those of a pod that was replaced, instead of those that "+
+		"have one.").BoolVar(&s.gone)
 	cmd.Flag("format", "Format of the list: table, or json, which has all that the API says of each series.").
 		Default("table").EnumVar(&s.format, "table", "json")
 	return cmd, &s
@@ -60,7 +63,11 @@ func (s *Series) Run(ctx context.Context, stdout io.Writer) error {
 	if err := s.checkNames(ctx, c); err != nil {
 		return err
 	}
-	raw, err := c.series(ctx, url.Values{"detector": s.detectors, "scaler": s.scalers, "match[]": s.match})
+	query := url.Values{"detector": s.detectors, "scaler": s.scalers, "match[]": s.match}
+	if s.gone {
+		query.Set("gone", "true")
+	}
+	raw, err := c.series(ctx, query)
 	if err != nil {
 		return err
 	}
