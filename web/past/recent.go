@@ -21,11 +21,16 @@ func Moments(b *result.Batch, s *result.Series, while time.Duration, points int)
 	}
 	step := b.Format.Step
 	each := max(1, int(while/step)/points)
-	moments := make([]Moment, 0, points+1)
+	moments, times := make([]Moment, 0, points+1), make([]int64, 0, points+1)
 	for back := int(while/step) / each * each; back >= 0; back -= each {
 		ts := b.Step - int64(back)*step.Milliseconds()
 		v, _ := s.History[0].Value(ts)
-		moments = append(moments, Moment{at(ts), Number(v)})
+		moments, times = append(moments, Moment{at(ts), Number(v)}), append(times, ts/1000)
+	}
+	for i, v := range Before(s, times, 0) { // which knows what is kept of the steps of long ago
+		if moments[i].Value != moments[i].Value {
+			moments[i].Value = v
+		}
 	}
 	return moments
 }
@@ -54,16 +59,23 @@ func Before(s *result.Series, times []int64, while time.Duration) []Number {
 // Missing returns the share of the steps between two times (ms) at which the first input of a series has no value, from
 // memory, at the resolution of its old values; NaN if that is not known.
 func Missing(s *result.Series, from, to int64) float64 {
-	if len(s.History) == 0 || from >= to {
+	if len(s.History) == 0 {
 		return math.NaN()
 	}
 	h := s.History[0]
-	all, missing := 0.0, 0.0
-	for coarse := h.Layout().Coarse(); from <= to; from += coarse {
-		all++
-		if v, _ := h.Value(from - from%coarse); v != v {
-			missing++
+	if newest, ok := h.Last(); ok { // what is older is not kept
+		from = max(from, newest-h.Layout().Length+1)
+	}
+	coarse := h.Layout().Coarse()
+	from = (from + coarse - 1) / coarse * coarse
+	if from >= to {
+		return math.NaN()
+	}
+	known, last := 0, int64(math.MinInt64)
+	for p := range h.Points(from, to) {
+		if slot := p.Time / coarse; slot != last {
+			known, last = known+1, slot
 		}
 	}
-	return missing / all
+	return max(0, 1-float64(known)/float64(to/coarse-from/coarse+1))
 }

@@ -22,9 +22,15 @@ func TestMissing_IsTheShareOfStepsWithoutAValue(t *testing.T) {
 			values.Append(ts, 1, false)
 		}
 	}
+	values.Trim(begin + 4*day) // what is old has a value at every few steps only
 	s := &result.Series{History: []history.View{values.View()}}
 	require.InDelta(t, 0.25, past.Missing(s, begin, begin+4*day), 0.01, "a day of four")
 	require.Zero(t, past.Missing(s, begin+2*day, begin+4*day))
 	require.True(t, math.IsNaN(past.Missing(s, begin, begin)))
+	b := &result.Batch{Step: begin + 4*day, Format: &result.Format{Step: time.Minute}}
+	for _, m := range past.Moments(b, s, 84*time.Hour, 24) {
+		gap := m.Time.UnixMilli() >= begin+day && m.Time.UnixMilli() < begin+2*day
+		require.Equal(t, gap, m.Value != m.Value, m.Time)
+	}
 	require.True(t, math.IsNaN(past.Missing(&result.Series{}, begin, begin+day)))
 }

@@ -46,8 +46,8 @@ func AddSeries(app *kingpin.Application) (*kingpin.CmdClause, *Series) {
 	}
 	cmd.Flag("state", "Only series in this state: scored, learning, failed, muted or stale. May be repeated.").
 		EnumsVar(&s.states, states...)
-	cmd.Flag("gone", "Series that have no value any more, such as those of a pod that was replaced, instead of those that "+
-		"have one.").BoolVar(&s.gone)
+	cmd.Flag("gone", "Series that have no value any more, such as those of a pod that was replaced, instead of those "+
+		"that have one.").BoolVar(&s.gone)
 	cmd.Flag("format", "Format of the list: table, or json, which has all that the API says of each series.").
 		Default("table").EnumVar(&s.format, "table", "json")
 	return cmd, &s
