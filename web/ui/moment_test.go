@@ -3,6 +3,7 @@ package ui_test
 import (
 	"html"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,14 @@ func TestSeries_ShowsWhatIsGoneAsItWasInTheEnd(t *testing.T) {
 	_, body = get(t, h, "/series?detector=busy")
 	require.Contains(t, body, "api-a", "one has them now")
 	require.NotContains(t, body, "This series is gone")
+
+	_, body = get(t, pagesOf(t, strings.Replace(replaced, "expr: busy,", "expr: '{__name__=~\"busy|line\"}',", 1), false),
+		"/series?detector=busy")
+	require.Contains(t, body, "The 2 series of busy")
+	require.Contains(t, body, `<a href="?detector=busy&amp;gone=true">1 series that are gone</a>`)
+	status, body = get(t, h, "/series?detector=busy&gone=true&pod=api-b&container=api&namespace=shop&team=core")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "This series is gone")
 }
 
 func TestScaler_ShowsThePast(t *testing.T) {

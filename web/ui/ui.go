@@ -195,10 +195,16 @@ func (u *UI) choose(w http.ResponseWriter, status int, text string, such []view.
 		Such []view.Series
 		pages
 		Gone, Others string // command and address that help if there is none any more
+		Ended        int    // series of the detector that are gone
+		EndedPath    string
 	}{Text: text, pages: newPages(query, len(such), shownChoices)}
 	page.Such = such[page.From-1 : page.To]
-	if status == http.StatusNotFound {
+	switch {
+	case status == http.StatusNotFound:
 		page.Gone, page.Others = u.gone(query)
+	case status == http.StatusOK && !query.Has("gone"):
+		page.EndedPath = with(without(query, "offset"), "gone", "true")
+		page.Ended = len(u.o.View.Find(url.Values{such[0].Kind: {such[0].Source}, "gone": {"true"}}))
 	}
 	u.show(w, status, "missing", text, page)
 }
@@ -306,6 +312,9 @@ func (u *UI) find(w http.ResponseWriter, r *http.Request) *view.Series {
 	}
 	if rest := without(query, "offset"); len(found) > 1 && len(rest) == 1 && rest.Has(found[0].Kind) {
 		text, status = fmt.Sprintf("The %d series of %s", len(found), found[0].Source), http.StatusOK
+	}
+	if query.Get("gone") == "true" && len(found) > 0 {
+		text, status = fmt.Sprintf("%d series of %s that are gone", len(found), found[0].Source), http.StatusOK
 	}
 	u.choose(w, status, text, found, query)
 	return nil

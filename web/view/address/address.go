@@ -13,7 +13,7 @@ import (
 )
 
 // parameters are those of a page that are no labels.
-var parameters = []string{"detector", "scaler", "range", "at", "overlay", "offset"}
+var parameters = []string{"detector", "scaler", "range", "at", "overlay", "offset", "gone"}
 
 // Of returns the path and the query of the page of a series with some labels, of a kind and source, and at a path.
 func Of(path, kind, source string, of map[string]string) string {
@@ -27,12 +27,13 @@ func Of(path, kind, source string, of map[string]string) string {
 
 // Find returns the series of a batch that have all the labels of the query of a page, if it names the detector or
 // scaler of the batch. If one of several has no other labels, it is that one. Labels that none of the detector has are
-// ignored: a scrape may have added them, and links in alerts are made of what was scraped. If there is none, it returns
-// those that are gone and had the labels.
+// ignored: a scrape may have added them, and links in alerts are made of what was scraped. If there is none, or the
+// page is about what is gone, it returns those that are gone and had the labels.
 func Find(b *result.Batch, page url.Values) (found []*result.Series, gone []result.Gone) {
 	if page.Get(b.Source.Kind()) != b.Source.ID() {
 		return nil, nil
 	}
+	now := page.Get("gone") != "true"
 	page = maps.Clone(page)
 	maps.DeleteFunc(page, func(name string, _ []string) bool { return slices.Contains(parameters, name) })
 	had := sync.OnceValue(func() []result.Labels { // not needed for most pages
@@ -48,7 +49,7 @@ func Find(b *result.Batch, page url.Values) (found []*result.Series, gone []resu
 			!slices.ContainsFunc(had(), has)
 	})
 	for i := range b.Series {
-		if s := &b.Series[i]; hasAll(s.Labels, page) {
+		if s := &b.Series[i]; now && hasAll(s.Labels, page) {
 			if exact(s.Labels, page) {
 				return []*result.Series{s}, nil
 			}
