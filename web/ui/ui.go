@@ -187,9 +187,14 @@ func (u *UI) missing(w http.ResponseWriter, status int, text string, such []view
 	u.choose(w, status, text, such, url.Values{})
 }
 
-// choose lists the series that may be meant, those with the highest score first, page by page.
+// choose lists the series that may be meant, those with the highest score first, or what ended last, page by page.
 func (u *UI) choose(w http.ResponseWriter, status int, text string, such []view.Series, query url.Values) {
-	slices.SortStableFunc(such, func(a, b view.Series) int { return cmp.Compare(float64(b.Score), float64(a.Score)) })
+	slices.SortStableFunc(such, func(a, b view.Series) int {
+		if a.Gone != nil && b.Gone != nil {
+			return b.Gone.Compare(*a.Gone)
+		}
+		return cmp.Compare(float64(b.Score), float64(a.Score))
+	})
 	page := struct {
 		Text string
 		Such []view.Series
