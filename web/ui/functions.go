@@ -12,6 +12,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui/spark"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
+	"github.com/anomaly-exporter/anomaly-exporter/web/view/naming"
 )
 
 // functions are those that the templates call.
@@ -32,7 +33,7 @@ func (u *UI) functions() template.FuncMap {
 		"spark":    func(s view.Series) template.HTML { return spark.Line(s.Recent(spark.While, spark.Points)) },
 		"labels":   Selector,
 		"context":  u.context,
-		"decider":  view.DeciderText,
+		"decider":  naming.Decider,
 		"round":    func(v view.Number) string { return humanize.Quantity(float64(v), "") },
 		"duration": func(v view.Number) string { return humanize.Duration(time.Duration(float64(v) * 1e9)) },
 		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },

@@ -145,3 +145,12 @@ func TestSeries_ListsThoseOfADetectorPageByPage(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 	}
 }
+
+func TestSeries_ShowsInputsWithTheirUnits(t *testing.T) {
+	joint := "inputs: {memory: max by (job) (load_bytes), twice: 2 * max by (job) (load_bytes)}, by: [job],"
+	h := pagesOf(t, strings.Replace(testConfig, "expr: load_bytes, bounds: {upper: 2e10}, forecaster: {horizons: [1h]}",
+		joint, 1), false)
+	_, body := get(t, h, "/series?detector=load&job=api")
+	require.Regexp(t, `<th>memory</th><td class="n">4\.\d+ GiB</td>`, body)
+	require.Contains(t, body, "<td>all inputs together, compared with how they went together before; fitted every 6h</td>")
+}

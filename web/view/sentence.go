@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -127,16 +126,6 @@ func (s *Series) scalerSentence(value func(Number) string) string {
 	}
 	return text
 }
-
-// deciderTexts say what decided a recommendation.
-var deciderTexts = map[string]string{
-	string(replicas.Forecast): "the forecast load", string(replicas.Current): "the load now",
-	string(replicas.Min): "min_replicas", string(replicas.Max): "max_replicas",
-	string(replicas.Stabilization): "the wait before it scales down",
-}
-
-// DeciderText says what decided a recommendation.
-func DeciderText(source string) string { return cmp.Or(deciderTexts[source], source) }
 
 // Models says what a series of a detector is compared with (of a scaler ""), and what forecasts it ("": nothing).
 func (v *View) Models(s *Series) (scored, forecast string) {

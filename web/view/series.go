@@ -82,6 +82,7 @@ type Contribution struct {
 type Input struct {
 	Name  string `json:"name"`
 	Value Number `json:"value"`
+	Unit  string `json:"unit,omitempty"`
 }
 
 // newSeries describes a series of a batch.
@@ -127,7 +128,12 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 	if b.Format != nil && len(b.Format.Inputs) > 0 && len(s.History) > 0 {
 		if len(b.Format.Inputs) > 1 {
 			for i, in := range b.Format.Inputs {
-				r.Inputs = append(r.Inputs, Input{in.Name, Number(b.Value(s, i))})
+				one := Input{Name: in.Name, Value: Number(b.Value(s, i))}
+				if d := v.detector(b.Source); d != nil {
+					expr := d.Inputs[in.Name]
+					one.Unit = expr.Unit()
+				}
+				r.Inputs = append(r.Inputs, one)
 			}
 		}
 		e, _ := b.Explain(s)

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
 // subject are the labels that name what a series is about, the widest first. They come first in titles.
@@ -83,3 +85,13 @@ func Workload(get func(name string) string) (labels map[string]string, key strin
 	}
 	return labels, b.String()
 }
+
+// deciders say what decided a recommendation.
+var deciders = map[string]string{
+	string(replicas.Forecast): "the forecast load", string(replicas.Current): "the load now",
+	string(replicas.Min): "min_replicas", string(replicas.Max): "max_replicas",
+	string(replicas.Stabilization): "the wait before it scales down",
+}
+
+// Decider says what decided a recommendation.
+func Decider(source string) string { return cmp.Or(deciders[source], source) }
