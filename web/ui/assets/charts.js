@@ -72,7 +72,11 @@ const charts = (() => {
     ctx.textBaseline = 'top';
     const right = x + gap + ctx.measureText(text).width < left + width;
     ctx.textAlign = right ? 'left' : 'right';
-    ctx.fillText(text, right ? x + gap : x - gap, top + gap * 2 + down * size * 1.3);
+    ctx.strokeStyle = color('card'); // so that lines behind it do not cross it out
+    ctx.lineWidth = 3 * devicePixelRatio;
+    const at = [right ? x + gap : x - gap, top + gap * 2 + down * size * 1.3];
+    ctx.strokeText(text, ...at);
+    ctx.fillText(text, ...at);
   });
   const horizontal = (u, at, stroke) => draw(u, (ctx, { left, width }) => {
     const y = u.valToPos(at, 'y', true);
