@@ -240,7 +240,7 @@ func detectorsOfFiles(t *testing.T) (names []string) {
 }
 
 // ofServices are the beginnings of the names of detectors of services whose metrics have other names.
-var ofServices = regexp.MustCompile(`^(http_server|otel_http_server|spring_http_server|grpc_server|acme)_`)
+var ofServices = regexp.MustCompile(`^(http_server|otel_http_server|otel_rpc_server|spring_http_server|grpc_server|acme)_`)
 
 // ownNames returns the names of the detectors but those of such services, in order.
 func ownNames(cfg *config.Config) (names []string) {
@@ -298,6 +298,7 @@ func checkServices(t *testing.T, cfg *config.Config) {
 	require.NotContains(t, exprs, "acme_error_ratio", "no label tells which requests failed")
 	dotted := `rate({"http.server.request.duration_seconds_count"}[5m])`
 	require.Contains(t, exprs["otel_http_server_requests"], dotted)
+	require.Contains(t, exprs["otel_rpc_server_requests"], `histogram_count(rate({"rpc.server.call.duration"}[5m]))`)
 	require.Contains(t, exprs["otel_http_server_error_ratio"], `"http.response.status_code"=~"5.."`)
 	require.Contains(t, exprs["otel_http_server_latency_p99"], `by (namespace, "service.name", le)`)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
@@ -249,9 +250,11 @@ func (w *world) addClusters() {
 // writeHistogram writes blocks with the native histogram of a service, because a servers.Series has only floats.
 // Latencies are between 50 and 200 ms.
 func writeHistogram(dir string, end time.Time) error {
-	lset := labelSet(
-		"http_request_duration_seconds{job=checkout,instance=10.0.1.1:8080,namespace=shop,pod=checkout-1,service=checkout}",
-	)
+	all := []labels.Labels{
+		labelSet("http_request_duration_seconds{job=checkout,instance=10.0.1.1:8080,namespace=shop,pod=checkout-1," +
+			"service=checkout}"),
+		labelSet("rpc.server.call.duration{service.name=dotted,namespace=shop,rpc.grpc.status_code=0}"),
+	}
 	r := rand.New(rand.NewPCG(1, 1))
 	h := &histogram.Histogram{
 		Schema:        0, // buckets double
@@ -273,8 +276,10 @@ func writeHistogram(dir string, end time.Time) error {
 			one := h.Copy()
 			one.Count, one.Sum = uint64(total), total*0.1
 			one.PositiveBuckets = []int64{int64(counts[0]), int64(counts[1] - counts[0]), int64(counts[2] - counts[1])}
-			if _, err := app.AppendHistogram(0, lset, at.UnixMilli(), one, nil); err != nil {
-				return err
+			for _, lset := range all {
+				if _, err := app.AppendHistogram(0, lset, at.UnixMilli(), one, nil); err != nil {
+					return err
+				}
 			}
 		}
 		if err := app.Commit(); err != nil {

@@ -119,7 +119,8 @@ func TestServices_FollowTheConventions(t *testing.T) {
 					histogram: "http_server_request_duration_seconds",
 				},
 				{
-					prefix: "otel_rpc_server", counter: "rpc.server.call.duration_count", histogram: "rpc.server.call.duration",
+					prefix: "otel_rpc_server", counter: "rpc.server.call.duration", histogram: "rpc.server.call.duration",
+					native: true,
 				},
 				{prefix: "otel_shop", counter: "shop.requests", histogram: "shop.request.duration"},
 			},
@@ -167,6 +168,30 @@ func TestService_GivesValidDetectors(t *testing.T) {
 			require.Contains(t, p.about, "services are told apart by service.name")
 		}
 	}
+}
+
+// A native histogram counts the requests too.
+func TestService_CountsByANativeHistogram(t *testing.T) {
+	t.Parallel()
+	_, requests, err := load()
+	require.NoError(t, err)
+	all := services(map[string]bool{"rpc.server.call.duration": true})
+	require.Len(t, all, 1)
+	all[0].find(map[string]bool{"job": true, "rpc.grpc.status_code": true})
+	p, err := all[0].preset(requests)
+	require.NoError(t, err)
+	exprs := map[string]string{}
+	for _, d := range p.detectors {
+		if d.applies(map[string]bool{"rpc.server.call.duration": true}) {
+			exprs[d.Name] = d.Expr.String()
+		}
+	}
+	require.Len(t, exprs, 3)
+	require.Equal(t, `sum by (namespace, job) (histogram_count(rate({"rpc.server.call.duration"}[5m])))`,
+		exprs["otel_rpc_server_requests"])
+	require.Contains(t, exprs["otel_rpc_server_error_ratio"],
+		`histogram_count(rate({"rpc.server.call.duration", "rpc.grpc.status_code"=~"2|4|12|13|14|15"}[5m]))`)
+	require.Contains(t, exprs, "otel_rpc_server_latency_p99_native")
 }
 
 // Only detectors with scores alert, and a few hours of them say nothing about a week.

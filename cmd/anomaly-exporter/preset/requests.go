@@ -16,6 +16,7 @@ type service struct {
 	prefix    string // of the names of its detectors; "": none
 	counter   string // of requests
 	histogram string // of their durations, without a suffix
+	native    bool   // the histogram counts the requests: there is no counter
 	errors    string // matcher of the requests that failed; "": unknown
 	// The labels that tell services apart: where one runs, and what it is called.
 	place, name string
@@ -111,6 +112,9 @@ func services(metrics map[string]bool) (all []service) {
 				s.counter = counter
 			}
 		}
+		if s.native = !metrics[s.counter]; s.native {
+			s.counter = histogram
+		}
 		if s.counter != exampleCounter && !seen[m[1]] {
 			all = append(all, s)
 		}
@@ -145,6 +149,9 @@ func (s *service) preset(text string) (preset, error) {
 	if s.place != examplePlace || s.name != exampleName {
 		text = alerted.ReplaceAllString(text, "")
 	}
+	if s.native {
+		text = counted.ReplaceAllString(text, "histogram_count($0)")
+	}
 	text = strings.NewReplacer(
 		exampleCounter+"{"+exampleErrors+"}", selector(s.counter, s.errors),
 		exampleCounter, selector(s.counter, ""),
@@ -165,8 +172,11 @@ func (s *service) preset(text string) (preset, error) {
 		return preset{}, err
 	}
 	p.about = "The metrics " + s.counter + " and " + s.histogram + "."
+	if s.native {
+		p.about = "The native histogram " + s.histogram + "."
+	}
 	if s.errors == "" {
-		p.about = "The metric " + s.histogram + ". It has no label that tells which requests failed."
+		p.about += " No label tells which requests failed."
 		p.detectors = slices.DeleteFunc(p.detectors, func(d entry) bool { return strings.Contains(d.text, "error") })
 	}
 	if s.name != exampleName {
@@ -174,5 +184,8 @@ func (s *service) preset(text string) (preset, error) {
 	}
 	return p, nil
 }
+
+// counted is the rate of the requests in the example.
+var counted = regexp.MustCompile(`rate\(` + exampleCounter + `(?:\{[^}]*\})?\[5m\]\)`)
 
 var latencyLine = regexp.MustCompile(`(?m)^  - name: .*latency_p99.*$`)

@@ -47,6 +47,9 @@ func (r *requestRate) of(namespace, deployment string) string {
 // requestRates returns the metrics in which to look for the requests of a deployment, the most exact first.
 func requestRates(of []service, metrics map[string]bool) (all []requestRate) {
 	for _, s := range of {
+		if s.native {
+			continue // its rate is a histogram
+		}
 		all = append(all,
 			requestRate{counter: s.counter, by: []model.LabelName{"namespace", "pod"}, pods: true},
 			requestRate{counter: s.counter, by: []model.LabelName{"namespace", "job"}},
