@@ -240,7 +240,7 @@ func detectorsOfFiles(t *testing.T) (names []string) {
 }
 
 // ofServices are the beginnings of the names of detectors of services whose metrics have other names.
-var ofServices = regexp.MustCompile(`^(http_server|otel_http_server|otel_rpc_server|spring_http_server|grpc_server|acme)_`)
+var ofServices = regexp.MustCompile(`^((otel_|spring_)?http_server|otel_rpc_server|grpc_server|acme)_`)
 
 // ownNames returns the names of the detectors but those of such services, in order.
 func ownNames(cfg *config.Config) (names []string) {

@@ -2,19 +2,14 @@ package ui
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui/links"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
-const (
-	// shownChanges is how many changes of a recommendation are listed. Guard: nobody reads more.
-	shownChanges = 50
-	// scalerBack is how long before a time the newest recommendation is looked for. Chosen, not tuned.
-	scalerBack = time.Hour
-)
+// shownChanges is how many changes of a recommendation are listed. Guard: nobody reads more.
+const shownChanges = 50
 
 // scalerPage is what the page of a scaler shows.
 type scalerPage struct {
@@ -45,7 +40,7 @@ func (u *UI) scaler(w http.ResponseWriter, r *http.Request) {
 	}
 	query := r.URL.Query()
 	zooms, over := u.zooms(s, query, defaultScalerRange)
-	v, m, err := u.moment(r, s, scalerBack)
+	v, m, err := u.moment(r, s, view.ScalerBack)
 	if err != nil {
 		u.missing(w, status(err), err.Error(), []view.Series{*s})
 		return

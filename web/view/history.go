@@ -21,8 +21,8 @@ func (v *View) History(ctx context.Context, s *Series, from, to time.Time) (*pas
 	return v.past.Series(ctx, span)
 }
 
-// scalerBack is how long before a time the newest recommendation is looked for. Chosen, not tuned.
-const scalerBack = time.Hour
+// ScalerBack is how long before a time the newest recommendation is looked for. Chosen, not tuned.
+const ScalerBack = time.Hour
 
 // ScalerHistory replays a load in the same way, with the horizon that it had in the end.
 func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to time.Time) (*past.ScalerHistory, error) {
@@ -31,7 +31,7 @@ func (v *View) ScalerHistory(ctx context.Context, r *Recommendation, from, to ti
 	}
 	made := r.series.Scaling
 	if !to.IsZero() && to.Before(r.Step) {
-		then, err := v.At(ctx, &r.Series, to.Add(-scalerBack), to)
+		then, err := v.At(ctx, &r.Series, to.Add(-ScalerBack), to)
 		if err != nil {
 			return nil, err
 		}
