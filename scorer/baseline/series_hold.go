@@ -92,19 +92,36 @@ func (h *holding) endEpisode() { h.lasting = h.away.end(h.lasting, h.series.Grid
 
 // move moves the values before the episode with the level, which has moved from one to another.
 func (h *holding) move(from float32) {
-	to, n := h.level.Now(), int64(h.series.Grid.Slots(beginsFor))
+	to := h.level.Now()
 	h.lost = h.lost || h.composition.lost(from, to)
 	by, since := h.difference(to, from), h.values.First
 	switch {
 	case !h.begin.apart || !h.level.IsNear(to, h.neutral(), 1):
 		h.moveLevel(&h.level, from, to)
-	case h.away.since-h.begin.first <= n: // the level is back from the incident that it began with
+	case h.season.Days == 7 && h.jumped(h.away.since): // the level is back from the incident that it began with
 		since = h.begin.first
-	default: // the level of the season moved, at the same time of the period before
+	default: // what jumped was the season, at the same time of the period before
 		since = h.away.since
 	}
 	h.values.Move(since, h.away.since, func(x float32) float32 { return h.join(x, by) }, h.isOdd)
 	h.begin.apart = false
+}
+
+// jumped tells whether the values jumped at a slot, or those of the period before did, by what other days do at this
+// time.
+func (h *holding) jumped(slot int64) bool {
+	n, perDay := h.series.Grid.Slots(jumpIn), int64(h.values.PerDay)
+	var usual []float32
+	for k := int64(1); k < 7; k++ {
+		if d := h.values.Step(slot-k*perDay, n); d == d {
+			usual = append(usual, d)
+		}
+	}
+	if len(usual) == 0 {
+		return true
+	}
+	of := orderstat.Median(usual)
+	return !(abs(h.values.Step(slot, n)-of) < abs(h.values.Step(slot-int64(h.season.Days)*perDay, n)-of))
 }
 
 // isOdd tells whether the value x is odd where e is expected.
@@ -133,7 +150,7 @@ func (h *holding) wasOdd(k int, x float32, now int64) (was bool) {
 type beginning struct {
 	level float32
 	first int64 // the first slot that has a level, of local time
-	away  bool  // a level that follows would begin elsewhere
+	away  bool  // some of the values from which a level that follows becomes known
 	apart bool  // the values before are at another level
 }
 
@@ -143,7 +160,6 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	in := b.series.Grid
 	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)
 	first, units := make([]float32, 0, n), make([]float32, 0, n)
-	atOnce := nan32 // the level that follows, when it is known first
 	for at := range b.Positions(0) {
 		sv := b.seasonal[at.Slot]
 		x := b.levelOf(b.Values[at.Index], sv.value)
@@ -152,9 +168,6 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 		}
 		if len(first) == 0 {
 			begin.first = b.series.slots.at(at.Time)
-		}
-		if len(first) < known {
-			atOnce = b.levels[at.Slot]
 		}
 		units = append(units, b.levelUnit(b.unit(b.expected[at.Slot]), sv.value))
 		if first = append(first, x); len(first) == n {
@@ -165,19 +178,24 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 		return beginning{}
 	}
 	begin.level = orderstat.Median(slices.Clone(first))
-	near := 0
+	seasonal := b.season.Days > 0
+	near, far := 0, 0
 	for i, x := range first {
-		if l.IsNear(x, begin.level, units[i]) {
+		switch unit := units[i]; {
+		case l.IsNear(x, begin.level, unit):
 			near++
+		case seasonal && l.IsNear(x, b.neutral(), unit): // a step comes soon
+		// What drifts is not far from where it began, and where bursts are frequent, one is no incident.
+		case i < known && !l.IsNear(x, begin.level, 2*unit) && abs(x-begin.level) > b.slots.Odd*unit:
+			far++
 		}
 	}
 	if 2*near < n {
 		return beginning{}
 	}
 	unit := orderstat.Median(units)
-	// What drifts is not far from where it began, and where bursts are frequent, one is no incident.
-	begin.away = !l.IsNear(atOnce, begin.level, 2*unit) && abs(atOnce-begin.level) > b.slots.Odd*unit
-	begin.apart = b.season.Days > 0 && !l.IsNear(begin.level, b.neutral(), unit)
+	begin.away = far > in.Slots(farFor)
+	begin.apart = seasonal && !l.IsNear(begin.level, b.neutral(), unit)
 	return begin
 }
 

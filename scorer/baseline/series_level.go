@@ -26,6 +26,11 @@ const (
 	// beginsFor is of how many hours the values say where the level begins. Chosen, not tuned: twice as long as values
 	// have to stay somewhere for the level to move there.
 	beginsFor = 72 * time.Hour
+	// farFor is how long values may be far from where the level begins. Chosen: with any, the level of a series of small
+	// counts, where bursts are frequent, began with one, which cost recall on the developing series (test/accuracy anomaly).
+	farFor = 15 * time.Minute
+	// jumpIn is how long values are compared before and after a jump. Chosen, not tuned: the level is back after as long.
+	jumpIn = 3 * time.Hour
 	// apartFor is for how long a level that began apart from the season's may come to be there without being news. Chosen,
 	// not tuned: a week after a step, both weeks are at the level after it, and the window begins up to a week later.
 	apartFor = 14 * day

@@ -172,6 +172,23 @@ func (v *Values) OtherDays(slot int64) []float32 {
 	return values
 }
 
+// Step returns the median of the n values from a slot on less that of the n before it; NaN if either is not known.
+func (v *Values) Step(slot int64, n int) float32 {
+	median := func(from, to int64) float32 {
+		var values []float32
+		for i := max(from-v.First, 0); i < min(to-v.First, int64(len(v.Values))); i++ {
+			if x := v.Values[i]; x == x {
+				values = append(values, x)
+			}
+		}
+		if len(values) == 0 {
+			return nan32
+		}
+		return orderstat.Median(values)
+	}
+	return median(slot, slot+int64(n)) - median(slot-int64(n), slot)
+}
+
 // around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
 // days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others.
 func (v *Values) around(slot int64) (value float32, known int) {
