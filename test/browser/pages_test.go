@@ -69,6 +69,15 @@ func clickThrough(b *tab, d demo) {
 	b.fine("scaler")
 	b.click(`//nav[@aria-label="Range"]/a[. = "6h"]`)
 	b.drawn(3)
+	b.click(`//nav[@aria-label="Lay over the chart"]/a[. = "yesterday"]`)
+	run(b, chromedp.SetValue(chromedp.CSS(`#at`), time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04")))
+	b.click(`//button[. = "Look"]`)
+	require.Contains(t, b.text(".past"), "This is the past")
+	b.drawn(3)
+	if !b.look.bare {
+		require.Contains(t, b.text("#load .u-legend"), "yesterday")
+	}
+	b.fine("scaler-past")
 
 	// The filter keeps the state in the address.
 	b.click(`//a[. = "Now"]`)
@@ -86,6 +95,11 @@ func clickThrough(b *tab, d demo) {
 	b.click(`//a[. = "memory_vs_limit"]`)
 	require.Contains(t, b.text("h1"), "series of memory_vs_limit")
 	b.fine("list")
+	b.click(`//a[contains(., "series that are gone")]`)
+	b.click(`(//tbody//a)[1]`)
+	require.Contains(t, b.text(".past"), "This series is gone")
+	b.drawn(2)
+	b.fine("gone")
 
 	// The playground needs JavaScript, and says so.
 	b.open(d.page + "/playground?of=detector/pool_wait&days=1")
