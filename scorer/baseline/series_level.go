@@ -26,8 +26,8 @@ const (
 	// beginsFor is of how many hours the values say where the level begins. Chosen, not tuned: twice as long as values
 	// have to stay somewhere for the level to move there.
 	beginsFor = 72 * time.Hour
-	// farFor is how long values may be far from where the level begins. Chosen: with any, the level of a series of small
-	// counts, where bursts are frequent, began with one, which cost recall on the developing series (test/accuracy anomaly).
+	// farFor is how long values may be far from where the level begins. Chosen: where any was an incident, a series of
+	// small counts in which bursts are frequent cost recall on the developing series (test/accuracy anomaly).
 	farFor = 15 * time.Minute
 	// jumpIn is how long values are compared before and after a jump. Chosen, not tuned: the level is back after as long.
 	jumpIn = 3 * time.Hour
