@@ -88,3 +88,60 @@ func TestModel_IsRightWhereverAnIncidentWas(t *testing.T) {
 		}
 	}
 }
+
+// Live, with a refit every 6 hours: an outage of 6 hours, a step ten days later, and an outage of 20 hours. What is
+// normal at other times hardly has high scores in the month after them, and the range is soon as narrow as before.
+func TestModel_IsRightInTheMonthAfterIncidents(t *testing.T) {
+	const day, step, history = 24 * hour, 5 * time.Minute, 14 * 24 * hour
+	for _, weekend := range []float64{1, 0.6} {
+		for seed := range uint64(2) {
+			r := rand.New(rand.NewPCG(seed, 9))
+			phase := r.Float64()
+			within := func(now time.Duration, from, days float64) bool {
+				d := now.Hours() / 24
+				return d >= from && d < from+days
+			}
+			y := make([]float64, 48*day/step)
+			for i := range y {
+				now := time.Duration(i) * step
+				d := now.Hours() / 24
+				y[i] = 200 * (1 + 0.3*math.Sin(2*math.Pi*(d+phase)))
+				if math.Mod(d+phase*7, 7) >= 5 {
+					y[i] *= weekend
+				}
+				y[i] += 5 * r.NormFloat64()
+				if d >= 27 {
+					y[i] += 120
+				}
+				if within(now, 17.4, 0.25) || within(now, 38.2, 0.83) {
+					y[i] = 0
+				}
+			}
+			var m *scorer.Model
+			var before, after float64 // the sum of widths on the days before and after the first outage
+			wrong := 0
+			for now := time.Duration(history); now < 48*day; now += step {
+				if now%(6*hour) == 0 {
+					var err error
+					from := now - history
+					window := y[from/step : now/step]
+					m, err = scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, from.Milliseconds(), window, nil)
+					require.NoError(t, err)
+				}
+				s := m.Score(y[now/step], true)
+				switch {
+				case within(now, 16, 1):
+					before += s.Upper - s.Lower
+				case within(now, 18, 1):
+					after += s.Upper - s.Lower
+				}
+				anomalous := within(now, 17.4, 0.35) || within(now, 27, 1.6) || within(now, 38.2, 0.93)
+				if s.Value > 0.8 && !anomalous {
+					wrong++
+				}
+			}
+			require.Less(t, after, 1.5*before)
+			require.LessOrEqual(t, float64(wrong), 0.013*float64(34*day/step), "weekends of %g, seed %d", weekend, seed)
+		}
+	}
+}
