@@ -29,6 +29,7 @@ type measurement struct {
 	coldPeak, resident, heap int64
 	cycle                    time.Duration
 	cycleCPU                 float64
+	fits, fitting            float64 // of it: models, seconds
 	coldBytes, cycleBytes    float64 // that were read
 	scrape                   time.Duration
 	scrapeBytes, compressed  int64
@@ -104,6 +105,8 @@ const (
 	heap     = "go_memstats_heap_inuse_bytes"
 	bytes    = "anomaly_exporter_remote_read_bytes_total"
 	results  = "anomaly_exporter_results"
+	fits     = "anomaly_exporter_fit_duration_seconds_count"
+	fitting  = "anomaly_exporter_fit_duration_seconds_sum"
 	scored   = "anomaly_exporter_series"
 )
 
@@ -161,6 +164,7 @@ func (m *measurement) measureCycle(ctx context.Context) error {
 	}
 	m.cycle = time.Duration(after[duration] * float64(time.Second))
 	m.cycleCPU, m.cycleBytes = cpu-cpuBefore, after[bytes]-before[bytes]
+	m.fits, m.fitting = after[fits]-before[fits], after[fitting]-before[fitting]
 	return nil
 }
 
@@ -253,11 +257,13 @@ func (m *measurement) report(w io.Writer) error {
 | %s | %.1f s, %.1f s, %.1f s | %s | %s, %s | %.2f s, %.2f s, %.2f %% | %.1f s, %s, %s | %d ms, %.1f MB, %.1f MB |
 
 %.0f results, %.1f a series; %.1f MB read at the start; %.1f KiB of heap a series
+%.0f models were fitted in the cycle, which took %.2f s
 `,
 		of, m.cold.Seconds(), m.coldCPU, m.readCPU, mib(m.coldPeak), mib(m.resident), mib(m.heap),
 		m.cycle.Seconds(), m.cycleCPU, 100*m.cycleBytes/m.coldBytes,
 		m.serverCPU, mib(m.serverPeak), mib(m.serverBefore),
 		m.scrape.Milliseconds(), float64(m.scrapeBytes)/1e6, float64(m.compressed)/1e6,
-		m.results, m.results/m.scored, m.coldBytes/1e6, float64(m.heap)/1024/m.scored)
+		m.results, m.results/m.scored, m.coldBytes/1e6, float64(m.heap)/1024/m.scored,
+		m.fits, m.fitting)
 	return err
 }

@@ -4,6 +4,7 @@ package garbage
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -41,13 +42,19 @@ func Pace(ctx context.Context, unfitted func() int) error {
 	}
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
-	for now := percent; ; {
+	now, before := percent, 0
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
-		if next := share(inUse(), unfitted()); next != now { // setting it stops the world
+		n := unfitted()
+		if before == 0 && n > 0 {
+			runtime.GC() // what was read last was in use, and is not any more
+		}
+		before = n
+		if next := share(inUse(), n); next != now { // setting it stops the world
 			debug.SetGCPercent(next)
 			now = next
 		}

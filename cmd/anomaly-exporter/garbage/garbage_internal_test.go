@@ -2,6 +2,7 @@ package garbage
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -44,7 +45,15 @@ func TestPace_FollowsTheModelsThatAreMissing(t *testing.T) {
 			}
 		}
 	}
+	collections := func() int64 {
+		var s debug.GCStats
+		debug.ReadGCStats(&s)
+		return s.NumGC
+	}
+	runtime.GC()
+	none := collections()
 	send(1_000_000)
+	require.Greater(t, collections(), none, "what was read is garbage")
 	require.Greater(t, current(), least)
 	send(0)
 	require.Equal(t, percent, current())
