@@ -12,7 +12,7 @@ import (
 
 const (
 	// percent is how much garbage there may be, as a share of what is in use. Chosen: garbage that doubles the memory, as
-	// Go's default of 100 does, would make a start a fifth cheaper.
+	// Go's default of 100 does, would make a start an eighth cheaper.
 	percent = 20
 	// modelBytes is what a model takes at least. Measured: 6.5 KiB, with the defaults at a step of 5m and 7 days.
 	modelBytes = 6 << 10
