@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,16 +14,14 @@ import (
 	"syscall"
 	_ "time/tzdata" // for the time zones of detectors; containers often have none
 
-	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
-	"github.com/go-kit/log/level"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/doctor"
-	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/garbage"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/memory"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
 
@@ -74,7 +71,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 	replaying := func() log.Logger { // what reads a history may need much memory
 		logger := logging.logger(stderr)
-		limitMemory(logger)
+		memory.Limit(logger)
 		return logger
 	}
 	exitCode := func(good bool, err error) int {
@@ -105,8 +102,8 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		return exitCode(true, runMCP(ctx, *asking, logging.logger(stderr), os.Stdin, os.Stdout))
 	case runCommand.FullCommand():
 		logger := logging.logger(stderr)
-		limitMemory(logger)
-		garbage.Limit()
+		memory.Limit(logger)
+		memory.CollectEarly()
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
 		defer signal.Stop(hup)
@@ -145,18 +142,4 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 		"exporter. By default only from people who authenticate, as --web.config.file says.").BoolVar(&o.anonymous)
 	o.shard.AddTo(cmd)
 	return cmd, &o
-}
-
-// limitMemory sets the memory limit of the Go runtime to 90 % of that of the cgroup, which is the default of
-// automemlimit. GOMEMLIMIT and AUTOMEMLIMIT=off take precedence.
-func limitMemory(logger log.Logger) {
-	limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
-	switch {
-	case errors.Is(err, memlimit.ErrCgroupsNotSupported), errors.Is(err, memlimit.ErrNoCgroup), err == nil && limit == 0:
-		level.Debug(logger).Log("msg", "No memory limit found in the cgroup", "err", err)
-	case err != nil:
-		level.Warn(logger).Log("msg", "No memory limit found in the cgroup", "err", err)
-	default:
-		level.Info(logger).Log("msg", "Memory limit set from the cgroup", "bytes", limit)
-	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
-	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/garbage"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/memory"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/shard"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/collector"
@@ -203,7 +203,7 @@ func (e *exporter) run(ctx context.Context, hup <-chan os.Signal) error {
 	waiting := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	reloading := func(ctx context.Context) error { return e.reloader.run(ctx, hup) }
 	var g group.Group
-	pacing := func(ctx context.Context) error { return garbage.Pace(ctx, e.manager.Unfitted) }
+	pacing := func(ctx context.Context) error { return memory.Pace(ctx, e.manager.Unfitted) }
 	parts := []func(context.Context) error{waiting, reloading, pacing, e.manager.Run, e.collector.Run, e.server.Run}
 	if e.feedback != nil {
 		parts = append(parts, e.feedback.Run)

@@ -1,13 +1,19 @@
-// Package garbage decides how much garbage the program may have before the Go runtime collects it.
-package garbage
+// Package memory bounds the memory of the program: by a limit, and by how much garbage there may be before the Go
+// runtime collects it.
+package memory
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 )
 
 const (
@@ -22,8 +28,22 @@ const (
 	live = "/gc/heap/live:bytes"
 )
 
-// Limit keeps garbage from doubling the memory of the program. The variable GOGC takes precedence.
-func Limit() {
+// Limit sets the memory limit of the Go runtime to 90 % of that of the cgroup, which is the default of
+// automemlimit. GOMEMLIMIT and AUTOMEMLIMIT=off take precedence.
+func Limit(logger log.Logger) {
+	limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
+	switch {
+	case errors.Is(err, memlimit.ErrCgroupsNotSupported), errors.Is(err, memlimit.ErrNoCgroup), err == nil && limit == 0:
+		level.Debug(logger).Log("msg", "No memory limit found in the cgroup", "err", err)
+	case err != nil:
+		level.Warn(logger).Log("msg", "No memory limit found in the cgroup", "err", err)
+	default:
+		level.Info(logger).Log("msg", "Memory limit set from the cgroup", "bytes", limit)
+	}
+}
+
+// CollectEarly keeps garbage from doubling the memory of the program. The variable GOGC takes precedence.
+func CollectEarly() {
 	if !chosen() {
 		debug.SetGCPercent(percent)
 	}
