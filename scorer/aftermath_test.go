@@ -92,7 +92,8 @@ func TestModel_IsRightWhereverAnIncidentWas(t *testing.T) {
 // Live, with a refit every 6 hours: an outage of 6 hours, a step ten days later, and an outage of 20 hours. What is
 // normal at other times hardly has high scores in the month after them, and the range is soon as narrow as before.
 func TestModel_IsRightInTheMonthAfterIncidents(t *testing.T) {
-	const day, step, history = 24 * hour, 5 * time.Minute, 14 * 24 * hour
+	const day, step = 24 * hour, 5 * time.Minute
+	const history time.Duration = 14 * day
 	for _, weekend := range []float64{1, 0.6} {
 		for seed := range uint64(2) {
 			r := rand.New(rand.NewPCG(seed, 9))
@@ -120,7 +121,7 @@ func TestModel_IsRightInTheMonthAfterIncidents(t *testing.T) {
 			var m *scorer.Model
 			var before, after float64 // the sum of widths on the days before and after the first outage
 			wrong := 0
-			for now := time.Duration(history); now < 48*day; now += step {
+			for now := history; now < 48*day; now += step {
 				if now%(6*hour) == 0 {
 					var err error
 					from := now - history
