@@ -112,9 +112,7 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	r = w.o.desired(o.Load, upper, o.Capacity)
 	w.desired.push(w.lasting(o, upper))
 	n := w.lowered(o.At)
-	if coming := w.o.clamped(o.Recurring.Coming, o.Capacity); coming > n {
-		n = min(coming, w.held)
-	}
+	n = max(n, min(w.o.clamped(o.Recurring.Coming, o.Capacity), w.held))
 	if n > r.Replicas {
 		r = Recommendation{n, Stabilization}
 	}

@@ -500,3 +500,17 @@ func TestObserve_KeepsWhatRecursAgainSoon(t *testing.T) {
 	r, _ = f.see(300, 300)
 	require.Equal(t, 3, r.Replicas, "nothing is raised for what comes after the horizon")
 }
+
+func TestObserve_HoldsAcrossMidnightWhatIsStillStabilizing(t *testing.T) {
+	const midnight = 20_139 * 24 * 60
+	f := follow(t, options())
+	f.at = midnight - 3
+	for range 3 {
+		r, _ := f.see(800, nan)
+		require.Equal(t, 8, r.Replicas)
+	}
+	f.next.Recurring = replicas.Recurring{Known: true, Lasting: nan, EarlierLasting: nan, Passing: nan, Coming: 1000}
+	r, _ := f.see(450, nan)
+	require.Equal(t, replicas.Recommendation{Replicas: 8, Source: replicas.Stabilization}, r,
+		"what was held is forgotten, but not what was desired within the stabilization window")
+}
