@@ -58,6 +58,7 @@ func Range(engine promql.QueryEngine, queryable func() storage.Queryable) Query 
 // A Mark is a period in which a series of an expression had a value.
 type Mark struct {
 	From, To time.Time // its first and last step
+	Lasts    bool      // at the last step that was asked for
 	Labels   labels.Labels
 	Same     bool // it is about the workload that was asked for, and not about another one nearby
 }
@@ -137,7 +138,7 @@ func (f *Finder) ask(ctx context.Context, q question) ([]Mark, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := periods(matrix, q.step)
+	found := periods(matrix, &q)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.memory = append(f.memory, answer{q, found})
@@ -157,16 +158,16 @@ func (f *Finder) remembered(q question) ([]Mark, bool) {
 }
 
 // periods returns the periods without a gap of each series, the newest first.
-func periods(matrix promql.Matrix, step time.Duration) (found []Mark) {
+func periods(matrix promql.Matrix, q *question) (found []Mark) {
 	for _, s := range matrix {
 		var last *Mark
 		for _, p := range s.Floats {
 			at := time.UnixMilli(p.T).UTC()
-			if last == nil || at.Sub(last.To) > step {
+			if last == nil || at.Sub(last.To) > q.step {
 				found = append(found, Mark{From: at, Labels: s.Metric})
 				last = &found[len(found)-1]
 			}
-			last.To = at
+			last.To, last.Lasts = at, p.T == q.to
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Mark) int {

@@ -95,3 +95,22 @@ func TestFinder_GivesUpIfItsTurnDoesNotCome(t *testing.T) {
 	close(release)
 	require.NoError(t, <-done)
 }
+
+func TestFinder_SaysWhatLastsHoweverFewStepsThereAre(t *testing.T) {
+	db := storage.New(t)
+	for job, until := range map[string]time.Duration{"lasts": 0, "over": -time.Hour} {
+		l := labels.FromStrings("__name__", "ALERTS", "job", job)
+		storage.WriteSeries(t, db, l, end.Add(-26*time.Hour).UnixMilli(), end.Add(until).UnixMilli(), 60_000,
+			func(int64) float64 { return 1 })
+	}
+	f := marks.New(marks.Range(storage.NewEngine(time.Minute, 1e6), func() prometheus.Queryable { return db }))
+	for _, back := range []time.Duration{2 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+		to := end.Add(-5 * time.Minute) // between two of the longer steps
+		for job, lasts := range map[string]bool{"lasts": true, "over": false} {
+			found, _, err := f.Find(t.Context(), "ALERTS", to.Add(-back), to, time.Minute, map[string]string{"job": job}, 1)
+			require.NoError(t, err)
+			require.Len(t, found, 1, "%s %s", job, back)
+			require.Equal(t, lasts, found[0].Lasts, "%s %s", job, back)
+		}
+	}
+}

@@ -102,8 +102,7 @@ func (u *UI) happened(ctx context.Context, s *view.Series, chosen []string, from
 				of[name] = value
 			}
 		}
-		step := s.StepLength()
-		found, total, err := u.o.Marks.Find(ctx, kind.expr.String(), from, to, step, of, shownMarks)
+		found, total, err := u.o.Marks.Find(ctx, kind.expr.String(), from, to, s.StepLength(), of, shownMarks)
 		if err != nil {
 			h.Problems = append(h.Problems, fmt.Sprintf("%s: %v", kind.expr, err))
 		}
@@ -111,7 +110,7 @@ func (u *UI) happened(ctx context.Context, s *view.Series, chosen []string, from
 		for _, m := range found {
 			what := labels.NewBuilder(m.Labels).Del(labels.MetricName, labels.AlertName, "alertstate").Labels()
 			h.Marks = append(h.Marks, happening{
-				kind.name, m.From, m.To, to.Sub(m.To) < 2*step, m.Labels.Get(labels.AlertName), what.String(), m.Same,
+				kind.name, m.From, m.To, m.Lasts, m.Labels.Get(labels.AlertName), what.String(), m.Same,
 			})
 		}
 	}
