@@ -190,3 +190,28 @@ func TestHistory_TellsWhatWasMaskedAndWhenAlertsLasted(t *testing.T) {
 	require.Equal(t, []bool{false, false, true, false, false, false, false, false}, h.Masked)
 	require.Equal(t, [][2]int64{{begin.Unix() + 240, begin.Unix() + 300}}, h.Alerts)
 }
+
+func TestPast_AnswersWhatIsAskedDuringAReplay(t *testing.T) {
+	source, begun := result.Source{Name: "latency"}, time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC).UnixMilli()
+	replaying, goOn := make(chan struct{}, 2), make(chan struct{})
+	p := New(func(
+		context.Context, result.Source, []labels.Labels, time.Time, time.Time, func(*result.Batch),
+	) error {
+		replaying <- struct{}{}
+		<-goOn
+		return nil
+	})
+	_, ok := p.Since(source, &result.Series{ID: 1}, begun)
+	require.False(t, ok)
+	<-replaying
+	_, ok = p.Since(source, &result.Series{ID: 2}, begun)
+	require.False(t, ok)
+	close(goOn)
+	p.await(t.Context())
+	for id := range uint64(2) {
+		since, ok := p.Since(source, &result.Series{ID: id + 1}, begun)
+		require.True(t, ok, id)
+		require.Equal(t, result.Since{At: begun, OrEarlier: true}, since)
+	}
+	require.Equal(t, 2, p.sinces.size)
+}

@@ -121,7 +121,11 @@ func (p *Past) findSinces(done chan struct{}) {
 		p.mu.Lock()
 		p.sinces.size -= len(asked) - len(found)
 		p.sinces.found += min(1, len(found))
-		delete(p.sinces.asked, key)
+		still := p.sinces.asked[key] // meanwhile more may have been asked
+		maps.DeleteFunc(still, func(id uint64, _ labels.Labels) bool { _, ok := asked[id]; return ok })
+		if len(still) == 0 {
+			delete(p.sinces.asked, key)
+		}
 		if p.sinces.known[key] == nil {
 			p.sinces.known[key] = map[uint64]result.Since{}
 		}
