@@ -15,11 +15,14 @@ import (
 // parameters are those of a page that are no labels.
 var parameters = []string{"detector", "scaler", "range", "at", "overlay", "offset", "gone"}
 
-// Of returns the path and the query of the page of a series with some labels, of a kind and source, and at a path.
+// Of returns the path and the query of the page of a series with some labels, of a kind and source, and at a path. It
+// leaves out labels that are called like a parameter of the page, such as at.
 func Of(path, kind, source string, of map[string]string) string {
 	q := url.Values{}
 	for name, value := range of {
-		q.Set(name, value)
+		if !slices.Contains(parameters, name) {
+			q.Set(name, value)
+		}
 	}
 	q.Set(kind, source)
 	return path + "?" + q.Encode()
