@@ -87,3 +87,11 @@ func TestTable_EvaluatesNothing(t *testing.T) {
 	require.Equal(t, []string{"-1e+18", "Inf", ""}, []string{rows[1][4], rows[1][8], rows[1][9]})
 	require.Equal(t, "a__b_c.csv", (&table{name: "a\"\nb/c"}).fileName())
 }
+
+func TestParseQuery_LeavesNothingOutOfATable(t *testing.T) {
+	for raw, limit := range map[string]int{"": 100, "format=json": 100, "format=csv": 10_000, "format=csv&limit=7": 7} {
+		q, err := parseQuery(httptest.NewRequest("GET", "/api/v1/series?"+raw, nil))
+		require.NoError(t, err)
+		require.Equal(t, limit, q.Limit, raw)
+	}
+}

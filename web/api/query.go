@@ -68,7 +68,11 @@ func parseQuery(r *http.Request) (*query, error) {
 	if q.Selectors, err = view.ParseSelectors(values["match[]"]); err != nil {
 		return nil, err
 	}
-	if q.Limit, err = whole(values, "limit", defaultLimit, maxLimit); err != nil {
+	otherwise := defaultLimit
+	if q.format == "csv" { // it has no total that would tell that some are missing
+		otherwise = maxLimit
+	}
+	if q.Limit, err = whole(values, "limit", otherwise, maxLimit); err != nil {
 		return nil, err
 	}
 	if q.Offset, err = whole(values, "offset", 0, 1<<31); err != nil {
