@@ -46,11 +46,11 @@ func (a *API) series(ctx context.Context, s *result.Snapshot, q *query) (any, er
 	}
 	var err error
 	if found[0].Gone != nil {
-		if found[0], err = a.o.View.Ended(ctx, &found[0], q.from, q.to); err != nil {
-			return nil, err
-		}
+		found[0], err = a.o.View.Ended(ctx, &found[0], q.from, q.to)
+	} else {
+		found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to)
 	}
-	if found[0].History, err = a.o.View.History(ctx, &found[0], q.from, q.to); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if q.format == "csv" {

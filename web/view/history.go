@@ -82,8 +82,8 @@ func (v *View) listGone(s *result.Snapshot, f *Filter, loads bool) (found []Seri
 	return found, total
 }
 
-// Ended describes a series that is gone as it was at a time (zero: when it had its last value), and since when it is
-// gone.
+// Ended describes a series that is gone as it was at a time (zero: when it had its last value), with its history until
+// then, and since when it is gone.
 func (v *View) Ended(ctx context.Context, s *Series, from, to time.Time) (Series, error) {
 	if to.IsZero() || to.After(*s.Gone) {
 		to = *s.Gone
@@ -94,7 +94,8 @@ func (v *View) Ended(ctx context.Context, s *Series, from, to time.Time) (Series
 	}
 	was := then.Was(s)
 	was.Gone = s.Gone
-	return was, nil
+	was.History, err = v.History(ctx, s, from, to)
+	return was, err
 }
 
 // At returns what this view was of a series, and of the other members of its pool, at a time: at the newest step until

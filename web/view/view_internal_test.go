@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"math"
 	"net/url"
 	"testing"
@@ -117,4 +118,39 @@ func TestView_TellsWhatElseMovedAndItsSiblings(t *testing.T) {
 	siblings, total = v.Siblings(s, 2)
 	require.Empty(t, siblings)
 	require.Zero(t, total)
+}
+
+func TestView_ReplaysWhatIsGoneOnce(t *testing.T) {
+	end := time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
+	source, input := result.Source{Name: "load"}, labels.FromStrings("pod", "a")
+	batch := func(step time.Time) *result.Batch {
+		return &result.Batch{
+			Source: source, Step: step.UnixMilli(), Format: &result.Format{Step: time.Minute}, Labeler: &result.Labeler{},
+		}
+	}
+	now := batch(end)
+	// It is long ago, so when it ended is only known to a few minutes.
+	now.Gone = []result.Gone{{Input: input, Last: end.Add(-time.Hour).UnixMilli()}}
+	snapshot, replays := result.NewSnapshot([]*result.Batch{now}, math.MaxInt), 0
+	v, err := New(Options{
+		Snapshot: func() *result.Snapshot { return snapshot }, Config: func() *config.Config { return &config.Config{} },
+		Now: func() time.Time { return end },
+		Replay: func(
+			_ context.Context, _ result.Source, _ []labels.Labels, _, _ time.Time, emit func(*result.Batch),
+		) error {
+			replays++
+			b := batch(end.Add(-time.Hour - 3*time.Minute))
+			b.Series = []result.Series{{Input: input, Score: result.NoScore()}}
+			emit(b)
+			return nil
+		},
+	})
+	require.NoError(t, err)
+	gone, total := v.List(snapshot, &Filter{Gone: true, Limit: 1})
+	require.Equal(t, 1, total)
+	was, err := v.Ended(t.Context(), &gone[0], end.Add(-2*time.Hour), time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, end.Add(-time.Hour-3*time.Minute), was.Step)
+	require.Equal(t, []int64{was.Step.Unix()}, was.History.Time)
+	require.Equal(t, 1, replays)
 }
