@@ -49,8 +49,8 @@ type group struct {
 	logged    map[string]bool // warnings that have been logged
 	took      time.Duration   // the newest read; 0: there was none
 	publish   func(*result.Batch)
-	// publishEarly takes results of which some series are not fitted yet.
-	publishEarly func(*result.Batch)
+	// publishEarly takes results of which some series are not fitted yet, and reports whether they are published.
+	publishEarly func(*result.Batch) bool
 	attempted    func() // called after each cycle
 	start        start  // what the first cycle is doing
 

@@ -235,7 +235,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 func (m *Manager) newSlot(p plan, q storage.Queryable, predecessor *slot) *slot {
 	s := &slot{group: newGroup(p, q, &m.o, m.metrics), plan: p, predecessor: predecessor}
 	s.group.publish = func(b *result.Batch) { m.publish(s, b) }
-	s.group.publishEarly = func(b *result.Batch) { m.publishEarly(s, b) }
+	s.group.publishEarly = func(b *result.Batch) bool { return m.publishEarly(s, b) }
 	s.group.attempted = func() { m.attempted(s) }
 	return s
 }
@@ -369,16 +369,18 @@ func (m *Manager) publish(s *slot, b *result.Batch) {
 	m.refresh()
 }
 
-// publishEarly adds the results of a group that has not fitted all its series yet, unless there are better ones.
-func (m *Manager) publishEarly(s *slot, b *result.Batch) {
+// publishEarly adds the results of a group that has not fitted all its series yet, unless there are better ones. It
+// reports whether it has.
+func (m *Manager) publishEarly(s *slot, b *result.Batch) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.published[b.Source]
 	if m.slots[b.Source] != s || s.predecessor != nil || s.complete && old != nil && !old.IsStale {
-		return
+		return false
 	}
 	m.published[b.Source] = b
 	m.refresh()
+	return true
 }
 
 // refresh stores a new Snapshot of the published batches.

@@ -77,8 +77,9 @@ func (g *group) report() result.Report {
 		}
 		b := soFar()
 		b.Source, begun, s.published = g.plan.source, now, fitted
-		g.publishEarly(b)
-		g.metrics.Show(b, g.data.Refused())
+		if g.publishEarly(b) {
+			g.metrics.Show(b, g.data.Refused())
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
@@ -156,4 +157,40 @@ detectors:
 	require.Equal(t, "a_large", <-complete)
 	cancel()
 	require.NoError(t, <-done)
+}
+
+// While the models of a changed detector are fitted, the exporter's own metrics are about what is published.
+func TestManager_CountsThePublishedSeriesWhileADetectorIsReplaced(t *testing.T) {
+	skipSlow(t)
+	const n = 300
+	db := newStorage(t, epoch, epoch.Add(36*time.Hour), 5*time.Minute, pods(n), daily)
+	cfg := load(t, `
+global: {history: 1d, min_history: 12h}
+detectors: [{name: load, expr: load, step: 5m}]
+`)
+	reg, now, counted := prometheus.NewRegistry(), epoch.Add(35*time.Hour), map[float64]bool{}
+	o := detector.Options{Registerer: reg, Now: func() time.Time {
+		now = now.Add(time.Second)
+		families, err := reg.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			if f.GetName() == "anomaly_exporter_series" {
+				for _, one := range f.GetMetric() {
+					counted[one.GetGauge().GetValue()] = true
+				}
+			}
+		}
+		return now
+	}}
+	o.SetReportEvery(time.Millisecond)
+	m := newManager(t, o)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	cycle(t, m, epoch.Add(35*time.Hour))
+	require.Greater(t, len(counted), 1, "of parts of the series")
+
+	cfg.Detectors[0].Scorer.Direction = "above" // other models
+	clear(counted)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	cycle(t, m, epoch.Add(35*time.Hour+5*time.Minute))
+	require.Equal(t, map[float64]bool{n: true}, counted)
 }
