@@ -12,8 +12,6 @@ import (
 // Lengths of time ranges, in milliseconds. All are guards against answers that are too large, chosen rather than
 // tuned.
 const (
-	// All three are chosen, not tuned.
-
 	// maxUnprobed is the longest range that a server is asked for before it is known whether it streams.
 	maxUnprobed = uint64(time.Hour / time.Millisecond)
 	// firstLength is the length of the first part of a range that is split.

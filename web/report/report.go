@@ -80,7 +80,7 @@ func (r *Report) leaveOut(forecasts int) {
 		warnings += len(r.Detectors[i].Breaches)
 	}
 	if n := len(r.Breaches); n < warnings {
-		add("Of %d alerts that a bound will be crossed, the first of %d series are shown, and others of these.", warnings, n)
+		add("There are %d alerts that a bound will be crossed. Charts show the first one of each of %d series.", warnings, n)
 	}
 	if len(r.Scalers) > 0 {
 		add("Of each scaler the workload with the most replicas is shown.")
