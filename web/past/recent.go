@@ -43,13 +43,17 @@ func Before(s *result.Series, times []int64, while time.Duration) []Number {
 		return values
 	}
 	h := s.History[0]
-	back, i := while.Milliseconds(), 0
-	for p := range h.Points(times[0]*1000-back-h.Layout().Coarse(), times[len(times)-1]*1000-back) {
+	back, i, coarse := while.Milliseconds(), 0, h.Layout().Coarse()
+	reach, before := coarse, int64(math.MinInt64/2) // what is older has a value at every few steps only
+	for p := range h.Points(times[0]*1000-back-coarse, times[len(times)-1]*1000-back) {
+		if p.Time%coarse != 0 || p.Time-before < coarse {
+			reach = h.Layout().Step
+		}
+		before = p.Time
 		for i < len(times) && times[i]*1000-back < p.Time {
 			i++
 		}
-		// What is older has a value at every few steps only.
-		for k := i; k < len(times) && times[k]*1000-back < p.Time+h.Layout().Coarse(); k++ {
+		for k := i; k < len(times) && times[k]*1000-back < p.Time+reach; k++ {
 			values[k] = Number(p.Value)
 		}
 	}

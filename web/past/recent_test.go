@@ -34,3 +34,28 @@ func TestMissing_IsTheShareOfStepsWithoutAValue(t *testing.T) {
 	}
 	require.True(t, math.IsNaN(past.Missing(&result.Series{}, begin, begin+day)))
 }
+
+func TestMoments_HaveNoValueInAGap(t *testing.T) {
+	layout, err := history.NewLayout(time.Minute, 4*24*time.Hour, time.Hour, history.Drop)
+	require.NoError(t, err)
+	values := history.New(layout)
+	end := time.Date(2026, 3, 7, 0, 0, 0, 0, time.UTC).UnixMilli()
+	const minute = 60_000
+	from, to := end-40*minute, end-30*minute
+	for ts := end - 3*24*60*minute; ts <= end; ts += minute {
+		if ts <= from || ts >= to {
+			values.Append(ts, 1, false)
+		}
+	}
+	values.Trim(end)
+	s := &result.Series{History: []history.View{values.View()}}
+	b := &result.Batch{Step: end, Format: &result.Format{Step: time.Minute}}
+	for _, m := range past.Moments(b, s, time.Hour, 60) {
+		gap := m.Time.UnixMilli() > from && m.Time.UnixMilli() < to
+		require.Equal(t, gap, m.Value != m.Value, m.Time)
+	}
+	// Two days ago, a value in five minutes is kept, which is that of all five.
+	for _, v := range past.Before(s, []int64{(end - minute) / 1000, end / 1000}, 60*time.Hour) {
+		require.Equal(t, past.Number(1), v)
+	}
+}
