@@ -35,7 +35,7 @@ func TestStatus_ShowsCyclesAndServers(t *testing.T) {
 	gauge("cycles_missed_total", by, load, 1)
 	const server = "http://prometheus:9090/api/v1/read"
 	gauge("remote_read_samples_total", []string{"url"}, []string{server}, 12345)
-	gauge("remote_read_requests_total", []string{"url", "code"}, []string{server, "405"}, 3)
+	gauge("remote_read_requests_total", []string{"url", "code"}, []string{server, "405"}, 1_234_567)
 	gauge("remote_read_errors_total", []string{"url", "reason"}, []string{server, "status"}, 3)
 	gauge("config_last_reload_success_timestamp_seconds", nil, nil, float64(end.Add(-time.Hour).Unix()))
 	gauge("config_last_reload_successful", nil, nil, 0)
@@ -56,7 +56,7 @@ func TestStatus_ShowsCyclesAndServers(t *testing.T) {
 		`<td>2026-03-07 11:59 UTC, 2 min ago: <code>405: &lt;b&gt;path&lt;/b&gt;</code></td></tr>`, body)
 	require.Regexp(t, `<tr><td>fleet<br><small>scaler</small></td><td data-label="newest step">none yet</td>`, body)
 	require.Contains(t, body, "12.3 k samples")
-	require.Contains(t, body, `<tr><td>status 405</td><td class="n">3</td><td>the path of the URL`)
+	require.Contains(t, body, `<tr><td>status 405</td><td class="n">1234567</td><td>the path of the URL`)
 	require.Contains(t, body, `<tr><td>error: status</td><td class="n">3</td>`)
 	require.Contains(t, body, `<a href="/anomaly/status">Status</a>`)
 }
