@@ -43,7 +43,7 @@ type Spread struct {
 	Share     float64 // how surely they are Ratio times the usual ones, 0 to 1
 	Ratio     float64 // where it is not known yet
 	MeanError float64 // their size so far, at the horizon Combination.Lead
-	Measured  float64 // how far MeanError is to be believed instead, 0 to 1
+	Measured  float64 // how far MeanError counts instead, 0 to 1
 }
 
 // Advance takes the value of the next step.

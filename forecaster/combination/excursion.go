@@ -42,14 +42,14 @@ type excursion struct {
 	pending      []pendingForecast // made at the last steps, a ring; at is the oldest one
 	at           int
 
-	now belief // after the last value
+	now evidence // after the last value
 }
 
-// A belief is how far an excursion is followed.
-type belief struct {
+// evidence says how far an excursion is followed.
+type evidence struct {
 	known       bool    // whether the rest is that of the last value
 	alternative int     // the one that did best
-	share       float64 // how far it is believed at the lead, 0 to 1
+	share       float64 // how far it is followed at the lead, 0 to 1
 	surprise    float64 // how surely nothing as far as the last values has passed before, 0 to 1
 	line        lineAhead
 }
@@ -78,8 +78,8 @@ const (
 	excursionSize = 4
 	backSteps     = 3 // so many steps within half of that end it
 
-	worstRatio = 0.75 // of the losses of alternative and combination: no belief
-	bestRatio  = 0.4  // full belief
+	worstRatio = 0.75 // of the losses of alternative and combination: it is not followed
+	bestRatio  = 0.4  // it is followed in full
 	newsSize   = 1.25 // times what has passed before is surely something new
 )
 
@@ -251,10 +251,10 @@ func (e *excursion) best() (alternative int, share float64) {
 	return alternative, ramp(ratio, worstRatio, bestRatio)
 }
 
-// believe returns the belief after the last value.
-func (e *excursion) believe() *belief {
+// weigh returns the evidence after the last value.
+func (e *excursion) weigh() *evidence {
 	if !e.now.known {
-		e.now = belief{known: true, surprise: e.surprise(), line: e.ahead()}
+		e.now = evidence{known: true, surprise: e.surprise(), line: e.ahead()}
 		e.now.alternative, e.now.share = e.best()
 	}
 	return &e.now
@@ -278,7 +278,7 @@ func (e *excursion) apply(t *candidates.Target, p *Prediction) {
 	if !e.isOut() || e.usual {
 		return
 	}
-	b := e.believe()
+	b := e.weigh()
 	v, surprise := e.alternative(b.alternative, t), t.Fade8h()*b.surprise
 	// What has lasted for some time is expected to last as long again.
 	lasting := min(1, float64(e.steps)/float64(t.Steps))

@@ -44,7 +44,7 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 		for i, v := range known.values[:known.n] {
 			others.n = 0
 			for j, u := range known.values[:known.n] {
-				if j != i && r.alike(g, days[i], days[j]) {
+				if j != i && r.comparable(g, days[i], days[j]) {
 					others.add(u)
 				}
 			}
@@ -73,8 +73,8 @@ func (r *Profile) around(i int) float32 {
 	return most
 }
 
-// alike reports whether day j is evidence for day i under a grouping. Days are counted from the first one kept.
-func (r *Profile) alike(g grouping, i, j int) bool {
+// comparable reports whether day j is evidence for day i under a grouping. Days are counted from the first one kept.
+func (r *Profile) comparable(g grouping, i, j int) bool {
 	switch g {
 	case sameKind:
 		return r.rests(i) == r.rests(j)
@@ -177,7 +177,7 @@ func (w *Window) QuantileOfDays(p float64, all bool) float64 {
 func (w *Window) Quantile(p float64) float64 {
 	most := math.Inf(-1)
 	for g := everyDay; g < groupings; g++ {
-		if w.holds(g) {
+		if w.recurs(g) {
 			s := w.collect(g, false)
 			if q := s.quantile(p); q > most {
 				most = q
@@ -192,7 +192,7 @@ func (w *Window) Quantile(p float64) float64 {
 func (w *Window) Exceeding(x float64) float64 {
 	most := 0.0
 	for g := everyDay; g < groupings; g++ {
-		if !w.holds(g) {
+		if !w.recurs(g) {
 			continue
 		}
 		s := w.collect(g, false)
@@ -207,8 +207,8 @@ func (w *Window) Exceeding(x float64) float64 {
 	return most
 }
 
-// holds reports whether the window has a cell that recurs under a grouping.
-func (w *Window) holds(g grouping) bool {
+// recurs reports whether the window has a cell that recurs under a grouping.
+func (w *Window) recurs(g grouping) bool {
 	at := w.r.ofWeek(w.first)
 	for range w.last - w.first + 1 {
 		if w.r.groups[at] == g {
@@ -232,7 +232,7 @@ func (w *Window) collect(g grouping, all bool) (s sample) {
 	day := int(calendar.Slot(begin, int64(perDay)))
 	first := r.ofWeek(begin)
 	for k := max(0, r.days-maxDays); k < r.days; k++ {
-		if k == day || !r.alike(g, day, k) {
+		if k == day || !r.comparable(g, day, k) {
 			continue
 		}
 		most, at := float32(math.NaN()), first

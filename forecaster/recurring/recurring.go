@@ -82,11 +82,11 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.gather(w, 1)
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
-		over, limits := r.judge(p)
+		over, limits := r.findRecurring(p)
 		r.locate(w, over, limits)
 		lows.gather(w, -1)
 		lows.groups = make([]grouping, 7*r.perDay)
-		lows.judge(p)
+		lows.findRecurring(p)
 		r.findRanges(&lows)
 	}
 	r.through = make([]int32, len(r.groups)+1)
@@ -126,9 +126,9 @@ func isWeekend(day int64) bool {
 	return weekday == calendar.Sunday || weekday == calendar.Sunday-1
 }
 
-// judge decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of the week
+// findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of the week
 // from how much on a recurring one counts as high.
-func (r *Profile) judge(p float64) (over, limits []float32) {
+func (r *Profile) findRecurring(p float64) (over, limits []float32) {
 	over, limits = r.prominence(), make([]float32, len(r.groups))
 	high := widen(over)
 	sorted := make([]float32, 0, len(high)/3+1)
@@ -149,7 +149,7 @@ func (r *Profile) judge(p float64) (over, limits []float32) {
 		if !(threshold > usual) {
 			continue // most cells are as high
 		}
-		r.judgeAt(r.countOver(high, threshold), r.countOver(over, threshold), &days, p)
+		r.markRecurring(r.countOver(high, threshold), r.countOver(over, threshold), &days, p)
 		for c, g := range r.groups {
 			if g != none && limits[c] == 0 {
 				limits[c] = threshold
@@ -215,10 +215,10 @@ func widen(values []float32) []float32 {
 // counts of days are by cell of the week and by cell of the day.
 type counts struct{ week, day []int }
 
-// judgeAt marks the cells that are high on more days than chance explains: own counts those on which they are, wide
+// markRecurring marks the cells that are high on more days than chance explains: own counts those on which they are, wide
 // those on which they or a cell beside them are, known all. What begins some minutes earlier or later than on other
 // days is found by the cells beside it, but a cell must be high oftener itself, too.
-func (r *Profile) judgeAt(wide, own []int, known *counts, p float64) {
+func (r *Profile) markRecurring(wide, own []int, known *counts, p float64) {
 	byWeek, byDay := newSignificance(wide, known.week, chance), newSignificance(r.daily(wide), known.day, chance)
 	ownWeek, ownDay := newSignificance(own, known.week, ownChance), newSignificance(r.daily(own), known.day, ownChance)
 	for c := range r.perDay {

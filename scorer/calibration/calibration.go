@@ -111,7 +111,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 // setCombined sets the combined tail, which is to be right at 0.8, the score from which people are told.
 func (c *Calibration) setCombined() {
 	surprisal := (decades*compressAbove-c.logSlot)*math.Ln10 + c.multipleTestingCorrection
-	c.combined = c.fitted.doubtShape(c.shapeVariance, surprisal)
+	c.combined = c.fitted.widenShape(c.shapeVariance, surprisal)
 }
 
 // Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics.

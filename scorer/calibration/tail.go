@@ -70,7 +70,7 @@ func FitTail(sample []float32, separation int) Tail {
 
 // FitPredictiveTail fits a tail as FitTail does, but one that also knows how little the sample says of its scale: no
 // more than as many values as are independent. In normal life with changes of level, the largest excesses come in runs
-// of hours, and 80 of them may be five events. It also returns the variance of the shape, see Tail.doubtShape.
+// of hours, and 80 of them may be five events. It also returns the variance of the shape, see Tail.widenShape.
 func FitPredictiveTail(sample []float32, separation int) (t Tail, shapeVariance float64) {
 	return fitPredictiveTail(sample, nil, separation, &orderstat.Scratch{})
 }
@@ -93,12 +93,12 @@ func fitPredictiveTail(
 	return t, 1 / (m + shapePrior)
 }
 
-// doubtShape returns the tail with a larger shape, which at a surprisal makes the tail its predictive distribution
+// widenShape returns the tail with a larger shape, which at a surprisal makes the tail its predictive distribution
 // over what the shape may be. z is how many scales beyond the threshold that is. The logarithm of the probability there
 // varies by (2 z^2 - z^3 + z^4 / 4) times the variance of the shape (by the variances of maximum likelihood estimates:
 // Hosking and Wallis, as below). Half of that is what the mean probability is larger by. z^2 / 2 of it is for the
 // scale, which 1/m is added for. A shape of s adds s z^2 / 2.
-func (t Tail) doubtShape(variance, surprisal float64) Tail {
+func (t Tail) widenShape(variance, surprisal float64) Tail {
 	z := max(surprisal-float64(t.rate), 2)
 	t.shape = float32(notZero(float64(t.shape) + variance*(z/2-1)*(z/2-1)))
 	return t

@@ -129,7 +129,7 @@ func TestFitPredictiveTail_KnowsLessFromRuns(t *testing.T) {
 // The farther one looks beyond the threshold, the more the shape is in doubt.
 func TestTail_DoubtShapeGrowsWithTheDistance(t *testing.T) {
 	tail := Tail{threshold: 1, rate: 4, scale: 0.5, shape: 0.1}
-	require.Equal(t, tail, tail.doubtShape(0.01, 6))
-	require.InDelta(t, 0.1+0.01*2.25, tail.doubtShape(0.01, 9).shape, 1e-6)
-	require.InDelta(t, 0.1+0.01*6.25, tail.doubtShape(0.01, 11).shape, 1e-6)
+	require.Equal(t, tail, tail.widenShape(0.01, 6))
+	require.InDelta(t, 0.1+0.01*2.25, tail.widenShape(0.01, 9).shape, 1e-6)
+	require.InDelta(t, 0.1+0.01*6.25, tail.widenShape(0.01, 11).shape, 1e-6)
 }

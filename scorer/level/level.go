@@ -12,9 +12,9 @@ import (
 const (
 	// Window is how far back the level looks. Chosen, not tuned.
 	Window = 16 * time.Hour
-	// believeAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
+	// settleAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
 	// outage of a day, with its recovery on the next morning, is an anomaly from end to end.
-	believeAfter = 36 * time.Hour
+	settleAfter = 36 * time.Hour
 	// backAfter is how long values have to be back for an episode away from the level to be over, and how long values
 	// have to be at the former level to make it the level again. Chosen, not tuned: a service that flaps has one episode.
 	backAfter = 3 * time.Hour
@@ -42,7 +42,7 @@ type Level struct {
 	old        float32 // the former level
 	remembered int     // for how many slots more it is
 
-	believeAfter, backAfter, rememberFor int // slots
+	settleAfter, backAfter, rememberFor int // slots
 }
 
 // New returns a level that is not known yet. slots returns the number of slots in a duration. A value is away if it is
@@ -52,7 +52,7 @@ func New(slots func(d time.Duration) int, below, above float32) Level {
 	return Level{
 		below: below, above: above, first: float32(math.NaN()),
 		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
-		believeAfter: slots(believeAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
+		settleAfter: slots(settleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
 	}
 }
 
@@ -146,7 +146,7 @@ func (l *Level) Push(x, unit float32) (from float32, moved bool) {
 func (l *Level) settle() (from float32, moved bool) {
 	now := l.Now()
 	back := l.former >= l.backAfter
-	if !back && l.away < l.believeAfter {
+	if !back && l.away < l.settleAfter {
 		return 0, false
 	}
 	switch {

@@ -105,7 +105,7 @@ func (c *Command) plan(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.look(ctx, &server{v1.NewAPI(prometheus), p.at})
+	return p, p.inspect(ctx, &server{v1.NewAPI(prometheus), p.at})
 }
 
 // write writes the file. Credentials in it are for its owner.

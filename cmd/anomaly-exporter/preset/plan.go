@@ -43,8 +43,8 @@ type planned struct {
 	leftOut  string             // the reason
 }
 
-// look makes the plan by looking at a server.
-func (p *plan) look(ctx context.Context, s *server) error {
+// inspect makes the plan by what a server has.
+func (p *plan) inspect(ctx context.Context, s *server) error {
 	metrics, err := s.metrics(ctx)
 	if err != nil {
 		return err
