@@ -126,8 +126,8 @@ func isWeekend(day int64) bool {
 	return weekday == calendar.Sunday || weekday == calendar.Sunday-1
 }
 
-// findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of the week
-// from how much on a recurring one counts as high.
+// findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
+// the week from how much on a recurring one counts as high.
 func (r *Profile) findRecurring(p float64) (over, limits []float32) {
 	over, limits = r.prominence(), make([]float32, len(r.groups))
 	high := widen(over)
@@ -215,9 +215,9 @@ func widen(values []float32) []float32 {
 // counts of days are by cell of the week and by cell of the day.
 type counts struct{ week, day []int }
 
-// markRecurring marks the cells that are high on more days than chance explains: own counts those on which they are, wide
-// those on which they or a cell beside them are, known all. What begins some minutes earlier or later than on other
-// days is found by the cells beside it, but a cell must be high oftener itself, too.
+// markRecurring marks the cells that are high on more days than chance explains: own counts those on which they are,
+// wide those on which they or a cell beside them are, known all. What begins some minutes earlier or later than on
+// other days is found by the cells beside it, but a cell must be high oftener itself, too.
 func (r *Profile) markRecurring(wide, own []int, known *counts, p float64) {
 	byWeek, byDay := newSignificance(wide, known.week, chance), newSignificance(r.daily(wide), known.day, chance)
 	ownWeek, ownDay := newSignificance(own, known.week, ownChance), newSignificance(r.daily(own), known.day, ownChance)
