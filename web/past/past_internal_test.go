@@ -134,11 +134,10 @@ func TestPast_FindsSinceWhenOncePerDetector(t *testing.T) {
 	}
 	described, known := 0, false
 	describe := func() {
-		if described++; described == 1 {
-			memory := <-p.turn // something else is replayed
-			defer func() { p.turn <- memory }()
-		}
+		described++
+		memory := <-p.turn // something else is replayed while both are asked for
 		_, _, known = ask()
+		p.turn <- memory
 	}
 	p.Settle(t.Context(), describe)
 	require.Equal(t, []any{1, 1, false}, []any{described, replays, known})

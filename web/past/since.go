@@ -113,11 +113,11 @@ func (p *Past) state() (done chan struct{}, found int) {
 func (p *Past) findSinces(done chan struct{}) {
 	defer close(done)
 	for {
-		key, asked := p.nextSince()
-		if len(asked) == 0 {
+		key, ok := p.nextSince()
+		if !ok {
 			return
 		}
-		found := p.replaySince(key, asked)
+		asked, found := p.replaySince(key)
 		p.mu.Lock()
 		p.sinces.size -= len(asked) - len(found)
 		p.sinces.found += min(1, len(found))
@@ -134,19 +134,26 @@ func (p *Past) findSinces(done chan struct{}) {
 	}
 }
 
-// nextSince returns a start and the series that are asked for; none: nothing is asked.
-func (p *Past) nextSince() (key start, asked map[uint64]labels.Labels) {
+// nextSince returns a start of which series are asked for; false: nothing is asked.
+func (p *Past) nextSince() (key start, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for key, asked := range p.sinces.asked {
-		return key, maps.Clone(asked)
+	for key := range p.sinces.asked {
+		return key, true
 	}
 	p.sinces.done = nil
-	return key, nil
+	return key, false
 }
 
-// replaySince replays what led to a start, once it is its turn.
-func (p *Past) replaySince(key start, asked map[uint64]labels.Labels) map[uint64]result.Since {
+// askedFor returns the series that are asked for of a start.
+func (p *Past) askedFor(key start) map[uint64]labels.Labels {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.sinces.asked[key])
+}
+
+// replaySince replays what led to a start, once it is its turn, for all that are asked for by then.
+func (p *Past) replaySince(key start) (asked map[uint64]labels.Labels, found map[uint64]result.Since) {
 	// Whoever asked first may be gone by now.
 	ctx, cancel := context.WithTimeout(context.Background(), replayTimeout)
 	defer cancel()
@@ -154,9 +161,10 @@ func (p *Past) replaySince(key start, asked map[uint64]labels.Labels) map[uint64
 	case memory := <-p.turn:
 		defer func() { p.turn <- memory }()
 	case <-ctx.Done():
-		return nil
+		return p.askedFor(key), nil
 	}
-	found := map[uint64]result.Since{}
+	asked = p.askedFor(key)
+	found = map[uint64]result.Since{}
 	begin := at(key.at)
 	inputs := slices.Collect(maps.Values(asked))
 	err := p.replay.run(ctx, key.source, inputs, begin.Add(-sinceBack), begin, func(b *result.Batch) {
@@ -167,12 +175,12 @@ func (p *Past) replaySince(key start, asked map[uint64]labels.Labels) map[uint64
 		}
 	})
 	if err != nil {
-		return nil
+		return asked, nil
 	}
 	for id := range asked {
 		if _, ok := found[id]; !ok { // the source has changed what it holds
 			found[id] = result.Since{At: key.at, OrEarlier: true}
 		}
 	}
-	return found
+	return asked, found
 }
