@@ -28,7 +28,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 		return b.slots, t
 	}
 	t.seasonal, t.expected, t.levels = slices.Clone(t.seasonal), slices.Clone(t.expected), slices.Clone(t.levels)
-	h := holding{Backtest: b, seasonTest: t, values: b.slots.Clone(), begin: begin}
+	h := holdPass{Backtest: b, seasonTest: t, values: b.slots.Clone(), begin: begin}
 	reader, compared := b.seasonReader(b.season, h.values), b.coverage(b.season)
 	for at := range b.Positions(0) {
 		k, x := at.Slot, b.Values[at.Index]
@@ -45,8 +45,8 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	return h.values, h.seasonTest
 }
 
-// A holding is a pass over the window with a level that holds.
-type holding struct {
+// A holdPass is a pass over the window with a level that holds.
+type holdPass struct {
 	*Backtest
 	seasonTest
 	values *season.Values
@@ -55,7 +55,7 @@ type holding struct {
 }
 
 // expect expects the value x of a slot, the k-th, and takes it into the state. now is its local time.
-func (h *holding) expect(k int, x float32, now int64, reader *seasonReader) {
+func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	if h.values.Changed(now) {
 		h.seasonal[k] = reader.at(now)
 	}
@@ -88,15 +88,15 @@ func (h *holding) expect(k int, x float32, now int64, reader *seasonReader) {
 	}
 }
 
-func (h *holding) endEpisode() { h.lasting = h.away.end(h.lasting, h.series.Grid.Slots(lastingFrom)) }
+func (h *holdPass) endEpisode() { h.lasting = h.away.end(h.lasting, h.series.Grid.Slots(lastingFrom)) }
 
 // move moves the values before the episode with the level, which has moved from one to another.
-func (h *holding) move(from float32) {
+func (h *holdPass) move(from float32) {
 	to := h.level.Now()
 	h.lost = h.lost || h.composition.lost(from, to)
 	by, since := h.difference(to, from), h.values.First
 	switch {
-	case !h.begin.apart || !h.level.IsNear(to, h.neutral(), 1):
+	case !h.begin.apart || !h.level.IsNear(to, h.neutral(), h.begin.unit):
 		h.moveLevel(&h.level, from, to)
 	case h.season.Days == 7 && h.jumped(h.away.since): // the level is back from the incident that it began with
 		since = h.begin.first
@@ -109,7 +109,7 @@ func (h *holding) move(from float32) {
 
 // jumped tells whether the values jumped at a slot, or those of the period before did, by what other days do at this
 // time.
-func (h *holding) jumped(slot int64) bool {
+func (h *holdPass) jumped(slot int64) bool {
 	n, perDay := h.series.Grid.Slots(jumpIn), int64(h.values.PerDay)
 	var usual []float32
 	for k := int64(1); k < 7; k++ {
@@ -125,14 +125,14 @@ func (h *holding) jumped(slot int64) bool {
 }
 
 // isOdd tells whether the value x is odd where e is expected.
-func (h *holding) isOdd(x, e float32) bool {
+func (h *holdPass) isOdd(x, e float32) bool {
 	unit := h.unit(e)
 	return abs(x-e) > h.values.Odd*unit && !h.level.IsNear(x, e, unit)
 }
 
 // wasOdd tells whether last week's value was odd, and not the value x of the k-th slot: some of the other days since
 // agree with x, and none with last week.
-func (h *holding) wasOdd(k int, x float32, now int64) (was bool) {
+func (h *holdPass) wasOdd(k int, x float32, now int64) (was bool) {
 	if h.season.Days != 7 {
 		return false
 	}
@@ -149,9 +149,10 @@ func (h *holding) wasOdd(k int, x float32, now int64) (was bool) {
 // A beginning is where most of the first values are, beside the season.
 type beginning struct {
 	level float32
-	first int64 // the first slot that has a level, of local time
-	away  bool  // some of the values from which a level that follows becomes known
-	apart bool  // the values before are at another level
+	unit  float32 // how large a deviation of the level is that counts as 1
+	first int64   // the first slot that has a level, of local time
+	away  bool    // some of the values from which a level that follows becomes known are far from it
+	apart bool    // the values before are at another level
 }
 
 // beginning finds where a level begins, if that is clear. As the window moves on, every incident and every step is once
@@ -193,9 +194,9 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	if 2*near < n {
 		return beginning{}
 	}
-	unit := orderstat.Median(units)
+	begin.unit = orderstat.Median(units)
 	begin.away = far > in.Slots(farFor)
-	begin.apart = seasonal && !l.IsNear(begin.level, b.neutral(), unit)
+	begin.apart = seasonal && !l.IsNear(begin.level, b.neutral(), begin.unit)
 	return begin
 }
 
