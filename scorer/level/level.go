@@ -69,7 +69,12 @@ func (l *Level) Remember(old float32, slots int) { l.old, l.remembered = old, sl
 func (l *Level) Away() (slots int, begun bool) { return l.away, l.begun }
 
 // Now returns the level, NaN if it is not known.
-func (l *Level) Now() float32 { return l.values.Median() }
+func (l *Level) Now() float32 {
+	if l.first == l.first {
+		return l.first
+	}
+	return l.values.Median()
+}
 
 // Next returns the level that the next value is expected at: the former one while values are there.
 func (l *Level) Next() float32 {
