@@ -61,6 +61,13 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	}
 	sv, l := h.seasonal[k], &h.level
 	e := h.join(sv.value, l.Now())
+	odd := sv.days > 0 && int(sv.days) == h.season.Days && !sv.holiday && h.isOdd(x, e)
+	if odd {
+		if other := h.otherDay(x, e, now); other == other { // what last week had was odd
+			sv.value, odd = other, false
+			e = h.join(other, l.Now())
+		}
+	}
 	h.expected[k], h.levels[k] = e, l.Now()
 	h.addFormer(k, h.join(sv.value, l.Before()))
 	if sv.holiday {
@@ -83,7 +90,7 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	if moved || was > 0 && is == 0 {
 		h.endEpisode()
 	}
-	if days := int(sv.days); days > 0 && days == h.season.Days && h.isOdd(x, e) && !h.wasOdd(k, x, now) {
+	if odd {
 		h.values.MarkOdd(now, h.season, e)
 	}
 }
@@ -130,20 +137,23 @@ func (h *holdPass) isOdd(x, e float32) bool {
 	return abs(x-e) > h.values.Odd*unit && !h.level.IsNear(x, e, unit)
 }
 
-// wasOdd tells whether last week's value was odd, and not the value x of the k-th slot: some of the other days since
-// agree with x, and none with last week.
-func (h *holdPass) wasOdd(k int, x float32, now int64) (was bool) {
+// otherDay returns the value of another day since last week that agrees with the value x of a slot, if none agrees with
+// e, which is what last week makes expected: then that was odd, and not x. Else it returns NaN.
+func (h *holdPass) otherDay(x, e float32, now int64) float32 {
+	agrees := nan32
 	if h.season.Days != 7 {
-		return false
+		return agrees
 	}
 	for _, other := range h.values.OtherDays(now) {
-		other = h.join(other, h.levels[k])
-		if !h.isOdd(h.expected[k], other) {
-			return false
+		expected := h.join(other, h.level.Now())
+		if !h.isOdd(e, expected) {
+			return nan32
 		}
-		was = was || !h.isOdd(x, other)
+		if !h.isOdd(x, expected) {
+			agrees = other
+		}
 	}
-	return was
+	return agrees
 }
 
 // A beginning is where most of the first values are, beside the season.
