@@ -38,13 +38,14 @@ type meetingQuerier struct {
 func (m meetingQuerier) Select(
 	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
 ) storage.SeriesSet {
-	m.most.Store(max(m.most.Load(), m.now.Add(1)))
+	now := m.now.Add(1)
+	m.most.Store(max(m.most.Load(), now))
 	for range 30 {
 		if m.most.Load() < 2 {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
-	if m.now.Load() > 1 && m.fails.Swap(false) {
+	if now > 1 && m.fails.Swap(false) {
 		return storage.ErrSeriesSet(errors.New("the second one fails"))
 	}
 	return m.Querier.Select(ctx, sorted, hints, matchers...)

@@ -23,8 +23,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 		l.Remember(b.neutral(), b.series.Grid.Slots(apartFor))
 	}
 	t := b.seasonTest
-	t.level = l
-	if from == b.count {
+	if t.level = l; from == b.count {
 		return b.slots, t
 	}
 	t.seasonal, t.expected, t.levels = slices.Clone(t.seasonal), slices.Clone(t.expected), slices.Clone(t.levels)
@@ -38,8 +37,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 		compared.Add(at.Index, x, h.expected[k], int(h.seasonal[k].days))
 	}
 	h.endEpisode()
-	h.meanDeviation = compared.MeanDeviation()
-	if h.lost {
+	if h.meanDeviation = compared.MeanDeviation(); h.lost {
 		h.meanDeviation = math.Inf(1)
 	}
 	return h.values, h.seasonTest
@@ -62,7 +60,7 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	sv, l := h.seasonal[k], &h.level
 	e := h.join(sv.value, l.Now())
 	odd := sv.days > 0 && int(sv.days) == h.season.Days && !sv.holiday && h.isOdd(x, e)
-	if odd {
+	if odd && h.season.Days == 7 {
 		if other := h.otherDay(x, e, now); other == other { // what last week had was odd
 			sv.value, odd = other, false
 			e = h.join(other, l.Now())
@@ -141,9 +139,6 @@ func (h *holdPass) isOdd(x, e float32) bool {
 // e, which is what last week makes expected: then that was odd, and not x. Else it returns NaN.
 func (h *holdPass) otherDay(x, e float32, now int64) float32 {
 	agrees := nan32
-	if h.season.Days != 7 {
-		return agrees
-	}
 	for _, other := range h.values.OtherDays(now) {
 		expected := h.join(other, h.level.Now())
 		if !h.isOdd(e, expected) {
@@ -168,7 +163,7 @@ type beginning struct {
 // beginning finds where a level begins, if that is clear. As the window moves on, every incident and every step is once
 // where the window begins, and where its second week does.
 func (b *Backtest) beginning(l *level.Level) (begin beginning) {
-	in := b.series.Grid
+	in, seasonal := b.series.Grid, b.season.Days > 0
 	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)
 	first, units := make([]float32, 0, n), make([]float32, 0, n)
 	for at := range b.Positions(0) {
@@ -189,7 +184,6 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 		return beginning{}
 	}
 	begin.level = orderstat.Median(slices.Clone(first))
-	seasonal := b.season.Days > 0
 	near, far := 0, 0
 	for i, x := range first {
 		switch unit := units[i]; {
@@ -238,11 +232,10 @@ func (b *Backtest) undisturbed(l *level.Level) (until int) {
 
 // addFormer adds what the former level would have made expected of a slot.
 func (t *seasonTest) addFormer(slot int, e float32) {
-	if e != e {
-		return
-	}
-	if t.former == nil {
+	if e == e && t.former == nil {
 		t.former = slices.Repeat([]float32{nan32}, len(t.expected))
 	}
-	t.former[slot] = e
+	if t.former != nil {
+		t.former[slot] = e
+	}
 }
