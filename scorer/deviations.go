@@ -19,22 +19,20 @@ const (
 
 // Half-lives in slots: a quarter of an hour or a little more at 5 minutes. That of the trend was chosen on the
 // developing series (test/accuracy anomaly). That of volatility was 5, and was tuned to 4.5 on TestModel_IsCalibrated.
-// For slots of an hour it is 2, tuned on the developing series too: volatility is the root of a mean of squares, which
-// takes twice as long to fall, and with 4.5 slots a spike of an hour counted for most of a day.
+// For slots of an hour both are 2: with 3 and 4.5, an incident of an hour counted for most of a day. Volatility was
+// tuned to it on the developing series, the trend on these and on incidents put into hourly series of M4.
 const (
-	trendHalfLife          = 3
-	volatilityHalfLife     = 4.5
-	hourVolatilityHalfLife = 2
+	trendHalfLife      = 3
+	volatilityHalfLife = 4.5
+	hourHalfLife       = 2
 )
 
-var trendGain = 1 - math.Exp2(-1.0/trendHalfLife)
-
-// volatilityGain returns the part that the newest slot has in volatility, by the length of a slot (ms). Between 5
-// minutes and an hour, the half-life is a power of it.
-func volatilityGain(slot int64) float64 {
+// gain returns the part that the newest slot has in an exponentially weighted mean, by the length of a slot (ms). The
+// half-life is that of slots of 5 minutes; between these and an hour it is a power of the length.
+func gain(halfLife float64, slot int64) float64 {
 	const short, long = 5 * 60_000, 60 * 60_000
 	share := math.Log(float64(min(max(slot, short), long))/short) / math.Log(long/short)
-	return 1 - math.Exp2(-1/(volatilityHalfLife*math.Pow(hourVolatilityHalfLife/volatilityHalfLife, share)))
+	return 1 - math.Exp2(-1/(halfLife*math.Pow(hourHalfLife/halfLife, share)))
 }
 
 // ewmaState is the state behind trend and volatility. At steps under 5 minutes every phase has one, so that each sees a
@@ -54,7 +52,7 @@ func (s *ewmaState) next(x, b, unit float32, within *bounds) {
 	e := within.clip(d, s.before)
 	s.before = max(d, -d)
 	if e == e {
-		s.mean += trendGain * (float64(e) - s.mean)
+		s.mean += within.trendGain * (float64(e) - s.mean)
 		if c := float64(e - s.last); c == c {
 			s.change += within.volatilityGain * (c*c - s.change)
 		}
@@ -73,14 +71,17 @@ const corrupt = 10
 // an ordinary large one. If only one side can be anomalous, deviations on the other side count as 0; otherwise the way
 // back from there would be anomalous.
 type bounds struct {
-	ordinary       float32
-	low, high      float32 // 0 or infinite: by side
-	volatilityGain float64
+	ordinary                  float32
+	low, high                 float32 // 0 or infinite: by side
+	trendGain, volatilityGain float64
 }
 
 func newBounds(ordinary float32, side int, slot int64) bounds {
 	infinite := float32(math.Inf(1))
-	b := bounds{ordinary, -infinite, infinite, volatilityGain(slot)}
+	b := bounds{
+		ordinary: ordinary, low: -infinite, high: infinite,
+		trendGain: gain(trendHalfLife, slot), volatilityGain: gain(volatilityHalfLife, slot),
+	}
 	switch {
 	case side > 0:
 		b.low = 0

@@ -43,6 +43,7 @@ type Multivariate struct {
 	marginals   []calibration.Marginal // of the deviations
 	pca         *pca.Model
 	means       []ewmaVector // by phase
+	meanGain    float64      // the part that the newest slot has in them
 	forest      isolationforest.Forest
 	calibration calibration.Calibration
 	learned     baseline.Span
@@ -51,9 +52,9 @@ type Multivariate struct {
 // ewmaVector is the exponentially weighted mean of vectors.
 type ewmaVector [MaxInputs]float64
 
-func (m *ewmaVector) next(v *pca.Vector) {
+func (m *ewmaVector) next(v *pca.Vector, gain float64) {
 	for d, z := range v {
-		m[d] += trendGain * (float64(z) - m[d])
+		m[d] += gain * (float64(z) - m[d])
 	}
 }
 
@@ -168,10 +169,10 @@ func (m *Multivariate) fit(vectors []vector) error {
 	if m.pca, err = pca.Fit(s.points, len(m.names)); err != nil {
 		return err
 	}
-	m.means = make([]ewmaVector, in.Stride())
+	m.means, m.meanGain = make([]ewmaVector, in.Stride()), gain(trendHalfLife, in.Slot())
 	for _, v := range vectors {
 		m.toDeviates(&v.values)
-		m.means[v.phase].next(&v.values)
+		m.means[v.phase].next(&v.values, m.meanGain)
 		if v.phase == 0 {
 			s.statistics = append(s.statistics, m.measure(&v.values, m.means[:1]))
 		}
@@ -232,7 +233,7 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 		return s
 	}
 	m.toDeviates(&v)
-	m.means[phase].next(&v)
+	m.means[phase].next(&v, m.meanGain)
 	st := m.measure(&v, m.means)
 	st[forest] = m.forest.Score(&v, 0, m.forest.Trees())
 	all, parts := m.calibration.Combine(&st)
@@ -244,12 +245,12 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 }
 
 // explain shares the score among the inputs, by how much smaller T² and MEWMA would be if an input took its conditional
-// expectation given the others. The mean varies less than single vectors by the factor trendGain/(2-trendGain).
+// expectation given the others. The mean varies less than single vectors by the factor g/(2-g), where g is the gain.
 func (m *Multivariate) explain(v *pca.Vector) []Contribution {
 	var parts [MaxInputs]float64
 	mean := averageVector(m.means)
 	m.pca.AddContributions(&parts, v, 1)
-	m.pca.AddContributions(&parts, &mean, (2-trendGain)/trendGain)
+	m.pca.AddContributions(&parts, &mean, (2-m.meanGain)/m.meanGain)
 	return contributions(m.names, parts[:])
 }
 

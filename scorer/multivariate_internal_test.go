@@ -33,7 +33,7 @@ func TestMultivariate_SharesABreachBetweenTwoInputs(t *testing.T) {
 		vectors[i] = pca.Vector{x, 5 * x, r.Float32()}
 	}
 	m := fitComponents(t, vectors)
-	m.means = make([]ewmaVector, 1)
+	m.means, m.meanGain = make([]ewmaVector, 1), gain(trendHalfLife, 0)
 	v := pca.Vector{0.8, 5 * 0.2, 0.5}
 	m.toDeviates(&v)
 	shares := map[string]float64{}
