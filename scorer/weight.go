@@ -15,6 +15,14 @@ func credibility(n float64) float64 {
 	return 1 / (1 + priorEvents/max(n, 0))
 }
 
+// eventPart returns the credibility of the value with an index of a window, whose weights are known or nil.
+func eventPart(weights []float64, index int) float32 {
+	if weights == nil {
+		return 1
+	}
+	return float32(credibility(weights[index]))
+}
+
 // minCredibility bounds how many times wider the expected range is with few events (guard: it stays finite).
 const minCredibility = 1e-3
 

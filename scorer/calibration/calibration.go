@@ -152,7 +152,7 @@ func (c *Calibration) logPeriod(surprisal float64) float64 {
 
 // Band returns the distance from the expected value beyond which the distance by itself is rarer than once in 3.5 days.
 func (c *Calibration) Band() float32 {
-	return c.tails[0].Quantile((decades*bandScore - c.logSlot) * math.Ln10)
+	return c.tails[0].Quantile((decades*bandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection)
 }
 
 // A SlotSample is the statistics of all steps of some slots, with which slot each belongs to, in order of time.
@@ -174,7 +174,11 @@ func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []
 	}
 	slices.Sort(most)
 	limit := max(orderstat.Quantile(most, correctionQuantile), math.SmallestNonzeroFloat32)
-	c.multipleTestingCorrection = max(math.Log(shareBeyond(most, limit)/shareBeyond(first, limit)), 0)
+	firstShare := shareBeyond(first, limit)
+	if slices.Max(first) < limit { // they are too few to tell
+		firstShare = min(firstShare, math.Exp(-c.fitted.Surprisal(limit)))
+	}
+	c.multipleTestingCorrection = max(math.Log(shareBeyond(most, limit)/firstShare), 0)
 	c.setCombined()
 }
 

@@ -63,6 +63,9 @@ func (i Interval) Join(o Interval) Interval {
 // Moved returns the interval moved by d.
 func (i Interval) Moved(d float32) Interval { return Interval{i.Low + d, i.High + d} }
 
+// Around returns the interval of deviations, in units, as one of values around e.
+func (i Interval) Around(e, unit float32) Interval { return Interval{e + i.Low*unit, e + i.High*unit} }
+
 // Nearest returns what is nearest to x of the interval and of all that lies between it and e; e if there is no interval
 // or no x.
 func (i Interval) Nearest(e, x float32) float32 {
