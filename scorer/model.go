@@ -40,9 +40,10 @@ type Model struct {
 	calibration calibration.Calibration
 	maxOverSlot maxOverSlot // nil where a slot is a step, and with a forest
 	bursts      burst.Normal
-	exact       bool   // every value of the window was what was expected
-	change      change // of a series that was exact
-	away        int    // steps since
+	lowest      float64 // of the values learned from
+	exact       bool    // every value of the window was what was expected
+	change      change  // of a series that was exact
+	away        int     // steps since
 }
 
 // Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
@@ -72,13 +73,14 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	enabled := o.statistics()
 	within := newBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
 	m := &Model{
-		o: o, baseline: series,
+		o: o, baseline: series, lowest: math.Inf(1),
 		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], within),
 		change:     change{calibration.LogPeriod(backtest.Learned, series.Grid.Slot())},
 	}
+	end := start + int64(len(y))*series.Grid.Step()
 	var bursts *burst.Days
 	if series.Grid.Stride() > 1 && enabled[trend] {
-		bursts = m.findBursts(backtest, weights)
+		bursts = m.findBursts(backtest, end, weights)
 		m.bursts = bursts.Next()
 	}
 	if _, constant := series.Constant(); constant {
@@ -96,7 +98,6 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	if enabled[pattern] {
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
-	end := start + int64(len(y))*series.Grid.Step()
 	m.calibrate(r, enabled, end)
 	return m, nil
 }
@@ -135,34 +136,21 @@ type replay struct {
 }
 
 // findBursts finds the bursts between slots in the last two days of the window.
-func (m *Model) findBursts(b *baseline.Backtest, weights []float64) *burst.Days {
+func (m *Model) findBursts(b *baseline.Backtest, end int64, weights []float64) *burst.Days {
 	large := largeBurst * b.Ordinary()
 	if math.IsInf(float64(large), 0) { // there were no deviations at all
 		large = 0
 	}
-	days := burst.New(m.baseline.Grid.Slot(), large)
+	days := burst.New(end, m.baseline.Grid.Slot(), large)
 	for at := range b.Positions(fineWindow) {
-		day, ok := m.fineDay(at, len(b.Values))
-		if !ok {
-			continue
-		}
 		x := b.Values[at.Index]
 		d := (x - b.Expected(at, x)) / b.Unit(at)
 		if b.Lasting(at) {
 			d = nan32
 		}
-		days.Add(day, at.Time, at.Phase, d*eventPart(weights, at.Index))
+		days.Add(at.Time, at.Phase, d*eventPart(weights, at.Index))
 	}
 	return days
-}
-
-// fineDay returns in which of the last two days of a window of n steps, 0 or 1, a position is.
-func (m *Model) fineDay(at grid.Position, n int) (day int, ok bool) {
-	before, whole := n-at.Index, m.baseline.Grid.Steps(fineWindow)
-	if 2*before > whole {
-		return 0, before <= whole
-	}
-	return 1, true
 }
 
 // replay runs the statistics over the window.
@@ -186,10 +174,13 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			m.deviations.next(at.Phase, towards(x, expected, part), expected, unit)
 			continue
 		}
+		if x == x {
+			m.lowest = min(m.lowest, y[at.Index])
+		}
 		expected := b.Expected(at, x)
 		x = towards(x, expected, part)
-		if day, ok := m.fineDay(at, len(b.Values)); ok && bursts != nil && at.Phase > 0 {
-			expected = bursts.On(day, at.Time).Around(expected, unit).Nearest(expected, x)
+		if bursts != nil && at.Phase > 0 {
+			expected = bursts.On(at.Time).Around(expected, unit).Nearest(expected, x)
 		}
 		point := m.deviations.replay(at.Phase, x, expected, unit)
 		e := (x - expected) / unit
@@ -330,6 +321,9 @@ func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
 	}
 	width = max(width, m.o.minDeviation(expected)) / max(part, minCredibility)
 	r := baseline.Range(m.o.DataRange)
+	if m.lowest >= 0 { // as counts are
+		r[0] = max(r[0], 0)
+	}
 	low, high := m.baseline.Value(at.Time, at.Low), m.baseline.Value(at.Time, at.High)
 	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(low-width), r.Clip(high+width)
 }

@@ -617,3 +617,16 @@ func daysOver(y []float64, step time.Duration, from, to int) int {
 	}
 	return len(days)
 }
+
+func TestModel_RangeOfCountsDoesNotGoBelowZero(t *testing.T) {
+	for _, offset := range []float64{0, -1} {
+		r := rand.New(rand.NewPCG(2, 2))
+		y := make([]float64, 14*288)
+		for i := range y {
+			y[i] = float64(poisson(r, 3)) + offset
+		}
+		s := fit(t, options(), y).Score(3, true)
+		require.Equal(t, offset == 0, s.Lower == 0, "offset %g: from %g", offset, s.Lower)
+		require.Greater(t, s.Upper, 8.0)
+	}
+}

@@ -24,6 +24,7 @@ var nan32 = float32(math.NaN())
 
 // Days are the last two days of a window, as far as bursts of them are known.
 type Days struct {
+	end   int64   // ms
 	slot  int64   // ms
 	reach int     // slots
 	large float32 // what a deviation has to exceed
@@ -36,15 +37,28 @@ type Days struct {
 	}
 }
 
-// New returns days without bursts. slot is the length of a slot (ms). A burst is a deviation larger than large at steps
-// between two first steps of slots without one.
-func New(slot int64, large float32) *Days {
-	return &Days{slot: slot, reach: int(reach.Milliseconds() / slot), large: large, before: nan32, within: envelope.None()}
+// New returns days without bursts, of a window that ends at end (ms). slot is the length of a slot (ms). A burst is a
+// deviation larger than large at steps between two first steps of slots without one.
+func New(end, slot int64, large float32) *Days {
+	return &Days{
+		end: end, slot: slot, reach: int(reach.Milliseconds() / slot), large: large, before: nan32, within: envelope.None(),
+	}
 }
 
-// Add adds the deviation of the step at t (ms) in one of the two days, 0 or 1. Steps come in order of time. NaN is not
-// known.
-func (d *Days) Add(day int, t int64, phase int, deviation float32) {
+// dayOf returns in which of the two days a time (ms) is, the older one is 0; false if it is before them.
+func (d *Days) dayOf(t int64) (day int, ok bool) {
+	if before := d.end - t; before > calendar.Day {
+		return 0, before <= 2*calendar.Day
+	}
+	return 1, true
+}
+
+// Add adds the deviation of the step at t (ms). Steps come in order of time. NaN is not known.
+func (d *Days) Add(t int64, phase int, deviation float32) {
+	day, ok := d.dayOf(t)
+	if !ok {
+		return
+	}
 	isLarge := deviation > d.large || deviation < -d.large
 	switch {
 	case phase == 0:
@@ -83,7 +97,13 @@ func (d *Days) slotOf(t int64) int { return calendar.SlotIn(t, calendar.Day, d.s
 
 // On returns the deviations that bursts make normal at the time t (ms) of one of the days, by the other day: what a day
 // has seen itself would hide how often bursts come at any time.
-func (d *Days) On(day int, t int64) envelope.Interval { return at(d.days[1-day], d.slotOf(t)) }
+func (d *Days) On(t int64) envelope.Interval {
+	day, ok := d.dayOf(t)
+	if !ok {
+		return envelope.None()
+	}
+	return at(d.days[1-day], d.slotOf(t))
+}
 
 // Next returns what bursts make normal on the day after the window, by the slots of a day; nil if there were none.
 func (d *Days) Next() Normal {

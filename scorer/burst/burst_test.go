@@ -16,7 +16,7 @@ const minute, slot = int64(60_000), 5 * int64(60_000)
 // add adds two days of no deviations but for some, by minute.
 func add(days *burst.Days, deviations map[int64]float32) {
 	for m := range 2 * calendar.Day / minute {
-		days.Add(int(m/(24*60)), m*minute, int(m%5), deviations[m])
+		days.Add(m*minute, int(m%5), deviations[m])
 	}
 }
 
@@ -84,11 +84,12 @@ func TestDays(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			days := burst.New(slot, 2)
+			days := burst.New(2*calendar.Day, slot, 2)
 			add(days, tc.deviations)
 			normal := days.Next()
+			at := tc.at * minute % calendar.Day
 			for want, got := range map[*envelope.Interval]envelope.Interval{
-				&tc.on0: days.On(0, tc.at*minute), &tc.on1: days.On(1, tc.at*minute), &tc.next: normal.At(tc.at * minute),
+				&tc.on0: days.On(at), &tc.on1: days.On(at + calendar.Day), &tc.next: normal.At(at),
 			} {
 				if want.IsNone() {
 					require.True(t, got.IsNone(), "%v", got)
@@ -103,13 +104,13 @@ func TestDays(t *testing.T) {
 // A slot of seven steps of 43 s does not divide the day.
 func TestDays_SlotThatDoesNotDivideTheDay(t *testing.T) {
 	const step, stride = 43_000, 7
-	days := burst.New(step*stride, 2)
+	days := burst.New(2*calendar.Day, step*stride, 2)
 	for i := range 2 * calendar.Day / step {
 		d := float32(0)
 		if i%stride == 3 {
 			d = 4
 		}
-		days.Add(int(i*step/calendar.Day), i*step, int(i%stride), d)
+		days.Add(i*step, int(i%stride), d)
 	}
 	normal := days.Next()
 	for i := range calendar.Day / step {
