@@ -42,7 +42,7 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 		isOdd := func(x, e float32) bool { return abs(x-e) > values.Odd && !l.IsNear(x, e, 1) }
 		since := int64(0)
 		for at := range b.Positions(0) {
-			x, now := b.Values[at.Index], b.series.slots.at(at.Time)
+			x, now := b.Values[at.Index], b.series.slots.At(at.Time)
 			v, days, _ := values.Expected(b.season, now)
 			e := v + l.Now()
 			require.True(t, got.expected[at.Slot] == e || e != e && got.expected[at.Slot] != got.expected[at.Slot],

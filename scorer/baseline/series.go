@@ -89,7 +89,7 @@ type Series struct {
 
 	possible Range
 	side     int
-	slots    localSlots
+	slots    grid.LocalSlots
 	now      int64 // ms, the next step
 	scaling
 	fixed    bool // the expected value is always center
@@ -135,7 +135,7 @@ type Step struct {
 // Next returns what is expected of the next step, and takes its value y into the state: NaN is no value. A value whose
 // learn is false does not move the level.
 func (s *Series) Next(y float64, learn bool) Step {
-	slot := s.slots.at(s.now)
+	slot := s.slots.At(s.now)
 	at := Step{Time: s.now, Phase: s.Grid.Phase(s.now), Value: nan32}
 	s.now += s.Grid.Step()
 	if s.possible.Contains(y) {
@@ -158,7 +158,7 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
 	at.Expected = s.resolve(at.Expected, at.Value)
-	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.isHoliday(slot) {
+	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.IsHoliday(slot) {
 		x := at.Value
 		if !learn {
 			x = nan32
@@ -203,11 +203,11 @@ func (s *Series) season(slot int64) float32 {
 
 // inSeason returns the place of a slot in the season, or in the day if there is none.
 func (s *Series) inSeason(slot int64) int64 {
-	n := s.slots.perDay
+	n := s.slots.PerDay
 	if len(s.profile) > 0 {
 		n = int64(len(s.profile))
 	}
-	i := (s.slots.seasonSlot(slot) - s.first) % n
+	i := (s.slots.Season(slot) - s.first) % n
 	if i < 0 {
 		i += n
 	}

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	day = 24 * time.Hour
 	// choiceWindow is the part of the window, at its end, over which the season is chosen. Chosen, not tuned: two weeks
 	// hold two weekends.
 	choiceWindow = 14 * 24 * time.Hour
@@ -66,7 +67,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	g := grid.New(o.Step)
 	s := &Series{
 		Grid: g, Learned: EmptySpan, possible: o.Possible, side: o.Side,
-		slots: newLocalSlots(g, o.Location, o.Holiday),
+		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
 		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
 	b := &Backtest{series: s, start: w.Start}
@@ -76,7 +77,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	if err := b.scale(w, o.Method); err != nil {
 		return nil, nil, err
 	}
-	s.first = s.slots.at(s.now)
+	s.first = s.slots.At(s.now)
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
 		b.setOrdinary()
@@ -311,7 +312,7 @@ func (b *Backtest) setEnvelope() {
 		if l := b.levels[at.Slot]; l == l {
 			level = l
 		}
-		i := s.slots.at(at.Time) - values.First
+		i := s.slots.At(at.Time) - values.First
 		if d := b.levelOf(values.Values[i], b.Values[at.Index]); d == d {
 			shift = d
 		}
@@ -322,7 +323,7 @@ func (b *Backtest) setEnvelope() {
 		First: values.First, Slot: time.Duration(s.Grid.Slot()) * time.Millisecond, PerDay: values.PerDay,
 	}
 	if weekly {
-		o.Alike = func(slot, earlier int64) bool { return s.slots.isWeekend(slot) == s.slots.isWeekend(earlier) }
+		o.Alike = func(slot, earlier int64) bool { return s.slots.IsWeekend(slot) == s.slots.IsWeekend(earlier) }
 	}
 	days := envelope.New(o, values.Values)
 	if s.envelope = days.After(s.first, max(b.season.Days, 1)*values.PerDay); s.envelope.Empty() {
@@ -330,9 +331,9 @@ func (b *Backtest) setEnvelope() {
 	}
 	slots := make([]int64, 0, len(b.levels))
 	for at := range b.Positions(0) {
-		slot := s.slots.at(at.Time)
+		slot := s.slots.At(at.Time)
 		if weekly {
-			slot = s.slots.seasonSlot(slot)
+			slot = s.slots.Season(slot)
 		}
 		slots = append(slots, slot)
 	}

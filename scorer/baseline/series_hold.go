@@ -32,7 +32,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	for at := range b.Positions(0) {
 		k, x := at.Slot, b.Values[at.Index]
 		if k >= from {
-			h.expect(k, x, b.series.slots.at(at.Time), &reader)
+			h.expect(k, x, b.series.slots.At(at.Time), &reader)
 		}
 		compared.Add(at.Index, x, h.expected[k], int(h.seasonal[k].days))
 	}
@@ -173,7 +173,7 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 			continue
 		}
 		if len(first) == 0 {
-			begin.first = b.series.slots.at(at.Time)
+			begin.first = b.series.slots.At(at.Time)
 		}
 		units = append(units, b.levelUnit(b.unit(b.expected[at.Slot]), sv.value))
 		if first = append(first, x); len(first) == n {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
@@ -11,11 +12,11 @@ import (
 // bySlot puts the values into slots of local time.
 func (b *Backtest) bySlot() *season.Values {
 	s := b.series
-	perDay := int(s.slots.perDay) // room for clocks that are put back
+	perDay := int(s.slots.PerDay) // room for clocks that are put back
 	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.Slot() + 1 + 2*int64(perDay)
-	v := season.New(s.slots.at(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
+	v := season.New(s.slots.At(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
 	for at := range b.Positions(0) {
-		v.Values[s.slots.at(at.Time)-v.First] = b.Values[at.Index]
+		v.Values[s.slots.At(at.Time)-v.First] = b.Values[at.Index]
 	}
 	return v
 }
@@ -62,7 +63,7 @@ type seasonValue struct {
 type seasonReader struct {
 	season.Season
 	values     *season.Values
-	slots      *localSlots
+	slots      *grid.LocalSlots
 	weeklyOnly bool // days do not stand in for weeks
 }
 
@@ -73,7 +74,7 @@ func (b *Backtest) seasonReader(s season.Season, values *season.Values) seasonRe
 func (r *seasonReader) at(now int64) seasonValue {
 	slot := now
 	if r.Days == 7 {
-		slot = r.slots.seasonSlot(slot)
+		slot = r.slots.Season(slot)
 	}
 	v, days, periods := r.values.Expected(r.Season, slot)
 	if days == 0 {
@@ -82,7 +83,7 @@ func (r *seasonReader) at(now int64) seasonValue {
 	if r.weeklyOnly && days != r.Days {
 		v = nan32
 	}
-	return seasonValue{v, uint8(days), uint8(periods), r.slots.isHoliday(now)}
+	return seasonValue{v, uint8(days), uint8(periods), r.slots.IsHoliday(now)}
 }
 
 // seasonValues returns the values of a season by slot.
@@ -90,7 +91,7 @@ func (b *Backtest) seasonValues(s season.Season, values *season.Values) []season
 	reader := b.seasonReader(s, values)
 	seasonal := make([]seasonValue, b.count)
 	for at := range b.Positions(0) {
-		seasonal[at.Slot] = reader.at(b.series.slots.at(at.Time))
+		seasonal[at.Slot] = reader.at(b.series.slots.At(at.Time))
 	}
 	return seasonal
 }
@@ -135,7 +136,7 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 
 func (b *Backtest) coverage(s season.Season) season.Coverage {
 	return season.Coverage{
-		Season: s, From: len(b.Values) - b.series.Grid.Steps(choiceWindow), PerDay: int(b.series.slots.perDay),
+		Season: s, From: len(b.Values) - b.series.Grid.Steps(choiceWindow), PerDay: int(b.series.slots.PerDay),
 		Resolution: b.series.resolution,
 	}
 }
