@@ -82,3 +82,33 @@ func TestModel_FindsNewBurstsBetweenSlots(t *testing.T) {
 		})
 	}
 }
+
+func TestMultivariate_BurstsBetweenSlotsAreNormal(t *testing.T) {
+	const step, days = time.Minute, 9
+	o := options()
+	o.Step = step
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		job := cron(r, 10*time.Minute, 1, 40)
+		inputs := []scorer.Input{{Name: "job"}, {Name: "other"}}
+		for i := range days * 24 * 60 {
+			inputs[0].Values = append(inputs[0].Values, job(time.Duration(i)*step))
+			inputs[1].Values = append(inputs[1].Values, r.NormFloat64())
+		}
+		const fitted = (days - 1) * 24 * 60
+		var windows []scorer.Input
+		for _, in := range inputs {
+			values, learn := thin(in.Values[:fitted], step)
+			windows = append(windows, scorer.Input{Name: in.Name, Values: values, Learn: learn})
+		}
+		m, err := scorer.FitMultivariate(o, 0, windows)
+		require.NoError(t, err)
+		high := 0
+		for i := fitted; i < len(inputs[0].Values); i++ {
+			if m.Score([]float64{inputs[0].Values[i], inputs[1].Values[i]}, true).Value >= 0.8 {
+				high++
+			}
+		}
+		require.LessOrEqual(t, high, 30, "seed %d: scores of 0.8 or more of %d", seed, 24*60)
+	}
+}

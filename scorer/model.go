@@ -20,10 +20,6 @@ const (
 	// goes on. Tuned: on the developing series (test/accuracy anomaly) recall at one false alert in four weeks rose from
 	// .62 to .65 (nab) and from .41 to .47 (ms).
 	holdback = 12 * time.Hour
-	// largeBurst is the part of the largest ordinary deviation that one between slots has to exceed to be a burst. Chosen:
-	// of normal noise it is four standard deviations, and the correction for the most anomalous step of a slot is enough
-	// below that.
-	largeBurst = 1.0 / 2
 	// A sample that would lose more than a third to holdback keeps all (guard: there is little else).
 	heldbackPart, heldbackOf = 1, 3
 )
@@ -79,8 +75,8 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	}
 	end := start + int64(len(y))*series.Grid.Step()
 	var bursts *burst.Days
-	if series.Grid.Stride() > 1 && enabled[trend] {
-		bursts = m.findBursts(backtest, end, weights)
+	if enabled[trend] {
+		bursts = burst.Find(series.Grid, backtest, end, func(i int) float32 { return eventPart(weights, i) })
 		m.bursts = bursts.Next()
 	}
 	if _, constant := series.Constant(); constant {
@@ -135,24 +131,6 @@ type replay struct {
 	exact  bool                   // there was no deviation
 }
 
-// findBursts finds the bursts between slots in the last two days of the window.
-func (m *Model) findBursts(b *baseline.Backtest, end int64, weights []float64) *burst.Days {
-	large := largeBurst * b.Ordinary()
-	if math.IsInf(float64(large), 0) { // there were no deviations at all
-		large = 0
-	}
-	days := burst.New(end, m.baseline.Grid.Slot(), large)
-	for at := range b.Positions(fineWindow) {
-		x := b.Values[at.Index]
-		d := (x - b.Expected(at, x)) / b.Unit(at)
-		if b.Lasting(at) {
-			d = nan32
-		}
-		days.Add(at.Time, at.Phase, d*eventPart(weights, at.Index))
-	}
-	return days
-}
-
 // replay runs the statistics over the window.
 func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []float64) *replay {
 	in := m.baseline.Grid
@@ -179,7 +157,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 		expected := b.Expected(at, x)
 		x = towards(x, expected, part)
-		if bursts != nil && at.Phase > 0 {
+		if at.Phase > 0 {
 			expected = bursts.On(at.Time).Around(expected, unit).Nearest(expected, x)
 		}
 		point := m.deviations.replay(at.Phase, x, expected, unit)

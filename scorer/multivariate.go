@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/burst"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
@@ -40,6 +41,7 @@ type Multivariate struct {
 	o           Options
 	names       []string
 	baselines   []*baseline.Series
+	bursts      []burst.Normal         // of the deviations
 	marginals   []calibration.Marginal // of the deviations
 	pca         *pca.Model
 	means       []ewmaVector // by phase
@@ -96,6 +98,8 @@ func FitMultivariate(o Options, start int64, inputs []Input) (*Multivariate, err
 		_, constant := series.Constant()
 		allConstant = allConstant && constant
 		m.names, m.baselines = append(m.names, in.Name), append(m.baselines, series)
+		end := start + int64(len(in.Values))*series.Grid.Step()
+		m.bursts = append(m.bursts, burst.Find(series.Grid, backtest, end, func(int) float32 { return 1 }).Next())
 		backtests = append(backtests, backtest)
 	}
 	if allConstant {
@@ -227,6 +231,7 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 	for i, b := range m.baselines {
 		at := b.Next(values[i], learn)
 		v[i] = (at.Value - at.Expected) / at.Unit
+		v[i] -= m.bursts[i].At(at.Time).Nearest(0, v[i])
 		phase, complete = at.Phase, complete && v[i] == v[i]
 	}
 	if !complete {

@@ -96,8 +96,11 @@ func (d *Days) slotsOfDay() int64 { return (calendar.Day + d.slot - 1) / d.slot 
 func (d *Days) slotOf(t int64) int { return calendar.SlotIn(t, calendar.Day, d.slot) }
 
 // On returns the deviations that bursts make normal at the time t (ms) of one of the days, by the other day: what a day
-// has seen itself would hide how often bursts come at any time.
+// has seen itself would hide how often bursts come at any time. Nil days had no bursts.
 func (d *Days) On(t int64) envelope.Interval {
+	if d == nil {
+		return envelope.None()
+	}
 	day, ok := d.dayOf(t)
 	if !ok {
 		return envelope.None()
@@ -105,9 +108,9 @@ func (d *Days) On(t int64) envelope.Interval {
 	return at(d.days[1-day], d.slotOf(t))
 }
 
-// Next returns what bursts make normal on the day after the window, by the slots of a day; nil if there were none.
+// Next returns what bursts make normal after the window.
 func (d *Days) Next() Normal {
-	if d.days[0] == nil && d.days[1] == nil {
+	if d == nil || d.days[0] == nil && d.days[1] == nil {
 		return Normal{}
 	}
 	n := Normal{slot: d.slot, intervals: make([]envelope.Interval, d.slotsOfDay())}
