@@ -62,6 +62,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	if weights != nil && len(weights) != len(y) {
 		return nil, fmt.Errorf("scorer: %d values, %d weights", len(y), len(weights))
 	}
+	o.usual = usualSize(y)
 	series, backtest, err := baseline.FitSeries(o.baseline(), baseline.Window{Start: start, Values: y, Learn: learn})
 	if err != nil {
 		return nil, err

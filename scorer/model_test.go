@@ -413,6 +413,23 @@ func BenchmarkScore(b *testing.B) {
 	}
 }
 
+func TestModel_ToleratesRoundingAtTheEndOfAnInfiniteRange(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 1))
+	y := make([]float64, 14*288)
+	for i := range y {
+		y[i] = max(0, 400+300*r.NormFloat64())
+		if y[i] == 0 {
+			y[i] = -1e-9 // what a difference of two gauges is where they are equal
+		}
+	}
+	o := options()
+	o.DataRange = [2]float64{0, math.Inf(1)}
+	m := fit(t, o, y)
+	require.Less(t, m.Score(-1e-9, true).Value, 0.8)
+	require.Less(t, m.Score(-3, true).Value, 0.8)
+	require.Equal(t, 1.0, m.Score(-10, true).Value, "a value that cannot be")
+}
+
 func TestModel_ToleratesValuesThatLeaveTheRangeByRounding(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	o := scorer.Options{Step: 5 * time.Minute, DataRange: [2]float64{0, 1}, ExplainThreshold: 0.6}

@@ -3,6 +3,7 @@ package scorer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
@@ -42,6 +43,8 @@ type Options struct {
 	Normal calibration.Normal
 	// Seed makes the forest's random numbers; the same seed and data give the same model.
 	Seed uint64
+
+	usual float64 // size of the values of a window; 0: not known
 }
 
 // validate checks the options and fills in defaults.
@@ -89,16 +92,32 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// roundingShare is the share of a finite DataRange by which values may lie outside it. Chosen: rate() extrapolates to
-// the ends of its window, and so finds shares of up to about 1.01.
+// roundingShare is the share of a finite DataRange by which values may lie outside it, or of the usual size of values
+// if the range is not finite. Chosen: rate() extrapolates to the ends of its window, and so finds shares of up to about
+// 1.01.
 const roundingShare = 0.01
+
+// usualSize returns the median size of a hundred of the values, or a few more; 0 if there are none.
+func usualSize(y []float64) float64 {
+	var sizes []float64
+	for i := 0; i < len(y); i += max(1, len(y)/100) {
+		if y[i] == y[i] {
+			sizes = append(sizes, math.Abs(y[i]))
+		}
+	}
+	if len(sizes) == 0 {
+		return 0
+	}
+	slices.Sort(sizes)
+	return sizes[len(sizes)/2]
+}
 
 // Possible is the range of the values that are scored and learned from like all others: DataRange, and beyond its
 // ends what rounding and deviations that do not count allow. A value outside it has score 1, if it lies on the side
 // of Direction.
 func (o *Options) Possible() [2]float64 {
 	low, high := o.DataRange[0], o.DataRange[1]
-	rounding := 0.0
+	rounding := roundingShare * o.usual
 	if width := high - low; !math.IsInf(width, 0) {
 		rounding = roundingShare * width
 	}
