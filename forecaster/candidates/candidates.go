@@ -7,10 +7,8 @@ package candidates
 
 import (
 	"math"
-	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/autoregression"
-	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -89,26 +87,6 @@ func (s *State) Count() int {
 		return numCandidates
 	}
 	return numDaily
-}
-
-// DisableUnused tells s that no candidates but those used will be asked. What only the others need is not kept up.
-func (s *State) DisableUnused(used []int) {
-	for _, need := range []struct {
-		by []int
-		of *rolling.Median
-	}{
-		{[]int{candMedianShort}, &s.medians[0]},
-		{[]int{candMedianLong}, &s.medians[1]},
-		{[]int{candSteady}, &s.rises},
-		{[]int{candDayMedian}, &s.day.cells},
-		{[]int{candWeekMedian}, &s.week.cells},
-		{[]int{candUsual8h}, &s.robusts[0]},
-		{[]int{candUsual8h, candUsualShifted, candUsualNow}, &s.robusts[1]},
-	} {
-		if !slices.ContainsFunc(need.by, func(j int) bool { return slices.Contains(used, j) }) {
-			need.of.Disable()
-		}
-	}
 }
 
 // Autoregressions are the coefficients of the candidates ChangesAR and DayProfileAR: of the changes of values, and of

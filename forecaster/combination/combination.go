@@ -190,7 +190,6 @@ func (c *Combination) prune(weights, extremeWeights []float64, count int) {
 			c.extremeWeights = append(c.extremeWeights, extremeWeights[i+j])
 		}
 	}
-	c.state.DisableUnused(c.used)
 	if !slices.Contains(c.used, candidates.ChangesAR) {
 		c.ar.Changes = autoregression.Coefficients{}
 	}
