@@ -133,7 +133,7 @@ func (r *Profile) locate(w *window.Window, over, limits []float32) {
 	for c := range begins {
 		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
 	}
-	cell, from, to := int64(-1), -1, -1
+	cell, limit, from, to := int64(-1), float32(0), -1, -1
 	file := func() {
 		if from >= 0 {
 			c, day := r.ofDay(cell), int(cell)/r.perDay
@@ -146,9 +146,8 @@ func (r *Profile) locate(w *window.Window, over, limits []float32) {
 		at, offset := r.locateStep(i)
 		if at != cell {
 			file()
-			cell = at
+			cell, limit = at, limits[r.ofWeek(at)]
 		}
-		limit := limits[r.ofWeek(at)]
 		if limit > 0 && w.Learn[i] && float32(v)-(r.cells[at]-over[at]) >= limit {
 			if from < 0 {
 				from = offset

@@ -206,3 +206,18 @@ func TestProfile_OverKnowsTheMinutes(t *testing.T) {
 		require.False(t, ok && tc.moved == 0, "%s: it is over", name)
 	}
 }
+
+func TestNthSmallest_EqualsSorting(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 0))
+	for n := 1; n < 60; n++ {
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(rng.IntN(1 + rng.IntN(2*n)))
+		}
+		sorted := slices.Sorted(slices.Values(values))
+		for k := range sorted {
+			require.Equal(t, sorted[k], nthSmallest(values, k))
+		}
+	}
+}
