@@ -106,12 +106,13 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 		return v, false
 	}
 	a := r.ranges
-	cell, _ := r.locateStep(step)
-	if !a.near[r.ofWeek(cell)] {
+	local := r.grid.Local(step)
+	date := calendar.Slot(local, calendar.Day)
+	c := int((local - date*calendar.Day) / r.length)
+	if !a.near[weekday(date)*r.perDay+c] {
 		return v, false
 	}
-	day, c := int(calendar.Slot(cell, int64(r.perDay))), r.ofDay(cell)
-	others := a.known[c]
+	day, others := int(date-r.first), a.known[c]
 	if day >= 0 && day < r.days {
 		others--
 	}
