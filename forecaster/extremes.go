@@ -33,6 +33,9 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 	errorsOf := make([]windowSample, len(hs))
 	origins := rollingorigin.WindowOrigins(w, first, hs)
 	m.findOrdinary(origins, len(w.Values), errorsOf)
+	for i := range errorsOf {
+		errorsOf[i].grow(len(origins))
+	}
 	median := func(h int) float64 { return m.at(h).Median }
 	for t := seen; t < len(w.Values); t++ {
 		m.fresh = false
@@ -62,6 +65,11 @@ type windowSample struct {
 	told []float64
 	// apart tells whether there are enough windows in which nothing recurs to measure them apart.
 	apart bool
+}
+
+// grow makes room for n windows.
+func (s *windowSample) grow(n int) {
+	s.above, s.below, s.told = slices.Grow(s.above, n), slices.Grow(s.below, n), slices.Grow(s.told, n)
 }
 
 // findOrdinary sets windowSample.apart: whether of the windows that begin after the origins, in n steps, in enough

@@ -1,6 +1,8 @@
 package combination
 
 import (
+	"slices"
+
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
@@ -19,8 +21,9 @@ type evaluation struct {
 	ar     *candidates.Autoregressions
 	level  func(median, usual float64) float64
 
-	selectionWeights, errorWeights []float64 // of origins
-	columns                        []float64 // room for selectWeights
+	selectionWeights, errorWeights []float64              // of origins
+	columns                        []float64              // room for selectWeights
+	scaled                         intervals.ScaledErrors // room for errors
 }
 
 // evaluate advances s over the window, and forecasts all rows with all candidates.
@@ -78,10 +81,10 @@ func (e *evaluation) evaluateAutoregressions(departures []float64) {
 	}
 }
 
-// errors returns those of the weighted sum of candidates in the rows of bucket k.
+// errors returns those of the weighted sum of candidates in the rows of bucket k. They are valid until the next call.
 func (e *evaluation) errors(k int, weights []float64) intervals.ScaledErrors {
 	from, to := e.set.Bucket(k)
-	errors := make(intervals.ScaledErrors, to-from)
+	errors := slices.Grow(e.scaled[:0], to-from)[:to-from]
 	for i := range errors {
 		row := e.errs[(from+i)*e.count : (from+i+1)*e.count]
 		missed, scale := dot(weights, row), e.scales[from+i]
@@ -91,6 +94,7 @@ func (e *evaluation) errors(k int, weights []float64) intervals.ScaledErrors {
 			Scale:         scale,
 		}
 	}
+	e.scaled = errors
 	return errors
 }
 
