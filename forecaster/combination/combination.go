@@ -126,6 +126,7 @@ func Fit(w *window.Window, o Options) Fitted {
 	ends, first := rollingorigin.Buckets(w, longest), firstOrigin(w)
 	set := rollingorigin.Sample(w, ends, first)
 	e := evaluate(candidates.New(w), w, set, longest)
+	defer e.release()
 
 	c := &Combination{
 		state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends), excursion: newExcursion(w, longest),

@@ -39,9 +39,8 @@ func TestTrainUntil_RejectsARefitThatDidWorse(t *testing.T) {
 	} {
 		rng := rand.New(rand.NewPCG(1, 13))
 		e := &evaluation{
-			window: w, set: set, count: 2, errs: make([]float64, 2*set.Len()),
-			selectionWeights: w.AgeWeights(weightHalfLife),
-			columns:          make([]float64, (selectFrom+2)*rollingorigin.MaxRows),
+			window: w, set: set, count: 2, selectionWeights: w.AgeWeights(weightHalfLife),
+			room: newRoom(set.Len(), 2, n),
 		}
 		for i := range set.Len() {
 			phase := 0
