@@ -229,24 +229,28 @@ func (w *Window) collect(g grouping, all bool) (s sample) {
 	if begin > end {
 		begin, end = w.from, w.to
 	}
-	day := int(calendar.Slot(begin, int64(perDay)))
-	first := r.ofWeek(begin)
-	for k := max(0, r.days-maxDays); k < r.days; k++ {
-		if k == day || !r.comparable(g, day, k) {
-			continue
-		}
-		most, at := float32(math.NaN()), first
-		from := int(begin) + (k-day)*perDay
-		for c := from; c <= from+int(end-begin); c++ {
-			if (all || r.groups[at] == g) && c >= 0 && c < len(r.cells) && !(most >= r.cells[c]) {
-				most = r.cells[c]
+	day, oldest := int(calendar.Slot(begin, int64(perDay))), max(0, r.days-maxDays)
+	var most [maxDays]float32 // by day
+	for k := range most {
+		most[k] = nan
+	}
+	at := r.ofWeek(begin)
+	for cell := int(begin); cell <= int(end); cell++ {
+		if all || r.groups[at] == g {
+			for k := oldest; k < r.days; k++ {
+				c := cell + (k-day)*perDay
+				if c >= 0 && c < len(r.cells) && !(most[k-oldest] >= r.cells[c]) {
+					most[k-oldest] = r.cells[c]
+				}
 			}
-			if at++; at == len(r.groups) {
-				at = 0
-			}
 		}
-		if most == most {
-			s.add(most)
+		if at++; at == len(r.groups) {
+			at = 0
+		}
+	}
+	for k := oldest; k < r.days; k++ {
+		if v := most[k-oldest]; v == v && k != day && r.comparable(g, day, k) {
+			s.add(v)
 		}
 	}
 	return s
