@@ -148,7 +148,7 @@ func (s *State) Forecast(candidate int, t *Target, ar *Autoregressions) float64 
 		return s.levels[0] + t.drift*float64(t.Steps)/s.perDay
 	case candScaled8h:
 		fade := t.fade[fade8h]
-		return s.scaled(t.profile, t, fade*s.ratios[1]+(1-fade)*s.ratios[2])
+		return s.scaled(t.profile, t, fade*s.ratios[0]+(1-fade)*s.ratios[1])
 	case candSteady:
 		return s.last + s.rises.Median(0)*float64(t.Steps)/s.cellSteps
 	default: // LastValue
@@ -188,7 +188,7 @@ func (s *State) medianForecast(candidate int, t *Target) float64 {
 		return t.usual + fade*s.robust + (1-fade)*s.robusts[1].Median(0)
 	case candUsualScaled:
 		fade := t.fade[fade8h]
-		return s.scaled(t.usual, t, fade*s.ratios[1]+(1-fade)*s.ratios[2])
+		return s.scaled(t.usual, t, fade*s.ratios[0]+(1-fade)*s.ratios[1])
 	default: // candUsualShifted
 		return t.usual + s.robusts[1].Median(0)
 	}

@@ -144,11 +144,12 @@ func (r *Profile) findRecurring(p float64) (over, limits []float32) {
 	if len(some) < minDays*r.perDay/3 {
 		return over, limits
 	}
-	usual := nthSmallest(some, len(some)/2)
+	middle := len(some) / 2
+	usual, upper := nthSmallest(some, middle), some[middle:]
 	days, wide, own := r.newCounts(), r.newCounts(), r.newCounts()
 	r.countOver(&days, high, float32(math.Inf(-1)))
 	for _, share := range highShares {
-		large := nthSmallest(some, int(float64(len(some)-1)*(1-share)))
+		large := nthSmallest(upper, int(float64(len(some)-1)*(1-share))-middle)
 		threshold := usual + (large-usual)/2
 		if !(threshold > usual) {
 			continue // most cells are as high
