@@ -24,7 +24,7 @@ func (s *sample) add(v float32) {
 // chooseGrouping returns which days tell most of cell c of the day: by the pinball loss of quantile p of each day, as
 // the other days of its group would have told it.
 func (r *Profile) chooseGrouping(c int, p float64) grouping {
-	var known, others sample
+	var known sample
 	var days [maxDays]int
 	for k := max(0, r.days-maxDays); k < r.days; k++ {
 		v := r.around(k*r.perDay + c)
@@ -40,20 +40,22 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 	}
 	best, least := everyDay, math.Inf(1)
 	for g := everyDay; g < groupings; g++ {
-		loss := 0.0
+		var groups [7]sample
 		for i, v := range known.values[:known.n] {
-			others.n = 0
-			for j, u := range known.values[:known.n] {
-				if j != i && r.comparable(g, days[i], days[j]) {
-					others.add(u)
-				}
-			}
-			if others.n == 0 {
+			groups[r.group(g, days[i])].add(v)
+		}
+		loss := 0.0
+		var before [7]int // how many of each group there were
+		for i, v := range known.values[:known.n] {
+			d := r.group(g, days[i])
+			if groups[d].n == 1 {
 				loss = math.Inf(1) // a day without another of its group
 				break
 			}
+			others := groups[d].without(before[d])
 			missed := float64(v) - others.sortedQuantile(p)
 			loss += max(p*missed, (p-1)*missed)
+			before[d]++
 		}
 		if g == everyDay || loss < splitLoss*least {
 			best, least = g, loss
@@ -74,18 +76,19 @@ func (r *Profile) around(i int) float32 {
 }
 
 // comparable reports whether day j is evidence for day i under a grouping. Days are counted from the first one kept.
-func (r *Profile) comparable(g grouping, i, j int) bool {
-	switch g {
-	case sameKind:
-		return r.rests(i) == r.rests(j)
-	case sameDay:
-		return (i-j)%7 == 0
-	}
-	return true
-}
+func (r *Profile) comparable(g grouping, i, j int) bool { return r.group(g, i) == r.group(g, j) }
 
-// rests tells whether a day is on a weekend.
-func (r *Profile) rests(day int) bool { return isWeekend(r.first + int64(day)) }
+// group returns which of up to seven groups a day is in. It is counted from the first one kept.
+func (r *Profile) group(g grouping, day int) int {
+	date := r.first + int64(day)
+	switch {
+	case g == sameDay:
+		return weekday(date)
+	case g == sameKind && isWeekend(date):
+		return 1
+	}
+	return 0
+}
 
 // quantile returns the quantile p, at which the value to come counts as one more, beyond all of them: the split
 // conformal rule. NaN if there are no values. It sorts the values.
@@ -110,6 +113,14 @@ func (s *sample) sortedQuantile(p float64) float64 {
 	}
 	x := rank - float64(i)
 	return float64(v[i]) + x*float64(v[i+1]-v[i])
+}
+
+// without returns s without its value i.
+func (s *sample) without(i int) sample {
+	others := *s
+	copy(others.values[i:s.n], s.values[i+1:s.n])
+	others.n--
+	return others
 }
 
 // A Window has the recurring cells of a stretch of steps.

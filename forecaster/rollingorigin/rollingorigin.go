@@ -187,8 +187,8 @@ func ErrorWeights(w *window.Window) []float64 { return w.AgeWeights(errorHalfLif
 // the rest say little: such origins count only if there are few others.
 func WindowOrigins(w *window.Window, first int, horizons []int) []int32 {
 	shortest := horizons[0]
-	all := make([]int32, 0, len(w.Values))
-	whole := make([]int32, 0, len(w.Values))
+	all := make([]int32, 0, len(w.Values)-first)
+	whole := make([]int32, 0, len(w.Values)-first)
 	seen := 0 // observed values in (t, t+shortest]
 	for t := len(w.Values) - 2; t >= first; t-- {
 		if w.Learn[t+1] {
