@@ -143,10 +143,10 @@ func (r *Profile) Over(from, to int) (w Window, ok bool) {
 		return w, true
 	}
 	if r.bounds != nil {
-		if r.bounds[r.ofDay(w.first)].last < begins {
+		if int(r.bounds[r.ofDay(w.first)].last) < begins {
 			w.first++
 		}
-		if r.bounds[r.ofDay(w.last)].first > ends {
+		if int(r.bounds[r.ofDay(w.last)].first) > ends {
 			w.last--
 		}
 		if w.first > w.last {

@@ -21,8 +21,8 @@ type Range struct{ Low, High float64 }
 
 // ranges are those of what recurs, high or low.
 type ranges struct {
-	near  []bool // by cell of the week: whether something recurs at nearly the same time
-	known []int  // days, by cell of the day
+	near  []bool  // by cell of the week: whether something recurs at nearly the same time
+	known []int32 // days, by cell of the day
 	// What the days held at nearly the same time, by cell of the day; of lows with the other sign.
 	highs, lows []largest
 }
@@ -30,13 +30,13 @@ type ranges struct {
 // A largest is the largest value of all days, and that of the days but one.
 type largest struct {
 	v, next float32
-	day     int // of v
+	day     int32 // of v
 }
 
 func (l *largest) add(v float32, day int) {
 	switch {
 	case !(v <= l.v):
-		l.v, l.next, l.day = v, l.v, day
+		l.v, l.next, l.day = v, l.v, int32(day)
 	case !(v <= l.next):
 		l.next = v
 	}
@@ -44,7 +44,7 @@ func (l *largest) add(v float32, day int) {
 
 // but returns the largest value of the days other than one.
 func (l *largest) but(day int) float64 {
-	if l.day == day {
+	if l.day == int32(day) {
 		return float64(l.next)
 	}
 	return float64(l.v)
@@ -68,14 +68,14 @@ func (r *Profile) findRanges(lows *Profile) {
 	if !found {
 		return
 	}
-	a.known = make([]int, r.perDay)
+	a.known = make([]int32, r.perDay)
 	a.highs, a.lows = r.largest(a.known), lows.largest(nil)
 	r.ranges = a
 }
 
 // largest returns the largest values of the days at nearly the same time, by cell of the day. It counts the days that
 // are known, unless known is nil.
-func (r *Profile) largest(known []int) []largest {
+func (r *Profile) largest(known []int32) []largest {
 	found := make([]largest, r.perDay)
 	for c := range found {
 		found[c] = largest{nan, nan, -1}
@@ -120,7 +120,7 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 }
 
 // A bound is between which steps of a cell what recurs may lie.
-type bound struct{ first, last int }
+type bound struct{ first, last int32 }
 
 // locate finds the bounds of the recurring cells: from the first to the last step that was high on any day, and as far
 // beyond as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
@@ -159,9 +159,9 @@ func (r *Profile) locate(w *window.Window, over, limits []float32) {
 	file()
 	r.bounds = make([]bound, r.perDay)
 	for c := range r.bounds {
-		r.bounds[c] = bound{0, steps - 1}
+		r.bounds[c] = bound{0, int32(steps - 1)}
 		if b, e := begins[c], ends[c]; b.next == b.next && e.next == e.next {
-			r.bounds[c] = bound{max(0, int(b.next-2*b.v)), min(steps-1, int(2*e.v-e.next))}
+			r.bounds[c] = bound{max(0, int32(b.next-2*b.v)), min(int32(steps-1), int32(2*e.v-e.next))}
 		}
 	}
 }

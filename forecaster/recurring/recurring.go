@@ -61,7 +61,7 @@ type Profile struct {
 	days    int
 	cells   []float32  // by day; NaN where nothing is known
 	groups  []grouping // by cell of the week; of the day of the epoch first
-	through []int32    // how many of groups before a cell are recurring
+	through []uint16   // how many of groups before a cell are recurring
 	ranges  *ranges    // nil if nothing recurs
 	bounds  []bound    // by cell of the day
 }
@@ -88,7 +88,7 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 		lows.findRecurring(p)
 		r.findRanges(&lows)
 	}
-	r.through = make([]int32, len(r.groups)+1)
+	r.through = make([]uint16, len(r.groups)+1)
 	for i, g := range r.groups {
 		r.through[i+1] = r.through[i]
 		if g != none {
