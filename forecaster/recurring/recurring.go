@@ -64,6 +64,7 @@ type Profile struct {
 	through []int32    // how many of groups before a cell are recurring
 	ranges  *ranges    // nil if nothing recurs
 	bounds  []bound    // by cell of the day
+	course  *course    // nil if nothing recurs
 }
 
 // Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
@@ -83,7 +84,7 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
 		over, limits := r.findRecurring(p)
-		r.locate(w, over, limits)
+		r.trace(w, over, limits)
 		lows.gather(w, -1)
 		lows.groups = make([]grouping, 7*r.perDay)
 		lows.findRecurring(p)
@@ -108,12 +109,13 @@ func (r *Profile) gather(w *window.Window, sign float64) {
 	for i := range r.cells {
 		r.cells[i] = float32(math.NaN())
 	}
-	origin := r.first * int64(r.perDay)
+	at := nowhere
 	for i, v := range w.Values {
+		at = r.next(at, i)
 		if !w.Learn[i] {
 			continue
 		}
-		c := &r.cells[calendar.Slot(r.grid.Local(i), r.length)-origin]
+		c := &r.cells[at.cell]
 		if x := float32(sign * v); !(*c >= x) {
 			*c = x
 		}
@@ -127,9 +129,9 @@ func isWeekend(day int64) bool {
 }
 
 // findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
-// the week from how much on a recurring one counts as high.
-func (r *Profile) findRecurring(p float64) (over, limits []float32) {
-	over, limits = r.prominence(), make([]float32, len(r.groups))
+// the week what on a recurring one counts as high.
+func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
+	over, limits = r.prominence(), make([]limit, len(r.groups))
 	high := widen(over)
 	sorted := make([]float32, 0, len(high)/3+1)
 	for i := 0; i < len(high); i += 3 { // neighbours share values
@@ -151,8 +153,8 @@ func (r *Profile) findRecurring(p float64) (over, limits []float32) {
 		}
 		r.markRecurring(r.countOver(high, threshold), r.countOver(over, threshold), &days, p)
 		for c, g := range r.groups {
-			if g != none && limits[c] == 0 {
-				limits[c] = threshold
+			if g != none && limits[c] == (limit{}) {
+				limits[c] = limit{usual + highShare*(threshold-usual), usual + footShare*(threshold-usual)}
 			}
 		}
 	}
@@ -287,8 +289,13 @@ func (r *Profile) countKind(count []int, c int, weekend bool) (n int) {
 
 // ofWeek returns the cell of the week of cell i, counted from the first one kept.
 func (r *Profile) ofWeek(i int64) int {
+	return r.wrap(i + r.first*int64(r.perDay))
+}
+
+// wrap returns the cell of the week of cell i, counted from the beginning of any week.
+func (r *Profile) wrap(i int64) int {
 	n := int64(len(r.groups))
-	return int(((i+r.first*int64(r.perDay))%n + n) % n)
+	return int((i%n + n) % n)
 }
 
 // significance tells which counts of days are more than chance.
