@@ -31,6 +31,8 @@ type Model struct {
 
 	now       int                // the step of the last value, counted from the first of the window
 	recurring *recurring.Profile // of the window; nil if nothing recurs
+	days      window.Scaling     // of recurring: that of the window without a transform
+	calms     bool               // whether the path without what recurs is asked for
 
 	offsets intervals.Offsets // of single steps
 	windows []windowErrors    // of the extreme values up to each of Options.Horizons
@@ -54,6 +56,7 @@ func (m *Model) Advance(y float64) {
 	switch {
 	case window.IsFinite(y) && !doubted:
 		m.limits.extend(y)
+		m.recurring.Advance(m.now, m.days.Forward(y))
 	case m.counts != nil:
 		m.fresh = false
 		m.counts.Skip()
@@ -163,6 +166,11 @@ func (m *Model) predict(at *prediction, in [2]float64) {
 	at.Prediction = m.predictor.Predict(&at.Horizon)
 	at.Median = min(max(at.Median, in[0]), in[1]) + at.Growth
 	at.ExtremeBase = min(max(at.ExtremeBase, in[0]), in[1]) + at.Growth
+	if at.calm = at.ExtremeBase; m.calms {
+		if calm, ok := m.recurring.Calm(m.now + at.Steps); ok {
+			at.calm = min(at.calm, m.ofDays(calm))
+		}
+	}
 }
 
 // refresh computes the path from the present state.

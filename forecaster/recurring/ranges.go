@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
-	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
 const (
@@ -117,51 +116,4 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 		others--
 	}
 	return Range{-a.lows[c].but(day), a.highs[c].but(day)}, others >= rangeDays
-}
-
-// A bound is between which steps of a cell what recurs may lie.
-type bound struct{ first, last int32 }
-
-// locate finds the bounds of the recurring cells: from the first to the last step that was high on any day, and as far
-// beyond as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
-// over is by how much each cell exceeds the usual, limits from how much on a cell of the week is high.
-func (r *Profile) locate(w *window.Window, over, limits []float32) {
-	steps := int(r.length / r.grid.Step)
-	if steps == 1 {
-		return
-	}
-	begins, ends := make([]largest, r.perDay), make([]largest, r.perDay)
-	for c := range begins {
-		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
-	}
-	cell, limit, from, to := int64(-1), float32(0), -1, -1
-	file := func() {
-		if from >= 0 {
-			c, day := r.ofDay(cell), int(cell)/r.perDay
-			begins[c].add(float32(-from), day)
-			ends[c].add(float32(to), day)
-		}
-		from, to = -1, -1
-	}
-	for i, v := range w.Values {
-		at, offset := r.locateStep(i)
-		if at != cell {
-			file()
-			cell, limit = at, limits[r.ofWeek(at)]
-		}
-		if limit > 0 && w.Learn[i] && float32(v)-(r.cells[at]-over[at]) >= limit {
-			if from < 0 {
-				from = offset
-			}
-			to = offset
-		}
-	}
-	file()
-	r.bounds = make([]bound, r.perDay)
-	for c := range r.bounds {
-		r.bounds[c] = bound{0, int32(steps - 1)}
-		if b, e := begins[c], ends[c]; b.next == b.next && e.next == e.next {
-			r.bounds[c] = bound{max(0, int32(b.next-2*b.v)), min(int32(steps-1), int32(2*e.v-e.next))}
-		}
-	}
 }

@@ -64,6 +64,7 @@ type Profile struct {
 	through []uint16   // how many of groups before a cell are recurring
 	ranges  *ranges    // nil if nothing recurs
 	bounds  []bound    // by cell of the day
+	course  *course    // nil if nothing recurs
 }
 
 // Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
@@ -83,7 +84,7 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
 		over, limits := r.findRecurring(p)
-		r.locate(w, over, limits)
+		r.trace(w, over, limits)
 		lows.groups = make([]grouping, 7*r.perDay)
 		lows.findRecurring(p)
 		r.findRanges(&lows)
@@ -105,17 +106,17 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 func (r *Profile) gather(w *window.Window) (highs, lows []float32) {
 	highs = slices.Repeat([]float32{nan}, r.days*r.perDay)
 	lows = slices.Clone(highs)
-	origin := r.first * int64(r.perDay)
+	at := nowhere
 	for i, v := range w.Values {
+		at = r.next(at, i)
 		if !w.Learn[i] {
 			continue
 		}
-		at, x := calendar.Slot(r.grid.Local(i), r.length)-origin, float32(v)
-		if !(highs[at] >= x) {
-			highs[at] = x
+		if x := float32(v); !(highs[at.cell] >= x) {
+			highs[at.cell] = x
 		}
-		if !(lows[at] >= -x) {
-			lows[at] = -x
+		if x := float32(-v); !(lows[at.cell] >= x) {
+			lows[at.cell] = x
 		}
 	}
 	return highs, lows
@@ -131,9 +132,9 @@ func isWeekend(day int64) bool {
 func weekday(day int64) int { return int((day%7 + 7) % 7) }
 
 // findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
-// the week from how much on a recurring one counts as high.
-func (r *Profile) findRecurring(p float64) (over, limits []float32) {
-	over, limits = r.prominence(), make([]float32, len(r.groups))
+// the week what on a recurring one counts as high.
+func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
+	over, limits = r.prominence(), make([]limit, len(r.groups))
 	high := widen(over)
 	some := make([]float32, 0, len(high)/3+1)
 	for i := 0; i < len(high); i += 3 { // neighbours share values
@@ -158,8 +159,8 @@ func (r *Profile) findRecurring(p float64) (over, limits []float32) {
 		r.countOver(&own, over, threshold)
 		r.markRecurring(&wide, &own, &days, p)
 		for c, g := range r.groups {
-			if g != none && limits[c] == 0 {
-				limits[c] = threshold
+			if g != none && limits[c] == (limit{}) {
+				limits[c] = limit{usual + highShare*(threshold-usual), usual + footShare*(threshold-usual)}
 			}
 		}
 	}
@@ -316,8 +317,13 @@ func (r *Profile) countKind(count []int32, c int, weekend bool) (n int32) {
 
 // ofWeek returns the cell of the week of cell i, counted from the first one kept.
 func (r *Profile) ofWeek(i int64) int {
+	return r.wrap(i + r.first*int64(r.perDay))
+}
+
+// wrap returns the cell of the week of cell i, counted from the beginning of any week.
+func (r *Profile) wrap(i int64) int {
 	n := int64(len(r.groups))
-	return int(((i+r.first*int64(r.perDay))%n + n) % n)
+	return int((i%n + n) % n)
 }
 
 // significance tells which counts of days are more than chance.
