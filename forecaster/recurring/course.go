@@ -228,12 +228,12 @@ func (r *Profile) Calm(step int) (v float64, ok bool) {
 		return 0, false
 	}
 	c := r.course
-	cell, _ := r.locateStep(step)
+	date, cell := r.cellOf(step)
 	length := c.newest.end - c.newest.begin + 1 + nearCells*r.stepsPerCell()
-	if !c.near[r.ofWeek(cell)] && (c.newest.end < 0 || c.at > c.newest.end+length) {
+	if !c.near[weekday(date)*r.perDay+cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
 		return 0, false
 	}
-	v = float64(c.usual[r.ofDay(cell)] + c.lift)
+	v = float64(c.usual[cell] + c.lift)
 	return v, v == v
 }
 
