@@ -19,6 +19,8 @@ type windowErrors struct {
 	// recurring tells that above is of the windows in which nothing recurs. In the others the largest value is also told
 	// by other days.
 	recurring bool
+	// calm tells that above is from the path without what recurs.
+	calm bool
 }
 
 // minOrdinary is how many windows in which nothing recurs are needed to measure them apart: those of a few hours mostly
@@ -33,11 +35,19 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 	errorsOf := make([]windowSample, len(hs))
 	origins := rollingorigin.WindowOrigins(w, first, hs)
 	m.findOrdinary(origins, len(w.Values), errorsOf)
+	for i := range errorsOf {
+		errorsOf[i].grow(len(origins))
+	}
+	m.calms = slices.ContainsFunc(errorsOf, func(s windowSample) bool { return s.split })
+	m.recurring.Rewind()
 	median := func(h int) float64 { return m.at(h).Median }
 	for t := seen; t < len(w.Values); t++ {
 		m.fresh = false
 		m.now = t
 		m.predictor.Advance(w.Values[t])
+		if w.Learn[t] {
+			m.recurring.Advance(t, m.toDays(w.Values[t]))
+		}
 		if errors != nil {
 			errors.Evaluate(w, t, median)
 		}
@@ -46,25 +56,37 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 			m.measureWindows(w, t, errorsOf)
 		}
 	}
-	m.fresh = false
+	m.fresh, m.calms = false, false
 	for i := range m.windows {
 		e := &m.windows[i]
 		e.belowScale, e.below = errorsOf[i].below.Table()
-		e.aboveScale, e.above, e.recurring = errorsOf[i].choose(m.options.MaxProbability)
+		e.chooseAbove(&errorsOf[i], m.options.MaxProbability)
+		m.calms = m.calms || e.calm
 	}
 }
 
 // A windowSample is what past windows of one length held.
 type windowSample struct {
 	above, below intervals.ScaledErrors
-	// For each of above: what other days said of the quantile Options.MaxProbability, less the largest value of the path;
-	// -Inf where nothing recurs.
-	told []float64
-	// apart tells whether there are enough windows in which nothing recurs to measure them apart.
-	apart bool
+	apart        []apartError // for each of above, if there are enough windows in which nothing recurs
+	// split tells whether there are enough windows in which nothing recurs to measure them apart.
+	split bool
 }
 
-// findOrdinary sets windowSample.apart: whether of the windows that begin after the origins, in n steps, in enough
+// grow makes room for n windows.
+func (s *windowSample) grow(n int) {
+	s.above, s.below = slices.Grow(s.above, n), slices.Grow(s.below, n)
+}
+
+// An apartError is what tells a window in which something recurs from the others. Values are less the largest one of
+// the path.
+type apartError struct {
+	recurs bool
+	told   float64 // what other days say of the quantile Options.MaxProbability; -Inf if they say nothing
+	calm   float64 // the path without what recurs
+}
+
+// findOrdinary sets windowSample.split: whether of the windows that begin after the origins, in n steps, in enough
 // nothing recurs.
 func (m *Model) findOrdinary(origins []int32, n int, samples []windowSample) {
 	if m.recurring == nil {
@@ -77,41 +99,64 @@ func (m *Model) findOrdinary(origins []int32, n int, samples []windowSample) {
 				ordinary++
 			}
 		}
-		samples[i].apart = ordinary >= minOrdinary
+		samples[i].split = ordinary >= minOrdinary
 	}
 }
 
-// choose returns the quantiles of the errors above: of the windows in which nothing recurs, unless with what other days
-// said of the rest this has a larger loss at quantile p than the quantiles of all windows.
-func (s *windowSample) choose(p float64) (scale intervals.Exponent, table intervals.QuantileTable, recurring bool) {
-	if !s.apart {
-		scale, table = s.above.Table()
-		return scale, table, false
+// chooseAbove chooses between the quantiles of all errors above, and those of the windows in which nothing recurs: from
+// the path without what recurs or, where that is clearly worse, from the path. It goes by the loss of quantile p, in
+// which the latter two have what other days said of the rest.
+func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
+	all := slices.Clone(s.above)
+	e.aboveScale, e.above = all.Table()
+	if !s.split {
+		return
 	}
-	var ordinary intervals.ScaledErrors
-	for i, e := range s.above {
-		if math.IsInf(s.told[i], -1) {
-			ordinary = append(ordinary, e)
+	least := e.lossAbove(s, p)
+	for _, calm := range [...]bool{true, false} {
+		apart := *e
+		apart.recurring, apart.calm = true, calm
+		var ordinary intervals.ScaledErrors
+		for i := range s.apart {
+			if !s.apart[i].recurs {
+				o := s.above[i]
+				o.Value -= apart.offset(&s.apart[i])
+				ordinary = append(ordinary, o)
+			}
+		}
+		if len(ordinary) < minOrdinary {
+			return
+		}
+		apart.aboveScale, apart.above = ordinary.Table()
+		most := least
+		if e.calm {
+			most *= intervals.MinImprovement
+		}
+		if loss := apart.lossAbove(s, p); loss <= most {
+			*e, least = apart, loss
 		}
 	}
-	all := slices.Clone(s.above)
-	scale, table = all.Table()
-	switch {
-	case len(ordinary) == len(s.above):
-		return scale, table, true // nothing tells against it
-	case len(ordinary) < minOrdinary:
-		return scale, table, false
+}
+
+// offset is what the errors above are from, less the largest value of the path.
+func (e *windowErrors) offset(a *apartError) float64 {
+	if e.calm {
+		return a.calm
 	}
-	apartScale, apart := ordinary.Table()
-	plain, told := 0.0, 0.0
-	for i, e := range s.above {
-		plain += e.Weight * rollingorigin.Pinball(p, e.Value-scale.Factor(e.Scale)*table.At(p))
-		told += e.Weight * rollingorigin.Pinball(p, e.Value-max(apartScale.Factor(e.Scale)*apart.At(p), s.told[i]))
+	return 0
+}
+
+// lossAbove is the loss of quantile p of the largest value over past windows.
+func (e *windowErrors) lossAbove(s *windowSample, p float64) (loss float64) {
+	usual := e.above.At(p)
+	for i, past := range s.above {
+		v := e.aboveScale.Factor(past.Scale) * usual
+		if e.recurring {
+			v = max(v+e.offset(&s.apart[i]), s.apart[i].told)
+		}
+		loss += past.Weight * rollingorigin.Pinball(p, past.Value-v)
 	}
-	if told > plain {
-		return scale, table, false
-	}
-	return apartScale, apart, true
+	return loss
 }
 
 // measureWindows adds to samples, by horizon, the windows that begin after step t, where the model is.
@@ -138,11 +183,12 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 		s.above = append(s.above, e)
 		e.Value = low - bottom
 		s.below = append(s.below, e)
-		told := math.Inf(-1)
-		if s.apart {
-			told = m.told(h, m.options.MaxProbability) - top
+		if s.split {
+			_, recurs := m.recurring.Over(t+1, t+h)
+			s.apart = append(s.apart, apartError{
+				recurs: recurs, told: m.told(h, m.options.MaxProbability) - top, calm: m.calm(h) - top,
+			})
 		}
-		s.told = append(s.told, told)
 	}
 }
 
@@ -155,8 +201,9 @@ func (m *Model) told(h int, p float64) float64 {
 	if !ok {
 		return math.Inf(-1)
 	}
-	v := w.Quantile(p)
-	if m.counts != nil { // whole numbers stay whole
+	w = w.Given(m.now)
+	v := m.ofDays(w.Quantile(p))
+	if m.counts != nil && !math.IsInf(v, -1) { // whole numbers stay whole
 		v = m.scaling.Forward(math.Ceil(m.scaling.Inverse(v)))
 	}
 	return v
@@ -170,6 +217,16 @@ func (m *Model) extremes(h int) (top, bottom float64) {
 		top, bottom = max(top, m.path[i].ExtremeBase), min(bottom, m.path[i].ExtremeBase)
 	}
 	return top, bottom
+}
+
+// calm is the largest value of the path up to h without what recurs.
+func (m *Model) calm(h int) float64 {
+	m.refresh()
+	top := m.path[0].calm
+	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
+		top = max(top, m.path[i].calm)
+	}
+	return top
 }
 
 // windowScale is the scale expected in the middle of the next h steps.
@@ -213,9 +270,18 @@ func (m *Model) lasting(i, h int, p float64) float64 {
 	if m.counts != nil {
 		return m.counts.Largest(i, h, p)
 	}
-	top, _ := m.extremes(h)
 	e, end := &m.windows[i], m.options.Horizons[i]
-	return top + m.windowFactor(end, e.aboveScale)*e.above.At(p) + m.uncertainty(end)*(2*p-1)
+	return m.top(i, h) + m.windowFactor(end, e.aboveScale)*e.above.At(p) + m.uncertainty(end)*(2*p-1)
+}
+
+// top is what the errors of windows up to the i-th of Options.Horizons are added to: the largest value of the path up
+// to h.
+func (m *Model) top(i, h int) float64 {
+	if m.windows[i].calm {
+		return m.calm(h)
+	}
+	top, _ := m.extremes(h)
+	return top
 }
 
 // smallest is the median of the smallest value over the next h steps, likewise.
@@ -233,7 +299,8 @@ func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 	end, told := m.options.Horizons[i], 0.0
 	if upper && m.recurring != nil && m.tells(i) {
 		if w, ok := m.recurring.Over(m.now+1, m.now+h); ok {
-			told = w.Exceeding(x)
+			w = w.Given(m.now)
+			told = w.Exceeding(m.toDays(x))
 		}
 	}
 	switch {
@@ -242,10 +309,10 @@ func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 	case m.counts != nil:
 		return m.counts.Undercutting(h, x)
 	}
-	top, bottom := m.extremes(h)
+	_, bottom := m.extremes(h)
 	e := &m.windows[i]
 	if upper {
-		return max(told, e.above.Exceeding(x-top, m.windowFactor(end, e.aboveScale), m.uncertainty(end)))
+		return max(told, e.above.Exceeding(x-m.top(i, h), m.windowFactor(end, e.aboveScale), m.uncertainty(end)))
 	}
 	return 1 - e.below.Exceeding(x-bottom, m.windowFactor(end, e.belowScale), m.uncertainty(end))
 }
@@ -286,7 +353,10 @@ func (m *Model) RecurringMaxQuantile(from, to int, p float64) float64 {
 	if !ok {
 		return math.NaN()
 	}
-	return m.value(w.Quantile(p))
+	if from > 0 {
+		w = w.Given(m.now)
+	}
+	return m.valueOfDays(w.Quantile(p))
 }
 
 // EarlierMaxQuantile returns the quantile p of the largest value that the window of the next h steps held on other days
@@ -302,10 +372,36 @@ func (m *Model) earlier(h int, p float64, all bool) float64 {
 		return math.NaN()
 	}
 	w, recurs := m.recurring.Over(m.now+1, m.now+m.clampHorizon(h))
-	if q := w.QuantileOfDays(p, all || !recurs); !math.IsInf(q, -1) {
-		return m.value(q)
+	q := w.QuantileOfDays(p, !recurs)
+	if recurs && all {
+		w = w.Given(m.now)
+		q = max(q, w.Quantile(p))
 	}
-	return math.NaN()
+	return m.valueOfDays(q)
+}
+
+// ofDays is what recurring says, in the unit of the model; -Inf stays.
+func (m *Model) ofDays(v float64) float64 {
+	if m.days == m.scaling || math.IsInf(v, -1) {
+		return v
+	}
+	return m.scaling.Forward(m.days.Inverse(v))
+}
+
+// toDays is x in the unit of recurring.
+func (m *Model) toDays(x float64) float64 {
+	if m.days == m.scaling {
+		return x
+	}
+	return m.days.Forward(m.scaling.Inverse(x))
+}
+
+// valueOfDays is what recurring says, in the unit of the series; NaN for -Inf.
+func (m *Model) valueOfDays(v float64) float64 {
+	if math.IsInf(v, -1) {
+		return math.NaN()
+	}
+	return m.value(m.ofDays(v))
 }
 
 // BreachProbability returns the probability that the series rises over bound (upper), or falls under it, within the

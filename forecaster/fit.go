@@ -38,6 +38,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	m := &Model{
 		options: o,
 		scaling: w.Scaling,
+		days:    w.Scaling,
 		limits:  limits{data: o.DataRange, lowest: w.Lowest, highest: w.Highest},
 		path:    newPath(&o),
 		windows: make([]windowErrors, len(o.Horizons)),

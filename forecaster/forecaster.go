@@ -18,8 +18,8 @@
 // All models take their intervals from measured out-of-sample errors, except for counts, which has a distribution of
 // its own. No bell curve is assumed.
 //
-// Everything is a function of the arguments: no clock, no randomness, no state outside of the Model. A Model is not
-// safe for concurrent use.
+// Everything is a function of the arguments: no clock, no randomness, and no state outside of the Model, only memory
+// that fits use again. A Model is not safe for concurrent use.
 //
 // Comments at constants speak of a prototype. It is the numpy program that the combination was designed with, and not
 // part of this repository.

@@ -31,6 +31,8 @@ type Model struct {
 
 	now       int                // the step of the last value, counted from the first of the window
 	recurring *recurring.Profile // of the window; nil if nothing recurs
+	days      window.Scaling     // of recurring: that of the window without a transform
+	calms     bool               // whether the path without what recurs is asked for
 
 	offsets intervals.Offsets // of single steps
 	windows []windowErrors    // of the extreme values up to each of Options.Horizons
@@ -54,6 +56,7 @@ func (m *Model) Advance(y float64) {
 	switch {
 	case window.IsFinite(y) && !doubted:
 		m.limits.extend(y)
+		m.recurring.Advance(m.now, m.days.Forward(y))
 	case m.counts != nil:
 		m.fresh = false
 		m.counts.Skip()
@@ -144,7 +147,7 @@ func (m *Model) at(h int) *prediction {
 		return &m.path[i]
 	}
 	m.other.Horizon = candidates.NewHorizon(h, m.options.Step.Hours())
-	m.predict(&m.other)
+	m.predict(&m.other, m.plausible())
 	return &m.other
 }
 
@@ -152,14 +155,22 @@ func (m *Model) clampHorizon(h int) int {
 	return min(max(h, 1), m.path[len(m.path)-1].Steps)
 }
 
-// predict fills in what is expected at the horizon of at: not far beyond what was seen so far, except where a straight
-// line leads there.
-func (m *Model) predict(at *prediction) {
+// plausible returns the range that is not far beyond what was seen so far, in the unit of the window.
+func (m *Model) plausible() [2]float64 {
 	low, high := m.limits.plausible()
-	low, high = m.scaling.Forward(low), m.scaling.Forward(high)
+	return [2]float64{m.scaling.Forward(low), m.scaling.Forward(high)}
+}
+
+// predict fills in what is expected at the horizon of at: in a range, except where a straight line leads out of it.
+func (m *Model) predict(at *prediction, in [2]float64) {
 	at.Prediction = m.predictor.Predict(&at.Horizon)
-	at.Median = min(max(at.Median, low), high) + at.Growth
-	at.ExtremeBase = min(max(at.ExtremeBase, low), high) + at.Growth
+	at.Median = min(max(at.Median, in[0]), in[1]) + at.Growth
+	at.ExtremeBase = min(max(at.ExtremeBase, in[0]), in[1]) + at.Growth
+	if at.calm = at.ExtremeBase; m.calms {
+		if calm, ok := m.recurring.Calm(m.now + at.Steps); ok {
+			at.calm = min(at.calm, m.ofDays(calm))
+		}
+	}
 }
 
 // refresh computes the path from the present state.
@@ -167,8 +178,9 @@ func (m *Model) refresh() {
 	if m.fresh {
 		return
 	}
+	in := m.plausible()
 	for i := range m.path {
-		m.predict(&m.path[i])
+		m.predict(&m.path[i], in)
 	}
 	m.fresh = true
 }

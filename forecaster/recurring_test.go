@@ -243,7 +243,7 @@ func TestModel_TellsWhatRecursApart(t *testing.T) {
 	for i := 13*day + at - h; i < 13*day+at+5; i++ {
 		m.Advance(300) // it does not come
 		minute := i - 13*day - at
-		ahead := minute < 2
+		ahead := minute < 0
 		require.Equal(t, ahead, high(m.MaxQuantile(h, 0.9)), "minute %d", minute)
 		require.Equal(t, ahead, high(m.EarlierMaxQuantile(h, 0.9)), "minute %d", minute)
 		require.Equal(t, ahead, high(m.RecurringMaxQuantile(1, h, 0.9)), "minute %d", minute)
@@ -251,6 +251,34 @@ func TestModel_TellsWhatRecursApart(t *testing.T) {
 		require.Equal(t, minute >= 0 && minute < 3, high(m.RecurringMaxQuantile(0, 0, 0.9)), "minute %d", minute)
 		require.True(t, low(m.LastingMaxQuantile(h, 0.9)), "minute %d", minute)
 		require.True(t, low(m.EarlierLastingMaxQuantile(h, 0.9)), "minute %d", minute)
+	}
+}
+
+// What earlier days held is in the unit of the series under a transform, too.
+func TestEarlierMaxQuantile_KnowsTheUnitOfATransform(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 9))
+	const perDay, days = 288, 14
+	y := make([]float64, days*perDay)
+	for i := range y {
+		y[i] = 100 * math.Exp(0.5*r.NormFloat64())
+		if i%perDay >= 100 && i%perDay < 104 {
+			y[i] = 3000
+		}
+	}
+	y[3*perDay+100] = 9000
+	for _, model := range []string{"ses", "auto"} {
+		m := fit(t, forecaster.Options{
+			Model: model, Step: 5 * time.Minute, Horizons: []int{3}, KeepDays: true, DataRange: [2]float64{0, math.Inf(1)},
+		}, y[:13*perDay+98], nil)
+		if model == "ses" {
+			require.Equal(t, "ses/log", m.Name())
+		}
+		require.InDelta(t, 3000, m.EarlierMaxQuantile(3, 0.8), 1, model)
+		require.InDelta(t, 3000, m.RecurringMaxQuantile(1, 3, 0.8), 1, model)
+		require.InDelta(t, 3000, m.MaxQuantile(3, 0.8), 1, model)
+		require.InDelta(t, 1, m.BreachProbability(3, 2500, true), 0.01, model)
+		require.InDelta(t, 1.0/13, m.BreachProbability(3, 5000, true), 0.01, model)
+		require.Less(t, m.LastingMaxQuantile(3, 0.8), 1000.0, model)
 	}
 }
 

@@ -168,16 +168,19 @@ func totalsOf(
 // and not between; that costs little more than following the spikes does, and takes few changes.
 func TestObserve_IsReadyForSpikesThatMayCome(t *testing.T) {
 	if testing.Short() {
-		t.Skip("statistical: fits some 200 models")
+		t.Skip("statistical: fits some 300 models")
 	}
 	t.Parallel()
 	const history, days, slots = 14, 18, 12
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
-		for _, height := range []float64{3, 5} {
-			t.Run(fmt.Sprintf("%v times %g", step, height), func(t *testing.T) {
+		for _, spike := range []struct {
+			height  float64 // times the load
+			minutes int
+		}{{3, 5}, {5, 5}, {3, 20}, {10, 20}} {
+			t.Run(fmt.Sprintf("%v times %g for %d", step, spike.height, spike.minutes), func(t *testing.T) {
 				t.Parallel()
-				r := rand.New(rand.NewPCG(uint64(height), 12))
-				length := max(5, int(step/time.Minute))
+				r := rand.New(rand.NewPCG(uint64(spike.height), 12))
+				length, height := spike.minutes, spike.height
 				perDay, every := int(24*time.Hour/step), int(step/time.Minute)
 				loads, near, begins := make([]float64, days*perDay), make([]bool, days*perDay), map[int]bool{}
 				for i := range loads {
@@ -187,12 +190,12 @@ func TestObserve_IsReadyForSpikesThatMayCome(t *testing.T) {
 					minute := (k*120 + 15 + r.IntN(90)) / every * every
 					for day := range days {
 						from := day*perDay + minute/every
-						for i := from - 20/every; i <= from+(length+12)/every; i++ {
+						for i := from - 20/every; i <= min(from+(length+12)/every, len(near)-1); i++ {
 							near[i] = true
 						}
 						if r.Float64() < 0.4+0.4*float64(k)/(slots-1) {
 							begins[from] = true
-							for i := range length / every {
+							for i := range min(length/every, len(loads)-from) {
 								loads[from+i] += 300 * (height - 1)
 							}
 						}

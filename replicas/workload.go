@@ -51,6 +51,7 @@ type Workload struct {
 	accuracy accuracy
 	desired  ring[desired] // of the last known steps
 	passing  int           // newest steps in a row whose load was no more than what recurs
+	eased    int64         // the newest of them at which the number was lowered while what recurs was there
 	today    int64         // day of held
 	held     int           // the number recommended at the last known step of the day
 	tracker  strategyTracker
@@ -109,10 +110,22 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	case byLoad:
 		upper = math.NaN()
 	}
-	r = w.o.desired(o.Load, upper, o.Capacity)
-	w.desired.push(w.lasting(o, upper))
+	passing := w.passes(&o)
+	expected := upper
+	if passing && isFinite(o.Earlier) {
+		expected = min(upper, o.Earlier)
+	}
+	r = w.o.desired(o.Load, expected, o.Capacity)
+	w.desired.push(w.lasting(o, upper, passing))
 	n := w.lowered(o.At)
-	n = max(n, min(w.o.clamped(o.Recurring.Coming, o.Capacity), w.held))
+	coming := w.o.clamped(o.Recurring.Coming, o.Capacity)
+	if r.Source == Forecast && r.Replicas > max(w.held, w.desired.at(w.desired.len()-1).withMargin) {
+		r.Replicas = max(r.Replicas, coming)
+	}
+	n = max(n, min(coming, w.held))
+	if passing && w.holds(&o, max(n, r.Replicas)) {
+		n = w.held
+	}
 	if n > r.Replicas {
 		r = Recommendation{n, Stabilization}
 	}
@@ -121,9 +134,35 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	return r, true
 }
 
+// passes tells whether the load is no more than what recurs by the clock at this time, and has been for no longer than
+// a number may be kept.
+func (w *Workload) passes(o *Observation) bool {
+	w.passing++
+	if !(o.Recurring.Known && o.Load <= (1+hpaTolerance)*o.Recurring.Passing) {
+		w.passing, w.eased = 0, math.MinInt64/2
+	}
+	return 0 < w.passing && w.passing < w.desired.size
+}
+
+// holds tells whether the number is not lowered to n yet while the load is one that recurs: if that saves no more than
+// 10 %, and if it was lowered within the stabilization window and what recurs is still there.
+func (w *Workload) holds(o *Observation, n int) bool {
+	if float64(w.held-n) <= hpaTolerance*float64(w.held) {
+		return w.held > n
+	}
+	if w.o.clamped(o.Load, o.Capacity) <= w.desired.at(w.desired.len()-1).withMargin {
+		return false
+	}
+	if o.At-w.eased < int64(w.o.Stabilization/w.o.Step) {
+		return true
+	}
+	w.eased = o.At
+	return false
+}
+
 // lasting returns what a step desires without what recurs by the clock. A load that recurs, which hides what else there
-// is, desires what the step before did: for no longer than a number may be kept. upper is the trusted forecast.
-func (w *Workload) lasting(o Observation, upper float64) desired {
+// is, desires what the step before did. upper is the trusted forecast.
+func (w *Workload) lasting(o Observation, upper float64, passing bool) desired {
 	r := &o.Recurring
 	switch {
 	case !r.Known || w.accuracy.trusted == byLoad:
@@ -132,11 +171,7 @@ func (w *Workload) lasting(o Observation, upper float64) desired {
 	case isFinite(r.Lasting):
 		upper = r.Lasting
 	}
-	w.passing++
-	if !(r.Known && o.Load <= (1+hpaTolerance)*r.Passing) {
-		w.passing = 0
-	}
-	if n := w.desired.len(); n > 0 && 0 < w.passing && w.passing < w.desired.size {
+	if n := w.desired.len(); n > 0 && passing {
 		before := w.desired.at(n - 1)
 		before.at = o.At
 		return before

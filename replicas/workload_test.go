@@ -3,6 +3,7 @@ package replicas_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -480,6 +481,39 @@ func TestObserve_LowersAtOnceWhatRecursAndIsOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While a spike that recurs is there, the number follows neither its noise nor every step of its end. It is raised in
+// one step to what comes within the stabilization window.
+func TestObserve_ChangesLittleWhileWhatRecursIsThere(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	o := options()
+	o.Max = 100
+	f := follow(t, o)
+	f.next.Recurring = replicas.Recurring{Known: true, Lasting: 300, EarlierLasting: 300, Passing: nan, Coming: nan}
+	var got []int
+	see := func(load, upper, earlier float64) {
+		f.next.Earlier = earlier
+		x, _ := f.see(load, upper)
+		got = append(got, x.Replicas)
+	}
+	f.next.Recurring.Coming = 3000
+	see(300, 300, 300)
+	require.Equal(t, 3, got[0], "what comes after the horizon raises nothing")
+	see(300, 2000, 2000)
+	for range 14 {
+		see(300, 3000, 3000)
+	}
+	require.Equal(t, []int{3, 30}, slices.Compact(slices.Clone(got)), "in one step")
+	f.next.Recurring.Passing, f.next.Recurring.Coming = 3000, nan
+	for range 20 {
+		see(3000-200*r.Float64(), 3300, 3000)
+	}
+	for load := 2500.0; load > 600; load -= 400 {
+		see(load, 3300, 300)
+	}
+	see(300, 300, 300)
+	require.Equal(t, []int{3, 30, 25, 3}, slices.Compact(got))
 }
 
 // Between two that come soon after each other the number is kept.

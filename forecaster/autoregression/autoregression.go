@@ -22,8 +22,8 @@ const maxHorizon = 97
 
 // At returns the coefficients of the values, newest first, h steps ahead.
 func (c *Coefficients) At(h int) []float64 {
-	i := (min(h*c.order, len(c.by)) / c.order) - 1
-	return c.by[i*c.order : (i+1)*c.order]
+	end := min(h*c.order, len(c.by))
+	return c.by[end-c.order : end]
 }
 
 // ridgeShare of the mean square is added to each square. Guard: so there is always a solution.

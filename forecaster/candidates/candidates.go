@@ -7,10 +7,8 @@ package candidates
 
 import (
 	"math"
-	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/autoregression"
-	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -91,26 +89,6 @@ func (s *State) Count() int {
 	return numDaily
 }
 
-// DisableUnused tells s that no candidates but those used will be asked. What only the others need is not kept up.
-func (s *State) DisableUnused(used []int) {
-	for _, need := range []struct {
-		by []int
-		of *rolling.Median
-	}{
-		{[]int{candMedianShort}, &s.medians[0]},
-		{[]int{candMedianLong}, &s.medians[1]},
-		{[]int{candSteady}, &s.rises},
-		{[]int{candDayMedian}, &s.day.cells},
-		{[]int{candWeekMedian}, &s.week.cells},
-		{[]int{candUsual8h}, &s.robusts[0]},
-		{[]int{candUsual8h, candUsualShifted, candUsualNow}, &s.robusts[1]},
-	} {
-		if !slices.ContainsFunc(need.by, func(j int) bool { return slices.Contains(used, j) }) {
-			need.of.Disable()
-		}
-	}
-}
-
 // Autoregressions are the coefficients of the candidates ChangesAR and DayProfileAR: of the changes of values, and of
 // departures from the profile of the day.
 type Autoregressions struct{ Changes, Departures autoregression.Coefficients }
@@ -170,7 +148,7 @@ func (s *State) Forecast(candidate int, t *Target, ar *Autoregressions) float64 
 		return s.levels[0] + t.drift*float64(t.Steps)/s.perDay
 	case candScaled8h:
 		fade := t.fade[fade8h]
-		return s.scaled(t.profile, t, fade*s.ratios[1]+(1-fade)*s.ratios[2])
+		return s.scaled(t.profile, t, fade*s.ratios[0]+(1-fade)*s.ratios[1])
 	case candSteady:
 		return s.last + s.rises.Median(0)*float64(t.Steps)/s.cellSteps
 	default: // LastValue
@@ -210,7 +188,7 @@ func (s *State) medianForecast(candidate int, t *Target) float64 {
 		return t.usual + fade*s.robust + (1-fade)*s.robusts[1].Median(0)
 	case candUsualScaled:
 		fade := t.fade[fade8h]
-		return s.scaled(t.usual, t, fade*s.ratios[1]+(1-fade)*s.ratios[2])
+		return s.scaled(t.usual, t, fade*s.ratios[0]+(1-fade)*s.ratios[1])
 	default: // candUsualShifted
 		return t.usual + s.robusts[1].Median(0)
 	}

@@ -27,7 +27,7 @@ func (t *Target) Usual() float64 { return t.usual }
 
 // Lasting returns how far the values of the last half day were from the usual day, and the ratio of both.
 func (s *State) Lasting() (departure, ratio float64) {
-	return s.departures[2], s.ratios[2]
+	return s.departures[2], s.ratios[1]
 }
 
 // Drift returns by how much the mean of a day has changed since the day before.

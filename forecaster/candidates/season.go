@@ -2,7 +2,6 @@ package candidates
 
 import (
 	"math"
-	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
@@ -151,14 +150,16 @@ func (s *season) medianOf(slot int, value float32) float32 {
 	history := s.history[slot*medianPeriods : (slot+1)*medianPeriods]
 	copy(history[1:], history)
 	history[0] = value
-	var buffer [medianPeriods]float32
+	var sorted [medianPeriods]float32
 	n := 0
 	for n < len(history) && history[n] == history[n] {
-		buffer[n] = history[n]
+		i := n
+		for ; i > 0 && sorted[i-1] > history[n]; i-- {
+			sorted[i] = sorted[i-1]
+		}
+		sorted[i] = history[n]
 		n++
 	}
-	sorted := buffer[:n]
-	slices.Sort(sorted)
 	if n%2 == 0 {
 		return (sorted[n/2-1] + sorted[n/2]) / 2
 	}

@@ -25,8 +25,8 @@ type State struct {
 	levels     [3]float64 // exponential means of the values: fast, middle, slow
 	departure  float64    // of the last value from the day profile
 	departures [3]float64 // exponential means of it: fast, middle, lasting
-	usual      [3]float64 // the same of the day profile itself
-	ratios     [3]float64 // of the values to it, by these means; 1 where that means nothing
+	usual      [2]float64 // the same of the day profile itself: middle, lasting
+	ratios     [2]float64 // of the values to it, by these means; 1 where that means nothing
 	changes    [5]float64 // the newest differences, newest first
 	past       [3]float64 // the newest departures, newest first
 	dayMean    float64
@@ -136,7 +136,7 @@ func New(w *window.Window) *State {
 func (s *State) Advance(y float64) {
 	s.now++
 	if s.now == 0 {
-		s.last, s.levels, s.usual = y, [3]float64{y, y, y}, [3]float64{y, y, y}
+		s.last, s.levels, s.usual = y, [3]float64{y, y, y}, [2]float64{y, y}
 	}
 	s.day.enter(&s.grid, s.now)
 	s.week.enter(&s.grid, s.now)
@@ -190,10 +190,12 @@ func (s *State) depart(y float64) {
 	s.past[0] = s.departure
 	for i, a := range s.rates.departures {
 		s.departures[i] += a * (s.departure - s.departures[i])
+	}
+	for i, a := range s.rates.departures[1:] {
 		s.usual[i] += a * (usual - s.usual[i])
 		s.ratios[i] = 1
 		if usual := s.usual[i] - s.zero; usual > 0 {
-			s.ratios[i] = min(max((usual+s.departures[i])/usual, leastRatio), mostRatio)
+			s.ratios[i] = min(max((usual+s.departures[i+1])/usual, leastRatio), mostRatio)
 		}
 	}
 }

@@ -17,16 +17,24 @@ import (
 
 // A Combination is the model "auto". It works in the unit of the window that it was fitted on.
 type Combination struct {
-	state          *candidates.State
-	ar             candidates.Autoregressions
-	knots          []float64
-	used           []int     // candidates that have a weight anywhere
-	weights        []float64 // of the used ones, bucket by bucket, for the median
-	extremeWeights []float64 // likewise, for what extremes are measured from
-	rejected       bool
-	excursion      excursion
-	routine        routine
+	state     *candidates.State
+	ar        candidates.Autoregressions
+	knots     []float64
+	terms     [][]term // from each knot to the next, and beyond the last
+	leader    int      // the candidate with the largest weight over all buckets
+	rejected  bool
+	excursion excursion
+	routine   routine
 }
+
+// A term is what a candidate counts between two knots: for the median, and for what extremes are measured from.
+type term struct {
+	candidate       int
+	median, extreme weight
+}
+
+// A weight changes evenly from one knot to the next.
+type weight struct{ at, change float64 }
 
 // A Prediction is what is expected at a horizon.
 type Prediction struct {
@@ -76,14 +84,13 @@ func (c *Combination) Predict(h *candidates.Horizon) Prediction {
 // combined returns what the weights make of the candidates for t.
 func (c *Combination) combined(t *candidates.Target) (p Prediction) {
 	i, x := intervals.Interpolate(c.knots, t.LogSteps)
-	n := len(c.used)
-	at, next := i*n, min(i+1, len(c.knots)-1)*n
-	for k, j := range c.used {
-		weight := c.weights[at+k] + x*(c.weights[next+k]-c.weights[at+k])
-		extreme := c.extremeWeights[at+k] + x*(c.extremeWeights[next+k]-c.extremeWeights[at+k])
-		if weight != 0 || extreme != 0 {
-			v := c.state.Forecast(j, t, &c.ar)
-			p.Median += weight * v
+	terms := c.terms[i]
+	for k := range terms {
+		f := &terms[k]
+		median, extreme := f.median.at+x*f.median.change, f.extreme.at+x*f.extreme.change
+		if median != 0 || extreme != 0 {
+			v := c.state.Forecast(f.candidate, t, &c.ar)
+			p.Median += median * v
 			p.ExtremeBase += extreme * v
 		}
 	}
@@ -94,19 +101,7 @@ func (c *Combination) combined(t *candidates.Target) (p Prediction) {
 func (c *Combination) RefitRejected() bool { return c.rejected }
 
 // Leader returns the name of the candidate with the largest weight over all buckets.
-func (c *Combination) Leader() string {
-	best, most := 0, -1.0
-	for k, j := range c.used {
-		sum := 0.0
-		for i := k; i < len(c.weights); i += len(c.used) {
-			sum += c.weights[i]
-		}
-		if sum > most {
-			best, most = j, sum
-		}
-	}
-	return candidates.Name(best)
-}
+func (c *Combination) Leader() string { return candidates.Name(c.leader) }
 
 // Options say what a Combination is for.
 type Options struct {
@@ -131,6 +126,7 @@ func Fit(w *window.Window, o Options) Fitted {
 	ends, first := rollingorigin.Buckets(w, longest), firstOrigin(w)
 	set := rollingorigin.Sample(w, ends, first)
 	e := evaluate(candidates.New(w), w, set, longest)
+	defer e.release()
 
 	c := &Combination{
 		state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends), excursion: newExcursion(w, longest),
@@ -162,7 +158,7 @@ func Fit(w *window.Window, o Options) Fitted {
 			f.Loss.AddScaled(errors, exponent, &table)
 		}
 	}
-	c.prune(weights, extremeWeights, e.count)
+	c.setTerms(weights, extremeWeights, e.count)
 	return f
 }
 
@@ -174,29 +170,40 @@ func firstOrigin(w *window.Window) int {
 	return min(w.StepsPerDay, len(w.Values)/2)
 }
 
-// prune keeps what has a weight. count is the number of candidates.
-func (c *Combination) prune(weights, extremeWeights []float64, count int) {
-	for j := range count {
-		for i := j; i < len(weights); i += count {
-			if weights[i] > 0 || extremeWeights[i] > 0 {
-				c.used = append(c.used, j)
-				break
+// setTerms keeps what has a weight. The weights are those of so many candidates at each knot.
+func (c *Combination) setTerms(weights, extremeWeights []float64, count int) {
+	sums := make([]float64, count)
+	var terms []term
+	for i := range c.knots {
+		at, next := i*count, min(i+1, len(c.knots)-1)*count
+		terms = terms[:0]
+		for j := range count {
+			sums[j] += weights[at+j]
+			t := term{
+				candidate: j,
+				median:    weight{weights[at+j], weights[next+j] - weights[at+j]},
+				extreme:   weight{extremeWeights[at+j], extremeWeights[next+j] - extremeWeights[at+j]},
+			}
+			if t.median != (weight{}) || t.extreme != (weight{}) {
+				terms = append(terms, t)
 			}
 		}
+		c.terms = append(c.terms, slices.Clone(terms))
 	}
-	for i := 0; i < len(weights); i += count {
-		for _, j := range c.used {
-			c.weights = append(c.weights, weights[i+j])
-			c.extremeWeights = append(c.extremeWeights, extremeWeights[i+j])
-		}
-	}
-	c.state.DisableUnused(c.used)
-	if !slices.Contains(c.used, candidates.ChangesAR) {
+	c.leader = slices.Index(sums, slices.Max(sums))
+	if !c.uses(candidates.ChangesAR) {
 		c.ar.Changes = autoregression.Coefficients{}
 	}
-	if !slices.Contains(c.used, candidates.DayProfileAR) {
+	if !c.uses(candidates.DayProfileAR) {
 		c.ar.Departures = autoregression.Coefficients{}
 	}
+}
+
+// uses tells whether a candidate has a weight anywhere.
+func (c *Combination) uses(candidate int) bool {
+	return slices.ContainsFunc(c.terms, func(terms []term) bool {
+		return slices.ContainsFunc(terms, func(t term) bool { return t.candidate == candidate })
+	})
 }
 
 // Lead returns the logarithm of the steps ahead that Spread.MeanError is of.

@@ -3,6 +3,7 @@ package combination
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,9 +39,8 @@ func TestTrainUntil_RejectsARefitThatDidWorse(t *testing.T) {
 	} {
 		rng := rand.New(rand.NewPCG(1, 13))
 		e := &evaluation{
-			window: w, set: set, count: 2, errs: make([]float64, 2*set.Len()),
-			selectionWeights: w.AgeWeights(weightHalfLife),
-			columns:          make([]float64, (selectFrom+2)*rollingorigin.MaxRows),
+			window: w, set: set, count: 2, selectionWeights: w.AgeWeights(weightHalfLife),
+			room: newRoom(set.Len(), 2, n),
 		}
 		for i := range set.Len() {
 			phase := 0
@@ -94,8 +94,7 @@ func TestFit_KeepsEarlierWeightsWhenRefitsAreRejected(t *testing.T) {
 		require.False(t, b.RefitRejected())
 		require.Equal(t, b.forecast(candidates.LastValue), a.forecast(candidates.LastValue))
 		if !a.RefitRejected() {
-			require.Equal(t, b.used, a.used)
-			require.Equal(t, b.weights, a.weights)
+			require.Equal(t, b.terms, a.terms)
 			continue
 		}
 		rejected++
@@ -103,10 +102,18 @@ func TestFit_KeepsEarlierWeightsWhenRefitsAreRejected(t *testing.T) {
 			y[i] += 1e-3 * math.Sin(float64(i))
 		}
 		if again := fit(y, o.Refit); again.RefitRejected() {
-			require.InDeltaSlice(t, a.weights, again.weights, 1e-9)
+			require.InDeltaSlice(t, a.weights(), again.weights(), 1e-9)
 		}
 	}
 	require.Positive(t, rejected)
+}
+
+// weights returns those of all terms, and their candidates.
+func (c *Combination) weights() (all []float64) {
+	for _, f := range slices.Concat(c.terms...) {
+		all = append(all, float64(f.candidate), f.median.at, f.median.change, f.extreme.at, f.extreme.change)
+	}
+	return all
 }
 
 // forecast is that of a candidate for the next step.
@@ -133,11 +140,11 @@ func TestFit_PrunesOnlyWhatIsUnused(t *testing.T) {
 			s.Advance(w.Scaling.Forward(v))
 			c.Advance(w.Scaling.Forward(v))
 		}
-		require.NotEmpty(t, c.used)
 		for _, steps := range []int{1, 12, day, 3 * day} {
 			h := candidates.NewHorizon(steps, step.Hours())
 			a, b := s.PrepareTarget(&h), c.state.PrepareTarget(&h)
-			for _, j := range c.used {
+			for _, f := range slices.Concat(c.terms...) {
+				j := f.candidate
 				require.Equal(t, s.Forecast(j, &a, &c.ar), c.state.Forecast(j, &b, &c.ar), candidates.Name(j))
 			}
 		}

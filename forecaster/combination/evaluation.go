@@ -1,6 +1,9 @@
 package combination
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
@@ -12,32 +15,60 @@ type evaluation struct {
 	window *window.Window
 	set    *rollingorigin.EvaluationSet
 
-	count  int       // of candidates
-	errs   []float64 // of candidate j in row i at [i*count+j]
-	scales []intervals.Scale
-	usual  []float64 // mean of the week at the time, by row
-	ar     *candidates.Autoregressions
-	level  func(median, usual float64) float64
+	count int // of candidates
+	ar    *candidates.Autoregressions
+	level func(median, usual float64) float64
 
 	selectionWeights, errorWeights []float64 // of origins
-	columns                        []float64 // room for selectWeights
+
+	*room
 }
 
-// evaluate advances s over the window, and forecasts all rows with all candidates.
+// A room is the memory of an evaluation.
+type room struct {
+	errs       []float64 // of candidate j in row i at [i*count+j]
+	scales     []intervals.Scale
+	usual      []float64              // mean of the week at the time, by row
+	departures []float64              // after each value, as State.Departure tells
+	columns    []float64              // for selectWeights
+	scaled     intervals.ScaledErrors // for errors
+}
+
+// rooms are those of evaluations that are over. They are most of the memory that a fit takes.
+var rooms sync.Pool //nolint:gochecknoglobals // what it holds is written before it is read
+
+// newRoom returns a room for so many rows, candidates and values, with whatever was in it.
+func newRoom(rows, count, values int) *room {
+	r, ok := rooms.Get().(*room)
+	if !ok {
+		r = &room{columns: make([]float64, (selectFrom+2)*rollingorigin.MaxRows)}
+	}
+	r.errs, r.scales, r.usual = resize(r.errs, rows*count), resize(r.scales, rows), resize(r.usual, rows)
+	r.departures = resize(r.departures, values)
+	return r
+}
+
+// resize returns s with n elements of any value.
+func resize[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+
+// release ends the evaluation.
+func (e *evaluation) release() {
+	rooms.Put(e.room)
+	e.room = nil
+}
+
+// evaluate advances s over the window, and forecasts all rows with all candidates. Release is due when all is read.
 func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.EvaluationSet, longest int) *evaluation {
 	e := &evaluation{
 		window: w, set: set,
 		count: s.Count(), level: s.Level,
-		scales: make([]intervals.Scale, set.Len()), usual: make([]float64, set.Len()),
 		selectionWeights: w.AgeWeights(weightHalfLife), errorWeights: rollingorigin.ErrorWeights(w),
-		columns: make([]float64, (selectFrom+2)*rollingorigin.MaxRows),
+		room: newRoom(set.Len(), s.Count(), len(w.Values)),
 	}
-	e.errs = make([]float64, set.Len()*e.count)
 	horizons := make([]candidates.Horizon, longest+1)
-	departures := make([]float64, len(w.Values))
 	for t, y := range w.Values {
 		s.Advance(y)
-		departures[t] = s.Departure()
+		e.departures[t] = s.Departure()
 		for i := set.First(t); i >= 0; i = set.Next(i) {
 			h := &horizons[set.Steps[i]]
 			if h.Steps == 0 {
@@ -53,14 +84,14 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 			}
 		}
 	}
-	e.ar = candidates.FitAutoregressions(w, departures, longest)
-	e.evaluateAutoregressions(departures)
+	e.ar = candidates.FitAutoregressions(w, e.departures, longest)
+	e.evaluateAutoregressions()
 	return e
 }
 
 // evaluateAutoregressions fills in the errors of the autoregressions, whose coefficients are known only at the end of
 // the window.
-func (e *evaluation) evaluateAutoregressions(departures []float64) {
+func (e *evaluation) evaluateAutoregressions() {
 	y := e.window.Values
 	for i, t := range e.set.Origin {
 		row := e.errs[i*e.count : (i+1)*e.count]
@@ -71,17 +102,17 @@ func (e *evaluation) evaluateAutoregressions(departures []float64) {
 			}
 		}
 		for j, a := range e.ar.Departures.At(int(e.set.Steps[i])) {
-			departed += a * departures[max(int(t)-j, 0)]
+			departed += a * e.departures[max(int(t)-j, 0)]
 		}
 		row[candidates.ChangesAR] = row[candidates.LastValue] - changed
 		row[candidates.DayProfileAR] = row[candidates.DayProfile] - departed
 	}
 }
 
-// errors returns those of the weighted sum of candidates in the rows of bucket k.
+// errors returns those of the weighted sum of candidates in the rows of bucket k. They are valid until the next call.
 func (e *evaluation) errors(k int, weights []float64) intervals.ScaledErrors {
 	from, to := e.set.Bucket(k)
-	errors := make(intervals.ScaledErrors, to-from)
+	errors := resize(e.scaled, to-from)
 	for i := range errors {
 		row := e.errs[(from+i)*e.count : (from+i+1)*e.count]
 		missed, scale := dot(weights, row), e.scales[from+i]
@@ -91,6 +122,7 @@ func (e *evaluation) errors(k int, weights []float64) intervals.ScaledErrors {
 			Scale:         scale,
 		}
 	}
+	e.scaled = errors
 	return errors
 }
 

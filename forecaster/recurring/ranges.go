@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
-	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
 const (
@@ -21,8 +20,8 @@ type Range struct{ Low, High float64 }
 
 // ranges are those of what recurs, high or low.
 type ranges struct {
-	near  []bool // by cell of the week: whether something recurs at nearly the same time
-	known []int  // days, by cell of the day
+	near  []bool  // by cell of the week: whether something recurs at nearly the same time
+	known []int32 // days, by cell of the day
 	// What the days held at nearly the same time, by cell of the day; of lows with the other sign.
 	highs, lows []largest
 }
@@ -30,13 +29,13 @@ type ranges struct {
 // A largest is the largest value of all days, and that of the days but one.
 type largest struct {
 	v, next float32
-	day     int // of v
+	day     int32 // of v
 }
 
 func (l *largest) add(v float32, day int) {
 	switch {
 	case !(v <= l.v):
-		l.v, l.next, l.day = v, l.v, day
+		l.v, l.next, l.day = v, l.v, int32(day)
 	case !(v <= l.next):
 		l.next = v
 	}
@@ -44,7 +43,7 @@ func (l *largest) add(v float32, day int) {
 
 // but returns the largest value of the days other than one.
 func (l *largest) but(day int) float64 {
-	if l.day == day {
+	if l.day == int32(day) {
 		return float64(l.next)
 	}
 	return float64(l.v)
@@ -68,14 +67,14 @@ func (r *Profile) findRanges(lows *Profile) {
 	if !found {
 		return
 	}
-	a.known = make([]int, r.perDay)
+	a.known = make([]int32, r.perDay)
 	a.highs, a.lows = r.largest(a.known), lows.largest(nil)
 	r.ranges = a
 }
 
 // largest returns the largest values of the days at nearly the same time, by cell of the day. It counts the days that
 // are known, unless known is nil.
-func (r *Profile) largest(known []int) []largest {
+func (r *Profile) largest(known []int32) []largest {
 	found := make([]largest, r.perDay)
 	for c := range found {
 		found[c] = largest{nan, nan, -1}
@@ -99,6 +98,13 @@ func (r *Profile) largest(known []int) []largest {
 	return found
 }
 
+// cellOf returns the day of a step, counted from the epoch, and its cell of the day.
+func (r *Profile) cellOf(step int) (date int64, cell int) {
+	local := r.grid.Local(step)
+	date = calendar.Slot(local, calendar.Day)
+	return date, int((local - date*calendar.Day) / r.length)
+}
+
 // RangeAt returns between which values the series kept on other days at nearly the same time as a step; ok is false
 // unless something recurs then. r may be nil.
 func (r *Profile) RangeAt(step int) (v Range, ok bool) {
@@ -106,62 +112,13 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 		return v, false
 	}
 	a := r.ranges
-	cell, _ := r.locateStep(step)
-	if !a.near[r.ofWeek(cell)] {
+	date, c := r.cellOf(step)
+	if !a.near[weekday(date)*r.perDay+c] {
 		return v, false
 	}
-	day, c := int(calendar.Slot(cell, int64(r.perDay))), r.ofDay(cell)
-	others := a.known[c]
+	day, others := int(date-r.first), a.known[c]
 	if day >= 0 && day < r.days {
 		others--
 	}
 	return Range{-a.lows[c].but(day), a.highs[c].but(day)}, others >= rangeDays
-}
-
-// A bound is between which steps of a cell what recurs may lie.
-type bound struct{ first, last int }
-
-// locate finds the bounds of the recurring cells: from the first to the last step that was high on any day, and as far
-// beyond as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
-// over is by how much each cell exceeds the usual, limits from how much on a cell of the week is high.
-func (r *Profile) locate(w *window.Window, over, limits []float32) {
-	steps := int(r.length / r.grid.Step)
-	if steps == 1 {
-		return
-	}
-	begins, ends := make([]largest, r.perDay), make([]largest, r.perDay)
-	for c := range begins {
-		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
-	}
-	cell, from, to := int64(-1), -1, -1
-	file := func() {
-		if from >= 0 {
-			c, day := r.ofDay(cell), int(cell)/r.perDay
-			begins[c].add(float32(-from), day)
-			ends[c].add(float32(to), day)
-		}
-		from, to = -1, -1
-	}
-	for i, v := range w.Values {
-		at, offset := r.locateStep(i)
-		if at != cell {
-			file()
-			cell = at
-		}
-		limit := limits[r.ofWeek(at)]
-		if limit > 0 && w.Learn[i] && float32(v)-(r.cells[at]-over[at]) >= limit {
-			if from < 0 {
-				from = offset
-			}
-			to = offset
-		}
-	}
-	file()
-	r.bounds = make([]bound, r.perDay)
-	for c := range r.bounds {
-		r.bounds[c] = bound{0, steps - 1}
-		if b, e := begins[c], ends[c]; b.next == b.next && e.next == e.next {
-			r.bounds[c] = bound{max(0, int(b.next-2*b.v)), min(steps-1, int(2*e.v-e.next))}
-		}
-	}
 }

@@ -61,9 +61,10 @@ type Profile struct {
 	days    int
 	cells   []float32  // by day; NaN where nothing is known
 	groups  []grouping // by cell of the week; of the day of the epoch first
-	through []int32    // how many of groups before a cell are recurring
+	through []uint16   // how many of groups before a cell are recurring
 	ranges  *ranges    // nil if nothing recurs
 	bounds  []bound    // by cell of the day
+	course  *course    // nil if nothing recurs
 }
 
 // Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
@@ -79,17 +80,16 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.first = calendar.Slot(r.grid.Local(0), calendar.Day)
 	r.days = int(calendar.Slot(r.grid.Local(len(w.Values)-1), calendar.Day)-r.first) + 1
 	lows := *r
-	r.gather(w, 1)
+	r.cells, lows.cells = r.gather(w)
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
 		over, limits := r.findRecurring(p)
-		r.locate(w, over, limits)
-		lows.gather(w, -1)
+		r.trace(w, over, limits)
 		lows.groups = make([]grouping, 7*r.perDay)
 		lows.findRecurring(p)
 		r.findRanges(&lows)
 	}
-	r.through = make([]int32, len(r.groups)+1)
+	r.through = make([]uint16, len(r.groups)+1)
 	for i, g := range r.groups {
 		r.through[i+1] = r.through[i]
 		if g != none {
@@ -102,57 +102,65 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	return r
 }
 
-// gather fills in the cells: with the largest values, or with the smallest ones and the other sign.
-func (r *Profile) gather(w *window.Window, sign float64) {
-	r.cells = make([]float32, r.days*r.perDay)
-	for i := range r.cells {
-		r.cells[i] = float32(math.NaN())
-	}
-	origin := r.first * int64(r.perDay)
+// gather returns the largest value of each cell, and the smallest one with the other sign.
+func (r *Profile) gather(w *window.Window) (highs, lows []float32) {
+	highs = slices.Repeat([]float32{nan}, r.days*r.perDay)
+	lows = slices.Clone(highs)
+	at := nowhere
 	for i, v := range w.Values {
+		at = r.next(at, i)
 		if !w.Learn[i] {
 			continue
 		}
-		c := &r.cells[calendar.Slot(r.grid.Local(i), r.length)-origin]
-		if x := float32(sign * v); !(*c >= x) {
-			*c = x
+		if x := float32(v); !(highs[at.cell] >= x) {
+			highs[at.cell] = x
+		}
+		if x := float32(-v); !(lows[at.cell] >= x) {
+			lows[at.cell] = x
 		}
 	}
+	return highs, lows
 }
 
 // isWeekend tells whether a day, counted from the epoch, is a Saturday or a Sunday.
 func isWeekend(day int64) bool {
-	weekday := (day%7 + 7) % 7
-	return weekday == calendar.Sunday || weekday == calendar.Sunday-1
+	d := weekday(day)
+	return d == calendar.Sunday || d == calendar.Sunday-1
 }
 
+// weekday returns the day of the week of a day counted from the epoch, which was a Thursday: 0.
+func weekday(day int64) int { return int((day%7 + 7) % 7) }
+
 // findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
-// the week from how much on a recurring one counts as high.
-func (r *Profile) findRecurring(p float64) (over, limits []float32) {
-	over, limits = r.prominence(), make([]float32, len(r.groups))
+// the week what on a recurring one counts as high.
+func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
+	over, limits = r.prominence(), make([]limit, len(r.groups))
 	high := widen(over)
-	sorted := make([]float32, 0, len(high)/3+1)
+	some := make([]float32, 0, len(high)/3+1)
 	for i := 0; i < len(high); i += 3 { // neighbours share values
 		if high[i] == high[i] {
-			sorted = append(sorted, high[i])
+			some = append(some, high[i])
 		}
 	}
-	if len(sorted) < minDays*r.perDay/3 {
+	if len(some) < minDays*r.perDay/3 {
 		return over, limits
 	}
-	slices.Sort(sorted)
-	days := counts{week: r.countOver(high, float32(math.Inf(-1)))}
-	days.day = r.daily(days.week)
+	middle := len(some) / 2
+	usual, upper := nthSmallest(some, middle), some[middle:]
+	days, wide, own := r.newCounts(), r.newCounts(), r.newCounts()
+	r.countOver(&days, high, float32(math.Inf(-1)))
 	for _, share := range highShares {
-		usual, large := sorted[len(sorted)/2], sorted[int(float64(len(sorted)-1)*(1-share))]
+		large := nthSmallest(upper, int(float64(len(some)-1)*(1-share))-middle)
 		threshold := usual + (large-usual)/2
 		if !(threshold > usual) {
 			continue // most cells are as high
 		}
-		r.markRecurring(r.countOver(high, threshold), r.countOver(over, threshold), &days, p)
+		r.countOver(&wide, high, threshold)
+		r.countOver(&own, over, threshold)
+		r.markRecurring(&wide, &own, &days, p)
 		for c, g := range r.groups {
-			if g != none && limits[c] == 0 {
-				limits[c] = threshold
+			if g != none && limits[c] == (limit{}) {
+				limits[c] = limit{usual + highShare*(threshold-usual), usual + footShare*(threshold-usual)}
 			}
 		}
 	}
@@ -174,8 +182,7 @@ func (r *Profile) prominence() []float32 {
 			}
 		}
 		if 2*len(buffer) >= per {
-			slices.Sort(buffer)
-			last = float64(buffer[len(buffer)/2])
+			last = float64(nthSmallest(buffer, len(buffer)/2))
 		}
 		blocks[b] = last
 	}
@@ -212,15 +219,62 @@ func widen(values []float32) []float32 {
 	return wide
 }
 
+// nthSmallest returns what values[n] would be if the values, none of which is NaN, were sorted. It moves smaller ones
+// before it and larger ones behind (Hoare, "Algorithm 65: Find", Communications of the ACM, 1961).
+func nthSmallest(values []float32, n int) float32 {
+	for low, high := 0, len(values)-1; low < high; {
+		pivot, i, j := values[n], low, high
+		for i <= j {
+			for values[i] < pivot {
+				i++
+			}
+			for values[j] > pivot {
+				j--
+			}
+			if i <= j {
+				values[i], values[j] = values[j], values[i]
+				i++
+				j--
+			}
+		}
+		if j < n {
+			low = i
+		}
+		if i > n {
+			high = j
+		}
+	}
+	return values[n]
+}
+
 // counts of days are by cell of the week and by cell of the day.
-type counts struct{ week, day []int }
+type counts struct{ week, day []int32 }
+
+func (r *Profile) newCounts() counts {
+	return counts{week: make([]int32, len(r.groups)), day: make([]int32, r.perDay)}
+}
+
+// countOver counts the days on which each cell is at or over a threshold.
+func (r *Profile) countOver(n *counts, values []float32, threshold float32) {
+	clear(n.week)
+	clear(n.day)
+	for day := range r.days {
+		week := n.week[weekday(r.first+int64(day))*r.perDay:]
+		for c, v := range values[day*r.perDay : (day+1)*r.perDay] {
+			if v >= threshold { // not if it is NaN
+				week[c]++
+				n.day[c]++
+			}
+		}
+	}
+}
 
 // markRecurring marks the cells that are high on more days than chance explains: own counts those on which they are,
 // wide those on which they or a cell beside them are, known all. What begins some minutes earlier or later than on
 // other days is found by the cells beside it, but a cell must be high oftener itself, too.
-func (r *Profile) markRecurring(wide, own []int, known *counts, p float64) {
-	byWeek, byDay := newSignificance(wide, known.week, chance), newSignificance(r.daily(wide), known.day, chance)
-	ownWeek, ownDay := newSignificance(own, known.week, ownChance), newSignificance(r.daily(own), known.day, ownChance)
+func (r *Profile) markRecurring(wide, own, known *counts, p float64) {
+	byWeek, byDay := newSignificance(wide.week, known.week, chance), newSignificance(wide.day, known.day, chance)
+	ownWeek, ownDay := newSignificance(own.week, known.week, ownChance), newSignificance(own.day, known.day, ownChance)
 	for c := range r.perDay {
 		chosen := none
 		if byDay.passes(c) && ownDay.passes(c) && byDay.days[c] >= minDays && r.undecided(c) {
@@ -231,8 +285,8 @@ func (r *Profile) markRecurring(wide, own []int, known *counts, p float64) {
 			switch {
 			case r.groups[at] != none:
 			case chosen == everyDay,
-				chosen == sameDay && own[at] > 0,
-				chosen == sameKind && r.countKind(own, c, isWeekend(int64(d))) > 0:
+				chosen == sameDay && own.week[at] > 0,
+				chosen == sameKind && r.countKind(own.week, c, isWeekend(int64(d))) > 0:
 				r.groups[at] = chosen
 			case chosen == none && byWeek.passes(at) && ownWeek.passes(at):
 				r.groups[at] = sameDay
@@ -251,32 +305,8 @@ func (r *Profile) undecided(c int) bool {
 	return false
 }
 
-// countOver returns for each cell of the week on how many days it is at or over a threshold.
-func (r *Profile) countOver(values []float32, threshold float32) []int {
-	count := make([]int, len(r.groups))
-	c := r.ofWeek(0)
-	for _, v := range values {
-		if v >= threshold { // not if it is NaN
-			count[c]++
-		}
-		if c++; c == len(count) {
-			c = 0
-		}
-	}
-	return count
-}
-
-// daily sums counts of cells of the week by cell of the day.
-func (r *Profile) daily(count []int) []int {
-	sums := make([]int, r.perDay)
-	for c, n := range count {
-		sums[c%r.perDay] += n
-	}
-	return sums
-}
-
 // countKind returns how often cell c of the day was high on weekends, or else on workdays.
-func (r *Profile) countKind(count []int, c int, weekend bool) (n int) {
+func (r *Profile) countKind(count []int32, c int, weekend bool) (n int32) {
 	for d := range 7 {
 		if isWeekend(int64(d)) == weekend {
 			n += count[d*r.perDay+c]
@@ -287,25 +317,30 @@ func (r *Profile) countKind(count []int, c int, weekend bool) (n int) {
 
 // ofWeek returns the cell of the week of cell i, counted from the first one kept.
 func (r *Profile) ofWeek(i int64) int {
+	return r.wrap(i + r.first*int64(r.perDay))
+}
+
+// wrap returns the cell of the week of cell i, counted from the beginning of any week.
+func (r *Profile) wrap(i int64) int {
 	n := int64(len(r.groups))
-	return int(((i+r.first*int64(r.perDay))%n + n) % n)
+	return int((i%n + n) % n)
 }
 
 // significance tells which counts of days are more than chance.
 type significance struct {
-	count, days []int
-	need        []int // by number of days; 0 where no cell is high on any of so many
+	count, days  []int32
+	rate, chance float64
+	need         []int32 // by number of days; 0 until it is asked for
 }
 
 // newSignificance estimates the rate of chance from the share of cells that were never high: those that recur do not
 // count among them, however many they are.
-func newSignificance(count, days []int, chance float64) significance {
-	var cells, never, most int
-	var total float64
+func newSignificance(count, days []int32, chance float64) significance {
+	var cells, never, total, most int32
 	for i, n := range days {
 		if n > 0 {
 			cells++
-			total += float64(n)
+			total += n
 			most = max(most, n)
 			if count[i] == 0 {
 				never++
@@ -314,20 +349,20 @@ func newSignificance(count, days []int, chance float64) significance {
 	}
 	rate := 1.0
 	if never > 0 {
-		rate = 1 - math.Pow(float64(never)/float64(cells), float64(cells)/total)
+		rate = 1 - math.Pow(float64(never)/float64(cells), float64(cells)/float64(total))
 	}
-	s := significance{count: count, days: days, need: make([]int, most+1)}
-	for i, n := range days {
-		if count[i] > 0 && s.need[n] == 0 {
-			s.need[n] = leastUnlikely(n, rate, chance)
-		}
-	}
-	return s
+	return significance{count: count, days: days, rate: rate, chance: chance, need: make([]int32, most+1)}
 }
 
 func (s *significance) passes(cell int) bool {
-	n := s.count[cell]
-	return n > 0 && n >= s.need[s.days[cell]]
+	n, days := s.count[cell], s.days[cell]
+	if n == 0 {
+		return false
+	}
+	if s.need[days] == 0 {
+		s.need[days] = int32(leastUnlikely(int(days), s.rate, s.chance))
+	}
+	return n >= s.need[days]
 }
 
 // leastUnlikely returns the least m for which m or more of n, each with the probability rate, are less probable than

@@ -1,6 +1,7 @@
 package recurring
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -205,4 +206,139 @@ func TestProfile_OverKnowsTheMinutes(t *testing.T) {
 		_, ok = p.Over(days*perDay+tc.last+1, days*perDay+at+15)
 		require.False(t, ok && tc.moved == 0, "%s: it is over", name)
 	}
+}
+
+func TestNthSmallest_EqualsSorting(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 0))
+	for n := 1; n < 60; n++ {
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(rng.IntN(1 + rng.IntN(2*n)))
+		}
+		sorted := slices.Sorted(slices.Values(values))
+		for k := range sorted {
+			require.Equal(t, sorted[k], nthSmallest(values, k))
+		}
+	}
+}
+
+// job is a series of noise with a job from ten to ten thirty, which comes on the days that began tells the minutes of,
+// so many minutes later than ten. On every seventh day it is smaller.
+func job(days int, began map[int]int) []float64 {
+	y := noise(rand.New(rand.NewPCG(6, 7)), days*1440)
+	for day, minute := range began {
+		height := 50.0
+		if day%7 == 5 {
+			height = 20
+		}
+		for i := range 30 {
+			y[day*1440+600+minute+i] += height
+		}
+	}
+	return y
+}
+
+// What a window holds is told by the days that were as far as today is: before the job comes, when it has not come,
+// while it runs, and when it is over.
+func TestWindow_GivenIsToldByDaysThatWereAsFar(t *testing.T) {
+	const days = 14
+	sharp, moved := map[int]int{}, map[int]int{}
+	for day := range days {
+		if day%3 > 0 {
+			sharp[day], moved[day] = 0, day%6
+		}
+	}
+	for name, tc := range map[string]struct {
+		began    map[int]int
+		today    func(minute int) bool // whether the job is there
+		expected func(minute int) bool // whether the next 15 minutes are said to hold it
+	}{
+		"it does not come": {sharp, func(int) bool { return false }, func(m int) bool { return m < 0 }},
+		"it comes":         {sharp, func(m int) bool { return 0 <= m && m < 30 }, func(m int) bool { return m < 29 }},
+		"it ends early":    {sharp, func(m int) bool { return 0 <= m && m < 12 }, func(m int) bool { return m < 29 }},
+		"it moves, and does not come": {
+			moved, func(int) bool { return false }, func(m int) bool { return m < 6 }, // 1, 2, 4 and 5: the next may be 6
+		},
+		"it moves, and comes early": {
+			moved, func(m int) bool { return 1 <= m && m < 31 }, func(m int) bool { return m < 31 },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(time.Minute, job(days, tc.began))
+			p := Find(w, 0.9, false)
+			require.NotNil(t, p)
+			for minute := -10; minute < 60; minute++ {
+				v := 0.0
+				if tc.today(minute) {
+					v = 50
+				}
+				now := days*1440 + 600 + minute
+				p.Advance(now, w.Scaling.Forward(v))
+				told := math.Inf(-1)
+				if over, ok := p.Over(now+1, now+15); ok {
+					over = over.Given(now)
+					told = w.Scaling.Inverse(over.Quantile(0.9))
+					require.Equal(t, told > 10, over.Exceeding(w.Scaling.Forward(10)) > 0, "minute %d", minute)
+				}
+				require.Equal(t, tc.expected(minute), told > 10, "minute %d: %v", minute, told)
+			}
+		})
+	}
+}
+
+// A load that rises over some minutes recurs from the first of them on, though that is not high.
+func TestFind_ReachesToTheFeet(t *testing.T) {
+	const days, at = 14, 605 // a cell begins
+	y := noise(rand.New(rand.NewPCG(8, 9)), days*1440)
+	for day := range days {
+		for i := range 20 {
+			y[day*1440+at-2+i] += 100 * min(1, float64(i+1)/5)
+		}
+	}
+	p := Find(newWindow(time.Minute, y), 0.9, false)
+	require.NotNil(t, p)
+	_, ok := p.Over(days*1440+at-3, days*1440+at-3)
+	require.False(t, ok)
+	_, ok = p.Over(days*1440+at-2, days*1440+at-2)
+	require.True(t, ok, "a fifth of the height")
+}
+
+// What is calm is the usual, moved by how far today is from it: near what recurs, and after it.
+func TestProfile_CalmLeavesOutWhatRecurs(t *testing.T) {
+	const days = 14
+	began := map[int]int{}
+	for day := range days {
+		began[day] = 0
+	}
+	w := newWindow(time.Minute, job(days, began))
+	p := Find(w, 0.9, false)
+	require.NotNil(t, p)
+	calm := func(minute int) (float64, bool) {
+		v, ok := p.Calm(days*1440 + minute)
+		return w.Scaling.Inverse(v), ok
+	}
+	advance := func(from, to int, v float64) {
+		for minute := from; minute < to; minute++ {
+			p.Advance(days*1440+minute, w.Scaling.Forward(v))
+		}
+	}
+	advance(300, 595, 4)
+	for minute := 600; minute < 630; minute++ {
+		v, ok := calm(minute)
+		require.True(t, ok)
+		require.InDelta(t, 4, v, 2, "minute %d", minute)
+	}
+	_, ok := calm(300)
+	require.False(t, ok, "nothing is near")
+	advance(595, 630, 54)
+	_, ok = calm(640)
+	require.False(t, ok, "it is there")
+	advance(630, 632, 4)
+	v, ok := calm(700)
+	require.True(t, ok, "it has just been there")
+	require.InDelta(t, 4, v, 2)
+	advance(632, 690, 4)
+	_, ok = calm(700)
+	require.False(t, ok, "it has been over for longer than it was there")
 }

@@ -31,15 +31,23 @@ func TestMedian_EqualsSortingAnew(t *testing.T) {
 	}
 }
 
-func TestMedian_OnlyKeepsTheOrderOfTimeOnceDisabled(t *testing.T) {
+func TestMedian_OnlyKeepsTheOrderOfTimeUntilAsked(t *testing.T) {
 	t.Parallel()
-	r := rolling.NewMedian(2)
-	r.Add(1)
-	r.Disable()
-	require.Zero(t, r.Add(2))
-	require.Equal(t, float32(1), r.Add(3))
-	require.Empty(t, r.Sorted())
-	require.Equal(t, 7.0, r.Median(7))
+	for _, asked := range []int{0, 1, 4, 5, 6, 13} {
+		r := rolling.NewMedian(5)
+		for i, v := range []float32{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7} {
+			if oldest := r.Add(v); i == 5 {
+				require.Equal(t, float32(3), oldest)
+			}
+			if i == asked {
+				r.Median(0)
+			}
+		}
+		require.Equal(t, []float32{3, 5, 7, 8, 9}, r.Sorted())
+		require.Equal(t, 7.0, r.Median(0))
+	}
+	none := rolling.NewMedian(5)
+	require.Equal(t, 7.0, none.Median(7))
 }
 
 func TestLine_EqualsLeastSquaresOverItsPoints(t *testing.T) {

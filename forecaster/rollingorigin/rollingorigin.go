@@ -77,7 +77,10 @@ func Sample(w *window.Window, ends []int, first int) *EvaluationSet {
 			origins = append(origins, int32(t))
 		}
 	}
-	s := &EvaluationSet{bucket: make([]int32, 1, len(ends)+1)}
+	rows := len(ends) * min(len(origins), MaxRows)
+	s := &EvaluationSet{
+		Origin: make([]int32, 0, rows), Steps: make([]int32, 0, rows), bucket: make([]int32, 1, len(ends)+1),
+	}
 	lo := 0
 	for _, hi := range ends {
 		count, _ := slices.BinarySearch(origins, int32(n-lo-1))
@@ -184,7 +187,8 @@ func ErrorWeights(w *window.Window) []float64 { return w.AgeWeights(errorHalfLif
 // the rest say little: such origins count only if there are few others.
 func WindowOrigins(w *window.Window, first int, horizons []int) []int32 {
 	shortest := horizons[0]
-	var all, whole []int32
+	all := make([]int32, 0, len(w.Values)-first)
+	whole := make([]int32, 0, len(w.Values)-first)
 	seen := 0 // observed values in (t, t+shortest]
 	for t := len(w.Values) - 2; t >= first; t-- {
 		if w.Learn[t+1] {

@@ -1,0 +1,419 @@
+package recurring
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
+)
+
+const (
+	// highShare is how far from the usual to what made a cell recur a value must be to count as high there. Chosen, not
+	// tuned: what recurs is smaller on some days, and noise is not as large.
+	highShare = 0.5
+	// footShare is how far from the usual to a limit a value must be to belong to what is over the limit beside it.
+	// Chosen, not tuned: a rate over some minutes rises and falls in as many steps, and replicas are needed from the
+	// first one.
+	footShare = 0.25
+	// minReach is on how many days occurrences must reach into a cell beside a recurring one for it to recur, too. Guard:
+	// what one did may have been chance.
+	minReach = 2
+	// longestEpisode is how far around a cell its episode is looked for: as far as what recurs can stand out. Guard: it
+	// bounds the work of a step.
+	longestEpisode = blockLength
+)
+
+// smearLength is how far around what recurs the forecasts of other models hold something of it, in milliseconds:
+// candidates of package forecaster/candidates keep a week in cells of half an hour. Protocol.
+const smearLength = 30 * 60 * 1000
+
+// A limit is from how much over the usual on a value is high, and from how much on it belongs to high values beside it.
+// It is zero where nothing recurs.
+type limit struct{ high, foot float32 }
+
+// An occurrence is a stretch of high values with its feet, from one position up to and including another.
+//
+// A position is a step by the wall clock, counted from the first day kept.
+type occurrence struct{ begin, end int }
+
+// A course knows when on each day what recurs was there, and whether it is there now.
+type course struct {
+	limits []limit      // that there are; the first one is zero
+	level  []uint8      // which of limits holds, by cell of the week: near what recurs, too
+	near   []bool       // by cell of the week: whether forecasts hold something of what recurs
+	usual  []float32    // by cell of the day
+	past   []occurrence // in the window
+	until  int          // the last position of the window
+
+	place   place      // of the last step that Advance took
+	at      int        // its position
+	newest  occurrence // ends before the window if there was none
+	open    occurrence // what may become the newest: values over the foot up to now
+	limit   limit      // of open
+	isOpen  bool
+	reached bool // whether open was high
+
+	share float32 // of lift that a step renews
+	lift  float32 // by how much the series was over the usual lately, without what recurs
+}
+
+// liftHalfLife is that of lift, in milliseconds. Chosen, not tuned: it follows the level, and not single values.
+const liftHalfLife = 30 * 60 * 1000
+
+// phase is how far what recurs has come.
+type phase uint8
+
+const (
+	waiting phase = iota // it has not come yet
+	running
+	over
+)
+
+// trace finds when what recurs was there. over is by how much each cell exceeds the usual, limits are those of
+// recurring cells.
+func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
+	if slices.IndexFunc(limits, func(l limit) bool { return l != limit{} }) < 0 {
+		return
+	}
+	c := &course{
+		limits: []limit{{}}, level: make([]uint8, len(limits)), newest: occurrence{-1, -1}, place: nowhere,
+		share: float32(1 - math.Exp2(-float64(r.grid.Step)/liftHalfLife)),
+	}
+	for at, l := range widenLimits(limits) {
+		if !slices.Contains(c.limits, l) {
+			c.limits = append(c.limits, l)
+		}
+		c.level[at] = uint8(slices.Index(c.limits, l)) //nolint:gosec // one for each of highShares
+	}
+	at := nowhere
+	for i, v := range w.Values {
+		at = r.next(at, i)
+		c.until = r.position(at.cell, at.offset)
+		if !w.Learn[i] {
+			continue
+		}
+		c.observe(c.until, float32(v)-(r.cells[at.cell]-over[at.cell]), c.limits[c.level[r.ofWeek(at.cell)]])
+		switch n := len(c.past); {
+		case c.newest.end < c.until:
+		case n > 0 && c.past[n-1].begin == c.newest.begin:
+			c.past[n-1] = c.newest
+		default:
+			c.past = append(c.past, c.newest)
+		}
+	}
+	r.course = c
+	r.extend()
+	r.locate()
+	c.usual = r.usual(over)
+	c.near = make([]bool, len(limits))
+	around := smearLength / r.length
+	for at, l := range limits {
+		for d := -around; d <= around && l != (limit{}); d++ {
+			c.near[r.wrap(int64(at)+d)] = true
+		}
+	}
+}
+
+// widenLimits gives each cell near a recurring one a limit: the largest of those near the latter, so that beside what
+// recurs noise does not count as high.
+func widenLimits(limits []limit) []limit {
+	wide := raise(limits)
+	for c, l := range limits {
+		if l == (limit{}) {
+			wide[c] = l
+		}
+	}
+	return raise(wide)
+}
+
+// raise returns limits raised to the largest one that is near.
+func raise(limits []limit) []limit {
+	raised, n := slices.Clone(limits), len(limits)
+	for c, l := range limits {
+		if l == (limit{}) {
+			continue
+		}
+		for d := -nearCells; d <= nearCells; d++ {
+			if at := (c + d + n) % n; raised[at].high < l.high {
+				raised[at] = l
+			}
+		}
+	}
+	return raised
+}
+
+// usual returns by cell of the day the median of the days on which nothing that recurs was there. Where there are too
+// few it is what is usual around the cell.
+func (r *Profile) usual(over []float32) []float32 {
+	there, steps := make([]bool, len(r.cells)), r.stepsPerCell()
+	for _, o := range r.course.past {
+		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
+			there[cell] = true
+		}
+	}
+	usual := make([]float32, r.perDay)
+	without, around := make([]float32, 0, r.days), make([]float32, 0, r.days)
+	for c := range usual {
+		without, around = without[:0], around[:0]
+		for i := c; i < len(r.cells); i += r.perDay {
+			v := r.cells[i]
+			if v != v {
+				continue
+			}
+			around = append(around, v-over[i])
+			if !there[i] {
+				without = append(without, v)
+			}
+		}
+		if len(without) < minDays {
+			without = around
+		}
+		usual[c] = nan
+		if len(without) > 0 {
+			slices.Sort(without)
+			usual[c] = without[len(without)/2]
+		}
+	}
+	return usual
+}
+
+// observe takes a value at a position, as what it is over the usual.
+func (c *course) observe(at int, over float32, l limit) {
+	c.at = at
+	if c.isOpen && l == (limit{}) {
+		l = c.limit // it lasts for longer than on other days
+	}
+	if l == (limit{}) || !(over >= l.foot) {
+		c.isOpen = false
+		if over == over {
+			c.lift += c.share * (over - c.lift)
+		}
+		return
+	}
+	if !c.isOpen {
+		c.open, c.isOpen, c.reached = occurrence{at, at}, true, false
+	}
+	c.open.end, c.limit, c.reached = at, l, c.reached || over >= l.high
+	if c.reached {
+		c.newest = c.open
+	}
+}
+
+// Advance takes a value after the window, at a step. r may be nil.
+func (r *Profile) Advance(step int, v float64) {
+	if r == nil || r.course == nil {
+		return
+	}
+	c := r.course
+	c.place = r.next(c.place, step)
+	cell := c.place.cell
+	c.observe(r.position(cell, c.place.offset), float32(v)-c.usual[r.ofDay(cell)], c.limits[c.level[r.ofWeek(cell)]])
+}
+
+// Rewind forgets what was there, to take the values of the window again. r may be nil.
+func (r *Profile) Rewind() {
+	if r != nil && r.course != nil {
+		c := r.course
+		c.isOpen, c.newest, c.lift, c.place = false, occurrence{-1, -1}, 0, nowhere
+	}
+}
+
+// Calm returns what to expect at a step to come without what recurs: the usual, moved by how far from it the series was
+// lately. ok is false where a forecast need not be kept from what recurs: while it is there, and where it is neither
+// near nor has just been there, for no longer than its length. r may be nil.
+func (r *Profile) Calm(step int) (v float64, ok bool) {
+	if r == nil || r.course == nil || r.course.isOpen {
+		return 0, false
+	}
+	c := r.course
+	date, cell := r.cellOf(step)
+	length := c.newest.end - c.newest.begin + 1 + nearCells*r.stepsPerCell()
+	if !c.near[weekday(date)*r.perDay+cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
+		return 0, false
+	}
+	v = float64(c.usual[cell] + c.lift)
+	return v, v == v
+}
+
+func (r *Profile) stepsPerCell() int { return int(r.length / r.grid.Step) }
+
+// position returns the position of a step of a cell.
+func (r *Profile) position(cell int64, offset int) int { return int(cell)*r.stepsPerCell() + offset }
+
+// phase returns how far what may come from a position on has come by now.
+func (c *course) phase(from int) phase {
+	switch {
+	case c.isOpen:
+		return running
+	case c.newest.end >= from:
+		return over
+	}
+	return waiting
+}
+
+// pastPhase returns how far what may come from a position on had come at another, in the window.
+func (c *course) pastPhase(at, from int) phase {
+	n := sort.Search(len(c.past), func(i int) bool { return c.past[i].begin > at })
+	switch {
+	case n == 0 || c.past[n-1].end < from:
+		return waiting
+	case c.past[n-1].end >= at:
+		return running
+	}
+	return over
+}
+
+// onset returns when what may come from one position up to another came; ok is false if it did not.
+func (c *course) onset(from, to int) (at int, ok bool) {
+	n := sort.Search(len(c.past), func(i int) bool { return c.past[i].end >= from })
+	if n == len(c.past) || c.past[n].begin > to {
+		return 0, false
+	}
+	return c.past[n].begin, true
+}
+
+// episode returns the recurring cells around one, or those that begin soon after it, without gaps.
+func (r *Profile) episode(cell int64) (first, last int64, ok bool) {
+	recurs := func(c int64) bool { return r.groups[r.ofWeek(c)] != none }
+	first = cell
+	for !recurs(first) {
+		if first++; first > cell+nearCells {
+			return 0, 0, false
+		}
+	}
+	longest := longestEpisode / r.length
+	for last = first; last < cell+longest && recurs(last+1); last++ {
+	}
+	for first > cell-longest && recurs(first-1) {
+		first--
+	}
+	return first, last, true
+}
+
+// given splits a window at the end of the episode that the step now is in: near is what is left of it, as the days tell
+// on which it was as far at the same time of day as it is today. What recurs under g tells nothing of near if it is
+// empty.
+func (w *Window) given(g grouping) (near, rest Window) {
+	near, rest = *w, *w
+	near.last = near.first - 1
+	r := w.r
+	if r.course == nil || !w.conditioned {
+		return near, rest
+	}
+	cell, offset := r.locateStep(w.now)
+	first, last, ok := r.episode(cell)
+	if !ok || last < w.first {
+		return near, rest
+	}
+	near.last, rest.first = min(w.last, last), max(w.first, last+1)
+
+	now, perDay := r.position(cell, offset), r.perDay*r.stepsPerCell()
+	from, to := r.position(first-nearCells, 0), r.position(near.last+1, -1)
+	today, day := r.course.phase(from), int(calendar.Slot(near.first, int64(r.perDay)))
+	var alike uint64
+	toCome := false
+	var onsets spread
+	oldest := max(0, r.days-maxDays)
+	for k := oldest; k < r.days; k++ {
+		shift := (k - day) * perDay
+		if k == day || !r.comparable(g, day, k) || now+shift < 0 || now+shift > r.course.until {
+			continue
+		}
+		at, came := r.course.onset(from+shift, to+shift)
+		if came {
+			onsets.add(at - shift)
+		}
+		if r.course.pastPhase(now+shift, from+shift) == today {
+			alike |= 1 << (k - oldest)
+			toCome = toCome || came && at > now+shift
+		}
+	}
+	switch {
+	case today == running: // all days tell how large it is
+	case today == waiting && (toCome || now < onsets.end()):
+		near.first = min(near.first, first) // it is as large as ever, when it comes
+	case alike != 0:
+		near.days = alike
+		if today == over {
+			near.first = max(near.first, cell+1)
+		}
+	case today == waiting:
+		near.last = near.first - 1 // it is later than ever, by more than it has moved
+	}
+	return near, rest
+}
+
+// extend marks the cells beside recurring ones into which occurrences reach on some days: with their feet, or because
+// they come earlier or last longer.
+func (r *Profile) extend() {
+	days, steps := make([]int, r.perDay), r.stepsPerCell()
+	for _, o := range r.course.past {
+		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
+			days[r.ofDay(int64(cell))]++
+		}
+	}
+	for range nearCells {
+		groups := slices.Clone(r.groups)
+		for at, g := range groups {
+			if g == none {
+				continue
+			}
+			for _, beside := range [...]int{r.wrap(int64(at) - 1), r.wrap(int64(at) + 1)} {
+				if groups[beside] == none && days[beside%r.perDay] >= minReach {
+					r.groups[beside] = g
+				}
+			}
+		}
+	}
+}
+
+// A spread tells how far apart the onsets of an occurrence are on the days on which it came.
+type spread struct{ n, first, last int }
+
+func (s *spread) add(at int) {
+	if s.n == 0 {
+		s.first, s.last = at, at
+	}
+	s.n, s.first, s.last = s.n+1, min(s.first, at), max(s.last, at)
+}
+
+// end is until when the next onset is expected: beyond the last one by as much as two neighbouring ones are apart on
+// average, rounded to steps. That is where the next of uniformly distributed values is expected if it is the largest.
+func (s *spread) end() int {
+	if s.n < 2 {
+		return s.last
+	}
+	return s.last + (2*(s.last-s.first)+s.n-1)/(2*(s.n-1))
+}
+
+// A bound is between which steps of a cell what recurs may lie.
+type bound struct{ first, last int32 }
+
+// locate finds the bounds of the recurring cells: from the first to the last step of any occurrence, and as far beyond
+// as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
+func (r *Profile) locate() {
+	steps := r.stepsPerCell()
+	if steps == 1 {
+		return
+	}
+	begins, ends := make([]largest, r.perDay), make([]largest, r.perDay)
+	for c := range begins {
+		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
+	}
+	for _, o := range r.course.past {
+		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
+			c, day := r.ofDay(int64(cell)), cell/r.perDay
+			begins[c].add(float32(-max(o.begin-cell*steps, 0)), day)
+			ends[c].add(float32(min(o.end-cell*steps, steps-1)), day)
+		}
+	}
+	r.bounds = make([]bound, r.perDay)
+	for c := range r.bounds {
+		r.bounds[c] = bound{0, int32(steps - 1)}
+		if b, e := begins[c], ends[c]; b.next == b.next && e.next == e.next {
+			r.bounds[c] = bound{max(0, int32(b.next-2*b.v)), min(int32(steps-1), int32(2*e.v-e.next))}
+		}
+	}
+}
