@@ -179,8 +179,8 @@ func (w *Window) collect(g grouping, all bool) (s sample) {
 		if all || r.groups[at] == g {
 			for k := oldest; k < r.days; k++ {
 				c := cell + (k-day)*perDay
-				if c >= 0 && c < len(r.cells) && !(most[k-oldest] >= r.cells[c]) {
-					most[k-oldest] = r.cells[c]
+				if c >= 0 && c < len(r.cells) {
+					most[k-oldest] = larger(most[k-oldest], r.cells[c])
 				}
 			}
 		}

@@ -66,8 +66,8 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 func (r *Profile) around(i int) float32 {
 	most := r.cells[i]
 	for _, j := range [...]int{i - 1, i + 1} {
-		if j >= 0 && j < len(r.cells) && !(most >= r.cells[j]) {
-			most = r.cells[j]
+		if j >= 0 && j < len(r.cells) {
+			most = larger(most, r.cells[j])
 		}
 	}
 	return most

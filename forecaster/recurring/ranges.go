@@ -82,9 +82,7 @@ func (r *Profile) largest(known []int32) []largest {
 	for i := range r.cells {
 		most := nan
 		for _, v := range r.cells[max(0, i-nearCells):min(len(r.cells), i+nearCells+1)] {
-			if v == v && !(v <= most) {
-				most = v
-			}
+			most = larger(most, v)
 		}
 		if most != most {
 			continue

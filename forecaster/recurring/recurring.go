@@ -206,17 +206,20 @@ func (r *Profile) prominence() []float32 {
 
 // widen returns the largest of each value and those beside it.
 func widen(values []float32) []float32 {
-	wide := make([]float32, len(values))
-	for i, v := range values {
-		if i > 0 && !(v >= values[i-1]) {
-			v = values[i-1]
-		}
-		if i+1 < len(values) && !(v >= values[i+1]) {
-			v = values[i+1]
-		}
-		wide[i] = v
+	wide := slices.Clone(values)
+	for i := 1; i < len(values); i++ {
+		wide[i-1] = larger(wide[i-1], values[i])
+		wide[i] = larger(wide[i], values[i-1])
 	}
 	return wide
+}
+
+// larger returns the larger one of two values, of which NaN is not known.
+func larger(a, b float32) float32 {
+	if b > a || a != a {
+		return b
+	}
+	return a
 }
 
 // nthSmallest returns what values[n] would be if the values, none of which is NaN, were sorted. It moves smaller ones

@@ -208,6 +208,16 @@ func TestProfile_OverKnowsTheMinutes(t *testing.T) {
 	}
 }
 
+func TestWiden_KeepsWhatIsKnownBesideAGap(t *testing.T) {
+	got := widen([]float32{nan, 5, nan, nan, nan, 3, 4})
+	for i, want := range []float32{5, 5, 5, nan, 3, 4, 4} {
+		require.Equal(t, want != want, got[i] != got[i], i)
+		if want == want {
+			require.Equal(t, want, got[i], i)
+		}
+	}
+}
+
 func TestNthSmallest_EqualsSorting(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(4, 0))
