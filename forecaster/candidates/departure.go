@@ -1,12 +1,19 @@
 package candidates
 
-import "math"
+import (
+	"math"
+
+	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+)
+
+const hourMillis = 60 * minuteMillis
 
 // A Departure says where the last value is against what is usual at its time.
 type Departure struct {
 	Size  float64 // from both the usual day and, where it is known, the same time last week: the smaller one
 	Value float64 // the last value
 	Usual float64 // the median of its time of day
+	Hour  int     // of the day
 
 	// Zero is what 0 is in the unit of the window; HasZero is false if the series knows values below it, so that a ratio
 	// to a usual value means nothing.
@@ -19,7 +26,8 @@ func (s *State) FromUsual() (d Departure, ok bool) {
 	if math.IsNaN(s.day.robust) {
 		return d, false
 	}
-	return Departure{s.strayed, s.last, s.day.robust, s.zero, s.scales}, true
+	hour := s.grid.Slot(s.now, calendar.Day, hourMillis)
+	return Departure{s.strayed, s.last, s.day.robust, hour, s.zero, s.scales}, true
 }
 
 // Usual returns the median of the time of day of t.

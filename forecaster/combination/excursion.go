@@ -18,6 +18,7 @@ type excursion struct {
 	minutes float64            // of a step
 	perDay  int                // steps
 
+	hours   hours   // how large departures are by the time of day; sizes are in relation to it
 	typical float64 // mean size of departures from the usual, over days
 	rate    float64 // of it
 	known   int     // departures that it was made from
@@ -87,7 +88,7 @@ func newExcursion(w *window.Window, longest int) excursion {
 	lead := min(max(1, int(math.Round(excursionLead/w.Minutes))), longest)
 	return excursion{
 		lead: candidates.NewHorizon(lead, w.Hours), minutes: w.Minutes, perDay: w.StepsPerDay,
-		rate: w.Decay(typicalHalfLife), pending: make([]pendingForecast, lead),
+		rate: w.Decay(typicalHalfLife), hours: newHours(w), pending: make([]pendingForecast, lead),
 	}
 }
 
@@ -95,8 +96,11 @@ func newExcursion(w *window.Window, longest int) excursion {
 func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	e.now.known = false
 	e.score(d.Value)
+	unit := e.hours.relative(d.Hour)
+	e.hours.learn(d.Hour, min(math.Abs(d.Size), e.limit()*unit))
+	d.Size /= unit
 	e.follow(d)
-	e.usual = math.Abs(c.routine.beyond) < e.limit()/2 && (e.usual || e.steps == 1)
+	e.usual = math.Abs(c.routine.beyond) < e.limit()*unit/2 && (e.usual || e.steps == 1)
 	e.learnTypical(math.Abs(d.Size))
 	p := &e.pending[e.at]
 	p.departure = 0
