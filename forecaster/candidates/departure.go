@@ -19,15 +19,18 @@ type Departure struct {
 	// to a usual value means nothing.
 	Zero    float64
 	HasZero bool
+
+	FirstDay bool // nothing is known of this time of day
 }
 
-// FromUsual returns the departure of the last value; ok is false until a usual value is known.
+// FromUsual returns the departure of the last value; ok is false until a usual value is known. On the first day, that is
+// the mean so far: see Target.Usual.
 func (s *State) FromUsual() (d Departure, ok bool) {
-	if math.IsNaN(s.day.robust) {
-		return d, false
-	}
 	hour := s.grid.Slot(s.now, calendar.Day, hourMillis)
-	return Departure{s.strayed, s.last, s.day.robust, hour, s.zero, s.scales}, true
+	if math.IsNaN(s.day.robust) {
+		return Departure{s.last - s.dayMean, s.last, s.dayMean, hour, s.zero, s.scales, true}, s.day.closed > 0
+	}
+	return Departure{s.strayed, s.last, s.day.robust, hour, s.zero, s.scales, false}, true
 }
 
 // Usual returns the median of the time of day of t.

@@ -23,6 +23,9 @@ type excursion struct {
 	typical float64 // mean size of departures from the usual, over days
 	rate    float64 // of it
 	known   int     // departures that it was made from
+	seen    int     // all departures
+
+	firstDay bool // the last departure was from the mean of the first day
 
 	count int        // of excursions before this one
 	sign  float64    // of the departure: +1 or -1; 0 if there is no excursion
@@ -102,8 +105,14 @@ func newExcursion(w *window.Window, longest int) excursion {
 func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	e.now.known = false
 	e.score(d.Value)
-	e.unit = e.hours.relative(d.Hour)
-	e.hours.learn(d.Hour, min(math.Abs(d.Size), e.limit()*e.unit))
+	if e.firstDay && !d.FirstDay {
+		e.known = e.perDay / 24 // departures are from another usual value now
+	}
+	e.firstDay = d.FirstDay
+	if e.unit = 1; !d.FirstDay {
+		e.unit = e.hours.relative(d.Hour)
+		e.hours.learn(d.Hour, min(math.Abs(d.Size), e.limit()*e.unit))
+	}
 	d.Size /= e.unit
 	e.follow(d)
 	e.usual = math.Abs(c.routine.beyond) < e.limit()*e.unit/2 && (e.usual || e.steps == 1)
@@ -137,6 +146,7 @@ func (e *excursion) limit() float64 { return excursionSize * e.typical }
 // learnTypical takes in the size of a departure.
 func (e *excursion) learnTypical(size float64) {
 	e.known++
+	e.seen++
 	rate := e.rate
 	if e.known < e.perDay {
 		rate = max(rate, 1/float64(e.known))
@@ -166,7 +176,7 @@ func (e *excursion) score(y float64) {
 func (e *excursion) follow(d *candidates.Departure) {
 	limit := e.limit()
 	if e.sign == 0 {
-		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.known >= e.perDay) {
+		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.seen >= e.perDay/4) {
 			if e.after > 0 {
 				e.after--
 				e.followLevel(d)
