@@ -23,8 +23,8 @@ type Departure struct {
 	FirstDay bool // nothing is known of this time of day
 }
 
-// FromUsual returns the departure of the last value; ok is false until a usual value is known. On the first day, that is
-// the mean so far: see Target.Usual.
+// FromUsual returns the departure of the last value; ok is false until a usual value is known. On the first day that is
+// the mean so far, as in Target.Usual.
 func (s *State) FromUsual() (d Departure, ok bool) {
 	hour := s.grid.Slot(s.now, calendar.Day, hourMillis)
 	if math.IsNaN(s.day.robust) {

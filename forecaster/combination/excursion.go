@@ -207,8 +207,8 @@ func (e *excursion) follow(d *candidates.Departure) {
 	e.followLevel(d)
 }
 
-// followLevel follows the level on which the series is now. What lies far from it for some steps in a row begins another
-// one, such as that after the dip of a deploy; until then it is left out.
+// followLevel follows the level on which the series is now. What lies far from it for some steps in a row begins
+// another one, such as that after the dip of a deploy; until then it is left out.
 func (e *excursion) followLevel(d *candidates.Departure) {
 	e.newest = d.Value - d.Usual
 	distance := e.newest - e.offset
@@ -220,7 +220,7 @@ func (e *excursion) followLevel(d *candidates.Departure) {
 	default:
 		e.apart = min(e.apart, 0) - 1
 	}
-	if e.apart*e.apart == backSteps*backSteps {
+	if max(e.apart, -e.apart) == backSteps {
 		e.beginLevel()
 	}
 	if e.apart != 0 {
@@ -242,6 +242,9 @@ func (e *excursion) followLevel(d *candidates.Departure) {
 
 // beginLevel forgets the level on which the series was, and what was forecast from there.
 func (e *excursion) beginLevel() {
+	if e.age <= e.lead.Steps { // nothing that was forecast from there has come true
+		e.here = comparison{}
+	}
 	e.age, e.apart, e.stray = 0, 0, 0
 	for i := range e.pending {
 		e.pending[i].departure = 0

@@ -11,7 +11,8 @@ import (
 type hours struct {
 	sizes [24]float64 // mean size of departures
 	steps [24]float64 // that it was made from
-	mean  float64     // of all hours
+	total float64     // of sizes
+	known float64     // hours
 
 	doubt, rate float64
 }
@@ -36,9 +37,11 @@ func (h *hours) learn(hour int, size float64) {
 		return
 	}
 	before := h.sizes[hour]
-	h.steps[hour]++
+	if h.steps[hour]++; h.steps[hour] == 1 {
+		h.known++
+	}
 	h.sizes[hour] += max(h.rate, 1/h.steps[hour]) * (size - before)
-	h.mean += (h.sizes[hour] - before) / float64(len(h.sizes))
+	h.total += h.sizes[hour] - before
 }
 
 // relative is how large departures at an hour are in relation to those of the day.
@@ -50,9 +53,10 @@ func (h *hours) relative(hour int) float64 {
 		sum += share * h.sizes[i]
 		weight += share * min(h.steps[i], h.doubt)
 	}
-	if !(h.mean > 0) {
+	if !(h.total > 0) {
 		return 1
 	}
-	ratio := (sum + hourFloor*h.mean) / (h.mean * (1 + hourFloor))
+	mean := h.total / h.known
+	ratio := (sum + hourFloor*mean) / (mean * (1 + hourFloor))
 	return math.Pow(ratio, weight/h.doubt)
 }
