@@ -14,6 +14,9 @@ type hours struct {
 	total float64     // of sizes
 	known float64     // hours
 
+	hour int     // of the newest departure
+	unit float64 // how large departures are then, in relation to those of the day
+
 	doubt, rate float64
 }
 
@@ -26,9 +29,9 @@ const (
 
 func newHours(w *window.Window) hours {
 	if !w.Fine() {
-		return hours{} // a size a day tells nothing
+		return hours{unit: 1} // a size a day tells nothing
 	}
-	return hours{doubt: hourDoubt * 60 / w.Minutes, rate: w.Decay(hourHalfLife)}
+	return hours{unit: 1, doubt: hourDoubt * 60 / w.Minutes, rate: w.Decay(hourHalfLife)}
 }
 
 // learn takes in the size of a departure at an hour.
@@ -44,8 +47,15 @@ func (h *hours) learn(hour int, size float64) {
 	h.total += h.sizes[hour] - before
 }
 
-// relative is how large departures at an hour are in relation to those of the day.
+// relative is how large departures at an hour are in relation to those of the day. It is known when the hour begins.
 func (h *hours) relative(hour int) float64 {
+	if h.doubt > 0 && hour != h.hour {
+		h.hour, h.unit = hour, h.at(hour)
+	}
+	return h.unit
+}
+
+func (h *hours) at(hour int) float64 {
 	sum, weight := 0.0, 0.0
 	for k := -1; k <= 1; k++ {
 		i := (hour + k + len(h.sizes)) % len(h.sizes)
