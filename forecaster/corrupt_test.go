@@ -3,6 +3,7 @@ package forecaster_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -49,6 +50,49 @@ func TestModel_ForgetsACorruptSample(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Nor do up to four of them, nor one in a series that is mostly or always 0, such as the length of a queue that wraps.
+func TestModel_ForgetsMoreThanOneCorruptSample(t *testing.T) {
+	t.Parallel()
+	const n, hour = 15 * 288, 12
+	rng := rand.New(rand.NewPCG(7, 28))
+	queue := make([]float64, n+20*hour)
+	for i := range queue {
+		if rng.Float64() < 0.3 {
+			queue[i] = float64(rng.IntN(5))
+		}
+	}
+	for name, tc := range map[string]struct {
+		plain []float64
+		at    []int // hours
+	}{
+		"within a day":   {daily(n+20*hour, 5*time.Minute, 5), []int{3, 7, 10}},
+		"once a day":     {daily(n+20*hour, 5*time.Minute, 5), []int{-65, -41, -17, 7}},
+		"a queue":        {queue, []int{3, 8}},
+		"an empty queue": {make([]float64, n+20*hour), []int{3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			y := slices.Clone(tc.plain)
+			for _, at := range tc.at {
+				y[n+at*hour] = math.MaxUint64
+			}
+			last := n + tc.at[len(tc.at)-1]*hour
+			o := five(hour/4, hour)
+			var median, highest []float64
+			follow(t, o, tc.plain, n, 0, func(_ int, m *forecaster.Model) {
+				median, highest = append(median, m.Quantile(hour, 0.5)), append(highest, m.MaxQuantile(hour, 0.9))
+			})
+			follow(t, o, y, n, 0, func(i int, m *forecaster.Model) {
+				require.Less(t, m.Quantile(hour, 0.995), 1e6, "never believed")
+				if i >= last+hour {
+					require.InDelta(t, median[i-n], m.Quantile(hour, 0.5), 0.05*median[i-n], "step %d after", i-last)
+					require.InDelta(t, highest[i-n], m.MaxQuantile(hour, 0.9), 0.1*highest[i-n], "step %d after", i-last)
+				}
+			})
+		})
 	}
 }
 

@@ -133,3 +133,42 @@ func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
 		}
 	}
 }
+
+// A leak is told as early where the series is a day old, and where there is much noise.
+func TestTimeToBreach_IsToldOfYoungAndNoisySeries(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for _, tc := range []struct{ days, hours, noise, lead float64 }{
+			{1.2, 4, 3, 2.7},
+			{1.7, 8, 3, 3.6},
+			{14, 4, 15, 2.6},
+			{14, 8, 15, 3.4},
+		} {
+			t.Run(fmt.Sprintf("%v/%g/%g/%g", step, tc.days, tc.hours, tc.noise), func(t *testing.T) {
+				t.Parallel()
+				hour := int(time.Hour / step)
+				begins := int(tc.days * 24 * float64(hour))
+				n := begins + int(tc.hours*float64(hour))
+				leads := make([]float64, 5)
+				for seed := range leads {
+					rng := rand.New(rand.NewPCG(uint64(seed), 34))
+					y := make([]float64, n)
+					for i := range y {
+						y[i] = 300 + tc.noise*rng.NormFloat64() + 600*float64(max(i-begins, 0))/float64(n-begins)
+					}
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					quiet := begins // the newest step that does not tell
+					follow(t, o, y[:n-hour], begins-1, 0, func(i int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(900, true); !ok || steps >= float64(4*hour) {
+							quiet = i
+						} else {
+							require.GreaterOrEqual(t, i, begins, "before it began")
+						}
+					})
+					leads[seed] = float64(n-quiet) / float64(hour)
+				}
+				require.Greater(t, median(leads), tc.lead)
+			})
+		}
+	}
+}

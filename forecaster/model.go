@@ -50,7 +50,7 @@ func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.Re
 // So does a value that is impossibly far from the window, until the next one confirms it.
 func (m *Model) Advance(y float64) {
 	m.now++
-	corrupt := m.counts == nil && !m.zeros && window.Corrupt(y, m.limits.lowest, m.limits.highest)
+	corrupt := window.Corrupt(y, m.limits.lowest, m.limits.highest, m.zeros)
 	doubted := corrupt && !m.doubted
 	m.doubted = corrupt
 	switch {

@@ -61,7 +61,7 @@ func (c *Combination) Advance(y float64) {
 	if !ok {
 		d = candidates.Departure{Value: y}
 	}
-	c.routine.advance(c.state, &d, ok)
+	c.routine.advance(c.state, &d, ok && !d.FirstDay)
 	if ok {
 		c.excursion.advance(c, &d)
 	}

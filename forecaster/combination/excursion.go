@@ -18,15 +18,21 @@ type excursion struct {
 	minutes float64            // of a step
 	perDay  int                // steps
 
+	hours   hours   // how large departures are by the time of day
+	unit    float64 // of sizes: how large departures are at the time of the last value
 	typical float64 // mean size of departures from the usual, over days
 	rate    float64 // of it
 	known   int     // departures that it was made from
+	seen    int     // all departures
+
+	firstDay bool // the last departure was from the mean of the first day
 
 	count int        // of excursions before this one
 	sign  float64    // of the departure: +1 or -1; 0 if there is no excursion
 	usual bool       // it began within the range of what recurs, and is still there
 	steps int        // since it began
 	back  int        // newest steps that were near the usual again
+	after int        // steps for which the combination still remembers the last excursion, while there is none
 	last  [3]float64 // newest departures, in the direction of sign, newest first
 
 	peak, held   float64    // the largest departure of a step, and the largest that as many steps as last kept to
@@ -36,6 +42,9 @@ type excursion struct {
 	hasZero              bool
 	offset, ratio, level float64 // means of the departures from the usual, of the ratios to it, and of the values
 	newest               float64 // departure
+	age                  int     // steps of the level that offset, ratio and level are of
+	stray                float64 // mean distance of departures from offset
+	apart                int     // newest steps that were all far above, or below (negative), the level
 	trend                line    // through the departures
 
 	here, before comparison        // in this excursion, and in those before it
@@ -78,16 +87,17 @@ const (
 	excursionSize = 4
 	backSteps     = 3 // so many steps within half of that end it
 
-	worstRatio = 0.75 // of the losses of alternative and combination: it is not followed
-	bestRatio  = 0.4  // it is followed in full
-	newsSize   = 1.25 // times what has passed before is surely something new
+	worstRatio     = 0.75 // of the losses of alternative and combination: it is not followed
+	bestRatio      = 0.4  // it is followed in full
+	shortestMemory = 60   // minutes: the combination soon forgets shorter excursions
+	newsSize       = 1.25 // times what has passed before is surely something new
 )
 
 func newExcursion(w *window.Window, longest int) excursion {
 	lead := min(max(1, int(math.Round(excursionLead/w.Minutes))), longest)
 	return excursion{
 		lead: candidates.NewHorizon(lead, w.Hours), minutes: w.Minutes, perDay: w.StepsPerDay,
-		rate: w.Decay(typicalHalfLife), pending: make([]pendingForecast, lead),
+		rate: w.Decay(typicalHalfLife), hours: newHours(w), pending: make([]pendingForecast, lead),
 	}
 }
 
@@ -95,14 +105,26 @@ func newExcursion(w *window.Window, longest int) excursion {
 func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	e.now.known = false
 	e.score(d.Value)
+	if e.firstDay && !d.FirstDay {
+		e.known = e.perDay / 24 // departures are from another usual value now
+	}
+	e.firstDay = d.FirstDay
+	if e.unit = 1; !d.FirstDay {
+		e.unit = e.hours.relative(d.Hour)
+		e.hours.learn(d.Hour, min(math.Abs(d.Size), e.limit()*e.unit))
+	}
+	d.Size /= e.unit
 	e.follow(d)
-	e.usual = math.Abs(c.routine.beyond) < e.limit()/2 && (e.usual || e.steps == 1)
+	e.usual = math.Abs(c.routine.beyond) < e.limit()*e.unit/2 && (e.usual || e.steps == 1)
 	e.learnTypical(math.Abs(d.Size))
 	p := &e.pending[e.at]
 	p.departure = 0
-	if e.isOut() {
+	if e.isOut() || e.isBack() {
 		t := c.state.PrepareTarget(&e.lead)
 		*p = pendingForecast{combined: c.combined(&t).Median, departure: math.Abs(d.Size), excursion: e.count}
+		if !e.isOut() {
+			p.departure = e.limit()
+		}
 		for k := range p.alternatives {
 			p.alternatives[k] = e.alternative(k, &t)
 		}
@@ -115,12 +137,16 @@ func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 // isOut tells whether the last value is far from the usual.
 func (e *excursion) isOut() bool { return e.sign != 0 && e.back == 0 }
 
+// isBack tells whether the series has come back to the usual from an excursion that the combination still remembers.
+func (e *excursion) isBack() bool { return e.sign == 0 && e.after > 0 }
+
 // limit is how large a departure begins an excursion. What is within half of it is near the usual.
 func (e *excursion) limit() float64 { return excursionSize * e.typical }
 
 // learnTypical takes in the size of a departure.
 func (e *excursion) learnTypical(size float64) {
 	e.known++
+	e.seen++
 	rate := e.rate
 	if e.known < e.perDay {
 		rate = max(rate, 1/float64(e.known))
@@ -150,11 +176,18 @@ func (e *excursion) score(y float64) {
 func (e *excursion) follow(d *candidates.Departure) {
 	limit := e.limit()
 	if e.sign == 0 {
-		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.known >= e.perDay) {
+		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.seen >= e.perDay/4) {
+			if e.after > 0 {
+				e.after--
+				e.followLevel(d)
+			}
 			return
 		}
+		if e.after > 0 {
+			e.leaveUsual()
+		}
 		e.sign, e.steps, e.back = math.Copysign(1, d.Size), 0, 0
-		e.peak, e.held, e.last, e.trend = 0, 0, [3]float64{}, line{}
+		e.peak, e.held, e.last, e.trend, e.age, e.apart = 0, 0, [3]float64{}, line{}, 0, 0
 		e.zero, e.hasZero = d.Zero, d.HasZero
 	}
 	e.steps++
@@ -170,9 +203,34 @@ func (e *excursion) follow(d *candidates.Departure) {
 	copy(e.last[1:], e.last[:])
 	e.last[0] = size
 	e.peak, e.held = max(e.peak, size), max(e.held, e.steady())
+	e.trend.add(d.Value - d.Usual)
+	e.followLevel(d)
+}
+
+// followLevel follows the level on which the series is now. What lies far from it for some steps in a row begins
+// another one, such as that after the dip of a deploy; until then it is left out.
+func (e *excursion) followLevel(d *candidates.Departure) {
 	e.newest = d.Value - d.Usual
-	e.trend.add(e.newest)
-	gain := max(1/float64(e.steps), 1-math.Exp2(-e.minutes/levelHalfLife))
+	distance := e.newest - e.offset
+	switch {
+	case e.age == 0 || math.Abs(distance) <= excursionSize*max(e.stray, e.typical*e.unit):
+		e.apart = 0
+	case distance > 0:
+		e.apart = max(e.apart, 0) + 1
+	default:
+		e.apart = min(e.apart, 0) - 1
+	}
+	if max(e.apart, -e.apart) == backSteps {
+		e.beginLevel()
+	}
+	if e.apart != 0 {
+		return
+	}
+	e.age++
+	gain := max(1/float64(e.age), 1-math.Exp2(-e.minutes/levelHalfLife))
+	if e.age > 1 {
+		e.stray += gain * (math.Abs(distance) - e.stray)
+	}
 	e.offset += gain * (e.newest - e.offset)
 	e.level += gain * (d.Value - e.level)
 	ratio := 1.0
@@ -180,6 +238,17 @@ func (e *excursion) follow(d *candidates.Departure) {
 		ratio = (d.Value - d.Zero) / usual
 	}
 	e.ratio += gain * (ratio - e.ratio)
+}
+
+// beginLevel forgets the level on which the series was, and what was forecast from there.
+func (e *excursion) beginLevel() {
+	if e.age <= e.lead.Steps { // nothing that was forecast from there has come true
+		e.here = comparison{}
+	}
+	e.age, e.apart, e.stray = 0, 0, 0
+	for i := range e.pending {
+		e.pending[i].departure = 0
+	}
 }
 
 // end files an excursion that has passed.
@@ -190,6 +259,19 @@ func (e *excursion) end() {
 	e.here = comparison{}
 	e.count++
 	e.sign = 0
+	if e.after = 0; float64(e.steps)*e.minutes >= shortestMemory {
+		e.after, e.age, e.apart, e.stray = min(e.steps, e.perDay), 0, 0, 0
+	}
+}
+
+// leaveUsual forgets how well forecasts did near the usual.
+func (e *excursion) leaveUsual() {
+	e.here, e.after = comparison{}, 0
+	for i := range e.pending {
+		if e.pending[i].excursion == e.count {
+			e.pending[i].departure = 0
+		}
+	}
 }
 
 // side is 0 above the usual, 1 below it.
@@ -237,7 +319,9 @@ func (e *excursion) alternative(k int, t *candidates.Target) float64 {
 // best returns the alternative that did best, and its weight at the lead, 0 to 1.
 func (e *excursion) best() (alternative int, share float64) {
 	all := e.here
-	all.merge(&e.before, 1-e.news(e.held))
+	if e.sign != 0 {
+		all.merge(&e.before, 1-e.news(e.held))
+	}
 	for k, loss := range all.alternatives {
 		if loss < all.alternatives[alternative] {
 			alternative = k
@@ -254,7 +338,10 @@ func (e *excursion) best() (alternative int, share float64) {
 // weigh returns the evidence after the last value.
 func (e *excursion) weigh() *evidence {
 	if !e.now.known {
-		e.now = evidence{known: true, surprise: e.surprise(), line: e.ahead()}
+		e.now = evidence{known: true}
+		if e.sign != 0 {
+			e.now.surprise, e.now.line = e.surprise(), e.ahead()
+		}
 		e.now.alternative, e.now.share = e.best()
 	}
 	return &e.now
@@ -275,13 +362,17 @@ const (
 
 // apply moves p, which the weights expect at t.
 func (e *excursion) apply(t *candidates.Target, p *Prediction) {
-	if !e.isOut() || e.usual {
+	if !e.isBack() && (!e.isOut() || e.usual) {
 		return
 	}
 	b := e.weigh()
+	if e.sign == 0 {
+		e.applyBack(b, t, p)
+		return
+	}
 	v, surprise := e.alternative(b.alternative, t), t.Fade8h()*b.surprise
 	// What has lasted for some time is expected to last as long again.
-	lasting := min(1, float64(e.steps)/float64(t.Steps))
+	lasting := min(1, float64(e.age)/float64(t.Steps))
 	reach := b.share * lasting
 	p.Uncertainty = undecided * max(surprise, min(2*b.share, 1)) * (1 - reach) * math.Abs(v-p.Median)
 	p.Median += reach * (v - p.Median)
@@ -297,4 +388,18 @@ func (e *excursion) apply(t *candidates.Target, p *Prediction) {
 		p.Spread.MeanError = min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
 	}
 	b.line.apply(t, p)
+}
+
+// applyBack moves p, which the weights expect at t, after an excursion: what they follow still remembers it.
+func (e *excursion) applyBack(b *evidence, t *candidates.Target, p *Prediction) {
+	lasting := min(1, float64(e.age)/float64(t.Steps))
+	reach := b.share * lasting
+	v := e.alternative(b.alternative, t)
+	p.Median += reach * (v - p.Median)
+	p.ExtremeBase += reach * (v - p.ExtremeBase)
+	p.Spread = Spread{Share: reach, Ratio: 1}
+	p.Spread.Measured = lasting * e.here.rows / (e.here.rows + max(spreadDoubt/e.minutes, fewestErrors))
+	if e.here.rows > 0 {
+		p.Spread.MeanError = min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
+	}
 }

@@ -44,7 +44,8 @@ func (e *excursion) ahead() (l lineAhead) {
 	}
 	l = lineAhead{now: now, slope: slope, steps: lineReach * float64(e.steps)}
 	l.share = news * ramp(explained, bentShare, straightShare)
-	l.share *= ramp(slope*float64(e.steps)/now, partOfDeparture, allOfDeparture)
+	began := math.Copysign(e.limit()*e.unit, slope) // a line is an excursion from there on
+	l.share *= ramp((slope*float64(e.steps)+began)/now, partOfDeparture, allOfDeparture)
 	return l
 }
 

@@ -8,27 +8,37 @@ import (
 // Guards, chosen, not tuned: unsigned numbers that wrapped around, or counters read as shares, are further off than any
 // load.
 const (
-	corruptRanges = 100 // a corrupt sample is so many times the range of all others away from them
-	corruptTimes  = 2   // what comes back more often is real
+	corruptRanges = 100     // a corrupt sample is so many times the range of all others away from them
+	corruptEvents = 1e6     // likewise where most values are 0: a series of single events may have one that is large
+	corruptCount  = 1 << 53 // likewise where all values are 0: up to it, numbers are exact
+	corruptTimes  = 4       // what comes back more often is real
 )
 
-// Corrupt tells whether v is so far from the range of a series that, unless the next value is too, something is wrong
-// with it. The range of a constant is its size; nothing is far from a series that is always 0.
-func Corrupt(v, lowest, highest float64) bool {
-	far := corruptRanges * (highest - lowest)
-	if far == 0 {
-		far = corruptRanges * math.Abs(highest)
+// Corrupt tells whether v is so far from the range of a series, most values of which may be 0, that something is wrong
+// with it unless the next value is as far. The range of a constant is its size.
+func Corrupt(v, lowest, highest float64, mostlyZero bool) bool {
+	size := highest - lowest
+	if size == 0 {
+		size = math.Abs(highest)
 	}
-	return far > 0 && (v > highest+far || v < lowest-far)
+	far := corruptRanges * size
+	switch {
+	case size == 0:
+		far = corruptCount
+	case mostlyZero:
+		far = corruptEvents * size
+	}
+	return v > highest+far || v < lowest-far
 }
 
-// DropCorrupt returns y without its corrupt samples: single ones, once or twice, that are impossibly far from all
-// others. It is y itself if there are none, else a copy with NaN in their places. A corrupt sample at the end, of which
-// nobody knows yet whether it stays alone, is dropped too. What is mostly 0 is made of single events, and kept.
+// DropCorrupt returns y without its corrupt samples: single ones, up to four, that are impossibly far from all others.
+// It is y itself if there are none, else a copy with NaN in their places. A corrupt sample at the end, of which nobody
+// knows yet whether it stays alone, is dropped too.
 func DropCorrupt(y []float64) []float64 {
 	above, below, mostlyZero := outermost(y)
-	bad := append(farFrom(&above, below[corruptTimes].value), farFrom(&below, above[corruptTimes].value)...)
-	if mostlyZero || len(bad) == 0 || !alone(y, bad) {
+	bad := farFrom(&above, below[corruptTimes].value, mostlyZero)
+	bad = append(bad, farFrom(&below, above[corruptTimes].value, mostlyZero)...)
+	if len(bad) == 0 || !alone(y, bad) {
 		return y
 	}
 	y = slices.Clone(y)
@@ -82,10 +92,10 @@ func outermost(y []float64) (above, below extremes, mostlyZero bool) {
 }
 
 // farFrom returns the indices of those that are corrupt if the others range to the far end other.
-func farFrom(outer *extremes, other float64) (bad []int) {
+func farFrom(outer *extremes, other float64, mostlyZero bool) (bad []int) {
 	for k := corruptTimes - 1; k >= 0; k-- {
 		next := outer[k+1].value
-		if outer[k+1].index < 0 || !Corrupt(outer[k].value, min(next, other), max(next, other)) {
+		if outer[k+1].index < 0 || !Corrupt(outer[k].value, min(next, other), max(next, other), mostlyZero) {
 			continue
 		}
 		for ; k >= 0; k-- {
