@@ -133,3 +133,26 @@ func TestTail_DoubtShapeGrowsWithTheDistance(t *testing.T) {
 	require.InDelta(t, 0.1+0.01*2.25, tail.widenShape(0.01, 9).shape, 1e-6)
 	require.InDelta(t, 0.1+0.01*6.25, tail.widenShape(0.01, 11).shape, 1e-6)
 }
+
+// A tail that is one episode says how much that one moves, and nothing of the next.
+func TestFitTail_ScalesByEpisodesWhereTheyAreFew(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	sample := make([]float32, 14*288)
+	var sizes []float32
+	for day := range 14 { // is off by a few minutes, each day by others, for eight hours
+		size := float32(360 * r.Float64())
+		sizes = append(sizes, size)
+		for i := range 96 {
+			sample[288*day+i] = size + 0.1*r.Float32()
+		}
+	}
+	slices.Sort(sizes)
+	tail := FitTail(sample, 36)
+	require.Less(t, tail.Surprisal(sizes[13]+40), 12.0, "a little more than ever before")
+	require.Greater(t, tail.Surprisal(20*sizes[13]), 20.0)
+	// Where the tail holds many episodes, they are not looked for.
+	for i := range sample {
+		sample[i] = float32(r.ExpFloat64())
+	}
+	require.InDelta(t, 1, FitTail(sample, 36).scale, 0.3)
+}
