@@ -41,12 +41,13 @@ const (
 	// normal noise it is 8 standard deviations. Chosen after smaller bounds on what a deviation does had cost recall on
 	// the developing series (test/accuracy anomaly).
 	ordinaryShare, ordinaryFactor = 0.99, 3
-	// lineFactor is the part of the mean deviation that a line has to move by while the level, which looks back 16 hours,
+	// lineFactor is the part of the usual deviation that a line has to move by while the level, which looks back 16 hours,
 	// lags behind it. Chosen, not tuned: what moves by less is followed well enough.
 	lineFactor = 1.0 / 2
 	// lineGain is the part of other deviations that those from a line may have for the line to be taken. If the line moves
-	// by clearlyVisible mean deviations in that time, lineTolerance is. Deviations from a season that copies a line are as
-	// small, but they age. Chosen after looser limits had cost best F1 on the developing series (test/accuracy anomaly).
+	// by clearlyVisible usual deviations from there in that time, lineTolerance is. Deviations from a season that copies a
+	// line are as small, but they age. Chosen after looser limits had cost best F1 on the developing series (test/accuracy
+	// anomaly).
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
 	// slopeTolerance is the part by which two slopes of a line may differ. Chosen, not tuned.
 	slopeTolerance = 1.0 / 2
@@ -148,10 +149,11 @@ func (b *Backtest) setOrdinary() {
 func (b *Backtest) chooseLine(w Window) {
 	s := b.series
 	lag, slots := float64((level.Window / 2).Milliseconds()), b.slotValues(w)
+	usual := b.usualDeviation()
 	for _, over := range [...]time.Duration{day, time.Hour} {
 		slope := b.slope(slots, s.Grid.Slots(over))
-		before := b.strays()
-		if !(math.Abs(slope-s.slope)*lag > lineFactor*before) || over < level.Window/2 && !b.lasts(slots, slope) {
+		turn := math.Abs(slope-s.slope) * lag
+		if !(turn > lineFactor*usual) || over < level.Window/2 && !b.lasts(slots, slope) {
 			continue
 		}
 		scaling, values, choice := s.scaling, b.Values, b.choice
@@ -160,10 +162,11 @@ func (b *Backtest) chooseLine(w Window) {
 		if b.scale(w, Seasonal) == nil {
 			b.chooseSeason()
 			limit := lineGain
-			if math.Abs(slope)*lag > clearlyVisible*before {
+			if turn > clearlyVisible*usual {
 				limit = lineTolerance
 			}
-			if b.strays() <= limit*before {
+			if around := b.usualDeviation(); around <= limit*usual {
+				usual = around
 				continue
 			}
 		}
@@ -178,10 +181,10 @@ func (b *Backtest) lasts(values []float64, slope float64) bool {
 	return math.Abs(lasting-slope) <= slopeTolerance*math.Abs(slope)
 }
 
-// strays returns the mean deviation in the unit of the series, at least what can be told apart.
-func (b *Backtest) strays() float64 {
-	s := b.series
-	return max(b.meanDeviation*s.scale, s.Distance(s.resolution))
+// usualDeviation returns the median deviation in the unit of the series, at least what can be told apart. While a jump
+// is in the window, the mean is mostly that of the jump.
+func (b *Backtest) usualDeviation() float64 {
+	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.resolution))
 }
 
 // slotValues returns the values of the slots in the unit of the series; NaN: missing.
