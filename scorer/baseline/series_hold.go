@@ -50,6 +50,7 @@ type holdPass struct {
 	values *season.Values
 	begin  beginning
 	away   episode
+	moved  bool // the level is no more where it began
 }
 
 // expect expects the value x of a slot, the k-th, and takes it into the state. now is its local time.
@@ -60,8 +61,9 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	sv, l := h.seasonal[k], &h.level
 	e := h.join(sv.value, l.Now())
 	odd := sv.days > 0 && int(sv.days) == h.season.Days && !sv.holiday && h.isOdd(x, e)
+	other := nan32
 	if odd && h.season.Days == 7 {
-		if other := h.otherDay(x, e, now); other == other { // what last week had was odd
+		if other = h.otherDay(x, e, now); other == other { // what last week had was odd
 			sv.value, odd = other, false
 			e = h.join(other, l.Now())
 		}
@@ -85,6 +87,9 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	if moved && h.season.Days > 0 {
 		h.move(before)
 	}
+	if was > 0 && is == 0 && !moved {
+		h.returned(now, other == other)
+	}
 	if moved || was > 0 && is == 0 {
 		h.endEpisode()
 	}
@@ -95,13 +100,24 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 
 func (h *holdPass) endEpisode() { h.lasting = h.away.end(h.lasting, h.series.Grid.Slots(lastingFrom)) }
 
+// returned ends an episode without a new level. If the window began with it, and what changed at its end was last week,
+// or what stands in for it, the values are after a step that is later in last week: they are not odd.
+func (h *holdPass) returned(now int64, standIn bool) {
+	n := h.series.Grid.Slots(jumpIn)
+	back := now - int64(n) + 1
+	if h.season.Days == 7 && h.begin.away && h.away.since <= h.begin.first && h.away.away >= n &&
+		(standIn || !h.jumped(back)) {
+		h.values.Accept(h.away.since, back)
+	}
+}
+
 // move moves the values before the episode with the level, which has moved from one to another.
 func (h *holdPass) move(from float32) {
 	to := h.level.Now()
 	h.lost = h.lost || h.composition.lost(from, to)
 	by, since := h.difference(to, from), h.values.First
 	switch {
-	case !h.begin.apart || !h.level.IsNear(to, h.neutral(), h.begin.unit):
+	case h.moved || !h.level.IsNear(to, h.neutral(), h.begin.unit) || h.level.IsNear(from, h.neutral(), h.begin.unit):
 		h.moveLevel(&h.level, from, to)
 	case h.season.Days == 7 && h.jumped(h.away.since): // the level is back from the incident that it began with
 		since = h.begin.first
@@ -109,7 +125,7 @@ func (h *holdPass) move(from float32) {
 		since = h.away.since
 	}
 	h.values.Move(since, h.away.since, func(x float32) float32 { return h.join(x, by) }, h.isOdd)
-	h.begin.apart = false
+	h.moved = true
 }
 
 // jumped tells whether the values jumped at a slot, or those of the period before did, by what other days do at this
@@ -136,10 +152,15 @@ func (h *holdPass) isOdd(x, e float32) bool {
 }
 
 // otherDay returns the value of another day since last week that agrees with the value x of a slot, if none agrees with
-// e, which is what last week makes expected: then that was odd, and not x. Else it returns NaN.
+// e, which is what last week makes expected: then that was odd, and not x. Else it returns NaN. For a workday, days off
+// do not count: that last week's workday was like one is odd.
 func (h *holdPass) otherDay(x, e float32, now int64) float32 {
-	agrees := nan32
-	for _, other := range h.values.OtherDays(now) {
+	agrees, slots := nan32, &h.series.slots
+	workday := !slots.IsDayOff(now)
+	for k, other := range h.values.OtherDays(now) {
+		if other != other || workday && slots.IsDayOff(now-int64(k+1)*slots.PerDay) {
+			continue
+		}
 		expected := h.join(other, h.level.Now())
 		if !h.isOdd(e, expected) {
 			return nan32
@@ -155,7 +176,7 @@ func (h *holdPass) otherDay(x, e float32, now int64) float32 {
 type beginning struct {
 	level float32
 	unit  float32 // how large a deviation of the level is that counts as 1
-	first int64   // the first slot that has a level, of local time
+	first int64   // the first slot that is not at the season's level, of local time
 	away  bool    // some of the values from which a level that follows becomes known are far from it
 	apart bool    // the values before are at another level
 }
@@ -165,17 +186,18 @@ type beginning struct {
 func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	in, seasonal := b.series.Grid, b.season.Days > 0
 	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)
-	first, units := make([]float32, 0, n), make([]float32, 0, n)
+	first, units, apart := make([]float32, 0, n), make([]float32, 0, n), false
 	for at := range b.Positions(0) {
 		sv := b.seasonal[at.Slot]
 		x := b.levelOf(b.Values[at.Index], sv.value)
 		if x != x || !b.teaches(sv) {
 			continue
 		}
-		if len(first) == 0 {
-			begin.first = b.series.slots.At(at.Time)
+		unit := b.levelUnit(b.unit(b.expected[at.Slot]), sv.value)
+		if !apart {
+			begin.first, apart = b.series.slots.At(at.Time), !l.IsNear(x, b.neutral(), unit)
 		}
-		units = append(units, b.levelUnit(b.unit(b.expected[at.Slot]), sv.value))
+		units = append(units, unit)
 		if first = append(first, x); len(first) == n {
 			break
 		}
@@ -183,7 +205,8 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	if len(first) < n {
 		return beginning{}
 	}
-	begin.level = orderstat.Median(slices.Clone(first))
+	begin.level, begin.unit = orderstat.Median(slices.Clone(first)), orderstat.Median(slices.Clone(units))
+	followed := orderstat.Median(slices.Clone(first[:known]))
 	near, far := 0, 0
 	for i, x := range first {
 		switch unit := units[i]; {
@@ -196,11 +219,11 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 		}
 	}
 	if 2*near < n {
-		return beginning{}
+		return beginning{first: begin.first, unit: begin.unit}
 	}
-	begin.unit = orderstat.Median(units)
-	begin.away = far > in.Slots(farFor)
 	begin.apart = seasonal && !l.IsNear(begin.level, b.neutral(), begin.unit)
+	begin.away = far > in.Slots(farFor) ||
+		seasonal && !begin.apart && !l.IsNear(followed, begin.level, 2*begin.unit)
 	return begin
 }
 

@@ -49,3 +49,6 @@ func (s *LocalSlots) IsWeekend(slot int64) bool {
 	day := calendar.SlotIn(slot*s.length, calendar.Week, calendar.Day)
 	return day == calendar.Sunday || day == calendar.Sunday-1
 }
+
+// IsDayOff tells whether a slot is on a weekend or a holiday.
+func (s *LocalSlots) IsDayOff(slot int64) bool { return s.IsWeekend(s.Season(slot)) }

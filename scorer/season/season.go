@@ -123,6 +123,13 @@ func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
 	}
 }
 
+// Accept makes the values from one slot to before another count, also those that were odd.
+func (v *Values) Accept(from, to int64) {
+	for i := from; v.odd != nil && i < to; i++ {
+		v.odd[i-v.First] = nan32
+	}
+}
+
 // at returns the value that a slot counts for.
 func (v *Values) at(slot int64) float32 {
 	i := slot - v.First
@@ -161,13 +168,10 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 	}
 }
 
-// OtherDays returns the known values at the same time of the six days before a slot, until the next call.
-func (v *Values) OtherDays(slot int64) []float32 {
-	values := v.scratch[:0]
-	for k := int64(1); k < 7; k++ {
-		if x := v.at(slot - k*int64(v.PerDay)); x == x {
-			values = append(values, x)
-		}
+// OtherDays returns the values at the same time of the six days before a slot, from the last one on; NaN: not known.
+func (v *Values) OtherDays(slot int64) (values [6]float32) {
+	for k := range values {
+		values[k] = v.at(slot - int64((k+1)*v.PerDay))
 	}
 	return values
 }

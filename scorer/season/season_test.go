@@ -55,6 +55,14 @@ func TestValues_OddOnesMakeNoSeasonUntilTheyComeAgain(t *testing.T) {
 
 	v = fit()
 	set(v, 1100, 90)
+	set(v, 1101, 90)
+	v.Accept(1000, 1101)
+	require.Equal(t, float32(90), expected(v, 1100+week), "it counts")
+	require.Equal(t, float32(10), expected(v, 1101+week))
+	require.Equal(t, float32(90), v.OtherDays(1100 + 2*perDay)[1])
+
+	v = fit()
+	set(v, 1100, 90)
 	set(v, 1100+week, -70)
 	require.Equal(t, float32(10), expected(v, 1100+2*week), "the other way")
 
