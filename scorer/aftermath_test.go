@@ -89,6 +89,49 @@ func TestModel_IsRightWhereverAnIncidentWas(t *testing.T) {
 	}
 }
 
+// A step within the first day and a half of the window, too, is one of which both weeks after it are at the new level.
+func TestModel_IsRightWhereAStepIsAtTheBeginning(t *testing.T) {
+	const day, fitAt = 24 * hour, 14 * 24 * hour
+	for _, step := range []time.Duration{5 * time.Minute, hour} {
+		for _, weekend := range []float64{1, 0.6, 0.5} {
+			for _, by := range []float64{-120, 60, 120} {
+				if step == hour && by == 60 {
+					continue // within what the level follows there
+				}
+				for _, where := range []float64{0.9, 1.1, 1.38, 1.45} {
+					for seed := range uint64(3) {
+						r := rand.New(rand.NewPCG(seed, 5))
+						phase, start := r.Float64(), r.IntN(7)
+						y := make([]float64, (fitAt+2*day)/step)
+						for i := range y {
+							d := float64(i) * step.Hours() / 24
+							y[i] = 200 * (1 + 0.3*math.Sin(2*math.Pi*(d+phase)))
+							if math.Mod(d+float64(start), 7) >= 5 { // Saturday and Sunday: the epoch was a Thursday
+								y[i] *= weekend
+							}
+							y[i] += 5 * r.NormFloat64()
+							if d >= where {
+								y[i] += by
+							}
+						}
+						o := scorer.Options{Step: step, ExplainThreshold: 2}
+						begin := (time.Duration(start+4) * day).Milliseconds()
+						m, err := scorer.Fit(o, begin, y[:fitAt/step], nil)
+						require.NoError(t, err)
+						high := 0
+						for _, v := range y[fitAt/step:] {
+							if m.Score(v, true).Value > 0.8 {
+								high++
+							}
+						}
+						require.LessOrEqual(t, float64(high), 0.05*float64(2*day/step), "%s/%g/%g/%g/%d", step, weekend, by, where, seed)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Live, with a refit every 6 hours: an outage of 6 hours, a step ten days later, and an outage of 20 hours. What is
 // normal at other times hardly has high scores in the month after them, and the range is soon as narrow as before.
 func TestModel_IsRightInTheMonthAfterIncidents(t *testing.T) {

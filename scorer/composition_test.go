@@ -84,3 +84,59 @@ func TestModel_KeepsTheShapeOfAMultipliedSeries(t *testing.T) {
 		}
 	}
 }
+
+// In the weeks after all values were multiplied, for good or for days, weekends that are lower stay weekends: they are
+// no changes of the level.
+func TestModel_KnowsWeekendsAfterAMultipliedShift(t *testing.T) {
+	skipStatistical(t)
+	const day, fitAt = 24 * hour, 14 * 24 * hour
+	for _, tc := range []struct {
+		weekend, times float64
+		lasts          time.Duration // 0: for good
+		direction      string
+	}{
+		{0.5, 2, 0, "both"},
+		{0.5, 2, 0, "above"},
+		{0.5, 0.5, 0, "both"},
+		{0.5, 3, 0, "above"},
+		{0.5, 0.25, 3 * day, "above"},
+		{0.5, 0.25, 3 * day, "both"},
+		{0.5, 2, 3 * day, "below"},
+		{0.2, 2, 0, "both"},
+		{1, 2, 0, "both"},
+	} {
+		steps := []time.Duration{5 * time.Minute, hour}
+		if tc.lasts > 0 {
+			steps = steps[:1] // hours hardly tell three days from a weekend
+		}
+		for _, step := range steps {
+			for seed := range uint64(2) {
+				t.Run(fmt.Sprintf("%+v/%s/%d", tc, step, seed), func(t *testing.T) {
+					t.Parallel()
+					r := rand.New(rand.NewPCG(seed, 1))
+					from := 9*day + 10*hour + 7*time.Minute + time.Duration(seed)*17*hour
+					y := generate(step, 4*7*day, func(at time.Duration) float64 {
+						d := (at + fitAt).Hours() / 24
+						x := (90 + 50*math.Cos(2*math.Pi*(d-0.6))) * (1 + 0.03*r.NormFloat64())
+						if math.Mod(d, 7) >= 5 {
+							x *= tc.weekend
+						}
+						if at >= from && (tc.lasts == 0 || at < from+tc.lasts) {
+							x *= tc.times
+						}
+						return x
+					})
+					o := scorer.Options{Step: step, Direction: tc.direction, ExplainThreshold: 2}
+					all := liveAfter(t, o, y, fitAt, 4*7*day)
+					until := 40 * hour
+					if tc.lasts > 0 {
+						until = tc.lasts + 12*hour
+					}
+					wrong, of := high(all, step, (from + until).Truncate(step), 4*7*day)
+					share := map[time.Duration]float64{5 * time.Minute: 0.03, hour: 0.04}[step]
+					require.LessOrEqual(t, float64(wrong), share*float64(of), "%d of %d steps", wrong, of)
+				})
+			}
+		}
+	}
+}

@@ -87,8 +87,8 @@ func TestFitSeries_MultipliesOnlyWhatIsMultiplied(t *testing.T) {
 			o := Options{Step: 5 * time.Minute, Possible: Range{math.Inf(-1), math.Inf(1)}}
 			s, _, err := FitSeries(o, Window{Values: y})
 			require.NoError(t, err)
-			require.Equal(t, tc.multiplied, s.multiplied)
-			require.Equal(t, tc.grows, s.gain > 0)
+			require.Equal(t, tc.multiplied, s.composed.Multiplied)
+			require.Equal(t, tc.grows, s.composed.Gain > 0)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 )
 
@@ -32,9 +33,9 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 		o := Options{Step: 5 * time.Minute, Possible: Range{math.Inf(-1), math.Inf(1)}}
 		_, b, err := FitSeries(o, Window{Values: y})
 		require.NoError(t, err)
-		b.slots, b.composition = b.bySlot(), composition{}
+		b.slots, b.composed = b.bySlot(), composition.Composition{}
 		b.slots.Odd = 1
-		b.seasonTest = b.follow(b.season, b.seasonValues(b.season, b.slots), &b.composition)
+		b.seasonTest = b.follow(b.season, b.seasonValues(b.season, b.slots), &b.composed)
 		_, got := b.hold(1, 1.5)
 
 		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5)
@@ -47,7 +48,7 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 			e := v + l.Now()
 			require.True(t, got.expected[at.Slot] == e || e != e && got.expected[at.Slot] != got.expected[at.Slot],
 				"seed %d, slot %d: %v, not %v", seed, at.Slot, got.expected[at.Slot], e)
-			from, moved := l.Push(x-v, 1)
+			from, moved := l.Push(x-v, 1, 1)
 			if _, begun := l.Away(); begun {
 				since = now
 				disturbed++

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
@@ -95,9 +96,9 @@ type Series struct {
 	fixed    bool // the expected value is always center
 	constant bool // the window holds only center
 
-	first   int64     // slot of profile[0]
-	profile []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
-	composition
+	first    int64     // slot of profile[0]
+	profile  []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
+	composed composition.Composition
 	standIns []bool            // slots of profile for which those around them stand in; nil: none
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
@@ -142,18 +143,18 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Value = s.Scaled(at.Time, y)
 	}
 	at.Forecast = s.expect(slot, at.Phase, s.level.Next(), nan32)
-	at.Unit = s.unit(at.Forecast)
+	at.Unit = s.composed.Unit(at.Forecast)
 	at.Expected = s.expect(slot, at.Phase, s.level.Now(), at.Value)
 	if old := s.level.Before(); old == old {
-		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value, at.Unit)
+		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
 	if slots := s.slotsAt(slot); at.Phase > 0 && slots.IsEdge(s.jump) {
 		low, high := slots.Range(s.share(at.Phase), s.jump)
-		at.Low, at.High = min(at.Low, s.join(low, s.level.Now())), max(at.High, s.join(high, s.level.Now()))
+		at.Low, at.High = min(at.Low, s.composed.Join(low, s.level.Now())), max(at.High, s.composed.Join(high, s.level.Now()))
 	}
 	if !s.envelope.Empty() {
-		normal := s.at(s.normal(slot, at.Phase), s.level.Now())
+		normal := s.composed.At(s.normal(slot, at.Phase), s.level.Now())
 		at.Low, at.High = normal.Nearest(at.Low, -MaxScaled), normal.Nearest(at.High, MaxScaled)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
@@ -163,7 +164,7 @@ func (s *Series) Next(y float64, learn bool) Step {
 		if !learn {
 			x = nan32
 		}
-		s.take(&s.level, x, s.season(slot))
+		s.composed.Take(&s.level, x, s.season(slot))
 	}
 	return at
 }
@@ -230,20 +231,20 @@ func (s *Series) expect(slot int64, phase int, level, x float32) float32 {
 	}
 	season := s.season(slot)
 	if phase > 0 {
-		season = s.between(slot, phase, s.without(x, level))
+		season = s.between(slot, phase, s.composed.Without(x, level))
 	}
-	return s.join(season, level)
+	return s.composed.Join(season, level)
 }
 
 // choose returns what is expected of the value x where old is what the former level makes normal. If one side matters,
 // a value has to be beyond both. Else it may be near the former one as well.
-func (s *Series) choose(expected, old, x, unit float32) float32 {
+func (s *Series) choose(expected, old, x float32) float32 {
 	switch {
 	case s.side > 0:
 		return max(expected, old)
 	case s.side < 0:
 		return min(expected, old)
-	case abs(x-old) < abs(x-expected) && s.level.IsNear(x, old, unit):
+	case abs(x-old) < abs(x-expected) && s.level.IsNear(x, old, s.composed.Unit(old)):
 		return old
 	}
 	return expected

@@ -50,8 +50,9 @@ type Backtest struct {
 	start  int64
 	count  int // of slots
 	choice
-	added  choice              // if season and level are multiplied: what it was before
-	normal []envelope.Interval // by slot, the envelope with the level; nil: none
+	doubtful bool                // a weekly season may be better than the daily one, see chooseWeeks
+	added    choice              // if season and level are multiplied: what it was before
+	normal   []envelope.Interval // by slot, the envelope with the level; nil: none
 	// sampleSizeFactor is by number of periods: how much smaller deviations are from the median of as many as are known
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
@@ -86,7 +87,9 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.chooseSeason()
 	b.chooseLine(w)
 	b.chooseComposition()
+	values := b.slots
 	b.holdLevel()
+	b.chooseWeeks(values)
 	b.setOrdinary()
 	b.setProfile()
 	if !o.OneValue {
@@ -108,7 +111,7 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	e := b.between(b.expected, at, x)
 	if b.former != nil {
 		if old := b.between(b.former, at, x); old == old {
-			e = b.series.choose(e, old, x, b.Unit(at))
+			e = b.series.choose(e, old, x)
 		}
 	}
 	if b.normal != nil {
@@ -126,10 +129,10 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 
 // Unit returns how large a deviation at a position is that counts as 1.
 func (b *Backtest) Unit(at grid.Position) float32 {
-	if b.gain == 0 {
+	if b.composed.Gain == 0 {
 		return 1
 	}
-	return b.unit(b.between(b.expected, at, nan32))
+	return b.composed.Unit(b.between(b.expected, at, nan32))
 }
 
 // between returns what was expected at a position by what was expected at slots.
@@ -155,14 +158,7 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
-func (b *Backtest) Lasting(at grid.Position) bool {
-	for _, e := range b.lasting {
-		if at.Slot >= e.first && at.Slot <= e.last {
-			return true
-		}
-	}
-	return false
-}
+func (b *Backtest) Lasting(at grid.Position) bool { return lasts(b.lasting, at.Slot) }
 
 // Ordinary returns the scaled deviation that is as large as ordinary ones get: larger ones need not have a larger
 // effect on what comes after them. +Inf if there are none.
@@ -272,7 +268,7 @@ func (b *Backtest) scale(w Window, method Method) error {
 // setProfile sets the season of the day or week after the window, of which all that is known is in the window.
 func (b *Backtest) setProfile() {
 	s, values := b.series, b.slots
-	s.level, s.composition = b.level, b.composition
+	s.level, s.composed = b.level, b.composed
 	if b.season.Days == 0 {
 		return
 	}
@@ -303,21 +299,21 @@ func (b *Backtest) setEnvelope() {
 	s, values, weekly := b.series, b.slots, b.season.Days == 7 // they are not needed any more: in place
 	level := nan32
 	if b.season.Days > 0 {
-		level = b.neutral() // the first days are what the season begins with
+		level = b.composed.Neutral() // the first days are what the season begins with
 	}
 	// As the level moved for good, it moved the values before that: the envelope is that of the moved ones.
 	moved := make([]float32, len(b.levels))
-	shift := b.neutral()
+	shift := b.composed.Neutral()
 	for at := range b.Positions(0) {
 		if l := b.levels[at.Slot]; l == l {
 			level = l
 		}
 		i := s.slots.At(at.Time) - values.First
-		if d := b.levelOf(values.Values[i], b.Values[at.Index]); d == d {
+		if d := b.composed.LevelOf(values.Values[i], b.Values[at.Index]); d == d {
 			shift = d
 		}
 		moved[at.Slot] = shift
-		values.Values[i] = b.without(values.Values[i], level)
+		values.Values[i] = b.composed.Without(values.Values[i], level)
 	}
 	o := envelope.Options{
 		First: values.First, Slot: time.Duration(s.Grid.Slot()) * time.Millisecond, PerDay: values.PerDay,
@@ -339,6 +335,6 @@ func (b *Backtest) setEnvelope() {
 	}
 	b.normal = days.Replay(slots)
 	for i := range b.normal {
-		b.normal[i] = b.at(b.normal[i], b.difference(b.levels[i], moved[i]))
+		b.normal[i] = b.composed.At(b.normal[i], b.composed.Difference(b.levels[i], moved[i]))
 	}
 }

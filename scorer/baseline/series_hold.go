@@ -20,7 +20,7 @@ func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 		from = b.undisturbed(&l)
 	}
 	if begin.apart {
-		l.Remember(b.neutral(), b.series.Grid.Slots(apartFor))
+		l.Remember(b.composed.Neutral(), b.series.Grid.Slots(apartFor))
 	}
 	t := b.seasonTest
 	if t.level = l; from == b.count {
@@ -50,7 +50,6 @@ type holdPass struct {
 	values *season.Values
 	begin  beginning
 	away   episode
-	moved  bool // the level is no more where it began
 }
 
 // expect expects the value x of a slot, the k-th, and takes it into the state. now is its local time.
@@ -59,22 +58,22 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 		h.seasonal[k] = reader.at(now)
 	}
 	sv, l := h.seasonal[k], &h.level
-	e := h.join(sv.value, l.Now())
+	e := h.composed.Join(sv.value, l.Now())
 	odd := sv.days > 0 && int(sv.days) == h.season.Days && !sv.holiday && h.isOdd(x, e)
 	other := nan32
 	if odd && h.season.Days == 7 {
 		if other = h.otherDay(x, e, now); other == other { // what last week had was odd
 			sv.value, odd = other, false
-			e = h.join(other, l.Now())
+			e = h.composed.Join(other, l.Now())
 		}
 	}
 	h.expected[k], h.levels[k] = e, l.Now()
-	h.addFormer(k, h.join(sv.value, l.Before()))
+	h.addFormer(k, h.composed.Join(sv.value, l.Before()))
 	if sv.holiday {
 		return
 	}
 	was, _ := l.Away()
-	before, moved := h.take(l, x, sv.value)
+	before, moved := h.composed.Take(l, x, sv.value)
 	is, begun := l.Away()
 	if begun {
 		h.endEpisode()
@@ -114,27 +113,27 @@ func (h *holdPass) returned(now int64, standIn bool) {
 // move moves the values before the episode with the level, which has moved from one to another.
 func (h *holdPass) move(from float32) {
 	to := h.level.Now()
-	h.lost = h.lost || h.composition.lost(from, to)
-	by, since := h.difference(to, from), h.values.First
+	h.lost = h.lost || h.composed.Lost(from, to)
+	by, since := h.composed.Difference(to, from), h.values.First
 	switch {
-	case h.moved || !h.level.IsNear(to, h.neutral(), h.begin.unit) || h.level.IsNear(from, h.neutral(), h.begin.unit):
-		h.moveLevel(&h.level, from, to)
+	case !h.begin.apart || !h.level.IsNear(to, h.composed.Neutral(), h.begin.unit):
+		h.composed.MoveLevel(&h.level, from, to)
 	case h.season.Days == 7 && h.jumped(h.away.since): // the level is back from the incident that it began with
-		since = h.begin.first
+		since = min(h.begin.first, h.away.since)
 	default: // what jumped was the season, at the same time of the period before
 		since = h.away.since
 	}
-	h.values.Move(since, h.away.since, func(x float32) float32 { return h.join(x, by) }, h.isOdd)
-	h.moved = true
+	h.values.Move(since, h.away.since, func(x float32) float32 { return h.composed.Join(x, by) }, h.isOdd)
+	h.begin.apart = false
 }
 
 // jumped tells whether the values jumped at a slot, or those of the period before did, by what other days do at this
 // time.
-func (h *holdPass) jumped(slot int64) bool {
-	n, perDay := h.series.Grid.Slots(jumpIn), int64(h.values.PerDay)
+func (b *Backtest) jumped(slot int64) bool {
+	n, perDay := b.series.Grid.Slots(jumpIn), int64(b.slots.PerDay)
 	var usual []float32
 	for k := int64(1); k < 7; k++ {
-		if d := h.values.Step(slot-k*perDay, n); d == d {
+		if d := b.slots.Step(slot-k*perDay, n); d == d {
 			usual = append(usual, d)
 		}
 	}
@@ -142,12 +141,12 @@ func (h *holdPass) jumped(slot int64) bool {
 		return true
 	}
 	of := orderstat.Median(usual)
-	return !(abs(h.values.Step(slot, n)-of) < abs(h.values.Step(slot-int64(h.season.Days)*perDay, n)-of))
+	return !(abs(b.slots.Step(slot, n)-of) < abs(b.slots.Step(slot-int64(b.season.Days)*perDay, n)-of))
 }
 
 // isOdd tells whether the value x is odd where e is expected.
 func (h *holdPass) isOdd(x, e float32) bool {
-	unit := h.unit(e)
+	unit := h.composed.Unit(e)
 	return abs(x-e) > h.values.Odd*unit && !h.level.IsNear(x, e, unit)
 }
 
@@ -161,7 +160,7 @@ func (h *holdPass) otherDay(x, e float32, now int64) float32 {
 		if other != other || workday && slots.IsDayOff(now-int64(k+1)*slots.PerDay) {
 			continue
 		}
-		expected := h.join(other, h.level.Now())
+		expected := h.composed.Join(other, h.level.Now())
 		if !h.isOdd(e, expected) {
 			return nan32
 		}
@@ -176,71 +175,116 @@ func (h *holdPass) otherDay(x, e float32, now int64) float32 {
 type beginning struct {
 	level float32
 	unit  float32 // how large a deviation of the level is that counts as 1
-	first int64   // the first slot that is not at the season's level, of local time
+	first int64   // the first slot at this level, of local time
 	away  bool    // some of the values from which a level that follows becomes known are far from it
 	apart bool    // the values before are at another level
+}
+
+// A firstSlot is one of the first that tell the level.
+type firstSlot struct {
+	at          int64 // local time
+	level, unit float32
 }
 
 // beginning finds where a level begins, if that is clear. As the window moves on, every incident and every step is once
 // where the window begins, and where its second week does.
 func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	in, seasonal := b.series.Grid, b.season.Days > 0
-	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)
-	first, units, apart := make([]float32, 0, n), make([]float32, 0, n), false
+	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)|1 // odd: the median of two levels is one of them
+	first := make([]firstSlot, 0, n)
 	for at := range b.Positions(0) {
 		sv := b.seasonal[at.Slot]
-		x := b.levelOf(b.Values[at.Index], sv.value)
-		if x != x || !b.teaches(sv) {
+		x := b.composed.LevelOf(b.Values[at.Index], sv.value)
+		if x != x || !sv.teaches(&b.composed) {
 			continue
 		}
-		unit := b.levelUnit(b.unit(b.expected[at.Slot]), sv.value)
-		if !apart {
-			begin.first, apart = b.series.slots.At(at.Time), !l.IsNear(x, b.neutral(), unit)
-		}
-		units = append(units, unit)
-		if first = append(first, x); len(first) == n {
+		unit := b.composed.LevelUnit(b.composed.Unit(b.expected[at.Slot]), sv.value)
+		if first = append(first, firstSlot{b.series.slots.At(at.Time), x, unit}); len(first) == n {
 			break
 		}
 	}
 	if len(first) < n {
 		return beginning{}
 	}
-	begin.level, begin.unit = orderstat.Median(slices.Clone(first)), orderstat.Median(slices.Clone(units))
-	followed := orderstat.Median(slices.Clone(first[:known]))
+	begin.level = medianOf(first, func(f firstSlot) float32 { return f.level })
 	near, far := 0, 0
-	for i, x := range first {
-		switch unit := units[i]; {
-		case l.IsNear(x, begin.level, unit):
+	for i, f := range first {
+		switch {
+		case l.IsNear(f.level, begin.level, f.unit):
 			near++
-		case seasonal && l.IsNear(x, b.neutral(), unit): // a step comes soon
+		case seasonal && l.IsNear(f.level, b.composed.Neutral(), f.unit): // a step comes soon
+			near++
 		// What drifts is not far from where it began, and where bursts are frequent, one is no incident.
-		case i < known && !l.IsNear(x, begin.level, 2*unit) && abs(x-begin.level) > b.slots.Odd*unit:
+		case i < known && !l.IsNear(f.level, begin.level, 2*f.unit) && abs(f.level-begin.level) > b.slots.Odd*f.unit:
 			far++
 		}
 	}
 	if 2*near < n {
-		return beginning{first: begin.first, unit: begin.unit}
+		return beginning{}
 	}
-	begin.apart = seasonal && !l.IsNear(begin.level, b.neutral(), begin.unit)
-	begin.away = far > in.Slots(farFor) ||
-		seasonal && !begin.apart && !l.IsNear(followed, begin.level, 2*begin.unit)
+	begin.unit = medianOf(first, func(f firstSlot) float32 { return f.unit })
+	begin.away = far > in.Slots(farFor)
+	if b.season.Days == 7 && l.IsNear(begin.level, b.composed.Neutral(), begin.unit) {
+		b.beginEarlier(l, &begin, first)
+	}
+	begin.apart = seasonal && !l.IsNear(begin.level, b.composed.Neutral(), begin.unit)
+	followed := medianOf(first[:known], func(f firstSlot) float32 { return f.level })
+	if seasonal && !begin.apart && !l.IsNear(followed, begin.level, 2*begin.unit) {
+		begin.away = true
+	}
+	begin.first = first[max(0, slices.IndexFunc(first, func(f firstSlot) bool {
+		return l.IsNear(f.level, begin.level, f.unit)
+	}))].at
 	return begin
+}
+
+// beginEarlier makes a level begin where the values of the first hours are, before they come to the level of most: if
+// these are at one level, and it was the week before in which the values then jumped. After an outage in that week they
+// are not at one level, and are expected by other days.
+func (b *Backtest) beginEarlier(l *level.Level, begin *beginning, first []firstSlot) {
+	there, n := 0, b.series.Grid.Slots(jumpIn)
+	for i, f := range first {
+		if there++; !l.IsNear(f.level, begin.level, f.unit) {
+			there = 0
+		}
+		if there < n {
+			continue
+		}
+		before := first[:i+1-there]
+		if len(before) < n && !(begin.away && len(before) > 0) || b.jumped(first[len(before)].at) {
+			return
+		}
+		earlier := medianOf(before, func(f firstSlot) float32 { return f.level })
+		stray := medianOf(before, func(f firstSlot) float32 { return abs(f.level - earlier) })
+		if stray < oneLevel*abs(earlier-begin.level) {
+			begin.level, begin.away = earlier, false
+		}
+		return
+	}
+}
+
+func medianOf(first []firstSlot, of func(f firstSlot) float32) float32 {
+	values := make([]float32, len(first))
+	for i, f := range first {
+		values[i] = of(f)
+	}
+	return orderstat.Median(values)
 }
 
 // undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level
 // that holds is where one is that follows, and l is made to be there.
 func (b *Backtest) undisturbed(l *level.Level) (until int) {
-	c := &b.composition
+	c := &b.composed
 	learned := b.learned[:0]
 	for at := range b.Positions(0) {
 		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
-		now, unit := b.levels[at.Slot], c.unit(e)
+		now, unit := b.levels[at.Slot], c.Unit(e)
 		if x == x && e == e && !l.IsNear(x, e, unit) {
 			break
 		}
-		if c.teaches(sv) {
-			d := c.levelOf(x, sv.value)
-			if d == d && now == now && !l.IsNear(d, now, c.levelUnit(unit, sv.value)) {
+		if sv.teaches(c) {
+			d := c.LevelOf(x, sv.value)
+			if d == d && now == now && !l.IsNear(d, now, c.LevelUnit(unit, sv.value)) {
 				break
 			}
 			learned = append(learned, d)

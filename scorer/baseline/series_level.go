@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
@@ -17,8 +18,9 @@ const (
 	// deviations. Tuned among 6, 8, 9 and 12 on the developing series (test/accuracy anomaly), whose levels were held too
 	// often with less; the figures of 8 and 9 were alike.
 	awayFactor = 9
-	// oddFactor is how many times a typical large deviation (see typicalQuantile) is odd, besides being away: of normal
-	// noise that is 6 standard deviations, too. Chosen, not tuned: where bursts are frequent, they are not odd.
+	// oddFactor is how many times a typical large deviation (the quantile composition.TypicalQuantile) is odd, besides
+	// being away: of normal noise that is 6 standard deviations, too. Chosen, not tuned: where bursts are frequent, they
+	// are not odd.
 	oddFactor = 5
 	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
 	// Chosen, not tuned: half of the time that the level looks back.
@@ -31,6 +33,9 @@ const (
 	farFor = 15 * time.Minute
 	// jumpIn is how long values are compared before and after a jump. Chosen, not tuned: the level is back after as long.
 	jumpIn = 3 * time.Hour
+	// oneLevel is the part of the distance from another level within which the values at one level typically are. Chosen,
+	// not tuned: what was so for hours looks like one level of the season that it has made.
+	oneLevel = 1.0 / 8
 	// apartFor is for how long a level that began apart from the season's may come to be there without being news. Chosen,
 	// not tuned: a week after a step, both weeks are at the level after it, and the window begins up to a week later.
 	apartFor = 14 * day
@@ -72,14 +77,25 @@ func (e *episode) end(lasting []episode, from int) []episode {
 	return lasting
 }
 
+// lasts tells whether a slot lies in one of the episodes.
+func lasts(episodes []episode, slot int) bool {
+	for _, e := range episodes {
+		if slot >= e.first && slot <= e.last {
+			return true
+		}
+	}
+	return false
+}
+
 // holdLevel repeats the pass over the window with a level that stays where it is while values are away.
 func (b *Backtest) holdLevel() {
 	s := b.series
 	usual := b.deviations()
 	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.resolution)
-	b.slots.Odd = oddFactor * orderstat.Quantile(usual, typicalQuantile)
+	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
 	below, above := away, away
 	values, test := b.hold(below, above)
+	b.held = test.lasting
 	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
 	if float64(test.watched(s.side)) > max(lastingPerWeek*weeks, lastingAtLeast) {
 		switch {
@@ -93,7 +109,7 @@ func (b *Backtest) holdLevel() {
 		}
 		values, test = b.hold(below, above)
 	}
-	if math.IsInf(test.meanDeviation, 1) && b.multiplied {
+	if math.IsInf(test.meanDeviation, 1) && b.composed.Multiplied {
 		b.choice = b.added
 		b.holdLevel()
 		return
@@ -102,7 +118,7 @@ func (b *Backtest) holdLevel() {
 		// What lasted made deviations larger than they usually are.
 		followed := b.seasonTest
 		b.seasonTest = test
-		b.slots.Odd = oddFactor * orderstat.Quantile(b.deviations(), typicalQuantile)
+		b.slots.Odd = oddFactor * orderstat.Quantile(b.deviations(), composition.TypicalQuantile)
 		b.seasonTest = followed
 		values, test = b.hold(below, above)
 	}
@@ -153,7 +169,7 @@ func (b *Backtest) chooseLine(w Window) {
 	for _, over := range [...]time.Duration{day, time.Hour} {
 		slope := b.slope(slots, s.Grid.Slots(over))
 		turn := math.Abs(slope-s.slope) * lag
-		if !(turn > lineFactor*usual) || over < level.Window/2 && !b.lasts(slots, slope) {
+		if !(turn > lineFactor*usual) || over < level.Window/2 && !b.keepsSlope(slots, slope) {
 			continue
 		}
 		scaling, values, choice := s.scaling, b.Values, b.choice
@@ -176,7 +192,7 @@ func (b *Backtest) chooseLine(w Window) {
 
 // lasts tells whether a slope of neighbouring values is also that of values as far apart as the level lags. That of a
 // sawtooth is not, which goes back to where it began before the level has followed.
-func (b *Backtest) lasts(values []float64, slope float64) bool {
+func (b *Backtest) keepsSlope(values []float64, slope float64) bool {
 	lasting := b.slope(values, b.series.Grid.Slots(level.Window/2))
 	return math.Abs(lasting-slope) <= slopeTolerance*math.Abs(slope)
 }

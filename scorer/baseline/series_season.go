@@ -1,9 +1,11 @@
 package baseline
 
 import (
+	"math"
 	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
@@ -23,25 +25,67 @@ func (b *Backtest) bySlot() *season.Values {
 
 // A choice is a season, how it makes the expected value with the level, and what the window looks like with it.
 type choice struct {
-	season season.Season
-	composition
-	slots *season.Values
+	season   season.Season
+	composed composition.Composition
+	slots    *season.Values
 	seasonTest
+	held []episode // that lasted where the level held, though it may follow at once because of them
 }
 
 // chooseSeason takes the season with the smallest mean deviation.
 func (b *Backtest) chooseSeason() {
 	values := b.bySlot()
-	b.choice = choice{}
+	b.choice, b.doubtful = choice{}, false
 	for _, candidate := range season.Candidates {
 		if !b.shows(candidate) {
 			continue
 		}
-		t := b.follow(candidate, b.seasonValues(candidate, values), &composition{})
+		t := b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
+		if c := (choice{seasonTest: t}); b.season.Days == 1 && b.isNearer(&c, &b.choice, nil) {
+			b.doubtful = true
+		}
 		if t.meanDeviation < b.meanDeviation || b.expected == nil {
 			b.choice = choice{season: candidate, slots: values, seasonTest: t}
 		}
 	}
+}
+
+// chooseWeeks takes a weekly season instead of a daily one if the level that holds then moves no more often, and the
+// values are nearer. Seasons are chosen by a level that follows at once. After it has changed, this hides that weekends
+// differ: they look like one more change.
+func (b *Backtest) chooseWeeks(values *season.Values) {
+	for _, candidate := range season.Candidates {
+		if b.season.Days != 1 || candidate.Days != 7 || !b.shows(candidate) || !b.doubtful && len(b.held) == 0 {
+			continue
+		}
+		daily, t := b.choice, b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
+		b.choice = choice{season: candidate, slots: values, seasonTest: t}
+		b.chooseComposition()
+		b.holdLevel()
+		// What was under way when this level became known is no episode of it.
+		underWay := slices.DeleteFunc(slices.Clone(daily.held), func(e episode) bool {
+			x := b.expected[max(e.first-b.series.Grid.Slots(level.Window), 0)]
+			return x == x
+		})
+		more := len(b.held) > len(daily.held)-len(underWay)
+		if math.IsInf(t.meanDeviation, 1) || more || !b.isNearer(&b.choice, &daily, append(underWay, b.held...)) {
+			b.choice = daily
+		}
+	}
+}
+
+// isNearer tells whether the values are nearer to what one choice makes expected than to what another does: where both
+// expect something, and beside some episodes.
+func (b *Backtest) isNearer(one, other *choice, beside []episode) bool {
+	by := 0.0
+	for at := range b.Positions(0) {
+		x, k := b.Values[at.Index], at.Slot
+		d := min(abs(x-one.expected[k]), season.MaxDeviation) - min(abs(x-other.expected[k]), season.MaxDeviation)
+		if d == d && !lasts(beside, k) {
+			by += float64(d)
+		}
+	}
+	return by < 0
 }
 
 // shows tells whether the window is long enough to show a season, other than on holidays.
@@ -58,6 +102,9 @@ type seasonValue struct {
 	periods uint8   // of how many the value is the median; 0: others stand in for it
 	holiday bool    // the level does not learn from the slot
 }
+
+// teaches tells whether the level learns from the slot.
+func (v seasonValue) teaches(c *composition.Composition) bool { return !v.holiday && c.Tells(v.value) }
 
 // A seasonReader returns the values of a season in a window, each by what was before it.
 type seasonReader struct {
@@ -109,12 +156,12 @@ type seasonTest struct {
 }
 
 // follow expects every slot of the window by a season and by a level of the slots before that follows at once.
-func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *composition) seasonTest {
+func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *composition.Composition) seasonTest {
 	t := seasonTest{seasonal: seasonal, expected: make([]float32, b.count), levels: make([]float32, b.count)}
 	learned := slices.Grow(b.learned[:0], b.count)
 	for at := range b.Positions(0) {
-		if sv := seasonal[at.Slot]; c.teaches(sv) {
-			learned = append(learned, c.levelOf(b.Values[at.Index], sv.value))
+		if sv := seasonal[at.Slot]; sv.teaches(c) {
+			learned = append(learned, c.LevelOf(b.Values[at.Index], sv.value))
 		}
 	}
 	medians := slices.Grow(b.medians[:0], b.count+1)
@@ -123,10 +170,10 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 	compared := b.coverage(s)
 	for at := range b.Positions(0) {
 		sv := seasonal[at.Slot]
-		e := c.join(sv.value, medians[0])
+		e := c.Join(sv.value, medians[0])
 		t.expected[at.Slot], t.levels[at.Slot] = e, medians[0]
 		compared.Add(at.Index, b.Values[at.Index], e, int(sv.days))
-		if c.teaches(sv) {
+		if sv.teaches(c) {
 			medians = medians[1:]
 		}
 	}

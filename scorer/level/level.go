@@ -109,9 +109,9 @@ func (l *Level) Pass() (from float32, moved bool) {
 	return l.settle()
 }
 
-// Push takes the value of the next slot, without its season; NaN is none. unit is a deviation of 1 there. If the level
-// then moves to a new one it returns from where.
-func (l *Level) Push(x, unit float32) (from float32, moved bool) {
+// Push takes the value of the next slot, without its season; NaN is none. A deviation of unit from the level counts as
+// 1, and one of formerUnit from the former level. If the level then moves to a new one it returns from where.
+func (l *Level) Push(x, unit, formerUnit float32) (from float32, moved bool) {
 	l.remembered = max(l.remembered-1, 0)
 	l.begun = false
 	if x == x && l.first == l.first {
@@ -121,7 +121,7 @@ func (l *Level) Push(x, unit float32) (from float32, moved bool) {
 		l.first = float32(math.NaN())
 	}
 	now := l.Now()
-	former := l.remembered > 0 && l.IsNear(x, l.old, unit) && abs(x-l.old) < abs(x-now)
+	former := l.remembered > 0 && l.IsNear(x, l.old, formerUnit) && abs(x-l.old) < abs(x-now)
 	// A level of a few hours is none yet: what a window begins with may be an incident.
 	known := 2*l.values.Len() >= l.values.Size()
 	if x != x || !known || l.IsNear(x, now, unit) && !former {
