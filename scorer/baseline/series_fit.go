@@ -17,8 +17,8 @@ const (
 	// choiceWindow is the part of the window, at its end, over which the season is chosen. Chosen, not tuned: two weeks
 	// hold two weekends.
 	choiceWindow = 14 * 24 * time.Hour
-	// weeklyOnlyAfter is how long a series has to be known until a weekly season speaks for itself. Before that, slots
-	// whose last week is not known are expected by the days, so that the tails know more than the last few days. Chosen,
+	// weeklyOnlyAfter is how long a series has to be known until a weekly season speaks for itself. Before that, slots of
+	// the first week are expected by days of the same kind, so that the tails know more than the last few days. Chosen,
 	// not tuned: a little less than two weeks, so that a window of two weeks qualifies though its first hours are empty.
 	weeklyOnlyAfter = 320 * time.Hour
 	// neighbourhood is how far from a time of day its neighbours are, which stand in for it while it is not known. Chosen,

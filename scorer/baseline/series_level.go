@@ -49,10 +49,10 @@ const (
 	// lineFactor is the part of the usual deviation that a line has to move by while the level, which looks back 16 hours,
 	// lags behind it. Chosen, not tuned: what moves by less is followed well enough.
 	lineFactor = 1.0 / 2
-	// lineGain is the part of other deviations that those from a line may have for the line to be taken. If the line moves
-	// by clearlyVisible usual deviations from there in that time, lineTolerance is. Deviations from a season that copies a
-	// line are as small, but they age. Chosen after looser limits had cost best F1 on the developing series (test/accuracy
-	// anomaly).
+	// lineGain is the part of other deviations that those from a line may have for the line to be taken. If the line of
+	// days moves by clearlyVisible usual deviations from there in that time, lineTolerance is. Deviations from a season
+	// that copies a line are as small, but they age. Chosen after looser limits had cost best F1 on the developing series
+	// (test/accuracy anomaly).
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
 	// slopeTolerance is the part by which two slopes of a line may differ. Chosen, not tuned.
 	slopeTolerance = 1.0 / 2
@@ -178,7 +178,7 @@ func (b *Backtest) chooseLine(w Window) {
 		if b.scale(w, Seasonal) == nil {
 			b.chooseSeason()
 			limit := lineGain
-			if turn > clearlyVisible*usual {
+			if over == day && turn > clearlyVisible*usual {
 				limit = lineTolerance
 			}
 			if around := b.usualDeviation(); around <= limit*usual {

@@ -17,6 +17,7 @@ func (b *Backtest) bySlot() *season.Values {
 	perDay := int(s.slots.PerDay) // room for clocks that are put back
 	n := int64(len(b.Values))*s.Grid.Step()/s.Grid.Slot() + 1 + 2*int64(perDay)
 	v := season.New(s.slots.At(b.start)-int64(perDay), int(n), perDay, s.Grid.Slots(neighbourhood), s.Grid.Slots(again))
+	v.DayOff = s.slots.IsDayOff
 	for at := range b.Positions(0) {
 		v.Values[s.slots.At(at.Time)-v.First] = b.Values[at.Index]
 	}
@@ -109,13 +110,13 @@ func (v seasonValue) teaches(c *composition.Composition) bool { return !v.holida
 // A seasonReader returns the values of a season in a window, each by what was before it.
 type seasonReader struct {
 	season.Season
-	values     *season.Values
-	slots      *grid.LocalSlots
-	weeklyOnly bool // days do not stand in for weeks
+	values *season.Values
+	slots  *grid.LocalSlots
 }
 
 func (b *Backtest) seasonReader(s season.Season, values *season.Values) seasonReader {
-	return seasonReader{s, values, &b.series.slots, s.Days == 7 && b.knownFor() >= weeklyOnlyAfter.Milliseconds()}
+	s.Alone = s.Days == 7 && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
+	return seasonReader{s, values, &b.series.slots}
 }
 
 func (r *seasonReader) at(now int64) seasonValue {
@@ -126,9 +127,6 @@ func (r *seasonReader) at(now int64) seasonValue {
 	v, days, periods := r.values.Expected(r.Season, slot)
 	if days == 0 {
 		periods = 0
-	}
-	if r.weeklyOnly && days != r.Days {
-		v = nan32
 	}
 	return seasonValue{v, uint8(days), uint8(periods), r.slots.IsHoliday(now)}
 }

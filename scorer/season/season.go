@@ -12,9 +12,10 @@ var nan32 = float32(math.NaN())
 
 // A Season expects a value from those at the same time of earlier days or weeks.
 type Season struct {
-	Days    int // the period; 0: no season
-	Periods int // how many periods back
-	Min     int // how many of these must be known
+	Days    int  // the period; 0: no season
+	Periods int  // how many periods back
+	Min     int  // how many of these must be known
+	Alone   bool // days do not stand in for a week before the first value
 }
 
 // Candidates are the seasons that a series can have, from the plainest on. The periods are chosen, not tuned: the
@@ -45,7 +46,11 @@ type Values struct {
 	Values []float32
 	PerDay int
 	Odd    float32 // how far from what was expected a value has to be to be odd, in the unit of deviations
+	// DayOff tells whether a slot is on a day off; nil: none is. In a week, days off and workdays do not stand in for each
+	// other.
+	DayOff func(slot int64) bool
 
+	first   int       // index of the first value; negative: not known yet
 	nearby  int64     // slots that stand in for one that is not known
 	reach   int       // slots by which what happens again may be earlier or later
 	changed []bool    // times of day at which something else may be expected since a value was odd; nil: none is
@@ -58,7 +63,8 @@ type Values struct {
 // later stand in for it. What happens again may do so up to reach slots earlier or later.
 func New(first int64, n, perDay, nearby, reach int) *Values {
 	return &Values{
-		First: first, Values: slices.Repeat([]float32{nan32}, n), PerDay: perDay, nearby: int64(nearby), reach: reach,
+		First: first, Values: slices.Repeat([]float32{nan32}, n), PerDay: perDay, first: -1, nearby: int64(nearby),
+		reach: reach,
 	}
 }
 
@@ -143,29 +149,56 @@ func (v *Values) at(slot int64) float32 {
 }
 
 // Expected returns the median of the values at the same time of earlier periods, and how many of these are known. If
-// too few weeks are known, days are used instead, and if too few of these, what is known around this time of day. If
-// nothing is known, the value is NaN. Without a season it is 0, the centre of all values. days is the period that the
-// value comes from: 0 (none, or around this time of day), 1 or 7.
+// too few weeks are known, those before them are used too, or days of the same kind instead, and if too few of these,
+// what is known around this time of day. If nothing is known, the value is NaN. Without a season it is 0, the centre of
+// all values. days is the period that the value comes from: 0 (none, or around this time of day), 1 or 7.
 func (v *Values) Expected(s Season, slot int64) (value float32, days, known int) {
 	if s.Days == 0 {
 		return 0, 0, 0
 	}
-	for {
-		values := v.scratch[:0]
-		for k := 1; k <= s.Periods; k++ {
-			if x := v.at(slot - int64(k*s.Days*v.PerDay)); x == x {
-				values = append(values, x)
-			}
+	values := v.scratch[:0]
+	period := int64(s.Days * v.PerDay)
+	for k := int64(1); k <= int64(s.Periods) || s.Days == 7 && len(values) < s.Min && slot-k*period >= v.First; k++ {
+		if x := v.at(slot - k*period); x == x {
+			values = append(values, x)
 		}
-		if len(values) >= s.Min {
-			return orderstat.Median(values), s.Days, len(values)
-		}
-		if s == daily() {
-			value, known = v.around(slot)
-			return value, 0, known
-		}
-		s = daily()
 	}
+	switch {
+	case len(values) >= s.Min:
+		return orderstat.Median(values), s.Days, len(values)
+	case s.Alone && slot-period < v.since():
+		return nan32, 0, 0
+	case s.Days == 7:
+		return v.days(slot)
+	}
+	value, known = v.around(slot, nil)
+	return value, 0, known
+}
+
+// since returns the slot of the first value.
+func (v *Values) since() int64 {
+	if v.first < 0 {
+		v.first = slices.IndexFunc(v.Values, func(x float32) bool { return x == x })
+	}
+	return v.First + int64(v.first)
+}
+
+// days returns what days of the same kind make expected in a week, as Expected does.
+func (v *Values) days(slot int64) (value float32, days, known int) {
+	var alike [8]bool // by how many days ago
+	values := v.scratch[:0]
+	for k := int64(1); k <= 7; k++ {
+		earlier := slot - k*int64(v.PerDay)
+		alike[k] = v.DayOff == nil || v.DayOff(earlier) == v.DayOff(slot)
+		if x := v.at(earlier); alike[k] && x == x {
+			values = append(values, x)
+		}
+	}
+	if n := len(values); n >= daily().Min || n > 0 && v.DayOff != nil && v.DayOff(slot) { // a week has only two of them
+		return orderstat.Median(values), 1, n
+	}
+	value, known = v.around(slot, &alike)
+	return value, 0, known
 }
 
 // OtherDays returns the values at the same time of the six days before a slot, from the last one on; NaN: not known.
@@ -194,8 +227,9 @@ func (v *Values) Step(slot int64, n int) float32 {
 }
 
 // around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
-// days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others.
-func (v *Values) around(slot int64) (value float32, known int) {
+// days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others. Only
+// the days count that are alike, by how many days ago; nil: all.
+func (v *Values) around(slot int64, alike *[8]bool) (value float32, known int) {
 	s := daily()
 	values := v.scratch[:0]
 	var on [8]bool // by how many days ago
@@ -205,6 +239,9 @@ func (v *Values) around(slot int64) (value float32, known int) {
 	}
 	for away := int64(1); away <= v.nearby && len(values) < s.Periods; away++ {
 		for k := 1; k <= periods; k++ {
+			if alike != nil && !alike[k] {
+				continue
+			}
 			for _, near := range [...]int64{slot - away, slot + away} {
 				if x := v.at(near - int64(k*v.PerDay)); x == x {
 					values = append(values, x)
