@@ -118,3 +118,36 @@ func TestValues_ExpectTheSameUnlessChanged(t *testing.T) {
 	}
 	require.Positive(t, same)
 }
+
+func TestValues_ExpectWhereLastWeekIsNotKnown(t *testing.T) {
+	const perDay, week = 4, 7 * 4
+	nan := float32(math.NaN())
+	weekly := season.Season{Days: 7, Periods: 1, Min: 1}
+	v := season.New(0, 4*week, perDay, 1, 1)
+	v.DayOff = func(slot int64) bool { return slot/perDay%7 >= 5 }
+	for i := range v.Values {
+		v.Values[i] = float32(i / perDay) // the number of the day
+	}
+	expect := func(value float32, days, known int, slot int64) {
+		t.Helper()
+		e, d, k := v.Expected(weekly, slot)
+		require.Equal(t, []any{value, days, known}, []any{e, d, k})
+	}
+	const wednesday, saturday = 16 * perDay, 19 * perDay
+	v.Values[wednesday-week], v.Values[saturday-week] = nan, nan
+	expect(2, 7, 1, wednesday)
+	expect(5, 7, 1, saturday)
+
+	v.Values[wednesday-2*week], v.Values[saturday-2*week] = nan, nan
+	expect(12.5, 1, 4, wednesday) // of Thursday, Friday, Monday and Tuesday
+	expect(13, 1, 1, saturday)    // Sunday
+
+	for i := range week {
+		v.Values[i] = nan
+	}
+	weekly.Alone = true
+	expect(12.5, 1, 4, wednesday)
+	e, days, known := v.Expected(weekly, week+perDay)
+	require.True(t, math.IsNaN(float64(e)))
+	require.Equal(t, []int{0, 0}, []int{days, known}, "the week before the first value")
+}
