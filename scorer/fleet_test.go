@@ -45,7 +45,7 @@ func TestFleet_KeepsItsAlertBudget(t *testing.T) {
 					for seed := range seeds {
 						shape := shapes[seed%len(shapes)]
 						r := returnPeriods(t, shape.make(rand.New(rand.NewPCG(uint64(seed), 7)), fleetStep), history)
-						h, s := highScores(r, fleetBar), slowDrifts(r, fleetBar)
+						h, s := alertsOf(r, fleetBar, fleetStep), slowDrifts(r, fleetBar)
 						mu.Lock()
 						high[shape.name] += h
 						slow[shape.name] += s
@@ -93,29 +93,6 @@ func returnPeriods(t *testing.T, value func(float64) float64, history int) []flo
 		}
 	}
 	return periods
-}
-
-// highScores counts the alerts of AnomalyDetectedHighScore for a series: it fires after two steps over the bar, and
-// keeps firing for 15 minutes.
-func highScores(periods []float64, bar float64) (alerts int) {
-	const keepFiring = int(15 * time.Minute / fleetStep)
-	last, run, firing := -fleetSize, 0, false
-	for i, r := range periods {
-		if r < bar {
-			run = 0
-			continue
-		}
-		run++
-		if firing && i-last > keepFiring+1 {
-			firing = false
-		}
-		last = i
-		if run == 2 && !firing {
-			alerts++
-			firing = true
-		}
-	}
-	return alerts
 }
 
 // slowDrifts counts those of SlowDrift: the mean of an hour is over half the bar, and no step over the bar.

@@ -56,8 +56,9 @@ type Calibration struct {
 	enabled [MaxStatistics]bool
 	tails   [MaxStatistics]Tail
 	// What the tails are worth beyond the sample.
-	beyond         [MaxStatistics]extrapolation
-	beyondCombined extrapolation
+	beyond [MaxStatistics]extrapolation
+	// known is the surprisal of what is as rare as the sample is long; +Inf where nothing is doubted beyond it.
+	known float64
 
 	combined Tail // knows how little the sample says of what is as rare as a score of 0.8
 	fitted   Tail // knows it only of the scale
@@ -80,6 +81,11 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		sample, o.Normal = withoutIncidents(sample, o.Normal, separation, &scratch)
 	}
 	v := make([]float32, len(sample))
+	c.known = math.Inf(1)
+	if o.Separation > 0 {
+		c.known = math.Log(float64(len(sample)))
+	}
+	heaviest := 0.0
 	for s, enabled := range o.Enabled {
 		if !enabled && s != 0 { // the band needs the distance
 			continue
@@ -94,8 +100,16 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		if s == 0 && sparseOf*zeros > sparseZeros*len(v) {
 			separation = 0
 		}
-		c.tails[s], _ = fitTail(v, o.Normal, separation, &scratch)
+		var from evidence
+		c.tails[s], from = fitTail(v, o.Normal, separation, &scratch)
 		c.beyond[s] = newExtrapolation(v, &c.tails[s], o.Separation)
+		if enabled {
+			heaviest = max(heaviest, from.wideShape)
+		}
+	}
+	// Means of deviations look normal up to far out, but in the end they are as heavy-tailed as the deviations.
+	for s := range c.beyond {
+		c.beyond[s].shape = max(c.beyond[s].shape, heaviest)
 	}
 	for i := range sample {
 		v[i], _ = c.Combine(&sample[i])
@@ -104,7 +118,6 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
 	c.setCombined()
-	c.beyondCombined = newExtrapolation(v, &c.combined, o.Separation)
 	return c
 }
 

@@ -112,6 +112,7 @@ func (t Tail) widenShape(variance, surprisal float64) Tail {
 type evidence struct {
 	n, measured     int // excesses, and those of them that are not censored
 	largestMeasured float32
+	wideShape       float64 // that of a larger part of the sample, see there
 }
 
 // fitTail fits a tail to a sample of which some values (nil: none) are known to be of normal life: what is no larger
@@ -143,7 +144,7 @@ func fitTail(
 	if separation > 0 {
 		t.scale = max(t.scale, t.episodeScale(sample, separation))
 	}
-	return t, evidence{m, measured, excesses[measured-1]}
+	return t, evidence{m, measured, excesses[measured-1], wideShape(sorted, censored)}
 }
 
 // episodeScale returns the scale of the peaks of episodes if the tail holds few of these, else 0. The excesses of one
