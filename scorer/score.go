@@ -39,7 +39,7 @@ type Score struct {
 	Value float64
 	// ReturnPeriod is R in seconds: how often normal life looks at least this anomalous. It is never compressed: at a
 	// Value of 0.9 it is up to 347 days. Beyond the length of the window it is an extrapolation. It goes no further than
-	// one of the statistics supports by itself, which Value does not mind, and ends at 100,000 times From to To: this
+	// the statistics support, alone or together, which Value does not mind, and ends at 100,000 times From to To: this
 	// is also the period of a value outside of the data range. At least 300; NaN where there is no score.
 	ReturnPeriod float64
 	// Expected is the value that the past makes normal. Beyond Lower and Upper the distance from it is by itself rarer

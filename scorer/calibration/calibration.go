@@ -55,10 +55,9 @@ type Options struct {
 type Calibration struct {
 	enabled [MaxStatistics]bool
 	tails   [MaxStatistics]Tail
-	// What the tails are worth beyond the sample.
-	beyond [MaxStatistics]extrapolation
-	// known is the surprisal of what is as rare as the sample is long; +Inf where nothing is doubted beyond it.
-	known float64
+	// What the tails are worth beyond the sample. Where nothing is doubted, it never ends.
+	beyond         [MaxStatistics]extrapolation
+	beyondCombined extrapolation
 
 	combined Tail // knows how little the sample says of what is as rare as a score of 0.8
 	fitted   Tail // knows it only of the scale
@@ -81,10 +80,6 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		sample, o.Normal = withoutIncidents(sample, o.Normal, separation, &scratch)
 	}
 	v := make([]float32, len(sample))
-	c.known = math.Inf(1)
-	if o.Separation > 0 {
-		c.known = math.Log(float64(len(sample)))
-	}
 	heaviest := 0.0
 	for s, enabled := range o.Enabled {
 		if !enabled && s != 0 { // the band needs the distance
@@ -109,7 +104,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	}
 	// Means of deviations look normal up to far out, but in the end they are as heavy-tailed as the deviations.
 	for s := range c.beyond {
-		c.beyond[s].shape = max(c.beyond[s].shape, heaviest)
+		c.beyond[s].shape = heaviest
 	}
 	for i := range sample {
 		v[i], _ = c.Combine(&sample[i])
@@ -118,6 +113,10 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
 	c.setCombined()
+	c.beyondCombined = newExtrapolation(v, &c.combined, o.Separation)
+	if o.Separation == 0 {
+		c.beyondCombined.from = math.Inf(1)
+	}
 	return c
 }
 

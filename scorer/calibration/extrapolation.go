@@ -19,24 +19,18 @@ const (
 // few episodes rather than many values where a series moves slowly: the largest 80 values of a random walk in two weeks
 // are two or three excursions.
 type extrapolation struct {
-	from float64 // surprisal of what is as rare as the sample is long
-	// How far that is beyond the threshold of the tail, in its scales, and the scale there.
-	excess, scale float64
-	shape         float64 // from there on, without doubt
-	doubt         float64 // what is added to it
+	from  float64 // surprisal of what is as rare as the sample is long
+	shape float64 // that the tail has at least from there on
+	doubt float64 // what is added to the shape
 }
 
 // newExtrapolation returns that of a tail of a sample in order of time. Values that are no more than separation places
 // apart belong to one episode.
 func newExtrapolation(sample []float32, t *Tail, separation int) extrapolation {
-	e := extrapolation{
+	return extrapolation{
 		from:  max(math.Log(float64(len(sample))), float64(t.rate)),
-		shape: float64(t.shape),
 		doubt: shapeLimit / math.Sqrt(float64(episodes(sample, t.threshold, separation))),
 	}
-	e.excess = t.excess(e.from)
-	e.scale = max(1+float64(t.shape)*e.excess, linearTailBelow)
-	return e
 }
 
 // limit returns what a surprisal of the tail is worth.
@@ -44,8 +38,10 @@ func (e *extrapolation) limit(t *Tail, surprisal float64) float64 {
 	if surprisal <= e.from {
 		return surprisal
 	}
-	scales := (t.excess(surprisal) - e.excess) / e.scale // how far the value is from where the sample ends
-	shape := max(e.shape, 0) + e.doubt
+	// How far the value is from where the sample ends, in scales of the tail there.
+	from := t.excess(e.from)
+	scales := (t.excess(surprisal) - from) / max(1+float64(t.shape)*from, linearTailBelow)
+	shape := max(e.shape, float64(t.shape)) + e.doubt
 	return min(surprisal, e.from+math.Log1p(shape*scales)/shape)
 }
 
@@ -93,23 +89,26 @@ func wideShape(sorted []float32, censored int) float64 {
 	return shape
 }
 
-// Supported returns what LogPeriod returns for what Combine returned, but no further beyond the sample than one of the
-// statistics supports by itself.
+// Supported returns what LogPeriod returns for what Combine returned, but no further beyond the sample than the
+// statistics support: either the most unusual one by itself, or all of them together.
 //
-// One in n tests is as rare as e^-s with a probability of n e^-s at most, however they depend on each other
-// (Bonferroni). So the period loses their number. That of all of them together cannot be doubted in the same way: its
-// tail is that of sums of surprisals, each of which is an extrapolation already.
+// That one of n statistics is as rare as e^-s has a probability of n e^-s at most, however they depend on each other
+// (Bonferroni). All together mean more where each is moderately rare, as at steps of an hour, but of something extreme
+// they mean less than one: their tail is that of sums of surprisals, which is heavier, and doubted once more.
 func (c *Calibration) Supported(all float32, surprisals *Statistics) float64 {
 	combined := c.combined.Surprisal(all)
-	if combined <= c.known {
+	if combined <= c.beyondCombined.from {
 		return c.logPeriod(combined)
 	}
-	var most, n float64
+	var sum, most, n float64
 	for i, enabled := range c.enabled {
 		if enabled {
-			most = max(most, c.beyond[i].limit(&c.tails[i], float64(surprisals[i])))
+			limited := c.beyond[i].limit(&c.tails[i], float64(surprisals[i]))
+			sum += limited
+			most = max(most, limited)
 			n++
 		}
 	}
-	return c.logPeriod(max(min(combined, most-math.Log(n)), c.known))
+	together := c.beyondCombined.limit(&c.combined, c.combined.Surprisal(float32(fisher(sum, n))))
+	return c.logPeriod(max(min(combined, most-math.Log(n)), together, c.beyondCombined.from))
 }
