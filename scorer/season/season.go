@@ -15,7 +15,7 @@ type Season struct {
 	Days    int  // the period; 0: no season
 	Periods int  // how many periods back
 	Min     int  // how many of these must be known
-	Alone   bool // days do not stand in for a week before the first value
+	Alone   bool // days do not stand in for weeks before the first value
 }
 
 // Candidates are the seasons that a series can have, from the plainest on. The periods are chosen, not tuned: the
@@ -166,7 +166,7 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 	switch {
 	case len(values) >= s.Min:
 		return orderstat.Median(values), s.Days, len(values)
-	case s.Alone && slot-period < v.since():
+	case s.Alone && slot-int64(s.Min)*period < v.since():
 		return nan32, 0, 0
 	case s.Days == 7:
 		return v.days(slot)
