@@ -211,6 +211,34 @@ func TestModel_IgnoresTheOtherSideAndTheWayBack(t *testing.T) {
 	}
 }
 
+// Values of a new level on the other side may stray farther than those of the former one did. While that is remembered
+// they are not anomalous, and when it is forgotten it is known how far they stray.
+func TestModel_KnowsTheNoiseOfALevelOnTheOtherSide(t *testing.T) {
+	skipStatistical(t)
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, hour} {
+		for _, tc := range []struct {
+			direction    string
+			level, noise float64 // after the step; before it 100 and 1
+		}{{"below", 200, 2}, {"below", 300, 3}, {"above", 50, 3}} {
+			for seed := range uint64(2) {
+				t.Run(fmt.Sprintf("%s/%+v/%d", step, tc, seed), func(t *testing.T) {
+					t.Parallel()
+					r := rand.New(rand.NewPCG(seed, 1))
+					y := generate(step, 11*24*hour, func(at time.Duration) float64 {
+						if at >= hour {
+							return tc.level + tc.noise*r.NormFloat64()
+						}
+						return 100 + r.NormFloat64()
+					})
+					o := scorer.Options{Step: step, Direction: tc.direction, ExplainThreshold: 2}
+					n, of := high(live(t, o, y), step, 0, 11*24*hour)
+					require.LessOrEqual(t, float64(n), 0.001*float64(of), "%d of %d", n, of)
+				})
+			}
+		}
+	}
+}
+
 // An hour after one corrupt sample, everything is as without it, and the next incident is found.
 func TestModel_ForgetsACorruptSample(t *testing.T) {
 	skipStatistical(t)

@@ -110,7 +110,9 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	k := at.Slot
 	e := b.between(b.expected, at, x)
 	if b.former != nil {
-		if old := b.between(b.former, at, x); old == old {
+		// What is near the level tells the tails how far values stray from it, also while a former one hides that.
+		old, hidden := b.between(b.former, at, x), b.series.side != 0 && b.series.level.IsNear(x, e, b.Unit(at))
+		if old == old && !hidden {
 			e = b.series.choose(e, old, x)
 		}
 	}
