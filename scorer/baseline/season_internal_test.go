@@ -66,3 +66,36 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 	}
 	require.Greater(t, disturbed, 10)
 }
+
+// Gaps, steps and incidents at any place, a window of any length: there is a baseline.
+func TestFitSeries_TakesWhateverHappened(t *testing.T) {
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		y := make([]float64, 24*(8+r.IntN(10)))
+		level := 20 * r.Float64()
+		for i := range y {
+			y[i] = level + 20*(2+math.Sin(2*math.Pi*float64(i)/24)) + r.NormFloat64()
+			if (i/24+int(seed))%7 >= 5 {
+				y[i] *= 0.5
+			}
+		}
+		for range r.IntN(6) {
+			from, by, times := r.IntN(len(y)), 30*r.NormFloat64(), 2*r.Float64()
+			for i := from; i < min(len(y), from+1+r.IntN(7*24)); i++ {
+				y[i] = y[i]*times + by
+			}
+		}
+		for i := range r.IntN(len(y) / 3) {
+			y[i] = math.NaN() // it is new
+		}
+		for i, gap := r.IntN(len(y)), r.IntN(3*24); i < len(y) && gap > 0; i, gap = i+1, gap-1 {
+			y[i] = math.NaN()
+		}
+		o := Options{Step: time.Hour, Possible: Range{math.Inf(-1), math.Inf(1)}, Side: r.IntN(3) - 1}
+		s, _, err := FitSeries(o, Window{Values: y})
+		require.NoError(t, err)
+		for range 24 {
+			require.NotPanics(t, func() { s.Next(30, true) })
+		}
+	}
+}
