@@ -90,6 +90,7 @@ func TestModel_IsRightWhereverAnIncidentWas(t *testing.T) {
 }
 
 // A step within the first day and a half of the window, too, is one of which both weeks after it are at the new level.
+// Not tried: a step within three hours of where a weekend begins, which hides it.
 func TestModel_IsRightWhereAStepIsAtTheBeginning(t *testing.T) {
 	const day, fitAt = 24 * hour, 14 * 24 * hour
 	for _, step := range []time.Duration{5 * time.Minute, hour} {
@@ -98,7 +99,7 @@ func TestModel_IsRightWhereAStepIsAtTheBeginning(t *testing.T) {
 				if step == hour && by == 60 {
 					continue // within what the level follows there
 				}
-				for _, where := range []float64{0.9, 1.1, 1.38, 1.45} {
+				for _, where := range []float64{0.9, 1.2, 1.38, 1.45} {
 					for seed := range uint64(3) {
 						r := rand.New(rand.NewPCG(seed, 5))
 						phase, start := r.Float64(), r.IntN(7)

@@ -140,3 +140,32 @@ func TestModel_KnowsWeekendsAfterAMultipliedShift(t *testing.T) {
 		}
 	}
 }
+
+// What doubles on a Saturday is then as on a workday before: which of two weeks has jumped shows in the quotient.
+func TestModel_KnowsAMultipliedShiftOfAWeekend(t *testing.T) {
+	skipStatistical(t)
+	const day, step, until = 24 * hour, 5 * time.Minute, 18 * 24 * hour
+	for _, direction := range []string{"both", "above"} {
+		for _, weekday := range []time.Duration{2, 3} { // the epoch was a Thursday
+			t.Run(fmt.Sprintf("%s/%d", direction, weekday), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(1, 3))
+				from := weekday*day + 10*hour + 16*time.Minute
+				y := generate(step, until, func(at time.Duration) float64 {
+					d := (at + 14*day).Hours() / 24
+					x := (90 + 50*math.Cos(2*math.Pi*(d-0.6))) * (1 + 0.03*r.NormFloat64())
+					if math.Mod(d+3, 7) >= 5 {
+						x /= 2
+					}
+					if at >= from {
+						x *= 2
+					}
+					return x
+				})
+				all := live(t, scorer.Options{Step: step, Direction: direction, ExplainThreshold: 2}, y)
+				wrong, of := high(all, step, (from + 40*hour).Truncate(step), until)
+				require.LessOrEqual(t, float64(wrong), 0.04*float64(of), "%d of %d steps", wrong, of)
+			})
+		}
+	}
+}

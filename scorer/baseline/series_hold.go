@@ -127,21 +127,44 @@ func (h *holdPass) move(from float32) {
 	h.begin.apart = false
 }
 
-// jumped tells whether the values jumped at a slot, or those of the period before did, by what other days do at this
-// time.
+// jumped tells whether the values jumped around a slot, or those of the period before did, by what other days do at
+// this time.
 func (b *Backtest) jumped(slot int64) bool {
-	n, perDay := b.series.Grid.Slots(jumpIn), int64(b.slots.PerDay)
+	n, period := int64(b.series.Grid.Slots(jumpIn)), int64(b.season.Days*b.slots.PerDay)
+	now, before := float32(0), float32(0)
+	for at := slot - n/2; at <= slot; at += max(n/2, 1) { // a level is away some slots after it was left
+		usual, ok := b.usualStep(at)
+		if !ok {
+			continue
+		}
+		if d := abs(b.step(at) - usual); d > now {
+			now = d
+		}
+		if d := abs(b.step(at-period) - usual); d > before {
+			before = d
+		}
+	}
+	return now >= before
+}
+
+// step returns the level of the hours from a slot on that those before it make a season of; NaN if it is not known.
+func (b *Backtest) step(slot int64) float32 {
+	before, after := b.slots.Around(slot, b.series.Grid.Slots(jumpIn))
+	return b.composed.LevelOf(after, before)
+}
+
+// usualStep returns the median step of the six days before a slot, at its time.
+func (b *Backtest) usualStep(slot int64) (median float32, ok bool) {
 	var usual []float32
 	for k := int64(1); k < 7; k++ {
-		if d := b.slots.Step(slot-k*perDay, n); d == d {
+		if d := b.step(slot - k*int64(b.slots.PerDay)); d == d {
 			usual = append(usual, d)
 		}
 	}
 	if len(usual) == 0 {
-		return true
+		return nan32, false
 	}
-	of := orderstat.Median(usual)
-	return !(abs(b.slots.Step(slot, n)-of) < abs(b.slots.Step(slot-int64(b.season.Days)*perDay, n)-of))
+	return orderstat.Median(usual), true
 }
 
 // isOdd tells whether the value x is odd where e is expected.

@@ -209,8 +209,8 @@ func (v *Values) OtherDays(slot int64) (values [6]float32) {
 	return values
 }
 
-// Step returns the median of the n values from a slot on less that of the n before it; NaN if either is not known.
-func (v *Values) Step(slot int64, n int) float32 {
+// Around returns the median of the n values before a slot, and that of the n values from it on; NaN: not known.
+func (v *Values) Around(slot int64, n int) (before, after float32) {
 	median := func(from, to int64) float32 {
 		var values []float32
 		for i := max(from-v.First, 0); i < min(to-v.First, int64(len(v.Values))); i++ {
@@ -223,7 +223,7 @@ func (v *Values) Step(slot int64, n int) float32 {
 		}
 		return orderstat.Median(values)
 	}
-	return median(slot, slot+int64(n)) - median(slot-int64(n), slot)
+	return median(slot-int64(n), slot), median(slot, slot+int64(n))
 }
 
 // around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
