@@ -187,7 +187,7 @@ func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []
 	slices.Sort(most)
 	limit := max(orderstat.Quantile(most, correctionQuantile), math.SmallestNonzeroFloat32)
 	firstShare := shareBeyond(first, limit)
-	if slices.Max(first) < limit { // they are too few to tell
+	if len(first) > 0 && slices.Max(first) < limit { // they are too few to tell
 		firstShare = min(firstShare, math.Exp(-c.fitted.Surprisal(limit)))
 	}
 	c.multipleTestingCorrection = max(math.Log(shareBeyond(most, limit)/firstShare), 0)
