@@ -153,12 +153,12 @@ func fitTail(
 // those beyond the largest quantile that enough episodes exceed (declustering: Coles, "An introduction to statistical
 // modeling of extreme values", 2001, section 5.3.2). The largest may be incidents: they are counted but not measured.
 func (t *Tail) episodeScale(sample []float32, separation int) float32 {
-	peaks := peaksBeyond(sample, t.threshold, separation, nil)
-	if len(peaks) >= fewEpisodes {
+	peaks, dense := peaksBeyond(sample, t.threshold, separation, nil)
+	if len(peaks) >= fewEpisodes || !dense {
 		return 0
 	}
 	for i := bodyKnots - 1; i > lowestKnot && len(peaks) < enoughEpisodes; i-- {
-		peaks = peaksBeyond(sample, t.knots[i], separation, peaks[:0])
+		peaks, _ = peaksBeyond(sample, t.knots[i], separation, peaks[:0])
 	}
 	if len(peaks) < 2 {
 		return 0
@@ -168,21 +168,26 @@ func (t *Tail) episodeScale(sample []float32, separation int) float32 {
 	return float32(exponential(peaks, measured, 0))
 }
 
-// peaksBeyond appends by how much each episode exceeds a limit.
-func peaksBeyond(sample []float32, limit float32, separation int, peaks []float32) []float32 {
-	last := -separation - 1
+// peaksBeyond appends by how much each episode exceeds a limit. Episodes are dense if at least half of their values do:
+// those of a few days of noise are not, whose largest values are less than the separation apart.
+func peaksBeyond(sample []float32, limit float32, separation int, peaks []float32) (_ []float32, dense bool) {
+	last, count, length := -separation-1, 0, 0
 	for i, x := range sample {
 		if x <= limit {
 			continue
 		}
+		count++
 		if i-last > separation {
 			peaks = append(peaks, x-limit)
-		} else if n := len(peaks) - 1; x-limit > peaks[n] {
-			peaks[n] = x - limit
+			length++
+		} else {
+			n := len(peaks) - 1
+			peaks[n] = max(peaks[n], x-limit)
+			length += i - last
 		}
 		last = i
 	}
-	return peaks
+	return peaks, 2*count >= length
 }
 
 // tailSize returns how many values of a sample of n are its tail.

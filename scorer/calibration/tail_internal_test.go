@@ -150,9 +150,12 @@ func TestFitTail_ScalesByEpisodesWhereTheyAreFew(t *testing.T) {
 	tail := FitTail(sample, 36)
 	require.Less(t, tail.Surprisal(sizes[13]+40), 12.0, "a little more than ever before")
 	require.Greater(t, tail.Surprisal(20*sizes[13]), 20.0)
-	// Where the tail holds many episodes, they are not looked for.
+	// Where the tail holds many episodes, they are not looked for, nor in two days of noise, where the largest values are
+	// never far apart.
 	for i := range sample {
 		sample[i] = float32(r.ExpFloat64())
 	}
 	require.InDelta(t, 1, FitTail(sample, 36).scale, 0.3)
+	tail = FitTail(sample[:2*288], 36)
+	require.Zero(t, tail.episodeScale(sample[:2*288], 36))
 }
