@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -113,4 +114,32 @@ func slowDrifts(periods []float64, bar float64) (alerts int) {
 		last = i
 	}
 	return alerts
+}
+
+// How large a fleet may be so that the outage of one service still alerts, for docs/accuracy.md.
+func TestFleet_FindsOutages(t *testing.T) {
+	if !*fleet {
+		t.Skip("prints a table: make test-fleet")
+	}
+	const of = 20
+	noisy := services[2]
+	noisy.name = "by week, 10 % noise"
+	noisy.make = func(r *rand.Rand) func(float64) float64 {
+		return func(t float64) float64 { return busy(t, 0.5) * (1 + 0.1*r.NormFloat64()) }
+	}
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		lasts := max(time.Hour, 6*step)
+		for _, service := range append(slices.Clip(services), noisy) {
+			var found [3]int
+			for seed := range uint64(of) {
+				value := service.make(rand.New(rand.NewPCG(seed, 5)))
+				periods := duringEvent(t, value, step, int(lasts/step), 0)
+				for i, size := range []float64{20, 200, 2000} {
+					found[i] += min(alertsOf(periods, 2*size, step), 1)
+				}
+			}
+			t.Logf("%s at %s, outage of %s: %v of %d in fleets of 20, 200 and 2,000", service.name, step, lasts, found, of)
+			require.Greater(t, found[0], of/2)
+		}
+	}
 }
