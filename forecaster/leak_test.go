@@ -172,3 +172,32 @@ func TestTimeToBreach_IsToldOfYoungAndNoisySeries(t *testing.T) {
 		}
 	}
 }
+
+// What recurs at that time of the day is no reason to expect that a leak ends.
+func TestModel_MaxQuantileOfALeakIsNotBelowItsMedian(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		day := 24 * hour
+		for _, event := range []int{-30, 20, 60} { // minutes after the last value
+			t.Run(fmt.Sprintf("%v/%d", step, event), func(t *testing.T) {
+				t.Parallel()
+				begins, from := 14*day, hour*(180+event)/60
+				rng := rand.New(rand.NewPCG(1, 3))
+				y := make([]float64, begins+3*hour)
+				for i := range y {
+					y[i] = 50 + 2*rng.NormFloat64() + 60*float64(max(i-begins, 0))/float64(hour)
+					if at := i % day; at >= from && at < from+hour/3 && i < begins {
+						y[i] += 100
+					}
+				}
+				o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour}}
+				follow(t, o, y, begins-1, 0, func(i int, m *forecaster.Model) {
+					if i >= begins+hour/4 {
+						require.GreaterOrEqual(t, m.MaxQuantile(hour, 0.9), m.Quantile(hour, 0.5), i)
+					}
+				})
+			})
+		}
+	}
+}

@@ -168,7 +168,7 @@ func (m *Model) predict(at *prediction, in [2]float64) {
 	at.ExtremeBase = min(max(at.ExtremeBase, in[0]), in[1]) + at.Growth
 	if at.calm = at.ExtremeBase; m.calms {
 		if calm, ok := m.recurring.Calm(m.now + at.Steps); ok {
-			at.calm = min(at.calm, m.ofDays(calm))
+			at.calm = min(at.calm, m.ofDays(calm)+at.Growth)
 		}
 	}
 }

@@ -221,8 +221,9 @@ func (r *Profile) Rewind() {
 }
 
 // Calm returns what to expect at a step to come without what recurs: the usual, moved by how far from it the series was
-// lately. ok is false where a forecast need not be kept from what recurs: while it is there, and where it is neither
-// near nor has just been there, for no longer than its length. r may be nil.
+// lately. ok is false where a forecast need not be kept from what recurs: while it is there, where it is neither near
+// nor has just been there, for no longer than its length, and where the series was as far from the usual as the foot of
+// what recurs. Then something else goes on, such as a leak. r may be nil.
 func (r *Profile) Calm(step int) (v float64, ok bool) {
 	if r == nil || r.course == nil || r.course.isOpen {
 		return 0, false
@@ -231,6 +232,9 @@ func (r *Profile) Calm(step int) (v float64, ok bool) {
 	date, cell := r.cellOf(step)
 	length := c.newest.end - c.newest.begin + 1 + nearCells*r.stepsPerCell()
 	if !c.near[weekday(date)*r.perDay+cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
+		return 0, false
+	}
+	if l := c.limits[c.level[weekday(date)*r.perDay+cell]]; l != (limit{}) && c.lift >= l.foot {
 		return 0, false
 	}
 	v = float64(c.usual[cell] + c.lift)
