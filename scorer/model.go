@@ -36,7 +36,7 @@ type Model struct {
 	calibration calibration.Calibration
 	maxOverSlot maxOverSlot // nil where a slot is a step, and with a forest
 	bursts      burst.Normal
-	lowest      float64 // of the values learned from
+	lowest      float64 // of the values learned from; -Inf if it does not matter
 	exact       bool    // every value of the window was what was expected
 	change      change  // of a series that was exact
 	away        int     // steps since
@@ -70,7 +70,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	enabled := o.statistics()
 	within := newBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
 	m := &Model{
-		o: o, baseline: series, lowest: math.Inf(1),
+		o: o, baseline: series, lowest: math.Inf(-1),
 		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], within),
 		change:     change{calibration.LogPeriod(backtest.Learned, series.Grid.Slot())},
 	}
@@ -135,6 +135,7 @@ type replay struct {
 // replay runs the statistics over the window.
 func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []float64) *replay {
 	in := m.baseline.Grid
+	m.lowest = math.Inf(1)
 	r := &replay{sample: newSample(len(b.Values)/in.Stride() + 1), exact: true}
 	while := grid.WarmUp
 	if m.maxOverSlot != nil {

@@ -635,6 +635,11 @@ func daysOver(y []float64, step time.Duration, from, to int) int {
 	return len(days)
 }
 
+func TestModel_ConstantBelowZeroIsExpectedThere(t *testing.T) {
+	s := fit(t, options(), slices.Repeat([]float64{-5}, 14*288)).Score(-5, true)
+	require.Equal(t, [4]float64{0, -5, -5, -5}, [4]float64{s.Value, s.Expected, s.Lower, s.Upper})
+}
+
 func TestModel_RangeOfCountsDoesNotGoBelowZero(t *testing.T) {
 	for _, offset := range []float64{0, -1} {
 		r := rand.New(rand.NewPCG(2, 2))
