@@ -77,7 +77,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	end := start + int64(len(y))*series.Grid.Step()
 	var bursts *burst.Days
 	if enabled[trend] {
-		bursts = burst.Find(series.Grid, backtest, end, func(i int) float32 { return eventPart(weights, i) })
+		bursts = burst.Find(series.Grid, backtest, end, func(i int) float32 { return credibilityAt(weights, i) })
 		m.bursts = bursts.Next()
 	}
 	if _, constant := series.Constant(); constant {
@@ -147,7 +147,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		r.steps = calibration.SlotSample{Statistics: make([]calibration.Statistics, 0, n), Slots: make([]int, 0, n)}
 	}
 	for at := range b.Positions(while) {
-		x, part, unit := b.Values[at.Index], eventPart(weights, at.Index), b.Unit(at)
+		x, part, unit := b.Values[at.Index], credibilityAt(weights, at.Index), b.Unit(at)
 		if x != x && in.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(at.Time, y[at.Index]) // carries the state, but is not in the sample
 			expected := b.Expected(at, x)

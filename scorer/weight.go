@@ -15,8 +15,8 @@ func credibility(n float64) float64 {
 	return 1 / (1 + priorEvents/max(n, 0))
 }
 
-// eventPart returns the credibility of the value with an index of a window, whose weights are known or nil.
-func eventPart(weights []float64, index int) float32 {
+// credibilityAt returns the credibility of the value with an index of a window, whose weights are known or nil.
+func credibilityAt(weights []float64, index int) float32 {
 	if weights == nil {
 		return 1
 	}

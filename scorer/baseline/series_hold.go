@@ -149,7 +149,7 @@ func (b *Backtest) jumped(slot int64) bool {
 
 // step returns the level of the hours from a slot on that those before it make a season of; NaN if it is not known.
 func (b *Backtest) step(slot int64) float32 {
-	before, after := b.slots.Around(slot, b.series.Grid.Slots(jumpIn))
+	before, after := b.slots.BeforeAndAfter(slot, b.series.Grid.Slots(jumpIn))
 	return b.composed.LevelOf(after, before)
 }
 

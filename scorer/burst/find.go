@@ -25,6 +25,9 @@ func Find(g grid.Grid, b *baseline.Backtest, end int64, part func(index int) flo
 	}
 	days := New(end, g.Slot(), limit)
 	for at := range b.Positions(2 * 24 * time.Hour) {
+		if _, ok := days.dayOf(at.Time); !ok {
+			continue
+		}
 		x := b.Values[at.Index]
 		d := (x - b.Expected(at, x)) / b.Unit(at)
 		if b.Lasting(at) {

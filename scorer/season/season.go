@@ -50,20 +50,20 @@ type Values struct {
 	// other.
 	DayOff func(slot int64) bool
 
-	first   int       // index of the first value; negative: not known yet
-	nearby  int64     // slots that stand in for one that is not known
-	reach   int       // slots by which what happens again may be earlier or later
-	changed []bool    // times of day at which something else may be expected since a value was odd; nil: none is
-	moved   bool      // as the level moved, with it what is expected of all
-	odd     []float32 // what was expected in place of values that are odd; NaN for the others; nil: none is
-	scratch [21]float32
+	firstKnown int       // index of the first value; negative: not known yet
+	nearby     int64     // slots that stand in for one that is not known
+	reach      int       // slots by which what happens again may be earlier or later
+	changed    []bool    // times of day at which something else may be expected since a value was odd; nil: none is
+	moved      bool      // as the level moved, with it what is expected of all
+	odd        []float32 // what was expected in place of values that are odd; NaN for the others; nil: none is
+	scratch    [21]float32
 }
 
 // New returns room for the values of n slots. Where one is not known, those that are up to nearby slots earlier or
 // later stand in for it. What happens again may do so up to reach slots earlier or later.
 func New(first int64, n, perDay, nearby, reach int) *Values {
 	return &Values{
-		First: first, Values: slices.Repeat([]float32{nan32}, n), PerDay: perDay, first: -1, nearby: int64(nearby),
+		First: first, Values: slices.Repeat([]float32{nan32}, n), PerDay: perDay, firstKnown: -1, nearby: int64(nearby),
 		reach: reach,
 	}
 }
@@ -177,10 +177,10 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 
 // since returns the slot of the first value.
 func (v *Values) since() int64 {
-	if v.first < 0 {
-		v.first = slices.IndexFunc(v.Values, func(x float32) bool { return x == x })
+	if v.firstKnown < 0 {
+		v.firstKnown = slices.IndexFunc(v.Values, func(x float32) bool { return x == x })
 	}
-	return v.First + int64(v.first)
+	return v.First + int64(v.firstKnown)
 }
 
 // days returns what days of the same kind make expected in a week, as Expected does.
@@ -209,8 +209,8 @@ func (v *Values) OtherDays(slot int64) (values [6]float32) {
 	return values
 }
 
-// Around returns the median of the n values before a slot, and that of the n values from it on; NaN: not known.
-func (v *Values) Around(slot int64, n int) (before, after float32) {
+// BeforeAndAfter returns the median of the n values before a slot, and that of the n values from it on; NaN: not known.
+func (v *Values) BeforeAndAfter(slot int64, n int) (before, after float32) {
 	median := func(from, to int64) float32 {
 		var values []float32
 		for i := max(from-v.First, 0); i < min(to-v.First, int64(len(v.Values))); i++ {
