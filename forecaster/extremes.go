@@ -19,8 +19,8 @@ type windowErrors struct {
 	// recurring tells that above is of the windows in which nothing recurs. In the others the largest value is also told
 	// by other days.
 	recurring bool
-	// calm tells that above is from the path without what recurs.
-	calm bool
+	// ordinary tells that above is from the path without what recurs.
+	ordinary bool
 }
 
 // minOrdinary is how many windows in which nothing recurs are needed to measure them apart: those of a few hours mostly
@@ -38,7 +38,7 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 	for i := range errorsOf {
 		errorsOf[i].grow(len(origins))
 	}
-	m.calms = slices.ContainsFunc(errorsOf, func(s windowSample) bool { return s.split })
+	m.usesOrdinary = slices.ContainsFunc(errorsOf, func(s windowSample) bool { return s.split })
 	m.recurring.Rewind()
 	median := func(h int) float64 { return m.at(h).Median }
 	for t := seen; t < len(w.Values); t++ {
@@ -56,12 +56,12 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 			m.measureWindows(w, t, errorsOf)
 		}
 	}
-	m.fresh, m.calms = false, false
+	m.fresh, m.usesOrdinary = false, false
 	for i := range m.windows {
 		e := &m.windows[i]
 		e.belowScale, e.below = errorsOf[i].below.Table()
 		e.chooseAbove(&errorsOf[i], m.options.MaxProbability)
-		m.calms = m.calms || e.calm
+		m.usesOrdinary = m.usesOrdinary || e.ordinary
 	}
 }
 
@@ -81,9 +81,9 @@ func (s *windowSample) grow(n int) {
 // An apartError is what tells a window in which something recurs from the others. Values are less the largest one of
 // the path.
 type apartError struct {
-	recurs bool
-	told   float64 // what other days say of the quantile Options.MaxProbability; -Inf if they say nothing
-	calm   float64 // the path without what recurs
+	recurs   bool
+	told     float64 // what other days say of the quantile Options.MaxProbability; -Inf if they say nothing
+	ordinary float64 // the path without what recurs
 }
 
 // findOrdinary sets windowSample.split: whether of the windows that begin after the origins, in n steps, in enough
@@ -113,9 +113,9 @@ func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
 		return
 	}
 	least := e.lossAbove(s, p)
-	for _, calm := range [...]bool{true, false} {
+	for _, fromOrdinary := range [...]bool{true, false} {
 		apart := *e
-		apart.recurring, apart.calm = true, calm
+		apart.recurring, apart.ordinary = true, fromOrdinary
 		var ordinary intervals.ScaledErrors
 		for i := range s.apart {
 			if !s.apart[i].recurs {
@@ -129,7 +129,7 @@ func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
 		}
 		apart.aboveScale, apart.above = ordinary.Table()
 		most := least
-		if e.calm {
+		if e.ordinary {
 			most *= intervals.MinImprovement
 		}
 		if loss := apart.lossAbove(s, p); loss <= most {
@@ -140,8 +140,8 @@ func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
 
 // offset is what the errors above are from, less the largest value of the path.
 func (e *windowErrors) offset(a *apartError) float64 {
-	if e.calm {
-		return a.calm
+	if e.ordinary {
+		return a.ordinary
 	}
 	return 0
 }
@@ -186,7 +186,7 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 		if s.split {
 			_, recurs := m.recurring.Over(t+1, t+h)
 			s.apart = append(s.apart, apartError{
-				recurs: recurs, told: m.told(h, m.options.MaxProbability) - top, calm: m.calm(h) - top,
+				recurs: recurs, told: m.told(h, m.options.MaxProbability) - top, ordinary: m.ordinary(h) - top,
 			})
 		}
 	}
@@ -219,12 +219,12 @@ func (m *Model) extremes(h int) (top, bottom float64) {
 	return top, bottom
 }
 
-// calm is the largest value of the path up to h without what recurs.
-func (m *Model) calm(h int) float64 {
+// ordinary is the largest value of the path up to h without what recurs.
+func (m *Model) ordinary(h int) float64 {
 	m.refresh()
-	top := m.path[0].calm
+	top := m.path[0].ordinary
 	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
-		top = max(top, m.path[i].calm)
+		top = max(top, m.path[i].ordinary)
 	}
 	return top
 }
@@ -277,8 +277,8 @@ func (m *Model) lasting(i, h int, p float64) float64 {
 // top is what the errors of windows up to the i-th of Options.Horizons are added to: the largest value of the path up
 // to h.
 func (m *Model) top(i, h int) float64 {
-	if m.windows[i].calm {
-		return m.calm(h)
+	if m.windows[i].ordinary {
+		return m.ordinary(h)
 	}
 	top, _ := m.extremes(h)
 	return top

@@ -29,10 +29,10 @@ type Model struct {
 	fresh bool         // path is that of the last value
 	other prediction   // at a horizon that is not on the path
 
-	now       int                // the step of the last value, counted from the first of the window
-	recurring *recurring.Profile // of the window; nil if nothing recurs
-	days      window.Scaling     // of recurring: that of the window without a transform
-	calms     bool               // whether the path without what recurs is asked for
+	now          int                // the step of the last value, counted from the first of the window
+	recurring    *recurring.Profile // of the window; nil if nothing recurs
+	days         window.Scaling     // of recurring: that of the window without a transform
+	usesOrdinary bool               // whether the path without what recurs is asked for
 
 	offsets intervals.Offsets // of single steps
 	windows []windowErrors    // of the extreme values up to each of Options.Horizons
@@ -166,9 +166,9 @@ func (m *Model) predict(at *prediction, in [2]float64) {
 	at.Prediction = m.predictor.Predict(&at.Horizon)
 	at.Median = min(max(at.Median, in[0]), in[1]) + at.Growth
 	at.ExtremeBase = min(max(at.ExtremeBase, in[0]), in[1]) + at.Growth
-	if at.calm = at.ExtremeBase; m.calms {
-		if calm, ok := m.recurring.Calm(m.now + at.Steps); ok {
-			at.calm = min(at.calm, m.ofDays(calm)+at.Growth)
+	if at.ordinary = at.ExtremeBase; m.usesOrdinary {
+		if ordinary, ok := m.recurring.Ordinary(m.now + at.Steps); ok {
+			at.ordinary = min(at.ordinary, m.ofDays(ordinary)+at.Growth)
 		}
 	}
 }

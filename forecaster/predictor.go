@@ -36,7 +36,7 @@ func (p pointPredictor) Predict(h *candidates.Horizon) combination.Prediction {
 type prediction struct {
 	candidates.Horizon
 	combination.Prediction
-	calm float64 // ExtremeBase without what recurs
+	ordinary float64 // ExtremeBase without what recurs
 }
 
 // pathSteps is how many horizons the path has at most beside the configured ones, and denseSteps how many of them are

@@ -220,11 +220,11 @@ func (r *Profile) Rewind() {
 	}
 }
 
-// Calm returns what to expect at a step to come without what recurs: the usual, moved by how far from it the series was
-// lately. ok is false where a forecast need not be kept from what recurs: while it is there, where it is neither near
-// nor has just been there, for no longer than its length, and where the series was as far from the usual as the foot of
-// what recurs. Then something else goes on, such as a leak. r may be nil.
-func (r *Profile) Calm(step int) (v float64, ok bool) {
+// Ordinary returns what to expect at a step to come without what recurs: the usual, moved by how far from it the series
+// was lately. ok is false where a forecast need not be kept from what recurs: while it is there, where it is neither
+// near nor has just been there, for no longer than its length, and where the series was as far from the usual as the
+// foot of what recurs. Then something else goes on, such as a leak. r may be nil.
+func (r *Profile) Ordinary(step int) (v float64, ok bool) {
 	if r == nil || r.course == nil || r.course.isOpen {
 		return 0, false
 	}

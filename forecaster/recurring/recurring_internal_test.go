@@ -314,8 +314,8 @@ func TestFind_ReachesToTheFeet(t *testing.T) {
 	require.True(t, ok, "a fifth of the height")
 }
 
-// What is calm is the usual, moved by how far today is from it: near what recurs, and after it.
-func TestProfile_CalmLeavesOutWhatRecurs(t *testing.T) {
+// What is ordinary is the usual, moved by how far today is from it: near what recurs, and after it.
+func TestProfile_OrdinaryLeavesOutWhatRecurs(t *testing.T) {
 	const days = 14
 	began := map[int]int{}
 	for day := range days {
@@ -324,8 +324,8 @@ func TestProfile_CalmLeavesOutWhatRecurs(t *testing.T) {
 	w := newWindow(time.Minute, job(days, began))
 	p := Find(w, 0.9, false)
 	require.NotNil(t, p)
-	calm := func(minute int) (float64, bool) {
-		v, ok := p.Calm(days*1440 + minute)
+	ordinary := func(minute int) (float64, bool) {
+		v, ok := p.Ordinary(days*1440 + minute)
 		return w.Scaling.Inverse(v), ok
 	}
 	advance := func(from, to int, v float64) {
@@ -335,20 +335,20 @@ func TestProfile_CalmLeavesOutWhatRecurs(t *testing.T) {
 	}
 	advance(300, 595, 4)
 	for minute := 600; minute < 630; minute++ {
-		v, ok := calm(minute)
+		v, ok := ordinary(minute)
 		require.True(t, ok)
 		require.InDelta(t, 4, v, 2, "minute %d", minute)
 	}
-	_, ok := calm(300)
+	_, ok := ordinary(300)
 	require.False(t, ok, "nothing is near")
 	advance(595, 630, 54)
-	_, ok = calm(640)
+	_, ok = ordinary(640)
 	require.False(t, ok, "it is there")
 	advance(630, 632, 4)
-	v, ok := calm(700)
+	v, ok := ordinary(700)
 	require.True(t, ok, "it has just been there")
 	require.InDelta(t, 4, v, 2)
 	advance(632, 690, 4)
-	_, ok = calm(700)
+	_, ok = ordinary(700)
 	require.False(t, ok, "it has been over for longer than it was there")
 }
