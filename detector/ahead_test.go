@@ -18,26 +18,29 @@ import (
 )
 
 // meeting is a storage whose first reads wait for each other for a moment. It counts how many there are at the same
-// time, and fails the second of two.
+// time, and fails the one that reads ahead, which is that of later times.
 type meeting struct {
 	storage.Queryable
+	first     atomic.Int64 // where the first read begins (ms); 0: not known yet
 	now, most atomic.Int64
 	fails     atomic.Bool
 }
 
 func (m *meeting) Querier(mint, maxt int64) (storage.Querier, error) {
 	q, err := m.Queryable.Querier(mint, maxt)
-	return meetingQuerier{q, m}, err
+	return meetingQuerier{q, m, mint}, err
 }
 
 type meetingQuerier struct {
 	storage.Querier
 	*meeting
+	mint int64
 }
 
 func (m meetingQuerier) Select(
 	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
 ) storage.SeriesSet {
+	m.first.CompareAndSwap(0, m.mint)
 	now := m.now.Add(1)
 	m.most.Store(max(m.most.Load(), now))
 	for range 30 {
@@ -45,8 +48,8 @@ func (m meetingQuerier) Select(
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
-	if now > 1 && m.fails.Swap(false) {
-		return storage.ErrSeriesSet(errors.New("the second one fails"))
+	if m.most.Load() > 1 && m.mint > m.first.Load() && m.fails.Swap(false) {
+		return storage.ErrSeriesSet(errors.New("the one ahead fails"))
 	}
 	return m.Querier.Select(ctx, sorted, hints, matchers...)
 }
@@ -66,8 +69,10 @@ func TestManager_ReadsTwoSlicesOfManySeriesAtTheSameTime(t *testing.T) {
 global: {step: 1h, query_offset: 0s, history: 2d, min_history: 46h, series_limit: 10000}
 detectors: [{name: load, expr: load}]
 `)
+	first := int64(0)
 	read := func(limit int, fails bool) (histories [][]history.Point, most int64) {
 		source := &meeting{Queryable: db}
+		source.first.Store(first)
 		source.fails.Store(fails)
 		m := newManager(t, detector.Options{Limits: detector.NewLimits(limit)})
 		require.NoError(t, m.ApplyConfig(cfg, source))
@@ -77,6 +82,7 @@ detectors: [{name: load, expr: load}]
 		}
 		require.Zero(t, source.now.Load())
 		require.False(t, source.fails.Load() && limit > 1)
+		first = source.first.Load() // of the reads one by one
 		return histories, source.most.Load()
 	}
 	want, most := read(1, false)
