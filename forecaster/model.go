@@ -19,7 +19,7 @@ type Model struct {
 	scaling window.Scaling
 	limits  limits
 	zeros   bool // most values are 0
-	doubted bool // the last value was impossibly far from all others
+	corrupt int  // newest values that were impossibly far from all others
 
 	predictor predictor
 	combined  *combination.Combination // what predictor has inside; nil if that is another model
@@ -47,12 +47,13 @@ func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.Re
 // Advance takes the value of the next step. NaN, or whatever else counts as no value in Fit, means that the value is
 // missing: the model then continues with what it expected.
 //
-// So does a value that is impossibly far from the window, until the next one confirms it.
+// So does a value that is impossibly far from the window, until others have confirmed it for five minutes.
 func (m *Model) Advance(y float64) {
 	m.now++
-	corrupt := window.Corrupt(y, m.limits.lowest, m.limits.highest, m.zeros)
-	doubted := corrupt && !m.doubted
-	m.doubted = corrupt
+	if m.corrupt++; !window.Corrupt(y, m.limits.lowest, m.limits.highest, m.zeros) {
+		m.corrupt = 0
+	}
+	doubted := m.corrupt > 0 && m.corrupt <= window.CorruptSteps(m.options.Step)
 	switch {
 	case window.IsFinite(y) && !doubted:
 		m.limits.extend(y)
