@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,6 +133,48 @@ func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A saw, as of garbage collection, is not announced to go further up than ever, however near to the bound it turns.
+func TestTimeToBreach_IsQuietNearTheTopOfASaw(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		for _, minutes := range []float64{12, 20, 60, 150, 300} {
+			for _, jitter := range []float64{0, 0.1, 0.3} {
+				t.Run(fmt.Sprintf("%v/%g/%g", step, minutes, jitter), func(t *testing.T) {
+					t.Parallel()
+					y := saw(16*24*hour, minutes/60*float64(hour), jitter)
+					bound := 1.1*slices.Max(y) - 0.1*300
+					announced := 0
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					follow(t, o, y, 14*24*hour, 0, func(_ int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(bound, true); ok && steps < float64(4*hour) {
+							announced++
+						}
+					})
+					require.LessOrEqual(t, announced, 48*hour/100)
+				})
+			}
+		}
+	}
+}
+
+// saw is one of n steps that rises from 300 to 600 in so many steps, or for as much longer or shorter as jitter says.
+func saw(n int, steps, jitter float64) []float64 {
+	rng := rand.New(rand.NewPCG(0, 33))
+	used, limit := 0.0, 300.0
+	y := make([]float64, n)
+	for i := range y {
+		if used += 300 / steps; used > limit {
+			used, limit = 0, 300*(1+jitter*(2*rng.Float64()-1))
+		}
+		y[i] = 300 + used + 2*rng.NormFloat64()
+	}
+	return y
 }
 
 // A leak is told as early where the series is a day old, and where there is much noise.

@@ -18,8 +18,9 @@ type Model struct {
 	name    string
 	scaling window.Scaling
 	limits  limits
-	zeros   bool // most values are 0
-	corrupt int  // newest values that were impossibly far from all others
+	zeros   bool    // most values are 0
+	corrupt int     // newest values that were impossibly far from all others
+	lastDay lastDay // in the unit of the window
 
 	predictor predictor
 	combined  *combination.Combination // what predictor has inside; nil if that is another model
@@ -67,7 +68,9 @@ func (m *Model) Advance(y float64) {
 		y = m.scaling.Inverse(m.path[0].Median)
 	}
 	m.fresh = false
-	m.predictor.Advance(min(max(m.scaling.Forward(y), -farthest), farthest))
+	v := min(max(m.scaling.Forward(y), -farthest), farthest)
+	m.lastDay.advance(v)
+	m.predictor.Advance(v)
 }
 
 // farthest a value may be from the window that the model was fitted on, in its unit. Guard: single precision holds it,
