@@ -105,14 +105,15 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 	// Column by column, and weighted once, so that the inner loop is short.
 	rows, equal := len(u), rounding*total(u)
 	sum, columns := room[:rows], room[rows:]
-	clear(sum)
 	for k, j := range order {
 		column := columns[k*rows : (k+1)*rows]
 		for i := range column {
 			column[i] = u[i] * errs[i*count+j]
 		}
 	}
-	for range rounds {
+	copy(sum, columns) // of the best one, which the first round takes
+	weights[order[0]] = 1.0 / rounds
+	for range rounds - 1 {
 		pick, least := 0, 0.0
 		for k := range order {
 			loss := absoluteSum(sum, columns[k*rows:(k+1)*rows])
