@@ -107,8 +107,8 @@ func (m *Model) findOrdinary(origins []int32, n int, samples []windowSample) {
 // the path without what recurs or, where that is clearly worse, from the path. It goes by the loss of quantile p, in
 // which the latter two have what other days said of the rest.
 func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
-	all := slices.Clone(s.above)
-	e.aboveScale, e.above = all.Table()
+	room := slices.Clone(s.above)
+	e.aboveScale, e.above = room.Table()
 	if !s.split {
 		return
 	}
@@ -116,7 +116,7 @@ func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
 	for _, fromOrdinary := range [...]bool{true, false} {
 		apart := *e
 		apart.recurring, apart.ordinary = true, fromOrdinary
-		var ordinary intervals.ScaledErrors
+		ordinary := room[:0]
 		for i := range s.apart {
 			if !s.apart[i].recurs {
 				o := s.above[i]
