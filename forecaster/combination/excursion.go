@@ -123,8 +123,10 @@ func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	p := &e.pending[e.at]
 	p.departure = 0
 	if e.isOut() || e.isBack() {
-		t := c.state.PrepareTarget(&e.lead)
-		*p = pendingForecast{combined: c.combined(&t).Median, departure: math.Abs(d.Size), excursion: e.count}
+		var t candidates.Target
+		c.state.PrepareTarget(&t, &e.lead)
+		*p = pendingForecast{departure: math.Abs(d.Size), excursion: e.count}
+		p.combined, _ = c.combined(&t)
 		if !e.isOut() {
 			p.departure = e.limit()
 		}
