@@ -229,15 +229,15 @@ func (r *Profile) Ordinary(step int) (v float64, ok bool) {
 		return 0, false
 	}
 	c := r.course
-	date, cell := r.cellOf(step)
+	cell := r.grid.Slot(step, calendar.Week, r.length)
 	length := c.newest.end - c.newest.begin + 1 + nearCells*r.stepsPerCell()
-	if !c.near[weekday(date)*r.perDay+cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
+	if !c.near[cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
 		return 0, false
 	}
-	if l := c.limits[c.level[weekday(date)*r.perDay+cell]]; l != (limit{}) && c.lift >= l.foot {
+	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lift >= l.foot {
 		return 0, false
 	}
-	v = float64(c.usual[cell] + c.lift)
+	v = float64(c.usual[cell%r.perDay] + c.lift)
 	return v, v == v
 }
 

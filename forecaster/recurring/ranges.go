@@ -96,13 +96,6 @@ func (r *Profile) largest(known []int32) []largest {
 	return found
 }
 
-// cellOf returns the day of a step, counted from the epoch, and its cell of the day.
-func (r *Profile) cellOf(step int) (date int64, cell int) {
-	local := r.grid.Local(step)
-	date = calendar.Slot(local, calendar.Day)
-	return date, int((local - date*calendar.Day) / r.length)
-}
-
 // RangeAt returns between which values the series kept on other days at nearly the same time as a step; ok is false
 // unless something recurs then. r may be nil.
 func (r *Profile) RangeAt(step int) (v Range, ok bool) {
@@ -110,11 +103,13 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 		return v, false
 	}
 	a := r.ranges
-	date, c := r.cellOf(step)
-	if !a.near[weekday(date)*r.perDay+c] {
+	local := r.grid.Local(step)
+	cell := calendar.SlotIn(local, calendar.Week, r.length)
+	if !a.near[cell] {
 		return v, false
 	}
-	day, others := int(date-r.first), a.known[c]
+	day, c := int(calendar.Slot(local, calendar.Day)-r.first), cell%r.perDay
+	others := a.known[c]
 	if day >= 0 && day < r.days {
 		others--
 	}
