@@ -72,14 +72,14 @@ func (c *Combination) Scale(h *candidates.Horizon, median float64) intervals.Sca
 	return c.state.Scale(h, median)
 }
 
-// Predict returns what is expected at h.
-func (c *Combination) Predict(h *candidates.Horizon) (p Prediction) {
+// Predict fills in what is expected at h.
+func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
 	var t candidates.Target
 	c.state.PrepareTarget(&t, h)
+	*p = Prediction{}
 	p.Median, p.ExtremeBase = c.combined(&t)
-	c.excursion.apply(&t, &p)
-	c.routine.apply(&t, &p)
-	return p
+	c.excursion.apply(&t, p)
+	c.routine.apply(&t, p)
 }
 
 // combined returns what the weights make of the candidates for t: the median, and what extremes are measured from.
