@@ -79,18 +79,19 @@ func (r *Profile) largest(known []int32) []largest {
 	for c := range found {
 		found[c] = largest{nan, nan, -1}
 	}
-	for i := range r.cells {
-		most := nan
-		for _, v := range r.cells[max(0, i-nearCells):min(len(r.cells), i+nearCells+1)] {
-			most = larger(most, v)
-		}
-		if most != most {
-			continue
-		}
-		c := i % r.perDay
-		found[c].add(most, i/r.perDay)
-		if known != nil {
-			known[c]++
+	near := r.cells
+	for range nearCells {
+		near = widen(near)
+	}
+	for day := range r.days {
+		for c, v := range near[day*r.perDay : (day+1)*r.perDay] {
+			if v != v {
+				continue
+			}
+			found[c].add(v, day)
+			if known != nil {
+				known[c]++
+			}
 		}
 	}
 	return found
