@@ -130,11 +130,12 @@ func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
 	if !s.split {
 		return
 	}
+	room := make(intervals.ScaledErrors, 0, len(s.apart))
 	least := e.lossAbove(s, p)
 	for _, fromOrdinary := range [...]bool{true, false} {
 		apart := *e
 		apart.recurring, apart.ordinary = true, fromOrdinary
-		var ordinary intervals.ScaledErrors
+		ordinary := room[:0]
 		for i := range s.apart {
 			if !s.apart[i].recurs {
 				o := s.above.ScaledErrors[i]

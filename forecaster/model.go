@@ -167,7 +167,7 @@ func (m *Model) plausible() [2]float64 {
 
 // predict fills in what is expected at the horizon of at: in a range, except where a straight line leads out of it.
 func (m *Model) predict(at *prediction, in [2]float64) {
-	at.Prediction = m.predictor.Predict(&at.Horizon)
+	m.predictor.Predict(&at.Horizon, &at.Prediction)
 	at.Median = min(max(at.Median, in[0]), in[1]) + at.Growth
 	at.ExtremeBase = min(max(at.ExtremeBase, in[0]), in[1]) + at.Growth
 	if at.ordinary = at.ExtremeBase; m.usesOrdinary {

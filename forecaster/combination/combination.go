@@ -72,29 +72,30 @@ func (c *Combination) Scale(h *candidates.Horizon, median float64) intervals.Sca
 	return c.state.Scale(h, median)
 }
 
-// Predict returns what is expected at h.
-func (c *Combination) Predict(h *candidates.Horizon) Prediction {
-	t := c.state.PrepareTarget(h)
-	p := c.combined(&t)
-	c.excursion.apply(&t, &p)
-	c.routine.apply(&t, &p)
-	return p
+// Predict fills in what is expected at h.
+func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
+	var t candidates.Target
+	c.state.PrepareTarget(&t, h)
+	*p = Prediction{}
+	p.Median, p.ExtremeBase = c.combined(&t)
+	c.excursion.apply(&t, p)
+	c.routine.apply(&t, p)
 }
 
-// combined returns what the weights make of the candidates for t.
-func (c *Combination) combined(t *candidates.Target) (p Prediction) {
+// combined returns what the weights make of the candidates for t: the median, and what extremes are measured from.
+func (c *Combination) combined(t *candidates.Target) (median, extreme float64) {
 	i, x := intervals.Interpolate(c.knots, t.LogSteps)
 	terms := c.terms[i]
 	for k := range terms {
 		f := &terms[k]
-		median, extreme := f.median.at+x*f.median.change, f.extreme.at+x*f.extreme.change
-		if median != 0 || extreme != 0 {
+		a, b := f.median.at+x*f.median.change, f.extreme.at+x*f.extreme.change
+		if a != 0 || b != 0 {
 			v := c.state.Forecast(f.candidate, t, &c.ar)
-			p.Median += median * v
-			p.ExtremeBase += extreme * v
+			median += a * v
+			extreme += b * v
 		}
 	}
-	return p
+	return median, extreme
 }
 
 // RefitRejected tells whether the weights are those of an earlier refit, because later ones had done worse.

@@ -66,6 +66,7 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 		room: newRoom(set.Len(), s.Count(), len(w.Values)),
 	}
 	horizons := make([]candidates.Horizon, longest+1)
+	var target candidates.Target
 	for t, y := range w.Values {
 		s.Advance(y)
 		e.departures[t] = s.Departure()
@@ -74,7 +75,8 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 			if h.Steps == 0 {
 				*h = candidates.NewHorizon(int(set.Steps[i]), w.Hours)
 			}
-			target, actual := s.PrepareTarget(h), w.Values[t+h.Steps]
+			s.PrepareTarget(&target, h)
+			actual := w.Values[t+h.Steps]
 			e.scales[i], e.usual[i] = s.ScaleAt(h), s.WeekMean()
 			row := e.errs[i*e.count : (i+1)*e.count]
 			for j := range row {

@@ -22,6 +22,8 @@ type excursion struct {
 	unit    float64 // of sizes: how large departures are at the time of the last value
 	typical float64 // mean size of departures from the usual, over days
 	rate    float64 // of it
+	gain    float64 // of the means that the alternatives go on with
+	fade    float64 // what is left of losses after a step
 	known   int     // departures that it was made from
 	seen    int     // all departures
 
@@ -97,7 +99,8 @@ func newExcursion(w *window.Window, longest int) excursion {
 	lead := min(max(1, int(math.Round(excursionLead/w.Minutes))), longest)
 	return excursion{
 		lead: candidates.NewHorizon(lead, w.Hours), minutes: w.Minutes, perDay: w.StepsPerDay,
-		rate: w.Decay(typicalHalfLife), hours: newHours(w), pending: make([]pendingForecast, lead),
+		rate: w.Decay(typicalHalfLife), gain: 1 - math.Exp2(-w.Minutes/levelHalfLife),
+		fade: math.Exp2(-w.Minutes / lossHalfLife), hours: newHours(w), pending: make([]pendingForecast, lead),
 	}
 }
 
@@ -120,8 +123,10 @@ func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	p := &e.pending[e.at]
 	p.departure = 0
 	if e.isOut() || e.isBack() {
-		t := c.state.PrepareTarget(&e.lead)
-		*p = pendingForecast{combined: c.combined(&t).Median, departure: math.Abs(d.Size), excursion: e.count}
+		var t candidates.Target
+		c.state.PrepareTarget(&t, &e.lead)
+		*p = pendingForecast{departure: math.Abs(d.Size), excursion: e.count}
+		p.combined, _ = c.combined(&t)
 		if !e.isOut() {
 			p.departure = e.limit()
 		}
@@ -162,13 +167,12 @@ func (e *excursion) score(y float64) {
 	if p.departure == 0 {
 		return
 	}
-	fade := math.Exp2(-e.minutes / lossHalfLife)
-	e.before.fade(fade)
+	e.before.fade(e.fade)
 	if p.excursion != e.count {
 		e.before.add(p, y)
 		return
 	}
-	e.here.fade(fade)
+	e.here.fade(e.fade)
 	e.here.add(p, y)
 }
 
@@ -227,7 +231,7 @@ func (e *excursion) followLevel(d *candidates.Departure) {
 		return
 	}
 	e.age++
-	gain := max(1/float64(e.age), 1-math.Exp2(-e.minutes/levelHalfLife))
+	gain := max(1/float64(e.age), e.gain)
 	if e.age > 1 {
 		e.stray += gain * (math.Abs(distance) - e.stray)
 	}

@@ -147,7 +147,7 @@ func raise(limits []limit) []limit {
 // usual returns by cell of the day the median of the days on which nothing that recurs was there. Where there are too
 // few it is what is usual around the cell.
 func (r *Profile) usual(over []float32) []float32 {
-	there, steps := make([]bool, len(r.cells)), r.stepsPerCell()
+	there, steps := make([]bool, len(r.cells)), r.steps
 	for _, o := range r.course.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			there[cell] = true
@@ -172,8 +172,7 @@ func (r *Profile) usual(over []float32) []float32 {
 		}
 		usual[c] = nan
 		if len(without) > 0 {
-			slices.Sort(without)
-			usual[c] = without[len(without)/2]
+			usual[c] = nthSmallest(without, len(without)/2)
 		}
 	}
 	return usual
@@ -229,22 +228,20 @@ func (r *Profile) Ordinary(step int) (v float64, ok bool) {
 		return 0, false
 	}
 	c := r.course
-	date, cell := r.cellOf(step)
-	length := c.newest.end - c.newest.begin + 1 + nearCells*r.stepsPerCell()
-	if !c.near[weekday(date)*r.perDay+cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
+	cell := r.grid.Slot(step, calendar.Week, r.length)
+	length := c.newest.end - c.newest.begin + 1 + nearCells*r.steps
+	if !c.near[cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
 		return 0, false
 	}
-	if l := c.limits[c.level[weekday(date)*r.perDay+cell]]; l != (limit{}) && c.lift >= l.foot {
+	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lift >= l.foot {
 		return 0, false
 	}
-	v = float64(c.usual[cell] + c.lift)
+	v = float64(c.usual[cell%r.perDay] + c.lift)
 	return v, v == v
 }
 
-func (r *Profile) stepsPerCell() int { return int(r.length / r.grid.Step) }
-
 // position returns the position of a step of a cell.
-func (r *Profile) position(cell int64, offset int) int { return int(cell)*r.stepsPerCell() + offset }
+func (r *Profile) position(cell int64, offset int) int { return int(cell)*r.steps + offset }
 
 // phase returns how far what may come from a position on has come by now.
 func (c *course) phase(from int) phase {
@@ -313,7 +310,7 @@ func (w *Window) given(g grouping) (near, rest Window) {
 	}
 	near.last, rest.first = min(w.last, last), max(w.first, last+1)
 
-	now, perDay := r.position(cell, offset), r.perDay*r.stepsPerCell()
+	now, perDay := r.position(cell, offset), r.perDay*r.steps
 	from, to := r.position(first-nearCells, 0), r.position(near.last+1, -1)
 	today, day := r.course.phase(from), int(calendar.Slot(near.first, int64(r.perDay)))
 	var alike uint64
@@ -352,7 +349,7 @@ func (w *Window) given(g grouping) (near, rest Window) {
 // extend marks the cells beside recurring ones into which occurrences reach on some days: with their feet, or because
 // they come earlier or last longer.
 func (r *Profile) extend() {
-	days, steps := make([]int, r.perDay), r.stepsPerCell()
+	days, steps := make([]int, r.perDay), r.steps
 	for _, o := range r.course.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			days[r.ofDay(int64(cell))]++
@@ -398,7 +395,7 @@ type bound struct{ first, last int32 }
 // locate finds the bounds of the recurring cells: from the first to the last step of any occurrence, and as far beyond
 // as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
 func (r *Profile) locate() {
-	steps := r.stepsPerCell()
+	steps := r.steps
 	if steps == 1 {
 		return
 	}

@@ -68,7 +68,7 @@ var nowhere = place{step: math.MinInt}
 // next returns the place of a step. It is quick where before is that of the step before, in the same cell: clocks are
 // changed between cells.
 func (r *Profile) next(before place, step int) place {
-	if step == before.step+1 && before.offset+1 < r.stepsPerCell() {
+	if step == before.step+1 && before.offset+1 < r.steps {
 		return place{step, before.cell, before.offset + 1}
 	}
 	cell, offset := r.locateStep(step)
@@ -171,7 +171,7 @@ func (w *Window) collect(g grouping, all bool) (s sample) {
 	}
 	day, oldest := int(calendar.Slot(begin, int64(perDay))), max(0, r.days-maxDays)
 	var most [maxDays]float32 // by day
-	for k := range most {
+	for k := range most[:r.days-oldest] {
 		most[k] = nan
 	}
 	at := r.ofWeek(begin)

@@ -56,6 +56,7 @@ const (
 type Profile struct {
 	grid    window.Grid
 	length  int64 // of a cell, in milliseconds
+	steps   int   // of a cell
 	perDay  int   // cells
 	first   int64 // day of cells[0], counted from the epoch by the wall clock
 	days    int
@@ -72,6 +73,7 @@ type Profile struct {
 // if the step does not divide the day.
 func Find(w *window.Window, p float64, keep bool) *Profile {
 	r := &Profile{grid: w.Grid, length: max(cellLength, w.Grid.Step)}
+	r.steps = int(r.length / r.grid.Step)
 	r.perDay = int(calendar.Day / r.length)
 	canRecur := w.Fine() && len(w.Values) >= minDays*w.StepsPerDay
 	if int64(r.perDay)*r.length != calendar.Day || !canRecur && !keep {
@@ -112,12 +114,7 @@ func (r *Profile) gather(w *window.Window) (highs, lows []float32) {
 		if !w.Learn[i] {
 			continue
 		}
-		if x := float32(v); !(highs[at.cell] >= x) {
-			highs[at.cell] = x
-		}
-		if x := float32(-v); !(lows[at.cell] >= x) {
-			lows[at.cell] = x
-		}
+		highs[at.cell], lows[at.cell] = larger(highs[at.cell], float32(v)), larger(lows[at.cell], float32(-v))
 	}
 	return highs, lows
 }
@@ -214,12 +211,16 @@ func widen(values []float32) []float32 {
 	return wide
 }
 
-// larger returns the larger one of two values, of which NaN is not known.
+// larger returns the larger one of two values, of which NaN is not known. Which of two known ones that is a processor
+// would guess wrong half of the time: max does not branch.
 func larger(a, b float32) float32 {
-	if b > a || a != a {
+	switch {
+	case a != a:
 		return b
+	case b != b:
+		return a
 	}
-	return a
+	return max(a, b)
 }
 
 // nthSmallest returns what values[n] would be if the values, none of which is NaN, were sorted. It moves smaller ones
@@ -326,7 +327,10 @@ func (r *Profile) ofWeek(i int64) int {
 // wrap returns the cell of the week of cell i, counted from the beginning of any week.
 func (r *Profile) wrap(i int64) int {
 	n := int64(len(r.groups))
-	return int((i%n + n) % n)
+	if i %= n; i < 0 {
+		i += n
+	}
+	return int(i)
 }
 
 // significance tells which counts of days are more than chance.
