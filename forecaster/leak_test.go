@@ -163,6 +163,38 @@ func TestTimeToBreach_IsQuietNearTheTopOfASaw(t *testing.T) {
 	}
 }
 
+// A leak below a saw is told hours ahead, although the saw is a fifth as high as the way to the bound.
+func TestTimeToBreach_IsToldOfALeakBelowASaw(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		for _, minutes := range []float64{20, 60} {
+			for _, tc := range []struct{ hours, lead float64 }{{4, 1.8}, {8, 2.7}} {
+				t.Run(fmt.Sprintf("%v/%g/%g", step, minutes, tc.hours), func(t *testing.T) {
+					t.Parallel()
+					begins := 14*24*hour + 5*hour
+					y := saw(begins+int(tc.hours*float64(hour)), minutes/60*float64(hour), 0.1)
+					for i := begins; i < len(y); i++ {
+						y[i] += 1400 * float64(i-begins) / float64(len(y)-begins)
+					}
+					end := slices.IndexFunc(y, func(v float64) bool { return v > 1700 })
+					quiet := begins // the newest step that does not tell
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					follow(t, o, y[:end], begins-1, 0, func(i int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(1700, true); !ok || steps >= float64(4*hour) {
+							quiet = i
+						}
+					})
+					require.Greater(t, float64(end-quiet)/float64(hour), tc.lead)
+				})
+			}
+		}
+	}
+}
+
 // saw is one of n steps that rises from 300 to 600 in so many steps, or for as much longer or shorter as jitter says.
 func saw(n int, steps, jitter float64) []float64 {
 	rng := rand.New(rand.NewPCG(0, 33))

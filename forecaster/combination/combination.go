@@ -24,6 +24,7 @@ type Combination struct {
 	leader    int      // the candidate with the largest weight over all buckets
 	rejected  bool
 	excursion excursion
+	hourly    hourly
 	routine   routine
 }
 
@@ -63,6 +64,7 @@ func (c *Combination) Advance(y float64) {
 	}
 	c.routine.advance(c.state, &d, ok && !d.FirstDay)
 	if ok {
+		c.hourly.advance(&d)
 		c.excursion.advance(c, &d)
 	}
 }
@@ -79,7 +81,18 @@ func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
 	*p = Prediction{}
 	p.Median, p.ExtremeBase = c.combined(&t)
 	c.excursion.apply(&t, p)
+	c.lineAhead().apply(&t, p)
 	c.routine.apply(&t, p)
+}
+
+// lineAhead returns the surest straight line: through the single values, or through the medians of hours.
+func (c *Combination) lineAhead() *lineAhead {
+	if e := &c.excursion; e.isOut() && !e.usual {
+		if l := &e.weigh().line; l.share > 0 && l.share >= c.hourly.line.share {
+			return l
+		}
+	}
+	return &c.hourly.line
 }
 
 // combined returns what the weights make of the candidates for t: the median, and what extremes are measured from.
@@ -131,6 +144,7 @@ func Fit(w *window.Window, o Options) Fitted {
 
 	c := &Combination{
 		state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends), excursion: newExcursion(w, longest),
+		hourly:  newHourly(w),
 		routine: newRoutine(w, o.Recurring),
 	}
 	f := Fitted{Combination: c, Offsets: intervals.NewOffsets(c.knots, w.Minutes), FirstOrigin: first, Set: set}
