@@ -9,7 +9,7 @@ import (
 // Guards, chosen, not tuned: unsigned numbers that wrapped around, or counters read as shares, are further off than any
 // load.
 const (
-	corruptRanges = 100     // a corrupt sample is so many times the range of all others away from them
+	corruptRanges = 20      // a corrupt sample is so many times the range of all others away from them
 	corruptEvents = 1e6     // likewise where most values are 0: a series of single events may have one that is large
 	corruptCount  = 1 << 53 // likewise where all values are 0: up to it, numbers are exact
 	corruptTimes  = 4       // what comes back more often is real
