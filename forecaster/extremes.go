@@ -491,11 +491,15 @@ func (m *Model) medianCrossing(b boundary) (steps float64, ok bool) {
 	return 0, false
 }
 
-// confirms tells whether the median of the extreme value is beyond b, too, up to each of Options.Horizons that is at
-// least so many steps ahead.
+// confirmedWithin is how far the median of the extreme value may be from the bound, in the unit of the model: half a
+// percent of the range of the window. Guard: a countdown that ends with the longest horizon is right at the bound.
+const confirmedWithin = 0.01
+
+// confirms tells whether the median of the extreme value gets to b, too, up to each of Options.Horizons that is at least
+// so many steps ahead.
 func (m *Model) confirms(b boundary, steps float64) bool {
 	for i, end := range m.options.Horizons {
-		if (float64(end) >= steps || i == len(m.options.Horizons)-1) && !(b.over(m.extreme(i, b.sign)) > 0) {
+		if (float64(end) >= steps || i == len(m.options.Horizons)-1) && !(b.over(m.extreme(i, b.sign)) > -confirmedWithin) {
 			return false
 		}
 	}

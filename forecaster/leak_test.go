@@ -56,6 +56,26 @@ func TestTimeToBreach_IsTheTimeUntilALineGetsThere(t *testing.T) {
 	}
 }
 
+// A countdown is told to reach its bound when it does, from the longest horizon on.
+func TestTimeToBreach_IsThatOfACountdown(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		day := int(24 * time.Hour / step)
+		y := make([]float64, 14*day)
+		for i := range y {
+			y[i] = (time.Duration(2*len(y)-i) * step).Seconds()
+		}
+		o := forecaster.Options{Step: step, Horizons: []int{max(1, day/24), day}}
+		m := fit(t, o, y, nil)
+		for _, steps := range []int{1, day / 24, day / 2, day - 1} {
+			bound := y[len(y)-1] - (time.Duration(steps) * step).Seconds()
+			told, ok := m.TimeToBreach(bound, false)
+			require.True(t, ok, "%v: in %d steps", step, steps)
+			require.InDelta(t, steps, told, 1.01, "%v", step)
+		}
+	}
+}
+
 // Lines that the past has seen end are not carried on to a bound that they have never reached.
 func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
 	if testing.Short() {
