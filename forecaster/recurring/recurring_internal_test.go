@@ -352,3 +352,28 @@ func TestProfile_OrdinaryLeavesOutWhatRecurs(t *testing.T) {
 	_, ok = ordinary(700)
 	require.False(t, ok, "it has been over for longer than it was there")
 }
+
+// What is much smaller than the rest of what recurs is found as well, however much of the day the rest fills.
+func TestFind_FindsWhatIsSmallerThanTheRest(t *testing.T) {
+	const days, perDay, small = 14, 288, 150
+	r := rand.New(rand.NewPCG(3, 4))
+	y := noise(r, days*perDay)
+	for day := range days {
+		for k := range 24 {
+			if r.Float64() < 0.7 {
+				y[day*perDay+12*k] += 100
+			}
+		}
+		if day%3 > 0 {
+			y[day*perDay+small] += 12
+		}
+	}
+	w := newWindow(5*time.Minute, y)
+	p := Find(w, 0.9, false)
+	require.NotNil(t, p)
+	over, ok := p.Over(days*perDay+small, days*perDay+small)
+	require.True(t, ok)
+	require.InDelta(t, 13, w.Scaling.Inverse(over.Quantile(0.9)), 2)
+	over, _ = p.Over(days*perDay+12, days*perDay+12)
+	require.InDelta(t, 101, w.Scaling.Inverse(over.Quantile(0.9)), 2)
+}
