@@ -102,20 +102,41 @@ func (s *sample) quantile(p float64) float64 {
 }
 
 // sortedQuantile is quantile of values that are sorted, and at least one.
-func sortedQuantile(v []float32, p float64) float64 {
-	rank := p*float64(len(v)+1) - 1
+func sortedQuantile(v []float32, p float64) float64 { return interpolate(v, p*float64(len(v)+1)-1) }
+
+// interpolate returns what is at a rank of sorted values, of which the first has rank 0; within them.
+func interpolate(sorted []float32, rank float64) float64 {
 	i := int(math.Floor(rank))
 	switch {
 	case i < 0:
-		return float64(v[0])
-	case i >= len(v)-1:
-		return float64(v[len(v)-1])
+		return float64(sorted[0])
+	case i >= len(sorted)-1:
+		return float64(sorted[len(sorted)-1])
 	}
 	x := rank - float64(i)
-	return float64(v[i]) + x*float64(v[i+1]-v[i])
+	return float64(sorted[i]) + x*float64(sorted[i+1]-sorted[i])
 }
 
 // without appends the values but the i-th to others.
 func (s *sample) without(i int, others []float32) []float32 {
 	return append(append(others, s.values[:i]...), s.values[i+1:s.n]...)
+}
+
+// atMost is quantile, or infinite if there are no values.
+func (s *sample) atMost(p float64) float64 {
+	if s.n == 0 {
+		return math.Inf(1)
+	}
+	return s.quantile(p)
+}
+
+// exceeding returns the share of values that are more than x.
+func (s *sample) exceeding(x float64) float64 {
+	n := 0
+	for _, v := range s.values[:s.n] {
+		if float64(v) > x {
+			n++
+		}
+	}
+	return float64(n) / float64(max(s.n, 1))
 }
