@@ -33,9 +33,9 @@ type choice struct {
 	held []episode // that lasted where the level held, though it may follow at once because of them
 }
 
-// byKindImprovement is the largest ratio of mean deviations at which days of the same kind replace a daily season. Guard:
-// in a week there are few of each, and the first days off may be an incident. With 0.8, a tenth of the incidents of the
-// hourly developing series (test/accuracy anomaly) was no longer found at one false alert in four weeks.
+// byKindImprovement is the largest ratio of mean deviations at which days of the same kind replace a daily season.
+// Guard: in a week there are few of each, and the first days off may be an incident. With 0.8, a tenth of the incidents
+// of the hourly developing series (test/accuracy anomaly) was no longer found at one false alert in four weeks.
 const byKindImprovement = 0.6
 
 // chooseSeason takes the season with the smallest mean deviation.
@@ -65,7 +65,8 @@ func (b *Backtest) chooseSeason() {
 // differ: they look like one more change.
 func (b *Backtest) chooseWeeks(values *season.Values) {
 	for _, candidate := range season.Candidates {
-		if b.season.Days != 1 || candidate.Days != 7 || candidate.ByKind || !b.shows(candidate) || !b.doubtful && len(b.held) == 0 {
+		isWeekly := candidate.Days == 7 && !candidate.ByKind
+		if b.season.Days != 1 || !isWeekly || !b.shows(candidate) || !b.doubtful && len(b.held) == 0 {
 			continue
 		}
 		daily, t := b.choice, b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
