@@ -495,8 +495,8 @@ func (m *Model) medianCrossing(b boundary) (steps float64, ok bool) {
 // percent of the range of the window. Guard: a countdown that ends with the longest horizon is right at the bound.
 const confirmedWithin = 0.01
 
-// confirms tells whether the median of the extreme value gets to b, too, up to each of Options.Horizons that is at least
-// so many steps ahead.
+// confirms tells whether the median of the extreme value gets to b, too, up to each of Options.Horizons that is at
+// least so many steps ahead.
 func (m *Model) confirms(b boundary, steps float64) bool {
 	for i, end := range m.options.Horizons {
 		if (float64(end) >= steps || i == len(m.options.Horizons)-1) && !(b.over(m.extreme(i, b.sign)) > -confirmedWithin) {
