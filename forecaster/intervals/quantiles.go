@@ -56,18 +56,6 @@ type WeightedError struct{ Value, Weight float64 }
 // A Sample is a set of errors. Most of its methods need it sorted by value.
 type Sample []WeightedError
 
-func (s Sample) sort() {
-	slices.SortFunc(s, func(a, b WeightedError) int {
-		switch {
-		case a.Value < b.Value:
-			return -1
-		case a.Value > b.Value:
-			return 1
-		}
-		return 0
-	})
-}
-
 // quantiles returns the split conformal quantiles of s, which is sorted (Tibshirani et al., "Conformal Prediction Under
 // Covariate Shift", NeurIPS 2019, for the weights). The error to come counts as much as the heaviest one seen, and is
 // taken to lie beyond all of them: above them for probabilities over a half, else below. An empty sample gives zeros.
