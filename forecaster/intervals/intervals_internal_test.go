@@ -184,4 +184,5 @@ func TestSample_SortsWhatSpreadsEvenlyAndWhatDoesNot(t *testing.T) {
 	}
 	require.True(t, even.spread())
 	require.False(t, append(even, WeightedError{Value: 1e9}).spread())
+	require.False(t, append(even, WeightedError{Value: math.NaN()}).spread())
 }

@@ -79,7 +79,9 @@ func (s Sample) quantiles() (t QuantileTable) {
 func (s Sample) weight() (total, heaviest float64) {
 	for _, e := range s {
 		total += e.Weight
-		heaviest = max(heaviest, e.Weight)
+		if e.Weight > heaviest {
+			heaviest = e.Weight
+		}
 	}
 	return total, heaviest
 }

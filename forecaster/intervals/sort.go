@@ -34,10 +34,17 @@ func (s Sample) spread() bool {
 	}
 	least, most := s[0].Value, s[0].Value
 	for i := range s {
-		least, most = min(least, s[i].Value), max(most, s[i].Value)
+		switch v := s[i].Value; {
+		case v < least:
+			least = v
+		case v > most:
+			most = v
+		case v != v:
+			return false
+		}
 	}
 	perUnit := float64(len(s)-1) / (most - least)
-	if !(perUnit > 0 && perUnit < 1e300) { // they are all the same, too far apart, or not all finite
+	if !(perUnit > 0 && perUnit < 1e300) { // they are all the same, or infinitely far apart
 		return false
 	}
 	slot := func(e *WeightedError) int { return int((e.Value - least) * perUnit) }

@@ -86,7 +86,12 @@ func summarize(y []float64, learn []bool) summary {
 		if !IsFinite(v) {
 			continue
 		}
-		s.lowest, s.highest = min(s.lowest, v), max(s.highest, v)
+		if v < s.lowest {
+			s.lowest = v
+		}
+		if v > s.highest {
+			s.highest = v
+		}
 		if learn == nil || learn[i] {
 			s.learned++
 			if v == 0 {
