@@ -115,7 +115,7 @@ func (s Sample) symmetric() (t QuantileTable) {
 	if len(s) == 0 {
 		return t
 	}
-	size := make(Sample, 0, len(s))
+	size := slices.Grow(s[len(s):], len(s)) // behind s, if it has the capacity
 	above, _ := slices.BinarySearchFunc(s, 0, func(e WeightedError, zero float64) int {
 		if e.Value < zero {
 			return -1

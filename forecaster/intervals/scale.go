@@ -1,6 +1,9 @@
 package intervals
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A Scale says how much larger than usual an error is expected to be, as logarithms of ratios, by three signs: how
 // volatile the series has been in the last hours, the time of day, and the level that is forecast.
@@ -101,11 +104,11 @@ func (s ScaledErrors) sizes() (sums [len(exponents)]float64) {
 	return sums
 }
 
-// Sample returns the errors without their scales.
-func (s ScaledErrors) Sample() Sample {
-	out := make(Sample, len(s))
-	for i, e := range s {
-		out[i] = e.WeightedError
+// Sample returns the errors without their scales, in room if it has the capacity.
+func (s ScaledErrors) Sample(room Sample) Sample {
+	out := slices.Grow(room[:0], len(s))[:len(s)]
+	for i := range s {
+		out[i] = s[i].WeightedError
 	}
 	return out
 }
@@ -113,7 +116,7 @@ func (s ScaledErrors) Sample() Sample {
 // Table returns the quantiles of the errors divided by their scale, and the power of the scale. It changes the errors.
 func (s ScaledErrors) Table() (Exponent, QuantileTable) {
 	e := s.Normalize()
-	out := s.Sample()
+	out := s.Sample(nil)
 	out.sort()
 	return e, out.quantiles()
 }
