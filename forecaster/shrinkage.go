@@ -149,8 +149,11 @@ func (m *Model) reaches(h, end int) (up, down reach) {
 		v := at.ExtremeBase - at.Growth
 		sum += float64(at.Steps-steps) * v
 		steps = at.Steps
-		if steps <= h {
-			top, bottom = max(top, v), min(bottom, v)
+		if steps <= h && v > top {
+			top = v
+		}
+		if steps <= h && v < bottom {
+			bottom = v
 		}
 	}
 	middle := sum / float64(steps)
