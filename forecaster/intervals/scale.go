@@ -49,9 +49,21 @@ type ScaledError struct {
 // ScaledErrors is a set of errors, each with its scale.
 type ScaledErrors []ScaledError
 
-// Normalize divides the errors by their scales to the power that makes them most alike, and returns that power: the one
-// of the least log likelihood loss if errors are Laplace distributed. Without weights or scales it does nothing.
+// Normalize divides the errors by their scales to the power that makes them most alike, and returns that power.
 func (s ScaledErrors) Normalize() Exponent {
+	best := s.exponent()
+	if best == (Exponent{}) {
+		return best
+	}
+	for i := range s {
+		s[i].Value /= best.Factor(s[i].Scale)
+	}
+	return best
+}
+
+// exponent returns the power of scales that makes errors most alike: the one of the least log likelihood loss if errors
+// are Laplace distributed. Without weights or scales it is zero.
+func (s ScaledErrors) exponent() Exponent {
 	total, sum := s.totals()
 	if total == 0 || sum == (Scale{}) {
 		return Exponent{}
@@ -66,12 +78,6 @@ func (s ScaledErrors) Normalize() Exponent {
 		if loss < least {
 			best, least = x, loss
 		}
-	}
-	if best == (Exponent{}) {
-		return best
-	}
-	for i := range s {
-		s[i].Value /= best.Factor(s[i].Scale)
 	}
 	return best
 }
@@ -113,10 +119,12 @@ func (s ScaledErrors) Sample(room Sample) Sample {
 	return out
 }
 
-// Table returns the quantiles of the errors divided by their scale, and the power of the scale. It changes the errors.
+// Table returns the quantiles of the errors divided by their scale, and the power of the scale.
 func (s ScaledErrors) Table() (Exponent, QuantileTable) {
-	e := s.Normalize()
-	out := s.Sample(nil)
+	x, out := s.exponent(), s.Sample(nil)
+	for i := range out {
+		out[i].Value /= x.Factor(s[i].Scale)
+	}
 	out.sort()
-	return e, out.quantiles()
+	return x, out.quantiles()
 }
