@@ -187,8 +187,14 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 			break
 		}
 		for ; from <= t+h; from++ {
-			if w.Learn[from] {
-				high, low = max(high, w.Values[from]), min(low, w.Values[from])
+			if !w.Learn[from] {
+				continue
+			}
+			if v := w.Values[from]; v > high {
+				high = v
+			}
+			if v := w.Values[from]; v < low {
+				low = v
 			}
 		}
 		if math.IsInf(high, 0) {
@@ -232,7 +238,11 @@ func (m *Model) extremes(h int) (top, bottom float64) {
 	m.refresh()
 	top, bottom = m.path[0].ExtremeBase, m.path[0].ExtremeBase
 	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
-		top, bottom = max(top, m.path[i].ExtremeBase), min(bottom, m.path[i].ExtremeBase)
+		if v := m.path[i].ExtremeBase; v > top {
+			top = v
+		} else if v < bottom {
+			bottom = v
+		}
 	}
 	return top, bottom
 }
@@ -242,7 +252,9 @@ func (m *Model) ordinary(h int) float64 {
 	m.refresh()
 	top := m.path[0].ordinary
 	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
-		top = max(top, m.path[i].ordinary)
+		if v := m.path[i].ordinary; v > top {
+			top = v
+		}
 	}
 	return top
 }

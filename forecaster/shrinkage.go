@@ -52,7 +52,7 @@ func (e *extremeErrors) add(value float64, r reach, s intervals.ScaledError) {
 // choose returns the table of the errors, and the shrinkage that they are measured with: none unless that has clearly
 // less loss at the quantile p and the median. It changes the errors to be those with the shrinkage.
 func (e *extremeErrors) choose(p float64) (x intervals.Exponent, t intervals.QuantileTable, s shrinkage) {
-	x, t = slices.Clone(e.ScaledErrors).Table()
+	x, t = e.Table()
 	s = e.leastSquares()
 	if s.parts.middle+s.parts.day < minShrinkage {
 		return x, t, shrinkage{}
@@ -61,7 +61,7 @@ func (e *extremeErrors) choose(p float64) (x intervals.Exponent, t intervals.Qua
 	for i := range shrunk {
 		shrunk[i].Value += s.of(e.reaches[i])
 	}
-	shrunkX, shrunkT := slices.Clone(shrunk).Table()
+	shrunkX, shrunkT := shrunk.Table()
 	if loss(shrunk, p, shrunkX, &shrunkT) > shrunkLoss*loss(e.ScaledErrors, p, x, &t) {
 		return x, t, shrinkage{}
 	}
@@ -149,8 +149,11 @@ func (m *Model) reaches(h, end int) (up, down reach) {
 		v := at.ExtremeBase - at.Growth
 		sum += float64(at.Steps-steps) * v
 		steps = at.Steps
-		if steps <= h {
-			top, bottom = max(top, v), min(bottom, v)
+		if steps <= h && v > top {
+			top = v
+		}
+		if steps <= h && v < bottom {
+			bottom = v
 		}
 	}
 	middle := sum / float64(steps)

@@ -168,7 +168,7 @@ func Fit(w *window.Window, o Options) Fitted {
 		}
 		errors := e.errors(k, median)
 		exponent := errors.Normalize()
-		table := f.Offsets.Add(errors.Sample(), set.Apart(k), exponent)
+		table := f.Offsets.Add(errors.Sample(e.sample), set.Apart(k), exponent)
 		if w.CountLike {
 			f.Loss.AddScaled(errors, exponent, &table)
 		}

@@ -38,10 +38,8 @@ func TestTrainUntil_RejectsARefitThatDidWorse(t *testing.T) {
 		{"well advised", [3]int{0, 1, 1}, n, false},
 	} {
 		rng := rand.New(rand.NewPCG(1, 13))
-		e := &evaluation{
-			window: w, set: set, count: 2, selectionWeights: w.AgeWeights(weightHalfLife),
-			room: newRoom(set.Len(), 2, n),
-		}
+		e := &evaluation{window: w, set: set, count: 2, room: newRoom(set.Len(), 2, n)}
+		w.AgeWeights(e.selectionWeights, weightHalfLife)
 		for i := range set.Len() {
 			phase := 0
 			if set.Target(i) >= n-2*refit {

@@ -1,8 +1,8 @@
 package combination
 
 import (
+	"cmp"
 	"math"
-	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
@@ -16,10 +16,18 @@ type hourly struct {
 	perPart   int // steps of a part of the hour; 0: steps are too long
 	steps     int // of the part that has begun
 	departure sums
-	parts     [12]sums // means, a ring
-	at, full  int      // the oldest part, and how many there are
+	parts     [hourParts]sums // means, a ring
+	at, full  int             // the oldest part, and how many there are
 	line      lineAhead
+
+	sizes, distances sorted // of parts
 }
+
+// hourParts is how many parts of an hour the median is taken of. Chosen, not tuned.
+const hourParts = 12
+
+// sorted are the values of parts, in order.
+type sorted [hourParts]float64
 
 // sums are of departures: of their sizes, and of how far values are from the usual.
 type sums struct{ size, distance float64 }
@@ -44,15 +52,19 @@ func (h *hourly) advance(d *candidates.Departure) {
 		return
 	}
 	n := float64(h.steps)
-	h.parts[h.at] = sums{h.departure.size / n, h.departure.distance / n}
+	part, oldest := sums{h.departure.size / n, h.departure.distance / n}, h.parts[h.at]
+	h.sizes.replace(oldest.size, part.size)
+	h.distances.replace(oldest.distance, part.distance)
+	h.parts[h.at] = part
 	h.at = (h.at + 1) % len(h.parts)
 	h.departure, h.steps = sums{}, 0
 	if h.full < len(h.parts) {
 		h.full++
 		return
 	}
-	median := h.median()
-	m := candidates.Departure{Size: median.size, Value: median.distance, Hour: d.Hour, FirstDay: d.FirstDay}
+	m := candidates.Departure{
+		Size: h.sizes.median(), Value: h.distances.median(), Hour: d.Hour, FirstDay: d.FirstDay,
+	}
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
@@ -65,13 +77,28 @@ func (h *hourly) advance(d *candidates.Departure) {
 	}
 }
 
-func (h *hourly) median() sums {
-	var sizes, distances [len(h.parts)]float64
-	for i, p := range h.parts {
-		sizes[i], distances[i] = p.size, p.distance
+// replace takes a value in the place of an old one. Nothing in it branches on values, which a processor would guess
+// wrong half of the time.
+func (s *sorted) replace(old, v float64) {
+	from, to := 0, 0
+	for _, x := range s {
+		from += below(x, old)
+		to += below(x, v)
 	}
-	slices.Sort(sizes[:])
-	slices.Sort(distances[:])
-	const upper = len(h.parts) / 2
-	return sums{(sizes[upper-1] + sizes[upper]) / 2, (distances[upper-1] + distances[upper]) / 2}
+	to -= below(old, v)
+	up, before := below(v, old), *s
+	for i := range s { // what lies between both places moves by one
+		s[i] = before[i+below(i-up, to)-below(i-up, from)]
+	}
+	s[to] = v
 }
+
+// below returns 1 if x is less than v, else 0.
+func below[T cmp.Ordered](x, v T) int {
+	if x < v {
+		return 1
+	}
+	return 0
+}
+
+func (s *sorted) median() float64 { return (s[hourParts/2-1] + s[hourParts/2]) / 2 }

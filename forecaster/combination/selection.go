@@ -132,11 +132,11 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 func absoluteSum(a, b []float64) float64 {
 	var s0, s1, s2, s3 float64
 	b = b[:len(a)]
-	for i := 3; i < len(a); i += 4 {
-		s0 += math.Abs(a[i-3] + b[i-3])
-		s1 += math.Abs(a[i-2] + b[i-2])
-		s2 += math.Abs(a[i-1] + b[i-1])
-		s3 += math.Abs(a[i] + b[i])
+	for i := 0; i < len(a)-3; i += 4 {
+		s0 += math.Abs(a[i] + b[i])
+		s1 += math.Abs(a[i+1] + b[i+1])
+		s2 += math.Abs(a[i+2] + b[i+2])
+		s3 += math.Abs(a[i+3] + b[i+3])
 	}
 	for i := len(a) &^ 3; i < len(a); i++ {
 		s0 += math.Abs(a[i] + b[i])
@@ -148,7 +148,7 @@ func absoluteSum(a, b []float64) float64 {
 func rankCandidates(count int, errs, u []float64) []int {
 	loss := make([]float64, count)
 	for i, weight := range u {
-		for j, e := range errs[i*count : (i+1)*count] {
+		for j, e := range errs[i*count:][:len(loss)] {
 			loss[j] += weight * math.Abs(e)
 		}
 	}

@@ -86,7 +86,12 @@ func summarize(y []float64, learn []bool) summary {
 		if !IsFinite(v) {
 			continue
 		}
-		s.lowest, s.highest = min(s.lowest, v), max(s.highest, v)
+		if v < s.lowest {
+			s.lowest = v
+		}
+		if v > s.highest {
+			s.highest = v
+		}
 		if learn == nil || learn[i] {
 			s.learned++
 			if v == 0 {
@@ -240,14 +245,13 @@ func (w *Window) AgeWeight(age int, halfLife float64) float64 {
 	return math.Exp2(-float64(age) / (halfLife * float64(w.StepsPerDay)))
 }
 
-// AgeWeights returns what each step of the window counts, at a half-life in days. The newest one counts 1.
-func (w *Window) AgeWeights(halfLife float64) []float64 {
-	u, weight, factor := make([]float64, len(w.Values)), 1.0, w.AgeWeight(1, halfLife)
+// AgeWeights fills in what each step of the window counts, at a half-life in days. The newest one counts 1.
+func (w *Window) AgeWeights(u []float64, halfLife float64) {
+	weight, factor := 1.0, w.AgeWeight(1, halfLife)
 	for t := len(u) - 1; t >= 0; t-- {
 		u[t] = weight
 		weight *= factor
 	}
-	return u
 }
 
 // largest size of a value. Guard: ranges and squares of larger ones overflow.
