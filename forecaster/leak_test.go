@@ -215,6 +215,51 @@ func TestTimeToBreach_IsToldOfALeakBelowASaw(t *testing.T) {
 	}
 }
 
+// A leak that was ended by a restart each day is told hours ahead when nobody restarts.
+func TestTimeToBreach_IsToldOfALeakThatIsNotRestarted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		for name, restart := range map[string]func(rng *rand.Rand) int{
+			"at three":       func(*rand.Rand) int { return 3 * hour },
+			"at fifteen":     func(*rand.Rand) int { return 15 * hour },
+			"in the daytime": func(rng *rand.Rand) int { return 10*hour + rng.IntN(8*hour) },
+		} {
+			for _, sign := range []float64{1, -1} {
+				t.Run(fmt.Sprintf("%v/%s/%g", step, name, sign), func(t *testing.T) {
+					t.Parallel()
+					rng := rand.New(rand.NewPCG(1, 7))
+					const days = 16
+					used, at, most := 0.0, 0, 0.0
+					y := make([]float64, (days+3)*24*hour)
+					for i := range y {
+						if i%(24*hour) == 0 && i < days*24*hour {
+							at = i + restart(rng)
+						}
+						if used++; i == at {
+							most, used = max(most, used), 0
+						}
+						y[i] = sign * (300 + 10*used/float64(hour) + 2*rng.NormFloat64())
+					}
+					bound := sign * (300 + 1.4*10*most/float64(hour))
+					end := slices.IndexFunc(y, func(v float64) bool { return sign*(v-bound) > 0 })
+					quiet := end - 6*hour // the newest step that does not tell
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					follow(t, o, y[:end], end-8*hour, 0, func(i int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(bound, sign > 0); !ok || steps >= float64(4*hour) {
+							quiet = i
+						}
+					})
+					require.Greater(t, float64(end-quiet)/float64(hour), 3.0)
+				})
+			}
+		}
+	}
+}
+
 // saw is one of n steps that rises from 300 to 600 in so many steps, or for as much longer or shorter as jitter says.
 func saw(n int, steps, jitter float64) []float64 {
 	rng := rand.New(rand.NewPCG(0, 33))

@@ -20,7 +20,9 @@ type hourly struct {
 	at, full  int             // the oldest part, and how many there are
 	line      lineAhead
 
-	sizes, distances sorted // of parts
+	sizes, distances, values sorted // of parts
+
+	rise, fall climb
 }
 
 // hourParts is how many parts of an hour the median is taken of. Chosen, not tuned.
@@ -30,7 +32,7 @@ const hourParts = 12
 type sorted [hourParts]float64
 
 // sums are of departures: of their sizes, and of how far values are from the usual.
-type sums struct{ size, distance float64 }
+type sums struct{ size, distance, value float64 }
 
 func newHourly(w *window.Window) (h hourly) {
 	if !w.Fine() {
@@ -48,13 +50,15 @@ func (h *hourly) advance(d *candidates.Departure) {
 	}
 	h.departure.size += d.Size
 	h.departure.distance += d.Value - d.Usual
+	h.departure.value += d.Value
 	if h.steps++; h.steps < h.perPart {
 		return
 	}
 	n := float64(h.steps)
-	part, oldest := sums{h.departure.size / n, h.departure.distance / n}, h.parts[h.at]
+	part, oldest := sums{h.departure.size / n, h.departure.distance / n, h.departure.value / n}, h.parts[h.at]
 	h.sizes.replace(oldest.size, part.size)
 	h.distances.replace(oldest.distance, part.distance)
+	h.values.replace(oldest.value, part.value)
 	h.parts[h.at] = part
 	h.at = (h.at + 1) % len(h.parts)
 	h.departure, h.steps = sums{}, 0
@@ -68,13 +72,28 @@ func (h *hourly) advance(d *candidates.Departure) {
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
-	h.line = lineAhead{}
-	if h.isOut() {
-		h.line = h.ahead()
-		h.line.now += h.line.slope * float64(len(h.parts)-1) / 2 // the median is that of half an hour ago
-		h.line.slope /= float64(h.perPart)
-		h.line.steps *= float64(h.perPart)
+	h.setLine()
+}
+
+// setLine finds the surest line: through the departures while they are away, or through the values of a climb or its
+// mirror image.
+func (h *hourly) setLine() {
+	v := h.values.median()
+	h.rise.advance(v, h.minutes)
+	h.fall.advance(-v, h.minutes)
+	h.line = h.rise.ahead(v)
+	if l := h.fall.ahead(-v); l.share > h.line.share {
+		l.now, l.slope = -l.now, -l.slope
+		h.line = l
 	}
+	if h.isOut() {
+		if l := h.ahead(); l.share >= h.line.share {
+			h.line = l
+		}
+	}
+	h.line.now += h.line.slope * float64(len(h.parts)-1) / 2 // the median is that of half an hour ago
+	h.line.slope /= float64(h.perPart)
+	h.line.steps *= float64(h.perPart)
 }
 
 // replace takes a value in the place of an old one. Nothing in it branches on values, which a processor would guess

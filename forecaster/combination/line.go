@@ -29,6 +29,7 @@ type lineAhead struct {
 	share      float64 // how surely, 0 to 1
 	now, slope float64 // departure from the usual, and its growth by the step
 	steps      float64 // for which it goes on
+	ofValues   bool    // now is a value, not a departure
 }
 
 // ahead continues the straight line through the departures, to the degree to which there is one that goes beyond the
@@ -56,6 +57,9 @@ func (l *lineAhead) apply(t *candidates.Target, p *Prediction) {
 	}
 	growth := l.slope * min(float64(t.Steps), l.steps)
 	v := t.Usual() + l.now
+	if l.ofValues {
+		v = l.now
+	}
 	p.Median += l.share * (v - p.Median)
 	p.ExtremeBase += l.share * (v - p.ExtremeBase)
 	p.Growth = l.share * growth

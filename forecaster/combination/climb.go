@@ -1,0 +1,55 @@
+package combination
+
+// A climb follows a series that rises, and knows how high it has risen before. A leak that a restart has ended every
+// day is as usual as a season; when nobody restarts, it becomes a record.
+type climb struct {
+	lowest, top float64 // of all values, and of the climbs that ended
+	hasEnded    bool    // one of them
+	first       float64 // value of this one
+	highest     float64 // likewise
+	steps       int     // of it
+	trend       line    // through its values, less the first
+}
+
+// Chosen, not tuned: parts of the range of what was seen before.
+const (
+	climbEnds   = 0.1  // so far below its highest value, a climb has ended
+	recordFrom  = 0.05 // so far above all others it may be something new: peaks of the day differ by as much
+	recordUntil = 0.15 // it is
+
+	// Parts of the variance of a climb that a line explains. They are larger than those of departures: the slope of a day
+	// is nearly straight for hours, too.
+	curvedShare     = 0.95  // no line
+	allButLineShare = 0.985 // a line
+)
+
+// advance takes in the value of a step of so many minutes.
+func (c *climb) advance(v, minutes float64) {
+	if c.steps == 0 {
+		c.lowest, c.top = v, v
+	}
+	c.lowest = min(c.lowest, v)
+	if top := max(c.top, c.highest); c.steps > 0 && c.highest-v > climbEnds*(top-c.lowest) {
+		c.top, c.hasEnded, c.steps = top, true, 0
+	}
+	if c.steps == 0 {
+		c.first, c.highest, c.trend = v, v, line{}
+	}
+	c.steps++
+	c.highest = max(c.highest, v)
+	c.trend.step(minutes / min(max(float64(c.steps)*minutes/2, shortestLine), longestLine))
+	c.trend.add(v - c.first)
+}
+
+// ahead continues a climb that is at v to the degree to which it is straight and higher than all before it.
+func (c *climb) ahead(v float64) (l lineAhead) {
+	if !c.hasEnded || !(v > c.top) || !(c.top > c.lowest) {
+		return l
+	}
+	now, slope, explained := c.trend.fit()
+	if slope > 0 {
+		l.share = ramp((v-c.top)/(c.top-c.lowest), recordFrom, recordUntil) * ramp(explained, curvedShare, allButLineShare)
+	}
+	l.now, l.slope, l.steps, l.ofValues = c.first+now, slope, lineReach*float64(c.steps), true
+	return l
+}
