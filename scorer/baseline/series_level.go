@@ -14,6 +14,9 @@ const (
 	// digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
 	// values, season and level are sums.
 	digits = 1.0 / (1 << 22)
+	// rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
+	// multiple of 2^-53. It is that of four such operations, and nothing is as small as that in any unit in use.
+	rounding = 1.0 / (1 << 51)
 	// awayFactor is how many median deviations from the level a value is away from it: of normal noise it is 6 standard
 	// deviations. Tuned among 6, 8, 9 and 12 on the developing series (test/accuracy anomaly), whose levels were held too
 	// often with less; the figures of 8 and 9 were alike.
@@ -93,11 +96,18 @@ func (b *Backtest) holdLevel() {
 	usual := b.deviations()
 	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.resolution)
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
+	b.flat = away <= 2*s.resolution // most values are exactly where the level has followed to
 	below, above := away, away
 	values, test := b.hold(below, above)
-	b.held = test.lasting
 	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
-	if float64(test.watched(s.side)) > max(lastingPerWeek*weeks, lastingAtLeast) {
+	usually := max(lastingPerWeek*weeks, lastingAtLeast)
+	if b.flat && float64(len(test.lasting)) > usually && b.slots.Odd > away {
+		// As from day to day the age of a backup that ends a little earlier or later.
+		below, above = b.slots.Odd, b.slots.Odd
+		values, test = b.hold(below, above)
+	}
+	b.held = test.lasting
+	if float64(test.watched(s.side)) > usually {
 		switch {
 		case s.side > 0:
 			above = infinite
