@@ -52,9 +52,9 @@ func (b *Backtest) chooseComposition() {
 	}
 }
 
-// noiseOf returns deviations of the steps by which seasons are chosen from a season times a level, and those of the same
-// steps where season and level are added. Levels are those of the hours around a step: how long one takes to follow says
-// nothing of the noise. Outages do not count: a level of 0 explains them whatever the season is.
+// noiseOf returns deviations of the steps by which seasons are chosen from a season times a level, and those of the
+// same steps where season and level are added. Levels are those of the hours around a step: how long one takes to
+// follow says nothing of the noise. Outages do not count: a level of 0 explains them whatever the season is.
 func (b *Backtest) noiseOf(c *composition.Composition, test *seasonTest) (multiplied, added []composition.Noise) {
 	s := b.series
 	from := len(b.Values) - s.Grid.Steps(choiceWindow)

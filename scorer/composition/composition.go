@@ -142,9 +142,9 @@ func Multiplied(zero, usual float32) Composition {
 // Noise is how far a value was from what season and level made expected.
 type Noise struct{ Expected, Deviation float32 }
 
-// FitUnit lets the unit grow with the expected value if deviations are clearly smaller then, typical ones and the largest
-// of most days, and tells whether it does. The noise is in order of time, of so many slots a day. Values are usual above
-// 0. Nights in which nothing ever happens say nothing of noise.
+// FitUnit lets the unit grow with the expected value if deviations are clearly smaller then: typical ones, and the
+// largest of most days. It tells whether it does. The noise is in order of time, of so many slots a day. Values are
+// usual above 0. Nights in which nothing ever happens say nothing of noise.
 func (c *Composition) FitUnit(noise []Noise, perDay int, usual float32) bool {
 	noise = slices.DeleteFunc(slices.Clone(noise), func(n Noise) bool { return n.Deviation == 0 })
 	if len(noise) < perDay {
