@@ -131,6 +131,27 @@ func TestModel_HoldsAnOutageThatNoSingleValueShows(t *testing.T) {
 	}
 }
 
+// A second outage of more than a day within a week is found as the first, and after both the same time of day on two
+// days in a row is not what is usual.
+func TestModel_HoldsASecondLongOutage(t *testing.T) {
+	skipStatistical(t)
+	for _, step := range []time.Duration{5 * time.Minute, hour} {
+		for _, s := range []daily{{100, 100, 1, 0.05}, {10, 150, 1, 0.05}, {70, 150, 1, 0.05}} {
+			for seed := range uint64(2) {
+				t.Run(fmt.Sprintf("%s/%+v/%d", step, s, seed), func(t *testing.T) {
+					t.Parallel()
+					first := outage{sunday - 5*24*hour + 9*hour, 26 * hour, 0}
+					second := outage{sunday + 9*hour, 30 * hour, 0}
+					before, during, after := duringOutage(t, s, scorer.Options{Step: step}, seed, first, second)
+					require.LessOrEqual(t, before, 0.14)
+					require.GreaterOrEqual(t, during, 0.85)
+					require.LessOrEqual(t, after, 0.08)
+				})
+			}
+		}
+	}
+}
+
 // What is usual has no high scores, however noise grows or falls with the load.
 func TestModel_KnowsHowNoiseGrowsWithTheLoad(t *testing.T) {
 	skipStatistical(t)

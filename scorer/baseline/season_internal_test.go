@@ -59,7 +59,11 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 				l.Shift(from - l.Now())
 			}
 			if days > 0 && isOdd(x, e) {
-				values.MarkOdd(now, b.season, e)
+				goesOn := now
+				if away, _ := l.Away(); away > 0 {
+					goesOn = since
+				}
+				values.MarkOdd(now, b.season, e, goesOn)
 			}
 		}
 		require.True(t, got.level.Now() == l.Now() || l.Now() != l.Now())

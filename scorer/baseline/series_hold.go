@@ -95,7 +95,11 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 		h.endEpisode()
 	}
 	if odd {
-		h.values.MarkOdd(now, h.season, e)
+		since := now
+		if is > 0 {
+			since = h.away.since
+		}
+		h.values.MarkOdd(now, h.season, e, since)
 	}
 }
 
