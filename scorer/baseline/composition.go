@@ -14,7 +14,8 @@ const (
 	farFromZero = 10
 )
 
-// chooseComposition multiplies season and level if deviations are clearly smaller then.
+// chooseComposition multiplies season and level if deviations are clearly smaller then, or if noise grows with what is
+// expected and they are no larger. If it grows, deviations count relative to that.
 func (b *Backtest) chooseComposition() {
 	s := b.series
 	zero := s.Scaled(s.origin, 0)
@@ -32,36 +33,45 @@ func (b *Backtest) chooseComposition() {
 		}
 	}
 	usual := float32(sum / float64(b.Learned))
-	c := composition.Multiplied(zero, usual)
-	test := b.follow(b.season, b.seasonal, &c)
-	noise, multiplied, added := b.noiseOf(&c, &test)
-	if len(noise) < MinValues || !(multiplied < multipliedGain*added) {
+	added, multiplied := composition.Added(zero), composition.Multiplied(zero, usual)
+	test := b.follow(b.season, b.seasonal, &multiplied)
+	noise, other := b.noiseOf(&multiplied, &test)
+	if len(noise) < MinValues {
 		return
 	}
-	c.FitUnit(noise, usual)
-	b.added = b.choice
-	b.composed, b.seasonTest = c, test
+	take := multiplied.MeanDeviation(noise) < multipliedGain*added.MeanDeviation(other)
+	perDay := int(s.slots.PerDay)
+	added.FitUnit(other, perDay, usual)
+	if multiplied.FitUnit(noise, perDay, usual) {
+		take = take || multiplied.MeanDeviation(noise) < added.MeanDeviation(other)
+	}
+	b.composed = added
+	if take {
+		b.added = b.choice
+		b.composed, b.seasonTest = multiplied, test
+	}
 }
 
-// noiseOf returns deviations of the steps by which seasons are chosen from a season times a level, their sum, and that
-// of the same steps where season and level are added. Levels are those of the hours around a step: how long one takes
-// to follow says nothing of the noise. Outages do not count: a level of 0 explains them whatever the season is.
-func (b *Backtest) noiseOf(
-	c *composition.Composition, test *seasonTest,
-) (noise []composition.Noise, multiplied, added float64) {
-	from := len(b.Values) - b.series.Grid.Steps(choiceWindow)
-	noise = make([]composition.Noise, 0, b.count)
+// noiseOf returns deviations of the steps by which seasons are chosen from a season times a level, and those of the
+// same steps where season and level are added. Levels are those of the hours around a step: how long one takes to
+// follow says nothing of the noise. Outages do not count: a level of 0 explains them whatever the season is.
+func (b *Backtest) noiseOf(c *composition.Composition, test *seasonTest) (multiplied, added []composition.Noise) {
+	s := b.series
+	from := len(b.Values) - s.Grid.Steps(choiceWindow)
+	multiplied = make([]composition.Noise, 0, b.count)
+	added = make([]composition.Noise, 0, b.count)
 	for at := range b.Positions(0) {
-		around := min(at.Slot+b.series.Grid.Slots(level.Window/2), b.count-1)
+		around := min(at.Slot+s.Grid.Slots(level.Window/2), b.count-1)
 		if at.Index < from || !(test.levels[around] >= composition.Outage) {
 			continue
 		}
 		x, e := b.Values[at.Index], c.Join(test.seasonal[at.Slot].value, test.levels[around])
-		other := min(abs(x-b.composed.Join(b.seasonal[at.Slot].value, b.levels[around])), season.MaxDeviation)
-		if d := min(abs(x-e), season.MaxDeviation); d == d && other == other {
-			noise = append(noise, composition.Noise{Expected: e, Deviation: d})
-			multiplied, added = multiplied+float64(d), added+float64(other)
+		other := b.composed.Join(b.seasonal[at.Slot].value, b.levels[around])
+		one := composition.Noise{Expected: e, Deviation: min(abs(x-e), season.MaxDeviation)}
+		two := composition.Noise{Expected: other, Deviation: min(abs(x-other), season.MaxDeviation)}
+		if one.Deviation == one.Deviation && two.Deviation == two.Deviation {
+			multiplied, added = append(multiplied, one), append(added, two)
 		}
 	}
-	return noise, multiplied, added
+	return multiplied, added
 }

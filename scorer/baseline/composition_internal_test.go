@@ -35,7 +35,20 @@ func TestFitSeries_MultipliesOnlyWhatIsMultiplied(t *testing.T) {
 		}, true, false},
 		{"at one level, with noise that grows", func(i int, noise float64) float64 {
 			return shape(i) * (1 + 0.03*noise)
+		}, true, true},
+		{"at one level, with noise that grows a little", func(i int, noise float64) float64 {
+			return (shape(i) + 60) * (1 + 0.03*noise)
 		}, false, false},
+		{"at one level, with more noise at night", func(i int, noise float64) float64 {
+			return shape(i) + (120-shape(i))/30*noise
+		}, false, false},
+		{"added, with noise that grows", func(i int, noise float64) float64 {
+			x := shape(i)
+			if changed(i) {
+				x += 100
+			}
+			return x * (1 + 0.03*noise)
+		}, false, true},
 		{"added", func(i int, noise float64) float64 {
 			x := shape(i) + 2*noise
 			if changed(i) {

@@ -36,9 +36,9 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 		b.slots, b.composed = b.bySlot(), composition.Composition{}
 		b.slots.Odd = 1
 		b.seasonTest = b.follow(b.season, b.seasonValues(b.season, b.slots), &b.composed)
-		_, got := b.hold(1, 1.5)
+		_, got := b.hold(1, 1.5, 1)
 
-		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5)
+		values, l := b.bySlot(), level.New(b.series.Grid.Slots, 1, 1.5, 1)
 		values.Odd = 1
 		isOdd := func(x, e float32) bool { return abs(x-e) > values.Odd && !l.IsNear(x, e, 1) }
 		since := int64(0)
@@ -59,7 +59,11 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 				l.Shift(from - l.Now())
 			}
 			if days > 0 && isOdd(x, e) {
-				values.MarkOdd(now, b.season, e)
+				goesOn := now
+				if away, _ := l.Away(); away > 0 {
+					goesOn = since
+				}
+				values.MarkOdd(now, b.season, e, goesOn)
 			}
 		}
 		require.True(t, got.level.Now() == l.Now() || l.Now() != l.Now())

@@ -11,8 +11,8 @@ import (
 
 // hold expects every slot of the window as follow has, but by a level that stays where it is while values are farther
 // than that below or above it. As the level moves away for good, it moves the values before that as well.
-func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
-	l := level.New(b.series.Grid.Slots, below, above)
+func (b *Backtest) hold(below, above, runShare float32) (*season.Values, seasonTest) {
+	l := level.New(b.series.Grid.Slots, below, above, runShare)
 	if b.flat {
 		l.ExpectFlat(awayFactor)
 	}
@@ -53,6 +53,7 @@ type holdPass struct {
 	values *season.Values
 	begin  beginning
 	away   episode
+	strays level.Strays // from what was expected
 }
 
 // expect expects the value x of a slot, the k-th, and takes it into the state. now is its local time.
@@ -80,10 +81,11 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	is, begun := l.Away()
 	if begun {
 		h.endEpisode()
-		h.away = episode{first: k, since: now, up: x > e}
+		h.away = episode{first: k - h.strays.Slots, since: now, up: x > e, away: h.strays.Slots}
 	}
+	h.strays.Add(l.Strays(x, e, h.composed.Unit(e)))
 	if moved || begun || is > was {
-		h.away.last = k
+		h.away.last, h.away.settled = k, moved
 		h.away.away++
 	}
 	if moved && h.season.Days > 0 {
@@ -96,7 +98,11 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 		h.endEpisode()
 	}
 	if odd {
-		h.values.MarkOdd(now, h.season, e)
+		since := now
+		if is > 0 {
+			since = h.away.since
+		}
+		h.values.MarkOdd(now, h.season, e, since)
 	}
 }
 
@@ -297,11 +303,11 @@ func medianOf(first []firstSlot, of func(f firstSlot) float32) float32 {
 	return orderstat.Median(values)
 }
 
-// undisturbed returns the first slot whose value is away from the level or from what is expected. Until then, a level
-// that holds is where one is that follows, and l is made to be there.
+// undisturbed returns the slot from which on values stray until one is away from the level or from what is expected.
+// Until then, a level that holds is where one is that follows, and l is made to be there.
 func (b *Backtest) undisturbed(l *level.Level) (until int) {
-	c := &b.composed
-	learned := b.learned[:0]
+	c, follows := &b.composed, *l
+	learned, known, slots := b.learned[:0], 0, 0
 	for at := range b.Positions(0) {
 		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
 		now, unit := b.levels[at.Slot], c.Unit(e)
@@ -310,14 +316,16 @@ func (b *Backtest) undisturbed(l *level.Level) (until int) {
 		}
 		if sv.teaches(c) {
 			d := c.LevelOf(x, sv.value)
-			if d == d && now == now && !l.IsNear(d, now, c.LevelUnit(unit, sv.value)) {
+			if d == d && now == now && follows.IsAway(d, now, c.LevelUnit(unit, sv.value)) {
 				break
 			}
 			learned = append(learned, d)
 		}
-		until++
+		if slots++; l.Strays(x, e, unit) == 0 {
+			until, known = slots, len(learned)
+		}
 	}
-	for _, x := range learned[max(0, len(learned)-b.series.Grid.Slots(level.Window)):] {
+	for _, x := range learned[max(0, known-b.series.Grid.Slots(level.Window)):known] {
 		l.Follow(x)
 	}
 	return until

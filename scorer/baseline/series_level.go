@@ -69,6 +69,7 @@ type episode struct {
 	since       int64 // the first slot, of local time
 	away        int   // slots
 	up          bool
+	settled     bool // it has become the level
 }
 
 // end adds the episode to those that lasted so many slots, if it did, and was away for half of the time at least.
@@ -97,14 +98,14 @@ func (b *Backtest) holdLevel() {
 	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.resolution)
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
 	b.flat = away <= 2*s.resolution // most values are exactly where the level has followed to
-	below, above := away, away
-	values, test := b.hold(below, above)
+	below, above, runShare := away, away, b.runShare(away)
+	values, test := b.hold(below, above, runShare)
 	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
 	usually := max(lastingPerWeek*weeks, lastingAtLeast)
 	if b.flat && float64(len(test.lasting)) > usually && b.slots.Odd > away {
 		// As from day to day the age of a backup that ends a little earlier or later.
 		below, above = b.slots.Odd, b.slots.Odd
-		values, test = b.hold(below, above)
+		values, test = b.hold(below, above, runShare)
 	}
 	b.held = test.lasting
 	if float64(test.watched(s.side)) > usually {
@@ -114,10 +115,10 @@ func (b *Backtest) holdLevel() {
 		case s.side < 0:
 			below = infinite
 		default: // follow at once
-			_, b.seasonTest = b.hold(infinite, infinite)
+			_, b.seasonTest = b.hold(infinite, infinite, runShare)
 			return
 		}
-		values, test = b.hold(below, above)
+		values, test = b.hold(below, above, runShare)
 	}
 	if math.IsInf(test.meanDeviation, 1) && b.composed.Multiplied {
 		b.choice = b.added
@@ -130,9 +131,26 @@ func (b *Backtest) holdLevel() {
 		b.seasonTest = test
 		b.slots.Odd = oddFactor * orderstat.Quantile(b.deviations(), composition.TypicalQuantile)
 		b.seasonTest = followed
-		values, test = b.hold(below, above)
+		values, test = b.hold(below, above, runShare)
 	}
 	b.slots, b.seasonTest = values, test
+}
+
+// runShare returns the share of the distance from which a value is away at which the mean of a run is, too: where it
+// would be odd among those of the window. Where bursts or drifts are frequent, they are not.
+func (b *Backtest) runShare(away float32) float32 {
+	run, means := level.NewRun(b.series.Grid.Slots), b.medians[:0]
+	for at := range b.Positions(0) {
+		x, e := b.Values[at.Index], b.expected[at.Slot]
+		if d := (x - e) / b.Unit(at); d == d && !b.Lasting(at) {
+			means = append(means, run.Add(d, away))
+		}
+	}
+	if len(means) == 0 {
+		return 1
+	}
+	b.scratch.Sort(means)
+	return min(max(oddFactor*orderstat.Quantile(means, composition.TypicalQuantile)/away, level.MinRunShare), 1)
 }
 
 // watched returns how many episodes lasted on the side that matters.

@@ -79,6 +79,10 @@ func (b *Backtest) chooseWeeks(values *season.Values) {
 			return x == x
 		})
 		more := len(b.held) > len(daily.held)-len(underWay)
+		// If the only one has not become the level, it may be an outage, which a level explains that follows it.
+		if len(daily.held) == 1 && !daily.held[0].settled {
+			underWay = append(underWay, daily.held[0])
+		}
 		if math.IsInf(t.meanDeviation, 1) || more || !b.isNearer(&b.choice, &daily, append(underWay, b.held...)) {
 			b.choice = daily
 		}

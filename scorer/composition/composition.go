@@ -2,7 +2,6 @@
 package composition
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -108,7 +107,7 @@ func (c *Composition) LevelUnit(unit, season float32) float32 {
 	if c.Multiplied {
 		return unit / (season - c.zero)
 	}
-	return 1
+	return unit
 }
 
 // Take makes a level learn from the value x.
@@ -132,53 +131,91 @@ func (c *Composition) MoveLevel(l *level.Level, from, to float32) {
 	l.Shift(from - to)
 }
 
+// Added returns the composition of a season and a level that are added.
+func Added(zero float32) Composition { return Composition{zero: zero} }
+
 // Multiplied returns the composition of a season and a level that are multiplied, where values are usual above 0.
 func Multiplied(zero, usual float32) Composition {
 	return Composition{Multiplied: true, zero: zero, tells: telling * usual}
 }
 
-// Noise is how far a value was from what a season times a level made expected.
+// Noise is how far a value was from what season and level made expected.
 type Noise struct{ Expected, Deviation float32 }
 
-// FitUnit lets the unit grow with the expected value if deviations are clearly smaller then. Values are usual above 0.
-func (c *Composition) FitUnit(noise []Noise, usual float32) {
+// FitUnit lets the unit grow with the expected value if deviations are clearly smaller then: typical ones, and the
+// largest of most days. It tells whether it does. The noise is in order of time, of so many slots a day. Values are
+// usual above 0. Nights in which nothing ever happens say nothing of noise.
+func (c *Composition) FitUnit(noise []Noise, perDay int, usual float32) bool {
+	noise = slices.DeleteFunc(slices.Clone(noise), func(n Noise) bool { return n.Deviation == 0 })
+	if len(noise) < perDay {
+		return false
+	}
 	grows := *c
 	grows.fitUnit(noise, usual)
-	if grows.typicalDeviation(noise) < unitGain*c.typicalDeviation(noise) {
-		*c = grows
+	typical, large := c.deviationsIn(noise, perDay)
+	if t, l := grows.deviationsIn(noise, perDay); !(t < unitGain*typical && l < unitGain*large) {
+		return false
 	}
+	*c = grows
+	return true
 }
 
-// typicalDeviation returns a typical deviation in units, and scales the unit so that its geometric mean is 1. So the
-// smaller one of two is the more likely one (Box and Cox, "An analysis of transformations", Journal of the Royal
-// Statistical Society B, 1964).
-func (c *Composition) typicalDeviation(noise []Noise) float64 {
+// MeanDeviation returns the mean deviation in units.
+func (c *Composition) MeanDeviation(noise []Noise) float64 {
+	sum := 0.0
+	for _, n := range noise {
+		sum += float64(n.Deviation / c.Unit(n.Expected))
+	}
+	return sum / float64(len(noise))
+}
+
+// deviationsIn returns a typical deviation in units, and the median of the largest ones of days. It scales the unit so
+// that its geometric mean is 1. So the smaller one of two is the more likely one (Box and Cox, "An analysis of
+// transformations", Journal of the Royal Statistical Society B, 1964).
+func (c *Composition) deviationsIn(noise []Noise, perDay int) (typical, large float64) {
 	logs, d := 0.0, make([]float32, len(noise))
 	for i, n := range noise {
 		unit := c.Unit(n.Expected)
 		d[i] = n.Deviation / unit
-		logs += math.Log(float64(unit))
+		if c.Gain > 0 {
+			logs += math.Log(float64(unit))
+		}
 	}
+	mean := math.Exp(logs / float64(len(noise)))
+	c.floor, c.Gain = c.floor/float32(mean), c.Gain/float32(mean)
+	var largest []float32
+	for day := range slices.Chunk(d, perDay) {
+		largest = append(largest, slices.Max(day))
+	}
+	large = float64(orderstat.Median(largest)) * mean
 	orderstat.Sort(d)
-	typical := math.Exp(logs / float64(len(noise)))
-	c.floor, c.Gain = c.floor/float32(typical), c.Gain/float32(typical)
-	return float64(orderstat.Quantile(d, TypicalQuantile)) * typical
+	return float64(orderstat.Quantile(d, TypicalQuantile)) * mean, large
 }
 
 // fitUnit makes the unit grow in a straight line through two points: the median deviation of the half of the steps with
 // lower expected values, and that of the other half. It leaves the unit alone if it would not grow.
 func (c *Composition) fitUnit(noise []Noise, usual float32) {
-	slices.SortFunc(noise, func(a, b Noise) int { return cmp.Compare(a.Expected, b.Expected) })
+	all := make([]float32, len(noise))
+	for i, n := range noise {
+		all[i] = n.Expected
+	}
+	orderstat.Sort(all)
+	middle := orderstat.Quantile(all, 0.5)
 	var expected, deviation [2]float32
-	half := len(noise) / 2
-	for i, part := range [...][]Noise{noise[:half], noise[half:]} {
-		d := make([]float32, len(part))
-		for k, n := range part {
-			d[k] = n.Deviation
-			expected[i] += (n.Expected - c.zero) / float32(len(part))
+	for half := range expected {
+		part := all[:0]
+		for _, n := range noise {
+			if (n.Expected > middle) == (half == 1) {
+				part = append(part, n.Deviation)
+				expected[half] += n.Expected - c.zero
+			}
 		}
-		orderstat.Sort(d)
-		deviation[i] = orderstat.Quantile(d, 0.5)
+		if len(part) == 0 {
+			return
+		}
+		expected[half] /= float32(len(part))
+		orderstat.Sort(part)
+		deviation[half] = orderstat.Quantile(part, 0.5)
 	}
 	if gain := (deviation[1] - deviation[0]) / (expected[1] - expected[0]); gain > 0 && gain < float32(math.Inf(1)) {
 		c.Gain, c.floor = gain, max(deviation[0]-gain*expected[0], unitFloor*gain*usual)

@@ -21,7 +21,43 @@ const (
 	// rememberFor is how long a return to the former level is no news. Chosen, not tuned: what was done one day, or by a
 	// release of this week, is often undone.
 	rememberFor = 7 * 24 * time.Hour
+	// runOf is of how long a run of deviations the mean is taken, but at least of minRun slots. Chosen, not tuned: an
+	// outage that only a run shows is found while the median of the last hours is still where it was.
+	runOf  = time.Hour
+	minRun = 6
+	// MinRunShare is the least share of the distance from which a value is away that the mean has to have for a run to be
+	// away: of normal noise, three standard deviations of a value. Chosen: a level that has moved by less is followed.
+	MinRunShare = 1.0 / 2
 )
+
+// A Run is the exponential mean of deviations.
+type Run struct{ mean, gain float32 }
+
+// NewRun returns a run of no deviations. slots returns the number of slots in a duration.
+func NewRun(slots func(d time.Duration) int) Run {
+	return Run{gain: 1 / float32(max(slots(runOf), minRun))}
+}
+
+// Add takes a deviation, which counts as no more than most, and returns the size of the mean. NaN is none.
+func (r *Run) Add(d, most float32) float32 {
+	if d == d {
+		r.mean += r.gain * (min(max(d, -most), most) - r.mean)
+	}
+	return abs(r.mean)
+}
+
+// Strays counts the last values that are far from where they should be, on the same side.
+type Strays struct{ Slots, side int }
+
+// Add takes a side, 0 for a value that is not.
+func (s *Strays) Add(side int) {
+	if side != s.side {
+		*s = Strays{side: side}
+	}
+	if side != 0 {
+		s.Slots++
+	}
+}
 
 // A Level is what values are at beside their season. It is the median of the last hours, but values that are far away
 // from it do not move it. Only when they have stayed away for a day and a half, it moves there. For some days it then
@@ -32,6 +68,8 @@ type Level struct {
 	// flat is how many median deviations a value may be from a level that has changed, where values of the first one are
 	// all alike; 0: they are not. belowFirst and aboveFirst are how far one may be from that.
 	flat, belowFirst, aboveFirst float32
+	runShare                     float32 // of these, from which a run is away
+	run                          Run     // of deviations from the level
 
 	values  orderstat.RollingMedian // that make the level
 	episode orderstat.RollingMedian // all values since one was away, if there is an episode
@@ -49,11 +87,12 @@ type Level struct {
 }
 
 // New returns a level that is not known yet. slots returns the number of slots in a duration. A value is away if it is
-// farther than that below or above the level; if that is infinite, the level follows at once.
-func New(slots func(d time.Duration) int, below, above float32) Level {
+// farther than that below or above the level; if that is infinite, the level follows at once. So is one that is farther
+// than a share of that, if it belongs to a run whose mean is, too.
+func New(slots func(d time.Duration) int, below, above, runShare float32) Level {
 	n := slots(Window)
 	return Level{
-		below: below, above: above, first: float32(math.NaN()),
+		below: below, above: above, runShare: runShare, run: NewRun(slots), first: float32(math.NaN()),
 		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
 		settleAfter: slots(settleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
 	}
@@ -106,6 +145,28 @@ func (l *Level) IsNear(x, level, unit float32) bool {
 	return x-level <= l.above*unit && level-x <= l.below*unit
 }
 
+// Strays returns on which side a value is as far from a level as those of a run have to be that is away: 1 above it, -1
+// below it, 0 on neither.
+func (l *Level) Strays(x, level, unit float32) int {
+	switch d := (x - level) / unit; {
+	case d > l.runShare*l.above:
+		return 1
+	case d < -l.runShare*l.below:
+		return -1
+	}
+	return 0
+}
+
+// IsAway tells whether the next value is away from a level, and takes it into the run.
+func (l *Level) IsAway(x, level, unit float32) bool {
+	l.run.Add((x-level)/unit, min(l.below, l.above))
+	if !l.IsNear(x, level, unit) {
+		return true
+	}
+	side := l.Strays(x, level, unit)
+	return side != 0 && side == l.Strays(l.run.mean, 0, 1)
+}
+
 // Pass takes a slot that tells nothing about the level, such as one of a night without requests. It does not end an
 // episode.
 func (l *Level) Pass() (from float32, moved bool) {
@@ -133,7 +194,7 @@ func (l *Level) Push(x, unit, formerUnit float32) (from float32, moved bool) {
 	former := l.remembered > 0 && l.IsNear(x, l.old, formerUnit) && abs(x-l.old) < abs(x-now)
 	// A level of a few hours is none yet: what a window begins with may be an incident.
 	known := 2*l.values.Len() >= l.values.Size()
-	if x != x || !known || l.IsNear(x, now, unit) && !former {
+	if x != x || !known || !l.IsAway(x, now, unit) && !former {
 		l.values.Push(x)
 		if l.away > 0 {
 			l.episode.Push(x)
@@ -170,7 +231,7 @@ func (l *Level) settle() (from float32, moved bool) {
 		l.old, l.remembered = now, l.rememberFor
 	}
 	l.values, l.episode = l.episode, l.values
-	l.away = 0
+	l.away, l.run.mean = 0, 0
 	if l.flat > 0 {
 		noise := l.flat * l.values.MedianDeviation(l.Now())
 		l.below, l.above = max(l.belowFirst, noise), max(l.aboveFirst, noise)

@@ -105,8 +105,8 @@ func (v *Values) Move(from, to int64, moved func(x float32) float32, isOdd func(
 // MarkOdd marks the value of a slot as one that the season did not expect. What has happened once does not make a
 // season: the expected value replaces it. Otherwise last week's incident would be expected this week, and normal values
 // would be anomalies. If the value of the period before was odd in the same way, both count. A value that the period
-// before also had, a little earlier or later, is not odd.
-func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
+// before also had, a little earlier or later, is not odd. But what has gone on since a slot has not come again.
+func (v *Values) MarkOdd(slot int64, s Season, expected float32, since int64) {
 	if v.odd == nil {
 		v.odd = slices.Repeat([]float32{nan32}, len(v.Values))
 		v.changed = make([]bool, v.PerDay)
@@ -119,7 +119,7 @@ func (v *Values) MarkOdd(slot int64, s Season, expected float32) {
 	x := v.Values[i]
 	before := i - s.Days*v.PerDay
 	again := false
-	for j := max(before-v.reach, 0); j <= before+v.reach; j++ {
+	for j := max(before-v.reach, 0); j <= before+v.reach && before < int(since-v.First); j++ {
 		switch {
 		case v.odd[j] != v.odd[j]:
 			again = again || math.Abs(float64(v.Values[j]-x)) < math.Abs(float64(x-expected))/2

@@ -28,7 +28,7 @@ func TestValues_OddOnesMakeNoSeasonUntilTheyComeAgain(t *testing.T) {
 	}
 	set := func(v *season.Values, slot int64, x float32) {
 		v.Values[slot-v.First] = x
-		v.MarkOdd(slot, weekly, 10)
+		v.MarkOdd(slot, weekly, 10, slot)
 	}
 
 	v := fit()
@@ -100,7 +100,8 @@ func TestValues_ExpectTheSameUnlessChanged(t *testing.T) {
 		s := season.Candidates[1+run%3]
 		changed := v.Clone()
 		for range r.IntN(4) {
-			changed.MarkOdd(500+int64(20*perDay+r.IntN(20*perDay)), s, 9)
+			slot := 500 + int64(20*perDay+r.IntN(20*perDay))
+			changed.MarkOdd(slot, s, 9, slot)
 		}
 		for slot := int64(500); slot < 500+days*perDay; slot++ {
 			if changed.Changed(slot) {
