@@ -7,6 +7,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/peergroup"
 )
@@ -35,8 +36,8 @@ type Group struct {
 	enabled     [calibration.MaxStatistics]bool
 	forest      isolationforest.Forest
 	calibration calibration.Calibration
-	constant    bool   // members were always alike
-	change      change // of one of these
+	constant    bool          // members were always alike
+	change      change.Change // of one of these
 }
 
 // A MemberState is what a Group remembers of a member between steps.
@@ -129,7 +130,7 @@ func (g *Group) collectSample(b *peergroup.GroupBacktest) (*sample, []*MemberSta
 			}
 		}
 	}
-	g.change = change{calibration.LogPeriod(slots, g.baseline.Grid.Slot())}
+	g.change = change.New(calibration.LogPeriod(slots, g.baseline.Grid.Slot()))
 	return s, g.states(b, follow)
 }
 
@@ -221,7 +222,8 @@ func (g *Group) score(m *Member, offset float64, e float32, phase int) {
 	large := g.o.large(m.Value-m.Score.Expected, m.Score.Expected)
 	switch {
 	case g.constant && e != 0 && large && g.o.onSide(float64(e)):
-		m.Score.set(g.change.score(&m.State.away))
+		m.State.away++
+		m.Score.set(g.change.Score(m.State.away))
 		m.Score.explainBy(peers, g.o.ExplainThreshold)
 	case g.constant || !large:
 		m.State.away = 0

@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/burst"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 )
@@ -37,9 +38,9 @@ type Model struct {
 	maxOverSlot maxOverSlot // nil where a slot is a step, and with a forest
 	bursts      burst.Normal
 	lowest      float64 // of the values learned from; -Inf if it does not matter
-	exact       bool    // every value of the window was what was expected
-	change      change  // of a series that was exact
-	away        int     // steps since
+	exact       bool    // every value that counts in the tails was what was expected
+	change      change.Change
+	away        int // steps since the series is away, see countAway
 }
 
 // Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
@@ -72,7 +73,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	m := &Model{
 		o: o, baseline: series, lowest: math.Inf(-1),
 		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], within),
-		change:     change{calibration.LogPeriod(backtest.Learned, series.Grid.Slot())},
+		change:     change.New(calibration.LogPeriod(backtest.Learned, series.Grid.Slot())),
 	}
 	end := start + int64(len(y))*series.Grid.Step()
 	var bursts *burst.Days
@@ -91,7 +92,6 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	if len(r.statistics) < baseline.MinValues {
 		return nil, backtest.Unusable()
 	}
-	m.exact = r.exact
 	if enabled[pattern] {
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
@@ -129,14 +129,13 @@ type replay struct {
 	sample
 	steps  calibration.SlotSample // one by one, of the end of the window where maxOverSlot is used
 	firsts int                    // index in sample from which it is as new as steps
-	exact  bool                   // there was no deviation
 }
 
 // replay runs the statistics over the window.
 func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []float64) *replay {
 	in := m.baseline.Grid
 	m.lowest = math.Inf(1)
-	r := &replay{sample: newSample(len(b.Values)/in.Stride() + 1), exact: true}
+	r := &replay{sample: newSample(len(b.Values)/in.Stride() + 1)}
 	while := grid.WarmUp
 	if m.maxOverSlot != nil {
 		while = fineWindow
@@ -164,10 +163,15 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 		point := m.deviations.replay(at.Phase, x, expected, unit)
 		e := (x - expected) / unit
+		if steps := in.Stride(); e == e {
+			if at.Index >= len(y)-in.Steps(while) {
+				steps = 1
+			}
+			m.countAway(at.Time, x, expected, unit, steps)
+		}
 		if e != e || b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
 		}
-		r.exact = r.exact && e == 0
 		counts := m.o.onSide(float64(e))
 		st := m.deviations.measureIf(counts, at.Phase, e)
 		if m.maxOverSlot != nil && at.Index >= from && at.Index < to {
@@ -201,6 +205,7 @@ func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, en
 		Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: normal,
 	}, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
+	m.exact = m.change.Learn(settled, in.Stride())
 }
 
 // Score scores the value of the step after the last one seen and takes it into the state. NaN and infinities have no
@@ -222,10 +227,12 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	case !m.o.possible().Contains(y):
 		m.o.outside(&s, y)
 	case at.Value != at.Value || at.Expected != at.Expected:
-	case m.exact:
-		m.scoreChange(&s, part*(y-s.Expected), at)
 	default:
-		m.score(&s, part*(y-s.Expected), at)
+		s.set(0)
+		if !m.exact {
+			m.score(&s, part*(y-s.Expected), at)
+		}
+		m.scoreChange(&s, at)
 	}
 	return s
 }
@@ -281,16 +288,21 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 	}
 }
 
-// scoreChange scores a value whose deviation counts for d, of a series that has always been what was expected.
-func (m *Model) scoreChange(s *Score, d float64, at baseline.Step) {
-	e := m.baseline.Distance(at.Value - at.Expected)
-	if math.Abs(e) <= m.baseline.PerStep() || !m.o.onSide(e) || !m.o.large(d, s.Expected) {
-		m.away = 0
-		s.set(0)
-		return
+// scoreChange scores the value of a step by how long the series has been away from where it nearly always was.
+func (m *Model) scoreChange(s *Score, at baseline.Step) {
+	m.countAway(at.Time, at.Value, at.Expected, at.Unit, 1)
+	if log := m.change.Score(m.away); log > calibration.Inverse(s.Value) {
+		s.set(log)
+		s.explainBy("change", m.o.ExplainThreshold)
 	}
-	s.set(m.change.score(&m.away))
-	s.explainBy("change", m.o.ExplainThreshold)
+}
+
+// countAway counts so many steps from the time t (ms) on with a value x as away, if that is away from what was expected
+// on the side that matters.
+func (m *Model) countAway(t int64, x, expected, unit float32, steps int) {
+	d := m.baseline.Distance(x - expected)
+	m.away = change.Count(m.away, steps, m.baseline.IsAway(x, expected, unit) && math.Abs(d) > m.baseline.PerStep() &&
+		m.o.onSide(d) && m.o.large(d, m.baseline.Value(t, expected)))
 }
 
 // setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.

@@ -115,22 +115,3 @@ func contributions[T float32 | float64](names []string, parts []T) []Contributio
 	slices.SortStableFunc(c, func(a, b Contribution) int { return cmp.Compare(b.Share, a.Share) })
 	return c
 }
-
-const (
-	// log2 is what each step that a constant series stays away adds: the return period doubles. Chosen, not tuned.
-	log2 = math.Ln2 / math.Ln10
-	// maxAway is the number of steps for which it does. Guard: after 59 doublings the score is 1 to many digits.
-	maxAway = 60
-)
-
-// change scores what was always the same. A first change is as rare as the window is long. The longer it stays away,
-// the less it looks like a blip.
-type change struct {
-	logWindow float64 // the window's length as calibration.Score takes it
-}
-
-// score returns the logarithm of the return period of a step, and counts in away the steps since the change.
-func (c change) score(away *int) float64 {
-	*away = min(*away+1, maxAway)
-	return c.logWindow + float64(*away-1)*log2
-}

@@ -188,6 +188,10 @@ func (s *scaling) Scaled(t int64, y float64) float32 {
 	return float32(min(max(x, -MaxScaled), MaxScaled))
 }
 
+// IsAway tells whether the value x is farther from what is expected than values of its level usually are, where a
+// deviation of unit counts as 1.
+func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear(x, expected, unit) }
+
 // PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
 func (s *Series) PerStep() float64 { return math.Abs(s.slope) * float64(s.Grid.Step()) }
 

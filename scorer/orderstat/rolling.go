@@ -117,6 +117,20 @@ func (r *RollingMedian) Median() float32 {
 	return (low + high) / 2
 }
 
+// MedianDeviation returns the median distance from a value; 0 if the window is empty.
+func (r *RollingMedian) MedianDeviation(from float32) (d float32) {
+	low, high := 0, len(r.sorted)-1
+	for range (len(r.sorted) + 1) / 2 { // what is farthest is at either end
+		below, above := from-r.sorted[low], r.sorted[high]-from
+		if d = max(below, above); below > above {
+			low++
+		} else {
+			high--
+		}
+	}
+	return d
+}
+
 // Middle returns the two values in the middle, which are the same one if their number is odd. There has to be a value.
 func (r *RollingMedian) Middle() (low, high float32) {
 	n := len(r.sorted)
