@@ -113,7 +113,8 @@ func (o *Options) statistics() [calibration.MaxStatistics]bool {
 // baseline returns the options of a series.
 func (o *Options) baseline() baseline.Options {
 	b := baseline.Options{
-		Step: o.Step, Location: o.Location, Holiday: o.Holiday, Possible: o.possible(), Side: o.side(),
+		Step: o.Step, Location: o.Location, Holiday: o.Holiday, Possible: o.possible(),
+		Nominal: o.DataRange, Side: o.side(),
 	}
 	switch o.Model {
 	case "mad":

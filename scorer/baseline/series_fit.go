@@ -71,6 +71,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
 		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
+	s.nominal = o.Nominal
 	b := &Backtest{series: s, start: w.Start}
 	if err := b.learn(w); err != nil {
 		return nil, nil, err
@@ -237,7 +238,7 @@ func (b *Backtest) scale(w Window, method Method) error {
 	var values []float64 // not less the line
 	for at := range b.Positions(0) {
 		if b.Values[at.Index] == b.Values[at.Index] {
-			y := w.Values[at.Index]
+			y := s.nominal.end(w.Values[at.Index])
 			known = append(known, y-s.slope*float64(at.Time-s.origin))
 			if s.slope != 0 {
 				values = append(values, y)
@@ -254,11 +255,13 @@ func (b *Backtest) scale(w Window, method Method) error {
 	if method == Mean {
 		s.center = orderstat.Mean(known)
 	}
-	s.constant = s.slope == 0 && known[0] == known[len(known)-1]
+	if s.slope == 0 && known[len(known)-1]-known[0] <= rounding {
+		s.constant, s.scale = true, 1
+	}
 	if s.constant && s.fixed {
 		return ErrConstant
 	}
-	s.resolution = float32(digits * orderstat.SizeQuantile(values, 0.9) / s.scale)
+	s.resolution = float32(max(digits*orderstat.SizeQuantile(values, 0.9), rounding) / s.scale)
 	for i, x := range b.Values {
 		if x == x {
 			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])

@@ -14,6 +14,9 @@ const (
 	// digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
 	// values, season and level are sums.
 	digits = 1.0 / (1 << 22)
+	// rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
+	// multiple of 2^-53. It is that of four such operations, and nothing is as small as that in any unit in use.
+	rounding = 1.0 / (1 << 51)
 	// awayFactor is how many median deviations from the level a value is away from it: of normal noise it is 6 standard
 	// deviations. Tuned among 6, 8, 9 and 12 on the developing series (test/accuracy anomaly), whose levels were held too
 	// often with less; the figures of 8 and 9 were alike.
