@@ -57,6 +57,7 @@ type Backtest struct {
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
 	ordinary         float32 // see Ordinary
+	flat             bool    // most values are exactly what is expected
 
 	scratch          orderstat.Scratch
 	learned, medians []float32 // memory for the next use

@@ -13,7 +13,7 @@ import (
 // than that below or above it. As the level moves away for good, it moves the values before that as well.
 func (b *Backtest) hold(below, above float32) (*season.Values, seasonTest) {
 	l := level.New(b.series.Grid.Slots, below, above)
-	if flat := 2 * b.series.resolution; below <= flat && above <= flat {
+	if b.flat {
 		l.ExpectFlat(awayFactor)
 	}
 	begin, from := b.beginning(&l), 0

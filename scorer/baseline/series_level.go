@@ -96,11 +96,18 @@ func (b *Backtest) holdLevel() {
 	usual := b.deviations()
 	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.resolution)
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
+	b.flat = away <= 2*s.resolution // most values are exactly where the level has followed to
 	below, above := away, away
 	values, test := b.hold(below, above)
-	b.held = test.lasting
 	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
-	if float64(test.watched(s.side)) > max(lastingPerWeek*weeks, lastingAtLeast) {
+	usually := max(lastingPerWeek*weeks, lastingAtLeast)
+	if b.flat && float64(len(test.lasting)) > usually && b.slots.Odd > away {
+		// As from day to day the age of a backup that ends a little earlier or later.
+		below, above = b.slots.Odd, b.slots.Odd
+		values, test = b.hold(below, above)
+	}
+	b.held = test.lasting
+	if float64(test.watched(s.side)) > usually {
 		switch {
 		case s.side > 0:
 			above = infinite

@@ -97,6 +97,9 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		}
 		var from evidence
 		c.tails[s], from = fitTail(v, o.Normal, separation, &scratch)
+		if separation == 0 {
+			c.tails[s].widenForEpisodes(v, o.Separation)
+		}
 		c.beyond[s] = newExtrapolation(v, &c.tails[s], o.Separation)
 		if enabled {
 			heaviest = max(heaviest, from.wideShape)
@@ -110,6 +113,9 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		v[i], _ = c.Combine(&sample[i])
 	}
 	c.fitted, c.shapeVariance = fitPredictiveTail(v, o.Normal, separation, &scratch)
+	if separation == 0 {
+		c.fitted.widenForEpisodes(v, o.Separation)
+	}
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
 	c.setCombined()

@@ -43,6 +43,8 @@ const (
 	// the quantile lowestKnot. Chosen: with 10 instead of 4, one more incident in twenty was missed on the hourly
 	// developing series (test/accuracy anomaly).
 	fewEpisodes, enoughEpisodes, lowestKnot = 4, 10, 4
+	// alike is the part by which the values of an episode differ that are the same but for rounding (guard).
+	alike = 1.0 / 1024
 	// zeroShape replaces shapes nearer to 0, by which formulas would divide (guard).
 	zeroShape = 1e-4
 )
@@ -147,13 +149,25 @@ func fitTail(
 	return t, evidence{m, measured, excesses[measured-1], wideShape(sorted, censored)}
 }
 
+// widenForEpisodes makes the scale that of episodes, see episodeScale, where something happens now and then, but more
+// than the tail holds. What the tail holds all of, such as a few counts, it knows.
+func (t *Tail) widenForEpisodes(sample []float32, separation int) {
+	if separation > 0 && t.knots[lowestKnot] == 0 && t.knots[bodyKnots-1] > 0 {
+		t.scale = max(t.scale, t.episodeScale(sample, separation))
+	}
+}
+
 // episodeScale returns the scale of the peaks of episodes if the tail holds few of these, else 0. The excesses of one
 // episode say how much it moves, and nothing of how far the next one goes: a service that is restarted each night some
 // minutes earlier or later has another uptime each day, and the tail holds the day that differed most. The peaks are
 // those beyond the largest quantile that enough episodes exceed (declustering: Coles, "An introduction to statistical
 // modeling of extreme values", 2001, section 5.3.2). The largest may be incidents: they are counted but not measured.
 func (t *Tail) episodeScale(sample []float32, separation int) float32 {
-	peaks, dense := peaksBeyond(sample, t.threshold, separation, nil)
+	limit := t.threshold
+	if t.tied > 0 && limit <= t.tied*(1+alike) { // of one episode, by rounding only a part is beyond
+		limit = t.tied * (1 - alike)
+	}
+	peaks, dense := peaksBeyond(sample, limit, separation, nil)
 	if len(peaks) >= fewEpisodes || !dense {
 		return 0
 	}

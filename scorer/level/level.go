@@ -30,8 +30,8 @@ type Level struct {
 	// below and above are how far a value may be from the level before it is away; +Inf: the level follows at once.
 	below, above float32
 	// flat is how many median deviations a value may be from a level that has changed, where values of the first one are
-	// all alike; 0: they are not. awayFromFirst is how far one may be from that.
-	flat, awayFromFirst float32
+	// all alike; 0: they are not. belowFirst and aboveFirst are how far one may be from that.
+	flat, belowFirst, aboveFirst float32
 
 	values  orderstat.RollingMedian // that make the level
 	episode orderstat.RollingMedian // all values since one was away, if there is an episode
@@ -67,7 +67,9 @@ func (l *Level) Begin(x float32) { l.first = x }
 
 // ExpectFlat says that the values of the first level are all alike. Those of a level that they move to need not be:
 // they are away if they are farther from it than so many median deviations.
-func (l *Level) ExpectFlat(factor float32) { l.flat, l.awayFromFirst = factor, max(l.below, l.above) }
+func (l *Level) ExpectFlat(factor float32) {
+	l.flat, l.belowFirst, l.aboveFirst = factor, l.below, l.above
+}
 
 // Remember makes old the former level for so many slots.
 func (l *Level) Remember(old float32, slots int) { l.old, l.remembered = old, slots }
@@ -170,8 +172,8 @@ func (l *Level) settle() (from float32, moved bool) {
 	l.values, l.episode = l.episode, l.values
 	l.away = 0
 	if l.flat > 0 {
-		away := max(l.awayFromFirst, l.flat*l.values.MedianDeviation(l.Now()))
-		l.below, l.above = away, away
+		noise := l.flat * l.values.MedianDeviation(l.Now())
+		l.below, l.above = max(l.belowFirst, noise), max(l.aboveFirst, noise)
 	}
 	return now, true
 }
