@@ -141,7 +141,8 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 	if m.maxOverSlot != nil {
 		while = fineWindow
 	}
-	from := max(len(y)-in.Steps(while), 0) + in.Steps(grid.WarmUp)
+	fine := max(len(y)-in.Steps(while), 0)
+	from := fine + in.Steps(grid.WarmUp)
 	to := len(y) - in.Steps(holdback)
 	if n := to - from; m.maxOverSlot != nil && n > 0 {
 		r.steps = calibration.SlotSample{Statistics: make([]calibration.Statistics, 0, n), Slots: make([]int, 0, n)}
@@ -164,9 +165,10 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 		point := m.deviations.replay(at.Phase, x, expected, unit)
 		e := (x - expected) / unit
-		if steps := in.Stride(); e == e {
-			if at.Index >= len(y)-in.Steps(while) {
-				steps = 1
+		if e == e {
+			steps := 1
+			if at.Index < fine {
+				steps = in.Stride()
 			}
 			m.countAway(at.Time, x, expected, unit, steps)
 		}
@@ -229,8 +231,9 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 		m.o.outside(&s, y)
 	case at.Value != at.Value || at.Expected != at.Expected:
 	default:
-		s.set(0)
-		if !m.exact {
+		if m.exact {
+			s.set(0)
+		} else {
 			m.score(&s, part*(y-s.Expected), at)
 		}
 		m.scoreChange(&s, at)
@@ -292,7 +295,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 // scoreChange scores the value of a step by how long the series has been away from where it nearly always was.
 func (m *Model) scoreChange(s *Score, at baseline.Step) {
 	m.countAway(at.Time, at.Value, at.Expected, at.Unit, 1)
-	if log := m.change.Score(m.away); log > calibration.Inverse(s.Value) {
+	if log := m.change.Score(m.away); log > 0 && log > calibration.Inverse(s.Value) {
 		s.set(log)
 		s.explainBy("change", m.o.ExplainThreshold)
 	}
@@ -301,9 +304,12 @@ func (m *Model) scoreChange(s *Score, at baseline.Step) {
 // countAway counts so many steps from the time t (ms) on with a value x as away, if that is away from what was expected
 // on the side that matters.
 func (m *Model) countAway(t int64, x, expected, unit float32, steps int) {
-	d := m.baseline.Distance(x - expected)
-	m.away = change.Count(m.away, steps, m.baseline.IsAway(x, expected, unit) && math.Abs(d) > m.baseline.PerStep() &&
-		m.o.onSide(d) && m.o.large(d, m.baseline.Value(t, expected)))
+	away := m.baseline.IsAway(x, expected, unit)
+	if away {
+		d := m.baseline.Distance(x - expected)
+		away = math.Abs(d) > m.baseline.PerStep() && m.o.onSide(d) && m.o.large(d, m.baseline.Value(t, expected))
+	}
+	m.away = change.Count(m.away, steps, away)
 }
 
 // setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.

@@ -58,7 +58,10 @@ const beside = 1e-5
 
 // end returns the end of the range for a value right beside it, and else the value.
 func (r Range) end(y float64) float64 {
-	if c := r.Clip(y); math.Abs(y-c) <= beside*(r[1]-r[0]) && r[0] < r[1] && !math.IsInf(r[1]-r[0], 0) {
+	if y >= r[0] && y <= r[1] {
+		return y
+	}
+	if c := r.Clip(y); math.Abs(y-c) <= beside*(r[1]-r[0]) && !math.IsInf(r[1]-r[0], 0) {
 		return c
 	}
 	return y
