@@ -50,6 +50,18 @@ func TestScores_AreAsDocumentedForOddSeries(t *testing.T) {
 		{name: "constant", least: 0, most: 0, value: func(time.Time) float64 { return 3 }},
 		{name: "constant", mode: "mad", least: absent, state: "failed constant", value: func(time.Time) float64 { return 3 }},
 		{
+			name: "nearly constant", least: 0.8, most: 1,
+			value: func(at time.Time) float64 {
+				switch {
+				case since(at, 30*time.Minute):
+					return 2
+				case at.Unix()%86400 == 0:
+					return 5
+				}
+				return 6
+			},
+		},
+		{
 			name: "all zero and wakes up", least: 0.6, most: 0.8,
 			value: func(at time.Time) float64 {
 				if since(at, 0) {
