@@ -404,6 +404,7 @@ global: {history: 3d, query_offset: 0s}
 scalers:
   - {name: s, load: load, by: [pod], data_range: [0, 1e6], capacity_per_replica: 10, max_replicas: 50, horizon: 15m}
 `, &storage.Flaky{Queryable: db})
+	other := 0
 	for at := corrupt.Add(-time.Minute); !at.After(end); at = at.Add(time.Minute) {
 		cycle(t, m, at)
 		n := found(m.Snapshot(), result.RecommendedReplicas, "pod")
@@ -412,9 +413,10 @@ scalers:
 			require.Equal(t, map[string]float64{"no_data": 1}, found(m.Snapshot(), result.ModelState, "reason"))
 			continue
 		}
-		require.LessOrEqual(t, n["pod-01"], n["pod-00"]+1, at)
-		if at.After(corrupt.Add(time.Hour)) {
-			require.Equal(t, n["pod-00"], n["pod-01"], at)
+		require.InDelta(t, n["pod-00"], n["pod-01"], 1, at)
+		if at.After(corrupt.Add(time.Hour)) && n["pod-00"] != n["pod-01"] {
+			other++
 		}
 	}
+	require.LessOrEqual(t, other, 2, "a number may change a minute or two earlier or later")
 }

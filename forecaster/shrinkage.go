@@ -32,6 +32,9 @@ const (
 	// shrunkLoss is the largest ratio of losses at which a shrinkage is used. Chosen, not tuned: in a saw it is a half and
 	// less, and elsewhere three free parameters do not get there by chance.
 	shrunkLoss = 0.9
+	// smallLoss is below which nothing is shrunk, in the unit of the window. Guard: in a series without noise, chance
+	// chooses.
+	smallLoss = 1e-3
 )
 
 // extremeErrors are by how much the extreme values of past windows were beyond those of the path.
@@ -62,21 +65,24 @@ func (e *extremeErrors) choose(p float64) (x intervals.Exponent, t intervals.Qua
 		shrunk[i].Value += s.of(e.reaches[i])
 	}
 	shrunkX, shrunkT := shrunk.Table()
-	if loss(shrunk, p, shrunkX, &shrunkT) > shrunkLoss*loss(e.ScaledErrors, p, x, &t) {
+	plain := loss(e.ScaledErrors, p, x, &t)
+	if plain < smallLoss || loss(shrunk, p, shrunkX, &shrunkT) > shrunkLoss*plain {
 		return x, t, shrinkage{}
 	}
 	e.ScaledErrors = shrunk
 	return shrunkX, shrunkT, s
 }
 
-// loss is that of a table, at the quantile p and the median.
-func loss(errors intervals.ScaledErrors, p float64, x intervals.Exponent, t *intervals.QuantileTable) (sum float64) {
+// loss is the mean one of a table, at the quantile p and the median.
+func loss(errors intervals.ScaledErrors, p float64, x intervals.Exponent, t *intervals.QuantileTable) float64 {
 	upper, median := t.At(p), t.At(0.5)
+	sum, total := 0.0, 0.0
 	for _, e := range errors {
 		f := x.Factor(e.Scale)
+		total += e.Weight
 		sum += e.Weight * (rollingorigin.Pinball(p, e.Value-f*upper) + rollingorigin.Pinball(0.5, e.Value-f*median))
 	}
-	return sum
+	return sum / total
 }
 
 // leastSquares returns the shrinkage that leaves the smallest errors.
