@@ -41,8 +41,8 @@ func (b *Backtest) chooseComposition() {
 	}
 	take := multiplied.MeanDeviation(noise) < multipliedGain*added.MeanDeviation(other)
 	perDay := int(s.slots.PerDay)
-	added.FitUnit(other, perDay, usual)
 	if multiplied.FitUnit(noise, perDay, usual) {
+		added.FitUnit(other, perDay, usual)
 		take = take || multiplied.MeanDeviation(noise) < added.MeanDeviation(other)
 	}
 	b.composed = added
