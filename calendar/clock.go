@@ -37,10 +37,7 @@ func NewClock(location *time.Location) Clock {
 
 // Local returns the wall-clock time of the instant t. Instants may be asked for in any order.
 func (c *Clock) Local(t int64) int64 {
-	if c.location == nil {
-		return t
-	}
-	if t < c.from || t >= c.until {
+	if c.location != nil && (t < c.from || t >= c.until) {
 		c.lookUp(t)
 	}
 	return t + c.offset

@@ -96,13 +96,60 @@ func TestModel_ForgetsMoreThanOneCorruptSample(t *testing.T) {
 	}
 }
 
+// Nor does one that a mean of five minutes holds for as long, whether it is new or so old that only every fifth minute
+// is kept, with straight lines in between.
+func TestModel_ForgetsACorruptSampleThatAMeanHolds(t *testing.T) {
+	t.Parallel()
+	const hour = 60
+	const n = 10 * 24 * hour
+	plain := daily(n+4*hour, time.Minute, 5)
+	o := forecaster.Options{Step: time.Minute, Horizons: []int{hour / 4, hour}}
+	for _, at := range []int{n - 9*24*hour, n - 60*hour, n - 47*hour, n - hour, n + hour} {
+		for _, minutes := range []int{1, 3, 5} {
+			t.Run(fmt.Sprintf("%d/%d", at-n, minutes), func(t *testing.T) {
+				t.Parallel()
+				y := slices.Clone(plain)
+				for i := range minutes {
+					y[at+i] = 1e19
+				}
+				forecasts := func(y []float64) (medians []float64) {
+					values, learn := thinned(y[:n])
+					m := fit(t, o, values, learn)
+					for i := n; i < len(y); i++ {
+						m.Advance(y[i])
+						medians = append(medians, m.Quantile(hour, 0.5), m.MaxQuantile(hour, 0.9))
+					}
+					return medians
+				}
+				require.InEpsilonSlice(t, forecasts(plain), forecasts(y), 0.1)
+			})
+		}
+	}
+}
+
+// thinned returns values of minutes as history keeps them: every fifth one before the last two days, with straight
+// lines in between, which are not to be learned from.
+func thinned(y []float64) (values []float64, learn []bool) {
+	values, learn = slices.Clone(y), slices.Repeat([]bool{true}, len(y))
+	fine := len(y) - 48*60
+	for i := range fine {
+		k := i % 5
+		if next := i - k + 5; k > 0 && next < fine {
+			values[i], learn[i] = y[i-k]+float64(k)/5*(y[next]-y[i-k]), false
+		}
+	}
+	return values, learn
+}
+
 // What stays, or comes back again and again, is no mistake.
 func TestModel_LearnsWhatIsFarAndReal(t *testing.T) {
 	t.Parallel()
 	y := daily(2016, 5*time.Minute, 6)
 	m := fit(t, five(3, 12), y, nil)
-	m.Advance(1e6)
-	require.Less(t, m.Quantile(1, 0.5), 1e3)
+	for range 2 {
+		m.Advance(1e6)
+		require.Less(t, m.Quantile(1, 0.5), 1e3)
+	}
 	m.Advance(1e6)
 	require.Greater(t, m.MaxQuantile(3, 0.9), 1e5)
 

@@ -21,6 +21,8 @@ type windowErrors struct {
 	recurring bool
 	// ordinary tells that above is from the path without what recurs.
 	ordinary bool
+	// aboveShrinkage and belowShrinkage are of the extremes of the path that errors are measured from.
+	aboveShrinkage, belowShrinkage shrinkage
 }
 
 // minOrdinary is how many windows in which nothing recurs are needed to measure them apart: those of a few hours mostly
@@ -40,11 +42,16 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 	}
 	m.usesOrdinary = slices.ContainsFunc(errorsOf, func(s windowSample) bool { return s.split })
 	m.recurring.Rewind()
+	m.lastDay = newLastDay(w.StepsPerDay)
+	for _, v := range w.Values[:seen] {
+		m.lastDay.advance(v)
+	}
 	median := func(h int) float64 { return m.at(h).Median }
 	for t := seen; t < len(w.Values); t++ {
 		m.fresh = false
 		m.now = t
 		m.predictor.Advance(w.Values[t])
+		m.lastDay.advance(w.Values[t])
 		if w.Learn[t] {
 			m.recurring.Advance(t, m.toDays(w.Values[t]))
 		}
@@ -58,16 +65,17 @@ func (m *Model) measure(w *window.Window, seen, first int, errors *rollingorigin
 	}
 	m.fresh, m.usesOrdinary = false, false
 	for i := range m.windows {
-		e := &m.windows[i]
-		e.belowScale, e.below = errorsOf[i].below.Table()
-		e.chooseAbove(&errorsOf[i], m.options.MaxProbability)
+		e, s := &m.windows[i], &errorsOf[i]
+		e.belowScale, e.below, e.belowShrinkage = s.below.choose(0.5)
+		e.aboveScale, e.above, e.aboveShrinkage = s.chooseShrinkage(m.options.MaxProbability)
+		e.chooseAbove(s, m.options.MaxProbability)
 		m.usesOrdinary = m.usesOrdinary || e.ordinary
 	}
 }
 
 // A windowSample is what past windows of one length held.
 type windowSample struct {
-	above, below intervals.ScaledErrors
+	above, below extremeErrors
 	apart        []apartError // for each of above, if there are enough windows in which nothing recurs
 	// split tells whether there are enough windows in which nothing recurs to measure them apart.
 	split bool
@@ -75,7 +83,19 @@ type windowSample struct {
 
 // grow makes room for n windows.
 func (s *windowSample) grow(n int) {
-	s.above, s.below = slices.Grow(s.above, n), slices.Grow(s.below, n)
+	s.above.grow(n)
+	s.below.grow(n)
+}
+
+// chooseShrinkage returns what choose returns for the errors above, and changes apart likewise.
+func (s *windowSample) chooseShrinkage(p float64) (x intervals.Exponent, t intervals.QuantileTable, by shrinkage) {
+	x, t, by = s.above.choose(p)
+	for i := range s.apart {
+		less := by.of(s.above.reaches[i])
+		s.apart[i].told += less
+		s.apart[i].ordinary += less
+	}
+	return x, t, by
 }
 
 // An apartError is what tells a window in which something recurs from the others. Values are less the largest one of
@@ -107,19 +127,18 @@ func (m *Model) findOrdinary(origins []int32, n int, samples []windowSample) {
 // the path without what recurs or, where that is clearly worse, from the path. It goes by the loss of quantile p, in
 // which the latter two have what other days said of the rest.
 func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
-	all := slices.Clone(s.above)
-	e.aboveScale, e.above = all.Table()
 	if !s.split {
 		return
 	}
+	room := make(intervals.ScaledErrors, 0, len(s.apart))
 	least := e.lossAbove(s, p)
 	for _, fromOrdinary := range [...]bool{true, false} {
 		apart := *e
 		apart.recurring, apart.ordinary = true, fromOrdinary
-		var ordinary intervals.ScaledErrors
+		ordinary := room[:0]
 		for i := range s.apart {
 			if !s.apart[i].recurs {
-				o := s.above[i]
+				o := s.above.ScaledErrors[i]
 				o.Value -= apart.offset(&s.apart[i])
 				ordinary = append(ordinary, o)
 			}
@@ -149,7 +168,7 @@ func (e *windowErrors) offset(a *apartError) float64 {
 // lossAbove is the loss of quantile p of the largest value over past windows.
 func (e *windowErrors) lossAbove(s *windowSample, p float64) (loss float64) {
 	usual := e.above.At(p)
-	for i, past := range s.above {
+	for i, past := range s.above.ScaledErrors {
 		v := e.aboveScale.Factor(past.Scale) * usual
 		if e.recurring {
 			v = max(v+e.offset(&s.apart[i]), s.apart[i].told)
@@ -168,8 +187,14 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 			break
 		}
 		for ; from <= t+h; from++ {
-			if w.Learn[from] {
-				high, low = max(high, w.Values[from]), min(low, w.Values[from])
+			if !w.Learn[from] {
+				continue
+			}
+			if v := w.Values[from]; v > high {
+				high = v
+			}
+			if v := w.Values[from]; v < low {
+				low = v
 			}
 		}
 		if math.IsInf(high, 0) {
@@ -177,12 +202,11 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 		}
 		s := &samples[i]
 		top, bottom := m.extremes(h)
+		up, down := m.reaches(h, h)
 		e := intervals.ScaledError{Scale: m.windowScale(h)}
 		e.Weight = weight
-		e.Value = high - top
-		s.above = append(s.above, e)
-		e.Value = low - bottom
-		s.below = append(s.below, e)
+		s.above.add(high-top, up, e)
+		s.below.add(low-bottom, down, e)
 		if s.split {
 			_, recurs := m.recurring.Over(t+1, t+h)
 			s.apart = append(s.apart, apartError{
@@ -214,7 +238,11 @@ func (m *Model) extremes(h int) (top, bottom float64) {
 	m.refresh()
 	top, bottom = m.path[0].ExtremeBase, m.path[0].ExtremeBase
 	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
-		top, bottom = max(top, m.path[i].ExtremeBase), min(bottom, m.path[i].ExtremeBase)
+		if v := m.path[i].ExtremeBase; v > top {
+			top = v
+		} else if v < bottom {
+			bottom = v
+		}
 	}
 	return top, bottom
 }
@@ -224,7 +252,9 @@ func (m *Model) ordinary(h int) float64 {
 	m.refresh()
 	top := m.path[0].ordinary
 	for i := 1; i < len(m.path) && m.path[i].Steps <= h; i++ {
-		top = max(top, m.path[i].ordinary)
+		if v := m.path[i].ordinary; v > top {
+			top = v
+		}
 	}
 	return top
 }
@@ -280,7 +310,7 @@ func (m *Model) top(i, h int) float64 {
 	if m.windows[i].ordinary {
 		return m.ordinary(h)
 	}
-	top, _ := m.extremes(h)
+	top, _ := m.shrunk(i, h)
 	return top
 }
 
@@ -289,7 +319,7 @@ func (m *Model) smallest(i, h int) float64 {
 	if m.counts != nil {
 		return m.counts.Smallest(h)
 	}
-	_, bottom := m.extremes(h)
+	_, bottom := m.shrunk(i, h)
 	e := &m.windows[i]
 	return bottom + m.windowFactor(m.options.Horizons[i], e.belowScale)*e.below.At(0.5)
 }
@@ -309,7 +339,7 @@ func (m *Model) breach(i, h int, x float64, upper bool) float64 {
 	case m.counts != nil:
 		return m.counts.Undercutting(h, x)
 	}
-	_, bottom := m.extremes(h)
+	_, bottom := m.shrunk(i, h)
 	e := &m.windows[i]
 	if upper {
 		return max(told, e.above.Exceeding(x-m.top(i, h), m.windowFactor(end, e.aboveScale), m.uncertainty(end)))
@@ -440,10 +470,11 @@ func (m *Model) TimeToBreach(bound float64, upper bool) (steps float64, ok bool)
 	if !upper {
 		b.sign = -1
 	}
-	if steps, ok := m.medianCrossing(b); ok {
+	if steps, ok := m.medianCrossing(b); ok && m.confirms(b, steps) {
 		return steps, true
 	}
-	return m.extremeCrossing(b)
+	steps, ok = m.extremeCrossing(b)
+	return steps, ok && m.confirms(b, steps)
 }
 
 // A boundary is a bound in the unit of the model, and the side on which the series is in breach of it.
@@ -472,18 +503,36 @@ func (m *Model) medianCrossing(b boundary) (steps float64, ok bool) {
 	return 0, false
 }
 
+// confirmedWithin is how far the median of the extreme value may be from the bound, in the unit of the model: half a
+// percent of the range of the window. Guard: a countdown that ends with the longest horizon is right at the bound.
+const confirmedWithin = 0.01
+
+// confirms tells whether the median of the extreme value gets to b, too, up to each of Options.Horizons that is at
+// least so many steps ahead.
+func (m *Model) confirms(b boundary, steps float64) bool {
+	for i, end := range m.options.Horizons {
+		if (float64(end) >= steps || i == len(m.options.Horizons)-1) && !(b.over(m.extreme(i, b.sign)) > -confirmedWithin) {
+			return false
+		}
+	}
+	return true
+}
+
+// extreme returns the median of the largest (sign 1) or smallest value up to the i-th of Options.Horizons.
+func (m *Model) extreme(i int, sign float64) float64 {
+	end := m.options.Horizons[i]
+	if sign > 0 {
+		return m.largest(i, end, 0.5)
+	}
+	return m.smallest(i, end)
+}
+
 // extremeCrossing returns where the medians of the extreme values up to a step cross b, interpolated between
 // Options.Horizons.
 func (m *Model) extremeCrossing(b boundary) (steps float64, ok bool) {
 	before, at := b.over(m.path[0].Median), float64(m.path[0].Steps)
 	for i, end := range m.options.Horizons {
-		var median float64
-		if b.sign > 0 {
-			median = m.largest(i, end, 0.5)
-		} else {
-			median = m.smallest(i, end)
-		}
-		over, h := b.over(median), float64(end)
+		over, h := b.over(m.extreme(i, b.sign)), float64(end)
 		if over > 0 && h > at {
 			return at + (h-at)*before/(before-over), true
 		}

@@ -28,7 +28,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	if learn != nil && len(learn) != len(y) {
 		return nil, fmt.Errorf("%d learn flags for %d values", len(learn), len(y))
 	}
-	y = window.DropCorrupt(y)
+	y = window.DropCorrupt(y, learn, window.CorruptSteps(o.Step))
 	w := o.newWindow(start, y, learn)
 	if w == nil {
 		return nil, ErrNoValues

@@ -102,24 +102,24 @@ func (m *holidayModel) Advance(y float64) {
 		m.departure = 0
 		m.predictor.Advance(y)
 	} else {
-		ordinary := m.predictor.Predict(&m.next).Median
+		var ordinary combination.Prediction
+		m.predictor.Predict(&m.next, &ordinary)
 		offset, _ := m.offset(m.now)
-		m.departure += m.rate * (y - ordinary - offset - m.departure)
-		m.predictor.Advance(ordinary)
+		m.departure += m.rate * (y - ordinary.Median - offset - m.departure)
+		m.predictor.Advance(ordinary.Median)
 	}
 	m.learn(y, isHoliday)
 }
 
-// Predict returns what is expected at h.
-func (m *holidayModel) Predict(h *candidates.Horizon) combination.Prediction {
-	p := m.predictor.Predict(h)
+// Predict fills in what is expected at h.
+func (m *holidayModel) Predict(h *candidates.Horizon, p *combination.Prediction) {
+	m.predictor.Predict(h, p)
 	if !m.grid.IsHoliday(m.now + h.Steps) {
-		return p
+		return
 	}
 	offset, uncertainty := m.offset(m.now + h.Steps)
 	offset += h.Fade8h() * m.departure
 	p.Median += offset
 	p.ExtremeBase += offset
 	p.Uncertainty += uncertainty
-	return p
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +52,26 @@ func TestTimeToBreach_IsTheTimeUntilALineGetsThere(t *testing.T) {
 					require.Greater(t, held, 0.9*(float64(len(y))-told))
 				})
 			}
+		}
+	}
+}
+
+// A countdown is told to reach its bound when it does, from the longest horizon on.
+func TestTimeToBreach_IsThatOfACountdown(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		day := int(24 * time.Hour / step)
+		y := make([]float64, 14*day)
+		for i := range y {
+			y[i] = (time.Duration(2*len(y)-i) * step).Seconds()
+		}
+		o := forecaster.Options{Step: step, Horizons: []int{max(1, day/24), day}}
+		m := fit(t, o, y, nil)
+		for _, steps := range []int{1, day / 24, day / 2, day - 1} {
+			bound := y[len(y)-1] - (time.Duration(steps) * step).Seconds()
+			told, ok := m.TimeToBreach(bound, false)
+			require.True(t, ok, "%v: in %d steps", step, steps)
+			require.InDelta(t, steps, told, 1.01, "%v", step)
 		}
 	}
 }
@@ -132,6 +153,80 @@ func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A saw, as of garbage collection, is not announced to go further up than ever, however near to the bound it turns.
+func TestTimeToBreach_IsQuietNearTheTopOfASaw(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		for _, minutes := range []float64{12, 20, 60, 150, 300} {
+			for _, jitter := range []float64{0, 0.1, 0.3} {
+				t.Run(fmt.Sprintf("%v/%g/%g", step, minutes, jitter), func(t *testing.T) {
+					t.Parallel()
+					y := saw(16*24*hour, minutes/60*float64(hour), jitter)
+					bound := 1.1*slices.Max(y) - 0.1*300
+					announced := 0
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					follow(t, o, y, 14*24*hour, 0, func(_ int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(bound, true); ok && steps < float64(4*hour) {
+							announced++
+						}
+					})
+					require.LessOrEqual(t, announced, 48*hour/100)
+				})
+			}
+		}
+	}
+}
+
+// A leak below a saw is told hours ahead, although the saw is a fifth as high as the way to the bound.
+func TestTimeToBreach_IsToldOfALeakBelowASaw(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		hour := int(time.Hour / step)
+		for _, minutes := range []float64{20, 60} {
+			for _, tc := range []struct{ hours, lead float64 }{{4, 1.8}, {8, 2.7}} {
+				t.Run(fmt.Sprintf("%v/%g/%g", step, minutes, tc.hours), func(t *testing.T) {
+					t.Parallel()
+					begins := 14*24*hour + 5*hour
+					y := saw(begins+int(tc.hours*float64(hour)), minutes/60*float64(hour), 0.1)
+					for i := begins; i < len(y); i++ {
+						y[i] += 1400 * float64(i-begins) / float64(len(y)-begins)
+					}
+					end := slices.IndexFunc(y, func(v float64) bool { return v > 1700 })
+					quiet := begins // the newest step that does not tell
+					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					follow(t, o, y[:end], begins-1, 0, func(i int, m *forecaster.Model) {
+						if steps, ok := m.TimeToBreach(1700, true); !ok || steps >= float64(4*hour) {
+							quiet = i
+						}
+					})
+					require.Greater(t, float64(end-quiet)/float64(hour), tc.lead)
+				})
+			}
+		}
+	}
+}
+
+// saw is one of n steps that rises from 300 to 600 in so many steps, or for as much longer or shorter as jitter says.
+func saw(n int, steps, jitter float64) []float64 {
+	rng := rand.New(rand.NewPCG(0, 33))
+	used, limit := 0.0, 300.0
+	y := make([]float64, n)
+	for i := range y {
+		if used += 300 / steps; used > limit {
+			used, limit = 0, 300*(1+jitter*(2*rng.Float64()-1))
+		}
+		y[i] = 300 + used + 2*rng.NormFloat64()
+	}
+	return y
 }
 
 // A leak is told as early where the series is a day old, and where there is much noise.

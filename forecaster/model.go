@@ -18,8 +18,9 @@ type Model struct {
 	name    string
 	scaling window.Scaling
 	limits  limits
-	zeros   bool // most values are 0
-	doubted bool // the last value was impossibly far from all others
+	zeros   bool    // most values are 0
+	corrupt int     // newest values that were impossibly far from all others
+	lastDay lastDay // in the unit of the window
 
 	predictor predictor
 	combined  *combination.Combination // what predictor has inside; nil if that is another model
@@ -47,12 +48,13 @@ func (m *Model) RefitRejected() bool { return m.combined != nil && m.combined.Re
 // Advance takes the value of the next step. NaN, or whatever else counts as no value in Fit, means that the value is
 // missing: the model then continues with what it expected.
 //
-// So does a value that is impossibly far from the window, until the next one confirms it.
+// So does a value that is impossibly far from the window, until others have confirmed it for five minutes.
 func (m *Model) Advance(y float64) {
 	m.now++
-	corrupt := window.Corrupt(y, m.limits.lowest, m.limits.highest, m.zeros)
-	doubted := corrupt && !m.doubted
-	m.doubted = corrupt
+	if m.corrupt++; !window.Corrupt(y, m.limits.lowest, m.limits.highest, m.zeros) {
+		m.corrupt = 0
+	}
+	doubted := m.corrupt > 0 && m.corrupt <= window.CorruptSteps(m.options.Step)
 	switch {
 	case window.IsFinite(y) && !doubted:
 		m.limits.extend(y)
@@ -66,7 +68,9 @@ func (m *Model) Advance(y float64) {
 		y = m.scaling.Inverse(m.path[0].Median)
 	}
 	m.fresh = false
-	m.predictor.Advance(min(max(m.scaling.Forward(y), -farthest), farthest))
+	v := min(max(m.scaling.Forward(y), -farthest), farthest)
+	m.lastDay.advance(v)
+	m.predictor.Advance(v)
 }
 
 // farthest a value may be from the window that the model was fitted on, in its unit. Guard: single precision holds it,
@@ -163,7 +167,7 @@ func (m *Model) plausible() [2]float64 {
 
 // predict fills in what is expected at the horizon of at: in a range, except where a straight line leads out of it.
 func (m *Model) predict(at *prediction, in [2]float64) {
-	at.Prediction = m.predictor.Predict(&at.Horizon)
+	m.predictor.Predict(&at.Horizon, &at.Prediction)
 	at.Median = min(max(at.Median, in[0]), in[1]) + at.Growth
 	at.ExtremeBase = min(max(at.ExtremeBase, in[0]), in[1]) + at.Growth
 	if at.ordinary = at.ExtremeBase; m.usesOrdinary {

@@ -12,8 +12,8 @@ import (
 type predictor interface {
 	// Advance takes the value of the next step, which is finite.
 	Advance(y float64)
-	// Predict returns what is expected at h.
-	Predict(h *candidates.Horizon) combination.Prediction
+	// Predict fills in what is expected at h.
+	Predict(h *candidates.Horizon, p *combination.Prediction)
 }
 
 // A pointModel is a model that knows nothing but a value: those of packages classical and counts.
@@ -25,11 +25,11 @@ type pointModel interface {
 // A pointPredictor is the predictor of a pointModel.
 type pointPredictor struct{ model pointModel }
 
-func (p pointPredictor) Advance(y float64) { p.model.Advance(y) }
+func (m pointPredictor) Advance(y float64) { m.model.Advance(y) }
 
-func (p pointPredictor) Predict(h *candidates.Horizon) combination.Prediction {
-	v := p.model.Predict(h.Steps)
-	return combination.Prediction{Median: v, ExtremeBase: v}
+func (m pointPredictor) Predict(h *candidates.Horizon, p *combination.Prediction) {
+	v := m.model.Predict(h.Steps)
+	*p = combination.Prediction{Median: v, ExtremeBase: v}
 }
 
 // A prediction is a horizon with what is expected at it, in the unit of the window.

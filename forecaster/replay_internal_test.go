@@ -36,7 +36,10 @@ func TestModel_AdvanceEqualsReplay(t *testing.T) {
 		}
 		for _, steps := range []int{1, 12, day, 3 * day} {
 			h := candidates.NewHorizon(steps, step.Hours())
-			require.Equal(t, replayed.Predict(&h), m.predictor.Predict(&h), "step %v, %d ahead", step, steps)
+			var want, got combination.Prediction
+			replayed.Predict(&h, &want)
+			m.predictor.Predict(&h, &got)
+			require.Equal(t, want, got, "step %v, %d ahead", step, steps)
 		}
 	}
 }

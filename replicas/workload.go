@@ -19,6 +19,9 @@ const (
 	// least by lowering now: before, it is still falling. A queue that drains evenly over half an hour then takes three
 	// steps instead of one a minute. Chosen, not tuned.
 	settled = 4
+	// larger is up to how many times the quantile of what recurs a load counts as that: when such a spike is over, it is
+	// over whatever its size. Chosen, not tuned: of Pareto distributed sizes (index 2), one in forty is beyond it.
+	larger = 2
 )
 
 // Observation is what is known of a workload at a step.
@@ -50,7 +53,7 @@ type Workload struct {
 	o        Options
 	accuracy accuracy
 	desired  ring[desired] // of the last known steps
-	passing  int           // newest steps in a row whose load was no more than what recurs
+	passing  int           // newest steps in a row whose load may be what recurs
 	eased    int64         // the newest of them at which the number was lowered while what recurs was there
 	today    int64         // day of held
 	held     int           // the number recommended at the last known step of the day
@@ -134,20 +137,20 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	return r, true
 }
 
-// passes tells whether the load is no more than what recurs by the clock at this time, and has been for no longer than
-// a number may be kept.
+// passes tells whether the load may be what recurs by the clock at this time, and has been for no longer than a number
+// may be kept.
 func (w *Workload) passes(o *Observation) bool {
 	w.passing++
-	if !(o.Recurring.Known && o.Load <= (1+hpaTolerance)*o.Recurring.Passing) {
+	if !(o.Recurring.Known && o.Load <= larger*o.Recurring.Passing) {
 		w.passing, w.eased = 0, math.MinInt64/2
 	}
 	return 0 < w.passing && w.passing < w.desired.size
 }
 
 // holds tells whether the number is not lowered to n yet while the load is one that recurs: if that saves no more than
-// 10 %, and if it was lowered within the stabilization window and what recurs is still there.
+// a quarter, and if it was lowered within the stabilization window and what recurs is still there.
 func (w *Workload) holds(o *Observation, n int) bool {
-	if float64(w.held-n) <= hpaTolerance*float64(w.held) {
+	if settled*(w.held-n) <= w.held {
 		return w.held > n
 	}
 	if w.o.clamped(o.Load, o.Capacity) <= w.desired.at(w.desired.len()-1).withMargin {

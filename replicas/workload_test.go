@@ -513,7 +513,27 @@ func TestObserve_ChangesLittleWhileWhatRecursIsThere(t *testing.T) {
 		see(load, 3300, 300)
 	}
 	see(300, 300, 300)
-	require.Equal(t, []int{3, 30, 25, 3}, slices.Compact(got))
+	require.Equal(t, []int{3, 30, 21, 3}, slices.Compact(got), "to 25 saves less than a quarter")
+}
+
+// A spike that is larger than on other days is over as well, unless it is more than twice as large.
+func TestObserve_LowersAtOnceWhatRecursAndIsLarger(t *testing.T) {
+	for load, want := range map[float64]int{2900: 3, 3100: 31} {
+		o := options()
+		o.Max = 100
+		f := follow(t, o)
+		f.next.Recurring = replicas.Recurring{Known: true, Lasting: 300, EarlierLasting: 300, Passing: nan, Coming: nan}
+		f.next.Earlier = 300
+		f.see(300, 300)
+		f.next.Recurring.Passing = 1500
+		for range 5 {
+			r, _ := f.see(load, 1500)
+			require.Equal(t, int(load/100), r.Replicas)
+		}
+		f.next.Recurring.Passing = nan
+		r, _ := f.see(300, 300)
+		require.Equal(t, want, r.Replicas, "load %g", load)
+	}
 }
 
 // Between two that come soon after each other the number is kept.

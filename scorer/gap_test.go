@@ -24,6 +24,7 @@ func TestModel_KnowsWeekendsByWeekends(t *testing.T) {
 		{"no data for three days", 16 * day, 19 * day, history, 30 * day},
 		{"no data over a weekend", 17 * day, 20 * day, history, 30 * day},
 		{"a new series", 0, 15 * day, 24 * day, 31 * day},
+		{"after the first weekend", 0, 16 * day, 21 * day, 31 * day},
 		{"a series that is new on a Friday", 0, 18 * day, 28 * day, 35 * day},
 	} {
 		for _, step := range []time.Duration{5 * time.Minute, hour} {

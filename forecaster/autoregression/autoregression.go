@@ -34,22 +34,18 @@ const ridgeShare = 1e-6
 // With cumulate, coefficients forecast the sum of the values up to the horizon.
 func Fit(x []float64, ok []bool, first, order, horizons int, cumulate bool) Coefficients {
 	xx, xy := make([]float64, order*order), make([]float64, order)
-	run := 0
-	for t := max(first, 0); t < len(x); t++ {
-		if !ok[t] {
-			run = 0
-			continue
+	for begin := max(first, 0); begin < len(x); begin++ {
+		end := begin
+		for end < len(x) && ok[end] {
+			end++
 		}
-		if run++; run <= order {
-			continue
-		}
-		for i := range order {
-			v := x[t-1-i]
-			for j := i; j < order; j++ {
-				xx[i*order+j] += v * x[t-1-j]
+		if run := x[begin:end]; len(run) > order {
+			addProducts(xy, run, order, 0, 1)
+			for i := range order {
+				addProducts(xx[i*order+i:(i+1)*order], run, order, i+1, i+1)
 			}
-			xy[i] += x[t] * v
 		}
+		begin = end
 	}
 	squares := mat.NewSymDense(order, xx)
 	ridge := ridgeShare * mat.Trace(squares) / float64(order)
@@ -58,6 +54,32 @@ func Fit(x []float64, ok []bool, first, order, horizons int, cumulate bool) Coef
 	}
 	phi := Solve(squares, mat.NewVecDense(order, xy))
 	return powers(Stabilize(phi), min(horizons, maxHorizon), cumulate)
+}
+
+// addProducts adds to sums[k] the products of the values by lag and by other+k before each one from first on. Four sums
+// at a time stay in registers, and do not wait for each other.
+func addProducts(sums, x []float64, first, lag, other int) {
+	before := func(lag int) []float64 { return x[first-lag : len(x)-lag] }
+	a := before(lag)
+	for ; len(sums) >= 4; sums, other = sums[4:], other+4 {
+		b0, b1 := before(other)[:len(a)], before(other + 1)[:len(a)]
+		b2, b3 := before(other + 2)[:len(a)], before(other + 3)[:len(a)]
+		s0, s1, s2, s3 := sums[0], sums[1], sums[2], sums[3]
+		for t, v := range a {
+			s0 += v * b0[t]
+			s1 += v * b1[t]
+			s2 += v * b2[t]
+			s3 += v * b3[t]
+		}
+		sums[0], sums[1], sums[2], sums[3] = s0, s1, s2, s3
+	}
+	for k, s := range sums {
+		b := before(other + k)[:len(a)]
+		for t, v := range a {
+			s += v * b[t]
+		}
+		sums[k] = s
+	}
 }
 
 // FitMoving regresses x[t] on the p values and the q errors before it, for all t from first on at the end of

@@ -142,8 +142,7 @@ func (s *State) Forecast(candidate int, t *Target, ar *Autoregressions) float64 
 	case DayProfileAR:
 		return t.profile + dot(ar.Departures.At(t.Steps), s.past[:])
 	case candTrendHours:
-		slope, _ := s.trend.Slope()
-		return s.levels[0] + slope*s.fadingSteps(t, fade2h)
+		return s.levels[0] + s.trend.Slope()*s.fadingSteps(t, fade2h)
 	case candTrendDay:
 		return s.levels[0] + t.drift*float64(t.Steps)/s.perDay
 	case candScaled8h:

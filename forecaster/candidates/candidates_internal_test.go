@@ -100,7 +100,8 @@ func TestState_ForecastsAConstantByEachCandidate(t *testing.T) {
 			seen[Name(j)] = true
 			for _, steps := range []int{1, 24} {
 				h := NewHorizon(steps, step.Hours())
-				target := s.PrepareTarget(&h)
+				var target Target
+				s.PrepareTarget(&target, &h)
 				require.InDelta(t, 0.5, s.Forecast(j, &target, ar), 1e-6, "%s, step %v", Name(j), step)
 			}
 		}

@@ -40,29 +40,27 @@ type Target struct {
 	weekLift, weekMean        float64 // level against that a week ago; mean of the day a week ago
 }
 
-// PrepareTarget looks up what the candidates share at h. It is valid until the next Advance.
-func (s *State) PrepareTarget(h *Horizon) Target {
+// PrepareTarget looks up in t what the candidates share at h. It is valid until the next Advance.
+func (s *State) PrepareTarget(t *Target, h *Horizon) {
 	slot := s.grid.Slot(s.now+h.Steps, s.day.period, s.day.length)
-	t := Target{
-		Horizon:   h,
-		yesterday: orElse(s.day.values[slot], s.dayMean),
-		profile:   orElse(s.day.profile[slot], s.dayMean),
-		usual:     orElse(s.day.medians[slot], s.dayMean),
-	}
+	t.Horizon = h
+	t.yesterday = orElse(s.day.values[slot], s.dayMean)
+	t.profile = orElse(s.day.profile[slot], s.dayMean)
+	t.usual = orElse(s.day.medians[slot], s.dayMean)
+	t.lift, t.drift = 0, 0
 	if v := s.day.level; v == v {
 		t.lift, t.drift = s.levels[0]-v, s.dayMean-s.day.mean
 	}
 	if !s.weekly {
-		return t
+		return
 	}
 	slot = s.grid.Slot(s.now+h.Steps, s.week.period, s.week.length)
 	t.lastWeek = orElse(s.week.values[slot], s.weekMean)
 	t.weekProfile = orElse(s.week.profile[slot], s.weekMean)
-	t.weekMean = s.dayMean
+	t.weekLift, t.weekMean = 0, s.dayMean
 	if v := s.week.level; v == v {
 		t.weekLift, t.weekMean = s.levels[0]-v, s.week.mean
 	}
-	return t
 }
 
 // orElse returns v, or otherwise if v is NaN.

@@ -153,11 +153,11 @@ func (s *season) medianOf(slot int, value float32) float32 {
 	var sorted [medianPeriods]float32
 	n := 0
 	for n < len(history) && history[n] == history[n] {
-		i := n
-		for ; i > 0 && sorted[i-1] > history[n]; i-- {
-			sorted[i] = sorted[i-1]
+		v := history[n]
+		for i := range n {
+			sorted[i], v = min(sorted[i], v), max(sorted[i], v)
 		}
-		sorted[i] = history[n]
+		sorted[n] = v
 		n++
 	}
 	if n%2 == 0 {

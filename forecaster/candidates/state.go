@@ -210,14 +210,9 @@ func (s *State) excess(y, departure float64) float64 {
 	if lastWeek != lastWeek {
 		return departure
 	}
+	// The one that is nearer to 0, or 0 between them.
 	other := y - float64(lastWeek)
-	switch {
-	case other*departure <= 0:
-		return 0
-	case math.Abs(other) < math.Abs(departure):
-		return other
-	}
-	return departure
+	return max(min(other, departure), 0) + min(max(other, departure), 0)
 }
 
 // Departure returns how far the last value was from the profile of the day.

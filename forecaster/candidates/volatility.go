@@ -95,9 +95,13 @@ func (s *State) Level(median, usual float64) float64 {
 	if !s.scales {
 		return 0
 	}
-	room := func(v float64) float64 { return max(v-s.zero, 0) * max(s.upperLimit-v, 0) }
+	return logRatio(s.room(median), s.room(usual), levelFloor)
+}
+
+// room is the distance of v from 0 or, if there is a largest value, the product of its distances from both ends.
+func (s *State) room(v float64) float64 {
 	if math.IsInf(s.upperLimit, 1) {
-		room = func(v float64) float64 { return max(v-s.zero, 0) }
+		return max(v-s.zero, 0)
 	}
-	return logRatio(room(median), room(usual), levelFloor)
+	return max(v-s.zero, 0) * max(s.upperLimit-v, 0)
 }

@@ -24,6 +24,7 @@ type Combination struct {
 	leader    int      // the candidate with the largest weight over all buckets
 	rejected  bool
 	excursion excursion
+	hourly    hourly
 	routine   routine
 }
 
@@ -63,6 +64,7 @@ func (c *Combination) Advance(y float64) {
 	}
 	c.routine.advance(c.state, &d, ok && !d.FirstDay)
 	if ok {
+		c.hourly.advance(&d)
 		c.excursion.advance(c, &d)
 	}
 }
@@ -72,29 +74,41 @@ func (c *Combination) Scale(h *candidates.Horizon, median float64) intervals.Sca
 	return c.state.Scale(h, median)
 }
 
-// Predict returns what is expected at h.
-func (c *Combination) Predict(h *candidates.Horizon) Prediction {
-	t := c.state.PrepareTarget(h)
-	p := c.combined(&t)
-	c.excursion.apply(&t, &p)
-	c.routine.apply(&t, &p)
-	return p
+// Predict fills in what is expected at h.
+func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
+	var t candidates.Target
+	c.state.PrepareTarget(&t, h)
+	*p = Prediction{}
+	p.Median, p.ExtremeBase = c.combined(&t)
+	c.excursion.apply(&t, p)
+	c.lineAhead().apply(&t, p)
+	c.routine.apply(&t, p)
 }
 
-// combined returns what the weights make of the candidates for t.
-func (c *Combination) combined(t *candidates.Target) (p Prediction) {
+// lineAhead returns the surest straight line: through the single values, or through the medians of hours.
+func (c *Combination) lineAhead() *lineAhead {
+	if e := &c.excursion; e.isOut() && !e.usual {
+		if l := &e.weigh().line; l.share > 0 && l.share >= c.hourly.line.share {
+			return l
+		}
+	}
+	return &c.hourly.line
+}
+
+// combined returns what the weights make of the candidates for t: the median, and what extremes are measured from.
+func (c *Combination) combined(t *candidates.Target) (median, extreme float64) {
 	i, x := intervals.Interpolate(c.knots, t.LogSteps)
 	terms := c.terms[i]
 	for k := range terms {
 		f := &terms[k]
-		median, extreme := f.median.at+x*f.median.change, f.extreme.at+x*f.extreme.change
-		if median != 0 || extreme != 0 {
+		a, b := f.median.at+x*f.median.change, f.extreme.at+x*f.extreme.change
+		if a != 0 || b != 0 {
 			v := c.state.Forecast(f.candidate, t, &c.ar)
-			p.Median += median * v
-			p.ExtremeBase += extreme * v
+			median += a * v
+			extreme += b * v
 		}
 	}
-	return p
+	return median, extreme
 }
 
 // RefitRejected tells whether the weights are those of an earlier refit, because later ones had done worse.
@@ -130,6 +144,7 @@ func Fit(w *window.Window, o Options) Fitted {
 
 	c := &Combination{
 		state: candidates.New(w), ar: *e.ar, knots: rollingorigin.Knots(ends), excursion: newExcursion(w, longest),
+		hourly:  newHourly(w),
 		routine: newRoutine(w, o.Recurring),
 	}
 	f := Fitted{Combination: c, Offsets: intervals.NewOffsets(c.knots, w.Minutes), FirstOrigin: first, Set: set}
@@ -153,7 +168,7 @@ func Fit(w *window.Window, o Options) Fitted {
 		}
 		errors := e.errors(k, median)
 		exponent := errors.Normalize()
-		table := f.Offsets.Add(errors.Sample(), set.Apart(k), exponent)
+		table := f.Offsets.Add(errors.Sample(e.sample), set.Apart(k), exponent)
 		if w.CountLike {
 			f.Loss.AddScaled(errors, exponent, &table)
 		}

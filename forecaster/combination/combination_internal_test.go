@@ -38,10 +38,8 @@ func TestTrainUntil_RejectsARefitThatDidWorse(t *testing.T) {
 		{"well advised", [3]int{0, 1, 1}, n, false},
 	} {
 		rng := rand.New(rand.NewPCG(1, 13))
-		e := &evaluation{
-			window: w, set: set, count: 2, selectionWeights: w.AgeWeights(weightHalfLife),
-			room: newRoom(set.Len(), 2, n),
-		}
+		e := &evaluation{window: w, set: set, count: 2, room: newRoom(set.Len(), 2, n)}
+		w.AgeWeights(e.selectionWeights, weightHalfLife)
 		for i := range set.Len() {
 			phase := 0
 			if set.Target(i) >= n-2*refit {
@@ -119,7 +117,8 @@ func (c *Combination) weights() (all []float64) {
 // forecast is that of a candidate for the next step.
 func (c *Combination) forecast(candidate int) float64 {
 	h := candidates.NewHorizon(1, 1.0/12)
-	t := c.state.PrepareTarget(&h)
+	var t candidates.Target
+	c.state.PrepareTarget(&t, &h)
 	return c.state.Forecast(candidate, &t, &c.ar)
 }
 
@@ -142,7 +141,9 @@ func TestFit_PrunesOnlyWhatIsUnused(t *testing.T) {
 		}
 		for _, steps := range []int{1, 12, day, 3 * day} {
 			h := candidates.NewHorizon(steps, step.Hours())
-			a, b := s.PrepareTarget(&h), c.state.PrepareTarget(&h)
+			var a, b candidates.Target
+			s.PrepareTarget(&a, &h)
+			c.state.PrepareTarget(&b, &h)
 			for _, f := range slices.Concat(c.terms...) {
 				j := f.candidate
 				require.Equal(t, s.Forecast(j, &a, &c.ar), c.state.Forecast(j, &b, &c.ar), candidates.Name(j))

@@ -19,8 +19,6 @@ type evaluation struct {
 	ar    *candidates.Autoregressions
 	level func(median, usual float64) float64
 
-	selectionWeights, errorWeights []float64 // of origins
-
 	*room
 }
 
@@ -32,6 +30,9 @@ type room struct {
 	departures []float64              // after each value, as State.Departure tells
 	columns    []float64              // for selectWeights
 	scaled     intervals.ScaledErrors // for errors
+	sample     intervals.Sample       // for the quantiles of them
+
+	selectionWeights, errorWeights []float64 // of origins
 }
 
 // rooms are those of evaluations that are over. They are most of the memory that a fit takes.
@@ -41,10 +42,14 @@ var rooms sync.Pool //nolint:gochecknoglobals // what it holds is written before
 func newRoom(rows, count, values int) *room {
 	r, ok := rooms.Get().(*room)
 	if !ok {
-		r = &room{columns: make([]float64, (selectFrom+2)*rollingorigin.MaxRows)}
+		r = &room{
+			columns: make([]float64, (selectFrom+2)*rollingorigin.MaxRows),
+			sample:  make(intervals.Sample, 0, 2*rollingorigin.MaxRows),
+		}
 	}
 	r.errs, r.scales, r.usual = resize(r.errs, rows*count), resize(r.scales, rows), resize(r.usual, rows)
 	r.departures = resize(r.departures, values)
+	r.selectionWeights, r.errorWeights = resize(r.selectionWeights, values), resize(r.errorWeights, values)
 	return r
 }
 
@@ -62,10 +67,12 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 	e := &evaluation{
 		window: w, set: set,
 		count: s.Count(), level: s.Level,
-		selectionWeights: w.AgeWeights(weightHalfLife), errorWeights: rollingorigin.ErrorWeights(w),
 		room: newRoom(set.Len(), s.Count(), len(w.Values)),
 	}
+	w.AgeWeights(e.selectionWeights, weightHalfLife)
+	rollingorigin.ErrorWeights(w, e.errorWeights)
 	horizons := make([]candidates.Horizon, longest+1)
+	var target candidates.Target
 	for t, y := range w.Values {
 		s.Advance(y)
 		e.departures[t] = s.Departure()
@@ -74,7 +81,8 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 			if h.Steps == 0 {
 				*h = candidates.NewHorizon(int(set.Steps[i]), w.Hours)
 			}
-			target, actual := s.PrepareTarget(h), w.Values[t+h.Steps]
+			s.PrepareTarget(&target, h)
+			actual := w.Values[t+h.Steps]
 			e.scales[i], e.usual[i] = s.ScaleAt(h), s.WeekMean()
 			row := e.errs[i*e.count : (i+1)*e.count]
 			for j := range row {

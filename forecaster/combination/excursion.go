@@ -14,29 +14,15 @@ import (
 // which they did better than the combination in this excursion and, unless it goes further, in earlier ones: a peak
 // that passes proves them wrong.
 type excursion struct {
-	lead    candidates.Horizon // at which forecasts are compared
-	minutes float64            // of a step
-	perDay  int                // steps
+	run
 
-	hours   hours   // how large departures are by the time of day
-	unit    float64 // of sizes: how large departures are at the time of the last value
-	typical float64 // mean size of departures from the usual, over days
-	rate    float64 // of it
-	known   int     // departures that it was made from
-	seen    int     // all departures
+	lead candidates.Horizon // at which forecasts are compared
+	gain float64            // of the means that the alternatives go on with
+	fade float64            // what is left of losses after a step
 
-	firstDay bool // the last departure was from the mean of the first day
-
-	count int        // of excursions before this one
-	sign  float64    // of the departure: +1 or -1; 0 if there is no excursion
-	usual bool       // it began within the range of what recurs, and is still there
-	steps int        // since it began
-	back  int        // newest steps that were near the usual again
-	after int        // steps for which the combination still remembers the last excursion, while there is none
-	last  [3]float64 // newest departures, in the direction of sign, newest first
-
-	peak, held   float64    // the largest departure of a step, and the largest that as many steps as last kept to
-	peaks, helds [2]float64 // the same of excursions that passed, by side
+	count int  // of excursions before this one
+	usual bool // it began within the range of what recurs, and is still there
+	after int  // steps for which the combination still remembers the last excursion, while there is none
 
 	zero                 float64 // what 0 is; hasZero is false if a ratio to the usual means nothing
 	hasZero              bool
@@ -45,7 +31,6 @@ type excursion struct {
 	age                  int     // steps of the level that offset, ratio and level are of
 	stray                float64 // mean distance of departures from offset
 	apart                int     // newest steps that were all far above, or below (negative), the level
-	trend                line    // through the departures
 
 	here, before comparison        // in this excursion, and in those before it
 	pending      []pendingForecast // made at the last steps, a ring; at is the oldest one
@@ -96,8 +81,8 @@ const (
 func newExcursion(w *window.Window, longest int) excursion {
 	lead := min(max(1, int(math.Round(excursionLead/w.Minutes))), longest)
 	return excursion{
-		lead: candidates.NewHorizon(lead, w.Hours), minutes: w.Minutes, perDay: w.StepsPerDay,
-		rate: w.Decay(typicalHalfLife), hours: newHours(w), pending: make([]pendingForecast, lead),
+		run: newRun(w, w.Minutes), lead: candidates.NewHorizon(lead, w.Hours), gain: 1 - math.Exp2(-w.Minutes/levelHalfLife),
+		fade: math.Exp2(-w.Minutes / lossHalfLife), pending: make([]pendingForecast, lead),
 	}
 }
 
@@ -105,23 +90,17 @@ func newExcursion(w *window.Window, longest int) excursion {
 func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	e.now.known = false
 	e.score(d.Value)
-	if e.firstDay && !d.FirstDay {
-		e.known = e.perDay / 24 // departures are from another usual value now
-	}
-	e.firstDay = d.FirstDay
-	if e.unit = 1; !d.FirstDay {
-		e.unit = e.hours.relative(d.Hour)
-		e.hours.learn(d.Hour, min(math.Abs(d.Size), e.limit()*e.unit))
-	}
-	d.Size /= e.unit
+	e.measure(d)
 	e.follow(d)
 	e.usual = math.Abs(c.routine.beyond) < e.limit()*e.unit/2 && (e.usual || e.steps == 1)
 	e.learnTypical(math.Abs(d.Size))
 	p := &e.pending[e.at]
 	p.departure = 0
 	if e.isOut() || e.isBack() {
-		t := c.state.PrepareTarget(&e.lead)
-		*p = pendingForecast{combined: c.combined(&t).Median, departure: math.Abs(d.Size), excursion: e.count}
+		var t candidates.Target
+		c.state.PrepareTarget(&t, &e.lead)
+		*p = pendingForecast{departure: math.Abs(d.Size), excursion: e.count}
+		p.combined, _ = c.combined(&t)
 		if !e.isOut() {
 			p.departure = e.limit()
 		}
@@ -134,27 +113,8 @@ func (e *excursion) advance(c *Combination, d *candidates.Departure) {
 	}
 }
 
-// isOut tells whether the last value is far from the usual.
-func (e *excursion) isOut() bool { return e.sign != 0 && e.back == 0 }
-
 // isBack tells whether the series has come back to the usual from an excursion that the combination still remembers.
 func (e *excursion) isBack() bool { return e.sign == 0 && e.after > 0 }
-
-// limit is how large a departure begins an excursion. What is within half of it is near the usual.
-func (e *excursion) limit() float64 { return excursionSize * e.typical }
-
-// learnTypical takes in the size of a departure.
-func (e *excursion) learnTypical(size float64) {
-	e.known++
-	e.seen++
-	rate := e.rate
-	if e.known < e.perDay {
-		rate = max(rate, 1/float64(e.known))
-	} else {
-		size = min(size, excursionSize*e.typical)
-	}
-	e.typical += rate * (size - e.typical)
-}
 
 // score compares the forecasts that were made for the last value, y.
 func (e *excursion) score(y float64) {
@@ -162,49 +122,34 @@ func (e *excursion) score(y float64) {
 	if p.departure == 0 {
 		return
 	}
-	fade := math.Exp2(-e.minutes / lossHalfLife)
-	e.before.fade(fade)
+	e.before.fade(e.fade)
 	if p.excursion != e.count {
 		e.before.add(p, y)
 		return
 	}
-	e.here.fade(fade)
+	e.here.fade(e.fade)
 	e.here.add(p, y)
 }
 
 // follow begins, continues or ends an excursion.
 func (e *excursion) follow(d *candidates.Departure) {
-	limit := e.limit()
-	if e.sign == 0 {
-		if !(math.Abs(d.Size) > limit && e.typical > 0 && e.seen >= e.perDay/4) {
-			if e.after > 0 {
-				e.after--
-				e.followLevel(d)
-			}
-			return
+	switch e.run.follow(d) {
+	case near:
+		if e.after > 0 {
+			e.after--
+			e.followLevel(d)
 		}
+	case leaves:
 		if e.after > 0 {
 			e.leaveUsual()
 		}
-		e.sign, e.steps, e.back = math.Copysign(1, d.Size), 0, 0
-		e.peak, e.held, e.last, e.trend, e.age, e.apart = 0, 0, [3]float64{}, line{}, 0, 0
-		e.zero, e.hasZero = d.Zero, d.HasZero
+		e.age, e.apart, e.zero, e.hasZero = 0, 0, d.Zero, d.HasZero
+		e.followLevel(d)
+	case away:
+		e.followLevel(d)
+	case ended:
+		e.end()
 	}
-	e.steps++
-	e.trend.step(e.minutes / min(max(float64(e.steps)*e.minutes/2, shortestLine), longestLine))
-	size := e.sign * d.Size
-	if size < limit/2 {
-		if e.back++; e.back == backSteps {
-			e.end()
-		}
-		return
-	}
-	e.back = 0
-	copy(e.last[1:], e.last[:])
-	e.last[0] = size
-	e.peak, e.held = max(e.peak, size), max(e.held, e.steady())
-	e.trend.add(d.Value - d.Usual)
-	e.followLevel(d)
 }
 
 // followLevel follows the level on which the series is now. What lies far from it for some steps in a row begins
@@ -227,7 +172,7 @@ func (e *excursion) followLevel(d *candidates.Departure) {
 		return
 	}
 	e.age++
-	gain := max(1/float64(e.age), 1-math.Exp2(-e.minutes/levelHalfLife))
+	gain := max(1/float64(e.age), e.gain)
 	if e.age > 1 {
 		e.stray += gain * (math.Abs(distance) - e.stray)
 	}
@@ -253,12 +198,9 @@ func (e *excursion) beginLevel() {
 
 // end files an excursion that has passed.
 func (e *excursion) end() {
-	k := e.side()
-	e.peaks[k], e.helds[k] = max(e.peaks[k], e.peak), max(e.helds[k], e.held)
 	e.before.merge(&e.here, 1)
 	e.here = comparison{}
 	e.count++
-	e.sign = 0
 	if e.after = 0; float64(e.steps)*e.minutes >= shortestMemory {
 		e.after, e.age, e.apart, e.stray = min(e.steps, e.perDay), 0, 0, 0
 	}
@@ -272,34 +214,6 @@ func (e *excursion) leaveUsual() {
 			e.pending[i].departure = 0
 		}
 	}
-}
-
-// side is 0 above the usual, 1 below it.
-func (e *excursion) side() int {
-	if e.sign < 0 {
-		return 1
-	}
-	return 0
-}
-
-// steady is what the last departures kept to.
-func (e *excursion) steady() float64 { return min(e.last[0], e.last[1], e.last[2]) }
-
-// news is how surely a departure that held is more than the series has come back from, 0 to 1.
-func (e *excursion) news(held float64) float64 {
-	past := e.helds[e.side()]
-	if held <= past {
-		return 0
-	}
-	return ramp(held, past, newsSize*past)
-}
-
-// surprise is how surely nothing as far as the last values has passed before, 0 to 1.
-func (e *excursion) surprise() float64 {
-	if e.last[0] > e.peaks[e.side()] {
-		return 1
-	}
-	return e.news(e.steady())
 }
 
 // alternative returns the forecast of an alternative for t.
@@ -387,7 +301,6 @@ func (e *excursion) apply(t *candidates.Target, p *Prediction) {
 	if e.here.rows > 0 {
 		p.Spread.MeanError = min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
 	}
-	b.line.apply(t, p)
 }
 
 // applyBack moves p, which the weights expect at t, after an excursion: what they follow still remembers it.

@@ -27,11 +27,12 @@ const (
 	hourDoubt    = 2      // days that an hour has to be known to count as much as the mean
 )
 
-func newHours(w *window.Window) hours {
-	if !w.Fine() {
+// newHours returns those of departures at steps of so many minutes.
+func newHours(minutes float64) hours {
+	if !window.IsFine(minutes) {
 		return hours{unit: 1} // a size a day tells nothing
 	}
-	return hours{unit: 1, doubt: hourDoubt * 60 / w.Minutes, rate: w.Decay(hourHalfLife)}
+	return hours{unit: 1, doubt: hourDoubt * 60 / minutes, rate: window.Rate(minutes, hourHalfLife)}
 }
 
 // learn takes in the size of a departure at an hour.

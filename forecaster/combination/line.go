@@ -33,19 +33,19 @@ type lineAhead struct {
 
 // ahead continues the straight line through the departures, to the degree to which there is one that goes beyond the
 // departures that the series has come back from.
-func (e *excursion) ahead() (l lineAhead) {
-	news := e.news(e.steady())
+func (r *run) ahead() (l lineAhead) {
+	news := r.news(r.steady())
 	if news == 0 {
 		return l
 	}
-	now, slope, explained := e.trend.fit()
+	now, slope, explained := r.trend.fit()
 	if explained <= bentShare {
 		return l
 	}
-	l = lineAhead{now: now, slope: slope, steps: lineReach * float64(e.steps)}
+	l = lineAhead{now: now, slope: slope, steps: lineReach * float64(r.steps)}
 	l.share = news * ramp(explained, bentShare, straightShare)
-	began := math.Copysign(e.limit()*e.unit, slope) // a line is an excursion from there on
-	l.share *= ramp((slope*float64(e.steps)+began)/now, partOfDeparture, allOfDeparture)
+	began := math.Copysign(r.limit()*r.unit, slope) // a line is a run from there on
+	l.share *= ramp((slope*float64(r.steps)+began)/now, partOfDeparture, allOfDeparture)
 	return l
 }
 

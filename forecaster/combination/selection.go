@@ -105,14 +105,15 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 	// Column by column, and weighted once, so that the inner loop is short.
 	rows, equal := len(u), rounding*total(u)
 	sum, columns := room[:rows], room[rows:]
-	clear(sum)
 	for k, j := range order {
 		column := columns[k*rows : (k+1)*rows]
 		for i := range column {
 			column[i] = u[i] * errs[i*count+j]
 		}
 	}
-	for range rounds {
+	copy(sum, columns) // of the best one, which the first round takes
+	weights[order[0]] = 1.0 / rounds
+	for range rounds - 1 {
 		pick, least := 0, 0.0
 		for k := range order {
 			loss := absoluteSum(sum, columns[k*rows:(k+1)*rows])
@@ -130,13 +131,14 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 // absoluteSum is the sum of the sizes of a[i]+b[i]. Its four sums do not wait for each other.
 func absoluteSum(a, b []float64) float64 {
 	var s0, s1, s2, s3 float64
-	for ; len(a) >= 4 && len(b) >= 4; a, b = a[4:], b[4:] {
-		s0 += math.Abs(a[0] + b[0])
-		s1 += math.Abs(a[1] + b[1])
-		s2 += math.Abs(a[2] + b[2])
-		s3 += math.Abs(a[3] + b[3])
+	b = b[:len(a)]
+	for i := 0; i < len(a)-3; i += 4 {
+		s0 += math.Abs(a[i] + b[i])
+		s1 += math.Abs(a[i+1] + b[i+1])
+		s2 += math.Abs(a[i+2] + b[i+2])
+		s3 += math.Abs(a[i+3] + b[i+3])
 	}
-	for i := range a {
+	for i := len(a) &^ 3; i < len(a); i++ {
 		s0 += math.Abs(a[i] + b[i])
 	}
 	return s0 + s1 + (s2 + s3)
@@ -146,7 +148,7 @@ func absoluteSum(a, b []float64) float64 {
 func rankCandidates(count int, errs, u []float64) []int {
 	loss := make([]float64, count)
 	for i, weight := range u {
-		for j, e := range errs[i*count : (i+1)*count] {
+		for j, e := range errs[i*count:][:len(loss)] {
 			loss[j] += weight * math.Abs(e)
 		}
 	}

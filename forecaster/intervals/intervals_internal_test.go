@@ -1,8 +1,10 @@
 package intervals
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -143,4 +145,44 @@ func TestScaledErrors_NormalizeFindsTheExponent(t *testing.T) {
 		}
 		require.Equal(t, want, errors.Normalize(), "size %v", size)
 	}
+}
+
+func TestSample_SortsWhatSpreadsEvenlyAndWhatDoesNot(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 0))
+	for name, value := range map[string]func(i int) float64{
+		"normal":             func(int) float64 { return rng.NormFloat64() },
+		"heavy tails":        func(int) float64 { return math.Exp(5 * rng.NormFloat64()) },
+		"one far away":       func(i int) float64 { return rng.Float64() + 1e9*float64(i/50%2) },
+		"few values":         func(int) float64 { return float64(rng.IntN(3)) },
+		"all the same":       func(int) float64 { return -1 },
+		"descending":         func(i int) float64 { return float64(-i) },
+		"next to each other": func(i int) float64 { return math.Float64frombits(uint64(i * 7919 % 512)) },
+		"huge":               func(i int) float64 { return math.MaxFloat64 * float64(i%3-1) },
+		"infinite":           func(i int) float64 { return math.Inf(i%2*2 - 1) },
+	} {
+		for _, n := range []int{0, 1, 2, 3, 60, 400, longestSpread, longestSpread + 1} {
+			s := make(Sample, n)
+			for i := range s {
+				s[i] = WeightedError{value(i), float64(i)}
+			}
+			want := slices.Clone(s)
+			slices.SortFunc(want, func(a, b WeightedError) int { return cmp.Compare(a.Value, b.Value) })
+			s.sort()
+			for i := range s {
+				require.Equal(t, want[i].Value, s[i].Value, "%s, %d", name, n)
+			}
+			byWeight := func(a, b WeightedError) int { return cmp.Compare(a.Weight, b.Weight) }
+			slices.SortFunc(want, byWeight)
+			slices.SortFunc(s, byWeight)
+			require.Equal(t, want, s, "%s, %d", name, n)
+		}
+	}
+	even := make(Sample, 100)
+	for i := range even {
+		even[i].Value = rng.NormFloat64()
+	}
+	require.True(t, even.spread())
+	require.False(t, append(even, WeightedError{Value: 1e9}).spread())
+	require.False(t, append(even, WeightedError{Value: math.NaN()}).spread())
 }

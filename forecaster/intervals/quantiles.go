@@ -56,18 +56,6 @@ type WeightedError struct{ Value, Weight float64 }
 // A Sample is a set of errors. Most of its methods need it sorted by value.
 type Sample []WeightedError
 
-func (s Sample) sort() {
-	slices.SortFunc(s, func(a, b WeightedError) int {
-		switch {
-		case a.Value < b.Value:
-			return -1
-		case a.Value > b.Value:
-			return 1
-		}
-		return 0
-	})
-}
-
 // quantiles returns the split conformal quantiles of s, which is sorted (Tibshirani et al., "Conformal Prediction Under
 // Covariate Shift", NeurIPS 2019, for the weights). The error to come counts as much as the heaviest one seen, and is
 // taken to lie beyond all of them: above them for probabilities over a half, else below. An empty sample gives zeros.
@@ -91,7 +79,9 @@ func (s Sample) quantiles() (t QuantileTable) {
 func (s Sample) weight() (total, heaviest float64) {
 	for _, e := range s {
 		total += e.Weight
-		heaviest = max(heaviest, e.Weight)
+		if e.Weight > heaviest {
+			heaviest = e.Weight
+		}
 	}
 	return total, heaviest
 }
@@ -125,7 +115,7 @@ func (s Sample) symmetric() (t QuantileTable) {
 	if len(s) == 0 {
 		return t
 	}
-	size := make(Sample, 0, len(s))
+	size := slices.Grow(s[len(s):], len(s)) // behind s, if it has the capacity
 	above, _ := slices.BinarySearchFunc(s, 0, func(e WeightedError, zero float64) int {
 		if e.Value < zero {
 			return -1

@@ -1,6 +1,9 @@
 package intervals
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A Scale says how much larger than usual an error is expected to be, as logarithms of ratios, by three signs: how
 // volatile the series has been in the last hours, the time of day, and the level that is forecast.
@@ -46,9 +49,21 @@ type ScaledError struct {
 // ScaledErrors is a set of errors, each with its scale.
 type ScaledErrors []ScaledError
 
-// Normalize divides the errors by their scales to the power that makes them most alike, and returns that power: the one
-// of the least log likelihood loss if errors are Laplace distributed. Without weights or scales it does nothing.
+// Normalize divides the errors by their scales to the power that makes them most alike, and returns that power.
 func (s ScaledErrors) Normalize() Exponent {
+	best := s.exponent()
+	if best == (Exponent{}) {
+		return best
+	}
+	for i := range s {
+		s[i].Value /= best.Factor(s[i].Scale)
+	}
+	return best
+}
+
+// exponent returns the power of scales that makes errors most alike: the one of the least log likelihood loss if errors
+// are Laplace distributed. Without weights or scales it is zero.
+func (s ScaledErrors) exponent() Exponent {
 	total, sum := s.totals()
 	if total == 0 || sum == (Scale{}) {
 		return Exponent{}
@@ -63,12 +78,6 @@ func (s ScaledErrors) Normalize() Exponent {
 		if loss < least {
 			best, least = x, loss
 		}
-	}
-	if best == (Exponent{}) {
-		return best
-	}
-	for i := range s {
-		s[i].Value /= best.Factor(s[i].Scale)
 	}
 	return best
 }
@@ -101,19 +110,21 @@ func (s ScaledErrors) sizes() (sums [len(exponents)]float64) {
 	return sums
 }
 
-// Sample returns the errors without their scales.
-func (s ScaledErrors) Sample() Sample {
-	out := make(Sample, len(s))
-	for i, e := range s {
-		out[i] = e.WeightedError
+// Sample returns the errors without their scales, in room if it has the capacity.
+func (s ScaledErrors) Sample(room Sample) Sample {
+	out := slices.Grow(room[:0], len(s))[:len(s)]
+	for i := range s {
+		out[i] = s[i].WeightedError
 	}
 	return out
 }
 
-// Table returns the quantiles of the errors divided by their scale, and the power of the scale. It changes the errors.
+// Table returns the quantiles of the errors divided by their scale, and the power of the scale.
 func (s ScaledErrors) Table() (Exponent, QuantileTable) {
-	e := s.Normalize()
-	out := s.Sample()
+	x, out := s.exponent(), s.Sample(nil)
+	for i := range out {
+		out[i].Value /= x.Factor(s[i].Scale)
+	}
 	out.sort()
-	return e, out.quantiles()
+	return x, out.quantiles()
 }

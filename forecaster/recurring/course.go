@@ -2,6 +2,7 @@ package recurring
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"sort"
 
@@ -36,7 +37,25 @@ type limit struct{ high, foot float32 }
 // An occurrence is a stretch of high values with its feet, from one position up to and including another.
 //
 // A position is a step by the wall clock, counted from the first day kept.
-type occurrence struct{ begin, end int }
+type occurrence struct {
+	begin, end int
+	// peaks are by how much the largest value of the first 1, 2, 4, ... steps exceeded the usual.
+	peaks [8]float32
+}
+
+// add takes the value at a position, as what it is over the usual.
+func (o *occurrence) add(at int, over float32) {
+	o.end = at
+	for k := bits.Len(uint(at - o.begin)); k < len(o.peaks); k++ { //nolint:gosec // it has begun
+		o.peaks[k] = max(o.peaks[k], over)
+	}
+}
+
+// peak returns the largest of the steps up to a position, as far as it is known: which of peaks, and its value.
+func (o *occurrence) peak(at int) (k int, over float32) {
+	k = min(bits.Len(uint(at-o.begin+1))-1, len(o.peaks)-1) //nolint:gosec // it has begun
+	return k, o.peaks[k]
+}
 
 // A course knows when on each day what recurs was there, and whether it is there now.
 type course struct {
@@ -54,6 +73,8 @@ type course struct {
 	limit   limit      // of open
 	isOpen  bool
 	reached bool // whether open was high
+
+	ratios []float32 // of sizes to the typical size at their time of day, sorted
 
 	share float32 // of lift that a step renews
 	lift  float32 // by how much the series was over the usual lately, without what recurs
@@ -78,7 +99,7 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 		return
 	}
 	c := &course{
-		limits: []limit{{}}, level: make([]uint8, len(limits)), newest: occurrence{-1, -1}, place: nowhere,
+		limits: []limit{{}}, level: make([]uint8, len(limits)), newest: occurrence{begin: -1, end: -1}, place: nowhere,
 		share: float32(1 - math.Exp2(-float64(r.grid.Step)/liftHalfLife)),
 	}
 	for at, l := range widenLimits(limits) {
@@ -106,7 +127,7 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 	r.course = c
 	r.extend()
 	r.locate()
-	c.usual = r.usual(over)
+	c.usual, c.ratios = r.usual(over), r.sizeRatios()
 	c.near = make([]bool, len(limits))
 	around := smearLength / r.length
 	for at, l := range limits {
@@ -147,7 +168,7 @@ func raise(limits []limit) []limit {
 // usual returns by cell of the day the median of the days on which nothing that recurs was there. Where there are too
 // few it is what is usual around the cell.
 func (r *Profile) usual(over []float32) []float32 {
-	there, steps := make([]bool, len(r.cells)), r.stepsPerCell()
+	there, steps := make([]bool, len(r.cells)), r.steps
 	for _, o := range r.course.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			there[cell] = true
@@ -172,8 +193,7 @@ func (r *Profile) usual(over []float32) []float32 {
 		}
 		usual[c] = nan
 		if len(without) > 0 {
-			slices.Sort(without)
-			usual[c] = without[len(without)/2]
+			usual[c] = nthSmallest(without, len(without)/2)
 		}
 	}
 	return usual
@@ -193,9 +213,10 @@ func (c *course) observe(at int, over float32, l limit) {
 		return
 	}
 	if !c.isOpen {
-		c.open, c.isOpen, c.reached = occurrence{at, at}, true, false
+		c.open, c.isOpen, c.reached = occurrence{begin: at}, true, false
 	}
-	c.open.end, c.limit, c.reached = at, l, c.reached || over >= l.high
+	c.open.add(at, over)
+	c.limit, c.reached = l, c.reached || over >= l.high
 	if c.reached {
 		c.newest = c.open
 	}
@@ -216,7 +237,7 @@ func (r *Profile) Advance(step int, v float64) {
 func (r *Profile) Rewind() {
 	if r != nil && r.course != nil {
 		c := r.course
-		c.isOpen, c.newest, c.lift, c.place = false, occurrence{-1, -1}, 0, nowhere
+		c.isOpen, c.newest, c.lift, c.place = false, occurrence{begin: -1, end: -1}, 0, nowhere
 	}
 }
 
@@ -229,22 +250,20 @@ func (r *Profile) Ordinary(step int) (v float64, ok bool) {
 		return 0, false
 	}
 	c := r.course
-	date, cell := r.cellOf(step)
-	length := c.newest.end - c.newest.begin + 1 + nearCells*r.stepsPerCell()
-	if !c.near[weekday(date)*r.perDay+cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
+	cell := r.grid.Slot(step, calendar.Week, r.length)
+	length := c.newest.end - c.newest.begin + 1 + nearCells*r.steps
+	if !c.near[cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
 		return 0, false
 	}
-	if l := c.limits[c.level[weekday(date)*r.perDay+cell]]; l != (limit{}) && c.lift >= l.foot {
+	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lift >= l.foot {
 		return 0, false
 	}
-	v = float64(c.usual[cell] + c.lift)
+	v = float64(c.usual[cell%r.perDay] + c.lift)
 	return v, v == v
 }
 
-func (r *Profile) stepsPerCell() int { return int(r.length / r.grid.Step) }
-
 // position returns the position of a step of a cell.
-func (r *Profile) position(cell int64, offset int) int { return int(cell)*r.stepsPerCell() + offset }
+func (r *Profile) position(cell int64, offset int) int { return int(cell)*r.steps + offset }
 
 // phase returns how far what may come from a position on has come by now.
 func (c *course) phase(from int) phase {
@@ -269,13 +288,13 @@ func (c *course) pastPhase(at, from int) phase {
 	return over
 }
 
-// onset returns when what may come from one position up to another came; ok is false if it did not.
-func (c *course) onset(from, to int) (at int, ok bool) {
+// between returns what came from one position up to another; nil if nothing did.
+func (c *course) between(from, to int) *occurrence {
 	n := sort.Search(len(c.past), func(i int) bool { return c.past[i].end >= from })
 	if n == len(c.past) || c.past[n].begin > to {
-		return 0, false
+		return nil
 	}
-	return c.past[n].begin, true
+	return &c.past[n]
 }
 
 // episode returns the recurring cells around one, or those that begin soon after it, without gaps.
@@ -298,22 +317,22 @@ func (r *Profile) episode(cell int64) (first, last int64, ok bool) {
 
 // given splits a window at the end of the episode that the step now is in: near is what is left of it, as the days tell
 // on which it was as far at the same time of day as it is today. What recurs under g tells nothing of near if it is
-// empty.
-func (w *Window) given(g grouping) (near, rest Window) {
+// empty. scales tell how large what is there today is.
+func (w *Window) given(g grouping) (near, rest Window, scales scales) {
 	near, rest = *w, *w
 	near.last = near.first - 1
 	r := w.r
 	if r.course == nil || !w.conditioned {
-		return near, rest
+		return near, rest, scales
 	}
 	cell, offset := r.locateStep(w.now)
 	first, last, ok := r.episode(cell)
 	if !ok || last < w.first {
-		return near, rest
+		return near, rest, scales
 	}
 	near.last, rest.first = min(w.last, last), max(w.first, last+1)
 
-	now, perDay := r.position(cell, offset), r.perDay*r.stepsPerCell()
+	now, perDay := r.position(cell, offset), r.perDay*r.steps
 	from, to := r.position(first-nearCells, 0), r.position(near.last+1, -1)
 	today, day := r.course.phase(from), int(calendar.Slot(near.first, int64(r.perDay)))
 	var alike uint64
@@ -325,17 +344,21 @@ func (w *Window) given(g grouping) (near, rest Window) {
 		if k == day || !r.comparable(g, day, k) || now+shift < 0 || now+shift > r.course.until {
 			continue
 		}
-		at, came := r.course.onset(from+shift, to+shift)
-		if came {
-			onsets.add(at - shift)
+		came := r.course.between(from+shift, to+shift)
+		if came != nil {
+			onsets.add(came.begin - shift)
+			if today == running && r.course.reached {
+				scales.set(k-oldest, came.scale(r.course.open.peak(now)))
+			}
 		}
 		if r.course.pastPhase(now+shift, from+shift) == today {
 			alike |= 1 << (k - oldest)
-			toCome = toCome || came && at > now+shift
+			toCome = toCome || came != nil && came.begin > now+shift
 		}
 	}
 	switch {
-	case today == running: // all days tell how large it is
+	case today == running: // all days tell how large it is, and those on which it came how large it becomes
+		scales.usual = r.course.usual[r.ofDay(cell)]
 	case today == waiting && (toCome || now < onsets.end()):
 		near.first = min(near.first, first) // it is as large as ever, when it comes
 	case alike != 0:
@@ -346,13 +369,13 @@ func (w *Window) given(g grouping) (near, rest Window) {
 	case today == waiting:
 		near.last = near.first - 1 // it is later than ever, by more than it has moved
 	}
-	return near, rest
+	return near, rest, scales
 }
 
 // extend marks the cells beside recurring ones into which occurrences reach on some days: with their feet, or because
 // they come earlier or last longer.
 func (r *Profile) extend() {
-	days, steps := make([]int, r.perDay), r.stepsPerCell()
+	days, steps := make([]int, r.perDay), r.steps
 	for _, o := range r.course.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			days[r.ofDay(int64(cell))]++
@@ -370,6 +393,31 @@ func (r *Profile) extend() {
 				}
 			}
 		}
+	}
+}
+
+// scale returns how many times as large as this one another is, of which peak k is over; NaN if that is unknown.
+func (o *occurrence) scale(k int, over float32) float32 {
+	if !(o.peaks[k] > 0) {
+		return nan
+	}
+	return over / o.peaks[k]
+}
+
+// scales tell how many times as large as on other days what recurs is today, as far as it has come.
+type scales struct {
+	usual float32
+	n     int              // days
+	by    [maxDays]float32 // by day from the oldest of maxDays on; 0 if it did not come
+}
+
+// known tells whether there are enough days.
+func (s *scales) known() bool { return s.n >= minDays && s.usual == s.usual }
+
+func (s *scales) set(day int, scale float32) {
+	if scale == scale {
+		s.by[day] = scale
+		s.n++
 	}
 }
 
@@ -398,7 +446,7 @@ type bound struct{ first, last int32 }
 // locate finds the bounds of the recurring cells: from the first to the last step of any occurrence, and as far beyond
 // as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
 func (r *Profile) locate() {
-	steps := r.stepsPerCell()
+	steps := r.steps
 	if steps == 1 {
 		return
 	}

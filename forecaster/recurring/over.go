@@ -68,7 +68,7 @@ var nowhere = place{step: math.MinInt}
 // next returns the place of a step. It is quick where before is that of the step before, in the same cell: clocks are
 // changed between cells.
 func (r *Profile) next(before place, step int) place {
-	if step == before.step+1 && before.offset+1 < r.stepsPerCell() {
+	if step == before.step+1 && before.offset+1 < r.steps {
 		return place{step, before.cell, before.offset + 1}
 	}
 	cell, offset := r.locateStep(step)
@@ -83,7 +83,7 @@ func (r *Profile) ofDay(i int64) int {
 // QuantileOfDays returns the quantile p of the largest value that the window held on other days, whether anything in it
 // recurs or not, or only of the cells where nothing does; -Inf if no day is known.
 func (w *Window) QuantileOfDays(p float64, all bool) float64 {
-	s := w.collect(none, all)
+	s, _ := w.collect(none, all, nil)
 	if q := s.quantile(p); q == q {
 		return q
 	}
@@ -105,14 +105,14 @@ func (w *Window) Quantile(p float64) float64 {
 		if !w.recurs(g) {
 			continue
 		}
-		near, rest := w.given(g)
-		for _, part := range [...]*Window{&near, &rest} {
-			if part.recurs(g) {
-				s := part.collect(g, false)
-				if q := s.quantile(p); q > most {
-					most = q
-				}
-			}
+		near, rest, today := w.given(g)
+		if near.recurs(g) {
+			s, scaled := near.collect(g, false, &today)
+			most = max(most, min(near.quantile(&s, p), scaled.atMost(p)))
+		}
+		if rest.recurs(g) {
+			s, _ := rest.collect(g, false, nil)
+			most = max(most, rest.quantile(&s, p))
 		}
 	}
 	return most
@@ -126,19 +126,18 @@ func (w *Window) Exceeding(x float64) float64 {
 		if !w.recurs(g) {
 			continue
 		}
-		near, rest := w.given(g)
-		for _, part := range [...]*Window{&near, &rest} {
-			if !part.recurs(g) {
-				continue
+		near, rest, today := w.given(g)
+		if near.recurs(g) {
+			s, scaled := near.collect(g, false, &today)
+			share := s.exceeding(x)
+			if scaled.n > 0 {
+				share = min(share, scaled.exceeding(x))
 			}
-			s := part.collect(g, false)
-			n := 0
-			for _, v := range s.values[:s.n] {
-				if float64(v) > x {
-					n++
-				}
-			}
-			most = max(most, float64(n)/float64(max(s.n, 1)))
+			most = max(most, share)
+		}
+		if rest.recurs(g) {
+			s, _ := rest.collect(g, false, nil)
+			most = max(most, s.exceeding(x))
 		}
 	}
 	return most
@@ -162,8 +161,9 @@ func (w *Window) recurs(g grouping) bool {
 }
 
 // collect returns the largest values of the cells of the window that a grouping tells of, by day, without the day that
-// the window begins on. For none it takes the cells where nothing recurs; if all is true, all cells.
-func (w *Window) collect(g grouping, all bool) (s sample) {
+// the window begins on. For none it takes the cells where nothing recurs; if all is true, all cells. scaled are these
+// values, made as large as what is there today, unless that is nil.
+func (w *Window) collect(g grouping, all bool, today *scales) (s, scaled sample) {
 	r, perDay := w.r, w.r.perDay
 	begin, end := w.first, w.last
 	if begin > end {
@@ -171,7 +171,7 @@ func (w *Window) collect(g grouping, all bool) (s sample) {
 	}
 	day, oldest := int(calendar.Slot(begin, int64(perDay))), max(0, r.days-maxDays)
 	var most [maxDays]float32 // by day
-	for k := range most {
+	for k := range most[:r.days-oldest] {
 		most[k] = nan
 	}
 	at := r.ofWeek(begin)
@@ -191,7 +191,10 @@ func (w *Window) collect(g grouping, all bool) (s sample) {
 	for k := oldest; k < r.days; k++ {
 		if v := most[k-oldest]; v == v && k != day && w.days>>(k-oldest)&1 != 0 && r.comparable(g, day, k) {
 			s.add(v)
+			if today != nil && today.known() && today.by[k-oldest] > 0 {
+				scaled.add(today.usual + max(v-today.usual, 0)*today.by[k-oldest])
+			}
 		}
 	}
-	return s
+	return s, scaled
 }

@@ -37,8 +37,12 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 		known.values[i], days[i] = v, k
 	}
 	best, least := everyDay, math.Inf(1)
+	var groups [7]sample
+	var room [maxDays]float32
 	for g := everyDay; g < groupings; g++ {
-		var groups [7]sample
+		for i := range groups {
+			groups[i].n = 0
+		}
 		for i, v := range known.values[:known.n] {
 			groups[r.group(g, days[i])].add(v)
 		}
@@ -50,8 +54,7 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 				loss = math.Inf(1) // a day without another of its group
 				break
 			}
-			others := groups[d].without(before[d])
-			missed := float64(v) - others.sortedQuantile(p)
+			missed := float64(v) - sortedQuantile(groups[d].without(before[d], room[:0]), p)
 			loss += max(p*missed, (p-1)*missed)
 			before[d]++
 		}
@@ -95,28 +98,45 @@ func (s *sample) quantile(p float64) float64 {
 		return math.NaN()
 	}
 	slices.Sort(s.values[:s.n])
-	return s.sortedQuantile(p)
+	return sortedQuantile(s.values[:s.n], p)
 }
 
 // sortedQuantile is quantile of values that are sorted, and at least one.
-func (s *sample) sortedQuantile(p float64) float64 {
-	v := s.values[:s.n]
-	rank := p*float64(s.n+1) - 1
+func sortedQuantile(v []float32, p float64) float64 { return interpolate(v, p*float64(len(v)+1)-1) }
+
+// interpolate returns what is at a rank of sorted values, of which the first has rank 0; within them.
+func interpolate(sorted []float32, rank float64) float64 {
 	i := int(math.Floor(rank))
 	switch {
 	case i < 0:
-		return float64(v[0])
-	case i >= s.n-1:
-		return float64(v[s.n-1])
+		return float64(sorted[0])
+	case i >= len(sorted)-1:
+		return float64(sorted[len(sorted)-1])
 	}
 	x := rank - float64(i)
-	return float64(v[i]) + x*float64(v[i+1]-v[i])
+	return float64(sorted[i]) + x*float64(sorted[i+1]-sorted[i])
 }
 
-// without returns s without its value i.
-func (s *sample) without(i int) sample {
-	others := *s
-	copy(others.values[i:s.n], s.values[i+1:s.n])
-	others.n--
-	return others
+// without appends the values but the i-th to others.
+func (s *sample) without(i int, others []float32) []float32 {
+	return append(append(others, s.values[:i]...), s.values[i+1:s.n]...)
+}
+
+// atMost is quantile, or infinite if there are no values.
+func (s *sample) atMost(p float64) float64 {
+	if s.n == 0 {
+		return math.Inf(1)
+	}
+	return s.quantile(p)
+}
+
+// exceeding returns the share of values that are more than x.
+func (s *sample) exceeding(x float64) float64 {
+	n := 0
+	for _, v := range s.values[:s.n] {
+		if float64(v) > x {
+			n++
+		}
+	}
+	return float64(n) / float64(max(s.n, 1))
 }

@@ -79,28 +79,22 @@ func (r *Profile) largest(known []int32) []largest {
 	for c := range found {
 		found[c] = largest{nan, nan, -1}
 	}
-	for i := range r.cells {
-		most := nan
-		for _, v := range r.cells[max(0, i-nearCells):min(len(r.cells), i+nearCells+1)] {
-			most = larger(most, v)
-		}
-		if most != most {
-			continue
-		}
-		c := i % r.perDay
-		found[c].add(most, i/r.perDay)
-		if known != nil {
-			known[c]++
+	near := r.cells
+	for range nearCells {
+		near = widen(near)
+	}
+	for day := range r.days {
+		for c, v := range near[day*r.perDay : (day+1)*r.perDay] {
+			if v != v {
+				continue
+			}
+			found[c].add(v, day)
+			if known != nil {
+				known[c]++
+			}
 		}
 	}
 	return found
-}
-
-// cellOf returns the day of a step, counted from the epoch, and its cell of the day.
-func (r *Profile) cellOf(step int) (date int64, cell int) {
-	local := r.grid.Local(step)
-	date = calendar.Slot(local, calendar.Day)
-	return date, int((local - date*calendar.Day) / r.length)
 }
 
 // RangeAt returns between which values the series kept on other days at nearly the same time as a step; ok is false
@@ -110,11 +104,13 @@ func (r *Profile) RangeAt(step int) (v Range, ok bool) {
 		return v, false
 	}
 	a := r.ranges
-	date, c := r.cellOf(step)
-	if !a.near[weekday(date)*r.perDay+c] {
+	local := r.grid.Local(step)
+	cell := calendar.SlotIn(local, calendar.Week, r.length)
+	if !a.near[cell] {
 		return v, false
 	}
-	day, others := int(date-r.first), a.known[c]
+	day, c := int(calendar.Slot(local, calendar.Day)-r.first), cell%r.perDay
+	others := a.known[c]
 	if day >= 0 && day < r.days {
 		others--
 	}

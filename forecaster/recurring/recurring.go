@@ -56,6 +56,7 @@ const (
 type Profile struct {
 	grid    window.Grid
 	length  int64 // of a cell, in milliseconds
+	steps   int   // of a cell
 	perDay  int   // cells
 	first   int64 // day of cells[0], counted from the epoch by the wall clock
 	days    int
@@ -72,6 +73,7 @@ type Profile struct {
 // if the step does not divide the day.
 func Find(w *window.Window, p float64, keep bool) *Profile {
 	r := &Profile{grid: w.Grid, length: max(cellLength, w.Grid.Step)}
+	r.steps = int(r.length / r.grid.Step)
 	r.perDay = int(calendar.Day / r.length)
 	canRecur := w.Fine() && len(w.Values) >= minDays*w.StepsPerDay
 	if int64(r.perDay)*r.length != calendar.Day || !canRecur && !keep {
@@ -112,12 +114,7 @@ func (r *Profile) gather(w *window.Window) (highs, lows []float32) {
 		if !w.Learn[i] {
 			continue
 		}
-		if x := float32(v); !(highs[at.cell] >= x) {
-			highs[at.cell] = x
-		}
-		if x := float32(-v); !(lows[at.cell] >= x) {
-			lows[at.cell] = x
-		}
+		highs[at.cell], lows[at.cell] = larger(highs[at.cell], float32(v)), larger(lows[at.cell], float32(-v))
 	}
 	return highs, lows
 }
@@ -131,11 +128,32 @@ func isWeekend(day int64) bool {
 // weekday returns the day of the week of a day counted from the epoch, which was a Thursday: 0.
 func weekday(day int64) int { return int((day%7 + 7) % 7) }
 
+const (
+	// rounds is how often what recurs is looked for: what is found makes room for what is smaller. Chosen, not tuned.
+	rounds = 3
+	// outlying is how many times as far from the median as the upper quartile something smaller must be. Chosen, not
+	// tuned: of normal noise that is 5.4 standard deviations. What is left of the shape of the day does not stand out.
+	outlying = 8
+)
+
 // findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
 // the week what on a recurring one counts as high.
 func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
 	over, limits = r.prominence(), make([]limit, len(r.groups))
-	high := widen(over)
+	rest, high := slices.Clone(over), widen(over)
+	for i := range rounds {
+		if !r.findHigh(rest, high, limits, p, i > 0) {
+			break
+		}
+		r.leaveOut(rest, high)
+	}
+	return over, limits
+}
+
+// findHigh marks cells as recurring, of those that are known: over is by how much they exceed the usual, high by how
+// much they or one beside them do. If they have to stand out, only what is outlying counts. It fills in limits, and
+// tells whether it has found any.
+func (r *Profile) findHigh(over, high []float32, limits []limit, p float64, standOut bool) (found bool) {
 	some := make([]float32, 0, len(high)/3+1)
 	for i := 0; i < len(high); i += 3 { // neighbours share values
 		if high[i] == high[i] {
@@ -143,16 +161,20 @@ func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
 		}
 	}
 	if len(some) < minDays*r.perDay/3 {
-		return over, limits
+		return false
 	}
 	middle := len(some) / 2
 	usual, upper := nthSmallest(some, middle), some[middle:]
+	least := usual
+	if standOut {
+		least += outlying * (nthSmallest(upper, len(upper)/2) - usual)
+	}
 	days, wide, own := r.newCounts(), r.newCounts(), r.newCounts()
 	r.countOver(&days, high, float32(math.Inf(-1)))
 	for _, share := range highShares {
 		large := nthSmallest(upper, int(float64(len(some)-1)*(1-share))-middle)
 		threshold := usual + (large-usual)/2
-		if !(threshold > usual) {
+		if !(threshold > usual && large >= least) {
 			continue // most cells are as high
 		}
 		r.countOver(&wide, high, threshold)
@@ -161,10 +183,34 @@ func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
 		for c, g := range r.groups {
 			if g != none && limits[c] == (limit{}) {
 				limits[c] = limit{usual + highShare*(threshold-usual), usual + footShare*(threshold-usual)}
+				found = true
 			}
 		}
 	}
-	return over, limits
+	return found
+}
+
+// leaveOut makes values near recurring cells unknown.
+func (r *Profile) leaveOut(values ...[]float32) {
+	near := r.near(nearCells)
+	for _, v := range values {
+		for i := range v {
+			if near[r.ofWeek(int64(i))] {
+				v[i] = nan
+			}
+		}
+	}
+}
+
+// near tells by cell of the week whether one recurs no further than so many cells from it.
+func (r *Profile) near(cells int) []bool {
+	near := make([]bool, len(r.groups))
+	for at, g := range r.groups {
+		for d := -cells; d <= cells && g != none; d++ {
+			near[r.wrap(int64(at+d))] = true
+		}
+	}
+	return near
 }
 
 // prominence returns by how much each cell exceeds the usual value around it: NaN where nothing is known. The usual
@@ -214,12 +260,16 @@ func widen(values []float32) []float32 {
 	return wide
 }
 
-// larger returns the larger one of two values, of which NaN is not known.
+// larger returns the larger one of two values, of which NaN is not known. Which of two known ones that is a processor
+// would guess wrong half of the time: max does not branch.
 func larger(a, b float32) float32 {
-	if b > a || a != a {
+	switch {
+	case a != a:
 		return b
+	case b != b:
+		return a
 	}
-	return a
+	return max(a, b)
 }
 
 // nthSmallest returns what values[n] would be if the values, none of which is NaN, were sorted. It moves smaller ones
@@ -326,7 +376,10 @@ func (r *Profile) ofWeek(i int64) int {
 // wrap returns the cell of the week of cell i, counted from the beginning of any week.
 func (r *Profile) wrap(i int64) int {
 	n := int64(len(r.groups))
-	return int((i%n + n) % n)
+	if i %= n; i < 0 {
+		i += n
+	}
+	return int(i)
 }
 
 // significance tells which counts of days are more than chance.

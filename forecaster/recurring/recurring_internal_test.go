@@ -352,3 +352,106 @@ func TestProfile_OrdinaryLeavesOutWhatRecurs(t *testing.T) {
 	_, ok = ordinary(700)
 	require.False(t, ok, "it has been over for longer than it was there")
 }
+
+// What is much smaller than the rest of what recurs is found as well, however much of the day the rest fills.
+func TestFind_FindsWhatIsSmallerThanTheRest(t *testing.T) {
+	const days, perDay, small = 14, 288, 150
+	r := rand.New(rand.NewPCG(3, 4))
+	y := noise(r, days*perDay)
+	for day := range days {
+		for k := range 24 {
+			if r.Float64() < 0.7 {
+				y[day*perDay+12*k] += 100
+			}
+		}
+		if day%3 > 0 {
+			y[day*perDay+small] += 12
+		}
+	}
+	w := newWindow(5*time.Minute, y)
+	p := Find(w, 0.9, false)
+	require.NotNil(t, p)
+	over, ok := p.Over(days*perDay+small, days*perDay+small)
+	require.True(t, ok)
+	require.InDelta(t, 13, w.Scaling.Inverse(over.Quantile(0.9)), 2)
+	over, _ = p.Over(days*perDay+12, days*perDay+12)
+	require.InDelta(t, 101, w.Scaling.Inverse(over.Quantile(0.9)), 2)
+}
+
+// Before what recurs comes, other days tell how large it will be. Once it is there, it grows by the same factor as on
+// other days.
+func TestWindow_GivenTellsTheSizeByTodays(t *testing.T) {
+	const days, at = 14, 600
+	for name, shape := range map[string]func(minute int) float64{
+		"even":   func(int) float64 { return 1 },
+		"grows":  func(minute int) float64 { return min(1, 0.5+0.1*float64(minute)) },
+		"drains": func(minute int) float64 { return 1 - float64(minute)/30 },
+	} {
+		for _, today := range []float64{40, 80} {
+			y := noise(rand.New(rand.NewPCG(6, 7)), (days+1)*1440)
+			for day := range days {
+				for i := range 30 {
+					y[day*1440+at+i] += shape(i) * (20 + 100*float64(day*5%days)/days)
+				}
+			}
+			w := newWindow(time.Minute, y[:days*1440])
+			p := Find(w, 0.9, false)
+			require.NotNil(t, p)
+			told := func(minute, ahead int) float64 {
+				over, ok := p.Over(days*1440+at+minute+1, days*1440+at+minute+ahead)
+				require.True(t, ok)
+				over = over.Given(days*1440 + at + minute)
+				return w.Scaling.Inverse(over.Quantile(0.9))
+			}
+			for minute := -20; minute < 20; minute++ {
+				v := 0.0
+				if minute >= 0 {
+					v = today * shape(minute)
+				}
+				p.Advance(days*1440+at+minute, w.Scaling.Forward(v+y[days*1440+at+minute]))
+				switch {
+				case -10 < minute && minute < 0:
+					require.Greater(t, told(minute, 20), 100.0, "%s, minute %d", name, minute)
+				case minute >= 8: // the largest value of a cell counts
+					require.InDelta(t, today*shape((minute+1)/5*5), told(minute, 5), 7, "%s of %g, minute %d", name, today, minute)
+				}
+			}
+		}
+	}
+}
+
+// Sizes with a heavy tail: the quantile 0.9 of 14 days is exceeded by a tenth of the days, without the largest two of
+// them deciding it alone.
+func TestWindow_QuantileIsToldByTheSizesOfAllTimes(t *testing.T) {
+	const days, perDay, slots, chance = 14, 288, 12, 0.6
+	r := rand.New(rand.NewPCG(8, 1))
+	var below, told, conformal, n float64
+	for range 40 {
+		y := noise(r, days*perDay)
+		for day := range days {
+			for k := range slots {
+				if r.Float64() < chance {
+					y[day*perDay+24*k+12] += 100 * math.Sqrt(0.5/r.Float64()) // Pareto 2, median 100
+				}
+			}
+		}
+		w := newWindow(5*time.Minute, y)
+		p := Find(w, 0.9, false)
+		require.NotNil(t, p)
+		for k := range slots {
+			at := days*perDay + 24*k + 12
+			over, ok := p.Over(at, at)
+			if !ok {
+				continue
+			}
+			q := w.Scaling.Inverse(over.Quantile(0.9))
+			s, _ := over.collect(p.groups[p.ofWeek(over.first)], false, nil)
+			told, conformal = told+q, conformal+w.Scaling.Inverse(s.quantile(0.9))
+			below, n = below+1-chance*min(1, 0.5*(100/q)*(100/q)), n+1
+		}
+	}
+	t.Logf("%.3f below, %.0f on average, %.0f by each time alone", below/n, told/n, conformal/n)
+	require.Greater(t, n, 0.95*40*slots)
+	require.InDelta(t, 0.9, below/n, 0.015)
+	require.Less(t, told/n, 0.9*conformal/n)
+}

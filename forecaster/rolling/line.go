@@ -5,12 +5,16 @@ type Line struct {
 	points       []float32 // a ring; the next point goes to head
 	head, filled int
 	spacing      float64 // of the points
+	positions    float64 // sum of their squares, about their mean
 	sum, moment  float64 // of the points; of the points times their position, 0 for the oldest
 	squares      float64
 }
 
 // NewLine goes through the newest n points, spacing apart.
-func NewLine(n int, spacing float64) Line { return Line{points: make([]float32, n), spacing: spacing} }
+func NewLine(n int, spacing float64) Line {
+	count := float64(n)
+	return Line{points: make([]float32, n), spacing: spacing, positions: count * (count*count - 1) / 12}
+}
 
 // Add takes a point, in single precision.
 func (l *Line) Add(v float64) {
@@ -47,18 +51,16 @@ func (l *Line) renew() {
 // leastVariance is the share of the squares below which the variance is rounding. Guard.
 const leastVariance = 1e-12
 
-// Slope returns the slope of the line, by the unit of the spacing, and the share of the variance that the line
-// explains; zeros until there are all points.
-func (l *Line) Slope() (slope, explained float64) {
+// Slope returns the slope of the line, by the unit of the spacing; 0 until there are all points.
+func (l *Line) Slope() float64 {
 	n := float64(l.filled)
 	if l.filled < len(l.points) || l.filled < 3 {
-		return 0, 0
+		return 0
 	}
-	positions := n * (n*n - 1) / 12 // sum of squares of the positions about their mean
 	covariance := l.moment - (n-1)/2*l.sum
 	variance := l.squares - l.sum*l.sum/n
 	if variance <= leastVariance*l.squares || variance <= 0 {
-		return 0, 0
+		return 0
 	}
-	return covariance / positions / l.spacing, min(1, covariance*covariance/(positions*variance))
+	return covariance / l.positions / l.spacing
 }

@@ -26,7 +26,8 @@ func (e *Errors) Evaluate(w *window.Window, t int, median func(steps int) float6
 
 // Offsets returns the quantiles of the errors by bucket; a bucket with few rows has those of the bucket before it.
 func (e *Errors) Offsets(w *window.Window, ends []int) intervals.Offsets {
-	off, weights := intervals.NewOffsets(Knots(ends), w.Minutes), ErrorWeights(w)
+	off, weights := intervals.NewOffsets(Knots(ends), w.Minutes), make([]float64, len(w.Values))
+	ErrorWeights(w, weights)
 	for k := range ends {
 		from, to := e.set.Bucket(k)
 		if to-from < MinRows && k > 0 {

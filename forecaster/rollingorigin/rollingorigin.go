@@ -179,8 +179,8 @@ func ErrorWeight(w *window.Window, t int) float64 {
 	return w.AgeWeight(len(w.Values)-1-t, errorHalfLife)
 }
 
-// ErrorWeights returns what errors count in quantiles, for all origins.
-func ErrorWeights(w *window.Window) []float64 { return w.AgeWeights(errorHalfLife) }
+// ErrorWeights fills in what errors count in quantiles, for all origins.
+func ErrorWeights(w *window.Window, u []float64) { w.AgeWeights(u, errorHalfLife) }
 
 // WindowOrigins returns origins not before first, ascending, from which to look at all steps up to each of horizons.
 // They are evenly spaced back from the latest. Where much of the time after an origin was not observed, the extremes of

@@ -3,19 +3,27 @@ package window
 import (
 	"math"
 	"slices"
+	"time"
 )
 
 // Guards, chosen, not tuned: unsigned numbers that wrapped around, or counters read as shares, are further off than any
 // load.
 const (
-	corruptRanges = 100     // a corrupt sample is so many times the range of all others away from them
+	corruptRanges = 20      // a corrupt sample is so many times the range of all others away from them
 	corruptEvents = 1e6     // likewise where most values are 0: a series of single events may have one that is large
 	corruptCount  = 1 << 53 // likewise where all values are 0: up to it, numbers are exact
 	corruptTimes  = 4       // what comes back more often is real
+
+	// corruptFor is how long what is wrong may stay: the window of most rates and averages, which hold a corrupt sample
+	// for as long.
+	corruptFor = 5 * time.Minute
 )
 
+// CorruptSteps returns for how many steps in a row corrupt samples may be wrong.
+func CorruptSteps(step time.Duration) int { return 1 + int(corruptFor/step) }
+
 // Corrupt tells whether v is so far from the range of a series, most values of which may be 0, that something is wrong
-// with it unless the next value is as far. The range of a constant is its size.
+// with it unless the next ones are as far. The range of a constant is its size.
 func Corrupt(v, lowest, highest float64, mostlyZero bool) bool {
 	size := highest - lowest
 	if size == 0 {
@@ -31,34 +39,43 @@ func Corrupt(v, lowest, highest float64, mostlyZero bool) bool {
 	return v > highest+far || v < lowest-far
 }
 
-// DropCorrupt returns y without its corrupt samples: single ones, up to four, that are impossibly far from all others.
-// It is y itself if there are none, else a copy with NaN in their places. A corrupt sample at the end, of which nobody
-// knows yet whether it stays alone, is dropped too.
-func DropCorrupt(y []float64) []float64 {
-	above, below, mostlyZero := outermost(y)
-	bad := farFrom(&above, below[corruptTimes].value, mostlyZero)
-	bad = append(bad, farFrom(&below, above[corruptTimes].value, mostlyZero)...)
-	if len(bad) == 0 || !alone(y, bad) {
+// DropCorrupt returns y without its corrupt samples: up to four runs of as many steps that are impossibly far from all
+// others. It is y itself if there are none, else a copy with NaN in their places, and in those of the values beside
+// them that were not observed: learn is false there, and nil is true everywhere. Corrupt samples at the end, of which
+// nobody knows yet how long they stay, are dropped too.
+func DropCorrupt(y []float64, learn []bool, steps int) []float64 {
+	isObserved := func(i int) bool { return IsFinite(y[i]) && (learn == nil || learn[i]) }
+	above, below, mostlyZero := outermost(y, isObserved, corruptTimes*steps)
+	bad := farFrom(above, below[len(below)-1].value, mostlyZero)
+	bad = append(bad, farFrom(below, above[len(above)-1].value, mostlyZero)...)
+	slices.Sort(bad)
+	if len(bad) == 0 || !areFewRuns(bad, steps, isObserved) {
 		return y
 	}
 	y = slices.Clone(y)
 	for _, i := range bad {
 		y[i] = math.NaN()
+		for k := i - 1; k >= 0 && !isObserved(k); k-- {
+			y[k] = math.NaN()
+		}
+		for k := i + 1; k < len(y) && !isObserved(k); k++ {
+			y[k] = math.NaN()
+		}
 	}
 	return y
 }
 
-// An extreme is a value and its index.
+// An extreme is a value and its index; -1 is none.
 type extreme struct {
 	value float64
 	index int
 }
 
 // extremes are the outermost values of one side, outermost first: one more than may be corrupt.
-type extremes [corruptTimes + 1]extreme
+type extremes []extreme
 
 // insert takes in a value; over tells whether a is further out than b.
-func (e *extremes) insert(v extreme, over func(a, b float64) bool) {
+func (e extremes) insert(v extreme, over func(a, b float64) bool) {
 	k := len(e) - 1
 	if !over(v.value, e[k].value) {
 		return
@@ -69,16 +86,15 @@ func (e *extremes) insert(v extreme, over func(a, b float64) bool) {
 	e[k] = v
 }
 
-// outermost returns the largest and the smallest finite values of y, and whether most of them are 0.
-func outermost(y []float64) (above, below extremes, mostlyZero bool) {
-	for k := range above {
-		above[k], below[k] = extreme{math.Inf(-1), -1}, extreme{math.Inf(1), -1}
-	}
+// outermost returns the n+1 largest and the n+1 smallest observed values of y, and whether most of them are 0.
+func outermost(y []float64, isObserved func(i int) bool, n int) (above, below extremes, mostlyZero bool) {
+	above = slices.Repeat(extremes{{math.Inf(-1), -1}}, n+1)
+	below = slices.Repeat(extremes{{math.Inf(1), -1}}, n+1)
 	larger := func(a, b float64) bool { return a > b }
 	smaller := func(a, b float64) bool { return a < b }
 	zeros, count := 0, 0
 	for i, v := range y {
-		if !IsFinite(v) {
+		if !isObserved(i) {
 			continue
 		}
 		count++
@@ -92,8 +108,8 @@ func outermost(y []float64) (above, below extremes, mostlyZero bool) {
 }
 
 // farFrom returns the indices of those that are corrupt if the others range to the far end other.
-func farFrom(outer *extremes, other float64, mostlyZero bool) (bad []int) {
-	for k := corruptTimes - 1; k >= 0; k-- {
+func farFrom(outer extremes, other float64, mostlyZero bool) (bad []int) {
+	for k := len(outer) - 2; k >= 0; k-- {
 		next := outer[k+1].value
 		if outer[k+1].index < 0 || !Corrupt(outer[k].value, min(next, other), max(next, other), mostlyZero) {
 			continue
@@ -105,14 +121,21 @@ func farFrom(outer *extremes, other float64, mostlyZero bool) (bad []int) {
 	return bad
 }
 
-// alone tells whether no two of bad follow each other.
-func alone(y []float64, bad []int) bool {
-	for _, i := range bad {
-		for _, j := range bad {
-			if j > i && !slices.ContainsFunc(y[i+1:j], IsFinite) {
-				return false
+// areFewRuns tells whether bad, ascending, are at most corruptTimes runs of so many steps. A run has no observed value
+// between its first and its last.
+func areFewRuns(bad []int, steps int, isObserved func(i int) bool) bool {
+	runs, from := 1, bad[0]
+	for k, i := range bad[1:] {
+		for j := bad[k] + 1; j < i; j++ {
+			if isObserved(j) {
+				runs++
+				from = i
+				break
 			}
 		}
+		if i-from >= steps {
+			return false
+		}
 	}
-	return true
+	return runs <= corruptTimes
 }

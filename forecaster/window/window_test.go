@@ -160,7 +160,8 @@ func TestWindow_TellsFineStepsAndWeeks(t *testing.T) {
 func TestWindow_HalvesWeightsPerHalfLife(t *testing.T) {
 	t.Parallel()
 	w := window.New(window.Options{Step: time.Hour}, monday, hourly(10*24+1), nil)
-	u := w.AgeWeights(5)
+	u := make([]float64, len(w.Values))
+	w.AgeWeights(u, 5)
 	require.Equal(t, 1.0, u[240])
 	require.InDelta(t, 0.5, u[120], 1e-12)
 	require.InDelta(t, 0.25, u[0], 1e-12)

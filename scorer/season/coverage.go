@@ -35,7 +35,7 @@ func (c *Coverage) Add(i int, x, expected float32, days int) {
 			c.sum += float64(min(d, MaxDeviation))
 		}
 		c.known++
-		if days == c.Days {
+		if days == c.Days || c.ByKind && days == 1 {
 			c.own++
 		}
 	}

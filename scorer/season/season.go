@@ -16,12 +16,15 @@ type Season struct {
 	Periods int  // how many periods back
 	Min     int  // how many of these must be known
 	Alone   bool // days do not stand in for weeks before the first value
+	ByKind  bool // by days of the same kind, workdays or days off, where no week is known yet
 }
 
 // Candidates are the seasons that a series can have, from the plainest on. The periods are chosen, not tuned: the
 // median of up to seven days passes over three odd ones. A week is tried twice, as last week alone and as the median of
-// a month, which follows more slowly.
-var Candidates = [...]Season{{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 7, Periods: 4, Min: 2}}
+// a month, which follows more slowly. Before a week is known, days off may differ from workdays.
+var Candidates = [...]Season{
+	{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 7, Periods: 4, Min: 2}, {Days: 7, ByKind: true},
+}
 
 func daily() Season { return Season{Days: 1, Periods: 7, Min: 2} }
 
@@ -155,6 +158,9 @@ func (v *Values) at(slot int64) float32 {
 func (v *Values) Expected(s Season, slot int64) (value float32, days, known int) {
 	if s.Days == 0 {
 		return 0, 0, 0
+	}
+	if s.ByKind {
+		return v.days(slot)
 	}
 	values := v.scratch[:0]
 	period := int64(s.Days * v.PerDay)

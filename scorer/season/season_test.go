@@ -143,6 +143,11 @@ func TestValues_ExpectWhereLastWeekIsNotKnown(t *testing.T) {
 	expect(12.5, 1, 4, wednesday) // of Thursday, Friday, Monday and Tuesday
 	expect(13, 1, 1, saturday)    // Sunday
 
+	e, d, k := v.Expected(season.Season{Days: 7, ByKind: true}, 2*week)
+	require.Equal(t, []any{float32(9), 1, 4}, []any{e, d, k}, "a Monday, by the other workdays")
+	e, d, k = v.Expected(season.Season{Days: 7, ByKind: true}, saturday)
+	require.Equal(t, []any{float32(13), 1, 1}, []any{e, d, k}, "a Saturday, by Sunday")
+
 	for i := range week {
 		v.Values[i] = nan
 	}
