@@ -41,8 +41,8 @@ func (b *Backtest) chooseComposition() {
 	}
 	take := multiplied.MeanDeviation(noise) < multipliedGain*added.MeanDeviation(other)
 	perDay := int(s.slots.PerDay)
-	added.FitUnit(other, perDay, usual)
 	if multiplied.FitUnit(noise, perDay, usual) {
+		added.FitUnit(other, perDay, usual)
 		take = take || multiplied.MeanDeviation(noise) < added.MeanDeviation(other)
 	}
 	b.composed = added
@@ -58,8 +58,7 @@ func (b *Backtest) chooseComposition() {
 func (b *Backtest) noiseOf(c *composition.Composition, test *seasonTest) (multiplied, added []composition.Noise) {
 	s := b.series
 	from := len(b.Values) - s.Grid.Steps(choiceWindow)
-	multiplied = make([]composition.Noise, 0, b.count)
-	added = make([]composition.Noise, 0, b.count)
+	multiplied, added = make([]composition.Noise, 0, b.count), make([]composition.Noise, 0, b.count)
 	for at := range b.Positions(0) {
 		around := min(at.Slot+s.Grid.Slots(level.Window/2), b.count-1)
 		if at.Index < from || !(test.levels[around] >= composition.Outage) {
@@ -67,10 +66,9 @@ func (b *Backtest) noiseOf(c *composition.Composition, test *seasonTest) (multip
 		}
 		x, e := b.Values[at.Index], c.Join(test.seasonal[at.Slot].value, test.levels[around])
 		other := b.composed.Join(b.seasonal[at.Slot].value, b.levels[around])
-		one := composition.Noise{Expected: e, Deviation: min(abs(x-e), season.MaxDeviation)}
-		two := composition.Noise{Expected: other, Deviation: min(abs(x-other), season.MaxDeviation)}
-		if one.Deviation == one.Deviation && two.Deviation == two.Deviation {
-			multiplied, added = append(multiplied, one), append(added, two)
+		if d, o := min(abs(x-e), season.MaxDeviation), min(abs(x-other), season.MaxDeviation); d == d && o == o {
+			multiplied = append(multiplied, composition.Noise{Expected: e, Deviation: d})
+			added = append(added, composition.Noise{Expected: other, Deviation: o})
 		}
 	}
 	return multiplied, added

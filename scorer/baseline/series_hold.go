@@ -98,11 +98,10 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 		h.endEpisode()
 	}
 	if odd {
-		since := now
-		if is > 0 {
-			since = h.away.since
+		if is == 0 {
+			h.away.since = now
 		}
-		h.values.MarkOdd(now, h.season, e, since)
+		h.values.MarkOdd(now, h.season, e, h.away.since)
 	}
 }
 

@@ -150,10 +150,13 @@ func (c *Composition) FitUnit(noise []Noise, perDay int, usual float32) bool {
 	if len(noise) < perDay {
 		return false
 	}
+	var scratch orderstat.Scratch
 	grows := *c
-	grows.fitUnit(noise, usual)
-	typical, large := c.deviationsIn(noise, perDay)
-	if t, l := grows.deviationsIn(noise, perDay); !(t < unitGain*typical && l < unitGain*large) {
+	if grows.fitUnit(noise, usual, &scratch); grows.Gain == 0 {
+		return false
+	}
+	typical, large := c.deviationsIn(noise, perDay, &scratch)
+	if t, l := grows.deviationsIn(noise, perDay, &scratch); !(t < unitGain*typical && l < unitGain*large) {
 		return false
 	}
 	*c = grows
@@ -172,7 +175,9 @@ func (c *Composition) MeanDeviation(noise []Noise) float64 {
 // deviationsIn returns a typical deviation in units, and the median of the largest ones of days. It scales the unit so
 // that its geometric mean is 1. So the smaller one of two is the more likely one (Box and Cox, "An analysis of
 // transformations", Journal of the Royal Statistical Society B, 1964).
-func (c *Composition) deviationsIn(noise []Noise, perDay int) (typical, large float64) {
+func (c *Composition) deviationsIn(
+	noise []Noise, perDay int, scratch *orderstat.Scratch,
+) (typical, large float64) {
 	logs, d := 0.0, make([]float32, len(noise))
 	for i, n := range noise {
 		unit := c.Unit(n.Expected)
@@ -183,23 +188,23 @@ func (c *Composition) deviationsIn(noise []Noise, perDay int) (typical, large fl
 	}
 	mean := math.Exp(logs / float64(len(noise)))
 	c.floor, c.Gain = c.floor/float32(mean), c.Gain/float32(mean)
-	var largest []float32
+	largest := make([]float32, 0, len(d)/perDay+1)
 	for day := range slices.Chunk(d, perDay) {
 		largest = append(largest, slices.Max(day))
 	}
 	large = float64(orderstat.Median(largest)) * mean
-	orderstat.Sort(d)
+	scratch.Sort(d)
 	return float64(orderstat.Quantile(d, TypicalQuantile)) * mean, large
 }
 
 // fitUnit makes the unit grow in a straight line through two points: the median deviation of the half of the steps with
 // lower expected values, and that of the other half. It leaves the unit alone if it would not grow.
-func (c *Composition) fitUnit(noise []Noise, usual float32) {
+func (c *Composition) fitUnit(noise []Noise, usual float32, scratch *orderstat.Scratch) {
 	all := make([]float32, len(noise))
 	for i, n := range noise {
 		all[i] = n.Expected
 	}
-	orderstat.Sort(all)
+	scratch.Sort(all)
 	middle := orderstat.Quantile(all, 0.5)
 	var expected, deviation [2]float32
 	for half := range expected {
@@ -214,7 +219,7 @@ func (c *Composition) fitUnit(noise []Noise, usual float32) {
 			return
 		}
 		expected[half] /= float32(len(part))
-		orderstat.Sort(part)
+		scratch.Sort(part)
 		deviation[half] = orderstat.Quantile(part, 0.5)
 	}
 	if gain := (deviation[1] - deviation[0]) / (expected[1] - expected[0]); gain > 0 && gain < float32(math.Inf(1)) {
