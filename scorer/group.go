@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/peergroup"
 )
@@ -162,7 +163,7 @@ func (g *Group) Score(members []Member) {
 	phase := g.baseline.Next()
 	for i := range members {
 		m := &members[i]
-		m.Score = unknown(baseline.Span{})
+		m.Score = unknown(grid.Span{})
 		if m.State == nil && m.Value == m.Value && !math.IsInf(m.Value, 0) {
 			m.State = &MemberState{offset: g.baseline.NewOffset(), deviations: g.newDeviations()}
 		}

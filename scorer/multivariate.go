@@ -48,7 +48,7 @@ type Multivariate struct {
 	meanGain    float64      // the part that the newest slot has in them
 	forest      isolationforest.Forest
 	calibration calibration.Calibration
-	learned     baseline.Span
+	learned     grid.Span
 }
 
 // ewmaVector is the exponentially weighted mean of vectors.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 )
 
 // Why a series cannot be scored. The text of each is the one-word reason that is shown to people.
@@ -65,7 +66,7 @@ type Contribution struct {
 func (s Score) Surprise() float64 { return calibration.Inverse(s.Value) }
 
 // unknown returns a Score of a step that has none.
-func unknown(learned baseline.Span) Score {
+func unknown(learned grid.Span) Score {
 	nan := math.NaN()
 	return Score{Value: nan, ReturnPeriod: nan, Expected: nan, Lower: nan, Upper: nan, From: learned.From, To: learned.To}
 }

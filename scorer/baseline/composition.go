@@ -41,7 +41,7 @@ func (b *Backtest) chooseComposition() {
 	}
 	take := multiplied.MeanDeviation(noise) < multipliedGain*added.MeanDeviation(other)
 	perDay := int(s.slots.PerDay)
-	if multiplied.FitUnit(noise, perDay, usual) {
+	if (take || perDay >= manyPerDay) && multiplied.FitUnit(noise, perDay, usual) {
 		added.FitUnit(other, perDay, usual)
 		take = take || multiplied.MeanDeviation(noise) < added.MeanDeviation(other)
 	}

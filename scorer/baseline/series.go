@@ -86,23 +86,11 @@ type Options struct {
 	Side int
 }
 
-// A Span is a range of time, both ends included, in milliseconds.
-type Span struct{ From, To int64 }
-
-// EmptySpan contains nothing.
-var EmptySpan = Span{From: math.MaxInt64, To: math.MinInt64}
-
-// Include returns the span that also contains t.
-func (s Span) Include(t int64) Span { return Span{min(s.From, t), max(s.To, t)} }
-
-// Union returns the span that contains both.
-func (s Span) Union(t Span) Span { return Span{min(s.From, t.From), max(s.To, t.To)} }
-
 // A Series is the baseline of one series, step by step from the end of the window that it was fitted on. Values are
 // scaled inside: (value - line) / scale, where the line is straight. It is not safe for concurrent use.
 type Series struct {
 	Grid    grid.Grid
-	Learned Span // the steps of the window that were learned from
+	Learned grid.Span // the steps of the window that were learned from
 
 	possible Range
 	side     int

@@ -68,7 +68,7 @@ type Backtest struct {
 func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	g := grid.New(o.Step)
 	s := &Series{
-		Grid: g, Learned: EmptySpan, possible: o.Possible, side: o.Side,
+		Grid: g, Learned: grid.EmptySpan, possible: o.Possible, side: o.Side,
 		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
 		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
@@ -162,7 +162,7 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
-func (b *Backtest) Lasting(at grid.Position) bool { return lasts(b.lasting, at.Slot) }
+func (b *Backtest) Lasting(at grid.Position) bool { return level.Lasts(b.lasting, at.Slot) }
 
 // Ordinary returns the scaled deviation that is as large as ordinary ones get: larger ones need not have a larger
 // effect on what comes after them. +Inf if there are none.

@@ -52,7 +52,7 @@ type holdPass struct {
 	seasonTest
 	values *season.Values
 	begin  beginning
-	away   episode
+	away   level.Episode
 	strays level.Strays // from what was expected
 }
 
@@ -81,12 +81,12 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	is, begun := l.Away()
 	if begun {
 		h.endEpisode()
-		h.away = episode{first: k - h.strays.Slots, since: now, up: x > e, away: h.strays.Slots}
+		h.away = level.Episode{First: k - h.strays.Slots, Since: now, Up: x > e, Away: h.strays.Slots}
 	}
 	h.strays.Add(l.Strays(x, e, h.composed.Unit(e)))
 	if moved || begun || is > was {
-		h.away.last, h.away.settled = k, moved
-		h.away.away++
+		h.away.Last, h.away.Settled = k, moved
+		h.away.Away++
 	}
 	if moved && h.season.Days > 0 {
 		h.move(before)
@@ -99,22 +99,22 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	}
 	if odd {
 		if is == 0 {
-			h.away.since = now
+			h.away.Since = now
 		}
-		h.values.MarkOdd(now, h.season, e, h.away.since)
+		h.values.MarkOdd(now, h.season, e, h.away.Since)
 	}
 }
 
-func (h *holdPass) endEpisode() { h.lasting = h.away.end(h.lasting, h.series.Grid.Slots(lastingFrom)) }
+func (h *holdPass) endEpisode() { h.lasting = h.away.End(h.lasting, h.series.Grid.Slots(lastingFrom)) }
 
 // returned ends an episode without a new level. If the window began with it, and what changed at its end was last week,
 // or what stands in for it, the values are after a step that is later in last week: they are not odd.
 func (h *holdPass) returned(now int64, standIn bool) {
 	n := h.series.Grid.Slots(jumpIn)
 	back := now - int64(n) + 1
-	if h.season.Days == 7 && h.begin.away && h.away.since <= h.begin.first && h.away.away >= n &&
+	if h.season.Days == 7 && h.begin.away && h.away.Since <= h.begin.first && h.away.Away >= n &&
 		(standIn || !h.jumped(back)) {
-		h.values.Accept(h.away.since, back)
+		h.values.Accept(h.away.Since, back)
 	}
 }
 
@@ -126,12 +126,12 @@ func (h *holdPass) move(from float32) {
 	switch {
 	case !h.begin.apart || !h.level.IsNear(to, h.composed.Neutral(), h.begin.unit):
 		h.composed.MoveLevel(&h.level, from, to)
-	case h.season.Days == 7 && h.jumped(h.away.since): // the level is back from the incident that it began with
-		since = min(h.begin.first, h.away.since)
+	case h.season.Days == 7 && h.jumped(h.away.Since): // the level is back from the incident that it began with
+		since = min(h.begin.first, h.away.Since)
 	default: // what jumped was the season, at the same time of the period before
-		since = h.away.since
+		since = h.away.Since
 	}
-	h.values.Move(since, h.away.since, func(x float32) float32 { return h.composed.Join(x, by) }, h.isOdd)
+	h.values.Move(since, h.away.Since, func(x float32) float32 { return h.composed.Join(x, by) }, h.isOdd)
 	h.begin.apart = false
 }
 

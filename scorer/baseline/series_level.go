@@ -59,37 +59,13 @@ const (
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
 	// slopeTolerance is the part by which two slopes of a line may differ. Chosen, not tuned.
 	slopeTolerance = 1.0 / 2
+	// manyPerDay is how many slots a day tell how noise grows with the load, and what runs are usual: those of a quarter
+	// of an hour. Chosen: with fewer, the average precision on the hourly developing series (test/accuracy anomaly) was
+	// .546 instead of .564.
+	manyPerDay = 96
 	// differences is how many differences of values a slope is the median of. Chosen, not tuned.
 	differences = 512
 )
-
-// An episode is one of values that are away from the level.
-type episode struct {
-	first, last int   // slots, as in grid.Position
-	since       int64 // the first slot, of local time
-	away        int   // slots
-	up          bool
-	settled     bool // it has become the level
-}
-
-// end adds the episode to those that lasted so many slots, if it did, and was away for half of the time at least.
-func (e *episode) end(lasting []episode, from int) []episode {
-	if e.away >= from && 2*e.away >= e.last-e.first+1 {
-		lasting = append(lasting, *e)
-	}
-	e.away = 0
-	return lasting
-}
-
-// lasts tells whether a slot lies in one of the episodes.
-func lasts(episodes []episode, slot int) bool {
-	for _, e := range episodes {
-		if slot >= e.first && slot <= e.last {
-			return true
-		}
-	}
-	return false
-}
 
 // holdLevel repeats the pass over the window with a level that stays where it is while values are away.
 func (b *Backtest) holdLevel() {
@@ -139,6 +115,9 @@ func (b *Backtest) holdLevel() {
 // runShare returns the share of the distance from which a value is away at which the mean of a run is, too: where it
 // would be odd among those of the window. Where bursts or drifts are frequent, they are not.
 func (b *Backtest) runShare(away float32) float32 {
+	if b.series.slots.PerDay < manyPerDay {
+		return 1
+	}
 	run, means := level.NewRun(b.series.Grid.Slots), b.medians[:0]
 	for at := range b.Positions(0) {
 		x, e := b.Values[at.Index], b.expected[at.Slot]
@@ -156,7 +135,7 @@ func (b *Backtest) runShare(away float32) float32 {
 // watched returns how many episodes lasted on the side that matters.
 func (t *seasonTest) watched(side int) (n int) {
 	for _, e := range t.lasting {
-		if side == 0 || e.up == (side > 0) {
+		if side == 0 || e.Up == (side > 0) {
 			n++
 		}
 	}
@@ -245,15 +224,5 @@ func (b *Backtest) slotValues(w Window) []float64 {
 
 // slope returns the median slope of slots over so many of them, per ms; NaN if it is not known.
 func (b *Backtest) slope(values []float64, slots int) float64 {
-	d := make([]float64, 0, 2*differences)
-	for i := slots; i < len(values); i += max(1, (len(values)-slots)/differences) {
-		if x := values[i] - values[i-slots]; x == x {
-			d = append(d, x)
-		}
-	}
-	if len(d) < MinValues {
-		return math.NaN()
-	}
-	b.scratch.Sort64(d)
-	return orderstat.Quantile(d, 0.5) / float64(int64(slots)*b.series.Grid.Slot())
+	return b.scratch.MedianSlope(values, slots, differences, MinValues) / float64(b.series.Grid.Slot())
 }

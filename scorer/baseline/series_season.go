@@ -30,7 +30,7 @@ type choice struct {
 	composed composition.Composition
 	slots    *season.Values
 	seasonTest
-	held []episode // that lasted where the level held, though it may follow at once because of them
+	held []level.Episode // that lasted where the level held, though it may follow at once because of them
 }
 
 // byKindImprovement is the largest ratio of mean deviations at which days of the same kind replace a daily season.
@@ -74,13 +74,13 @@ func (b *Backtest) chooseWeeks(values *season.Values) {
 		b.chooseComposition()
 		b.holdLevel()
 		// What was under way when this level became known is no episode of it.
-		underWay := slices.DeleteFunc(slices.Clone(daily.held), func(e episode) bool {
-			x := b.expected[max(e.first-b.series.Grid.Slots(level.Window), 0)]
+		underWay := slices.DeleteFunc(slices.Clone(daily.held), func(e level.Episode) bool {
+			x := b.expected[max(e.First-b.series.Grid.Slots(level.Window), 0)]
 			return x == x
 		})
 		more := len(b.held) > len(daily.held)-len(underWay)
 		// If the only one has not become the level, it may be an outage, which a level explains that follows it.
-		if len(daily.held) == 1 && !daily.held[0].settled {
+		if len(daily.held) == 1 && !daily.held[0].Settled {
 			underWay = append(underWay, daily.held[0])
 		}
 		if math.IsInf(t.meanDeviation, 1) || more || !b.isNearer(&b.choice, &daily, append(underWay, b.held...)) {
@@ -91,12 +91,12 @@ func (b *Backtest) chooseWeeks(values *season.Values) {
 
 // isNearer tells whether the values are nearer to what one choice makes expected than to what another does: where both
 // expect something, and beside some episodes.
-func (b *Backtest) isNearer(one, other *choice, beside []episode) bool {
+func (b *Backtest) isNearer(one, other *choice, beside []level.Episode) bool {
 	by := 0.0
 	for at := range b.Positions(0) {
 		x, k := b.Values[at.Index], at.Slot
 		d := min(abs(x-one.expected[k]), season.MaxDeviation) - min(abs(x-other.expected[k]), season.MaxDeviation)
-		if d == d && !lasts(beside, k) {
+		if d == d && !level.Lasts(beside, k) {
 			by += float64(d)
 		}
 	}
@@ -164,14 +164,14 @@ func (b *Backtest) seasonValues(s season.Season, values *season.Values) []season
 
 // seasonTest is what a season would have expected of the slots of a window.
 type seasonTest struct {
-	seasonal      []seasonValue // by slot
-	expected      []float32     // by slot; NaN where it would say nothing of how far values stray
-	former        []float32     // the same by the former level; NaN where none is remembered; nil: nowhere
-	levels        []float32     // by slot
-	lasting       []episode     // of hours
-	level         level.Level   // after the last slot; that of a level that follows at once is not known
-	lost          bool          // the season would have been multiplied by next to nothing
-	meanDeviation float64       // infinite if the season is not covered, or lost
+	seasonal      []seasonValue   // by slot
+	expected      []float32       // by slot; NaN where it would say nothing of how far values stray
+	former        []float32       // the same by the former level; NaN where none is remembered; nil: nowhere
+	levels        []float32       // by slot
+	lasting       []level.Episode // of hours
+	level         level.Level     // after the last slot; that of a level that follows at once is not known
+	lost          bool            // the season would have been multiplied by next to nothing
+	meanDeviation float64         // infinite if the season is not covered, or lost
 }
 
 // follow expects every slot of the window by a season and by a level of the slots before that follows at once.

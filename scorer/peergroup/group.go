@@ -36,7 +36,7 @@ var nan32 = float32(math.NaN())
 // For each step, call Next, then Add for each value, then Locate.
 type Group struct {
 	Grid    grid.Grid
-	Learned baseline.Span // the steps of the window that were learned from
+	Learned grid.Span // the steps of the window that were learned from
 
 	possible  baseline.Range
 	now       int64 // ms, the next step

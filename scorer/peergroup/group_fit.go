@@ -87,7 +87,7 @@ func FitGroup(
 	o GroupOptions, start int64, steps int, windows iter.Seq2[[]float64, []bool],
 ) (*Group, *GroupBacktest, error) {
 	in := grid.New(o.Step)
-	g := &Group{Grid: in, Learned: baseline.EmptySpan, possible: o.Possible, now: start + int64(steps)*in.Step()}
+	g := &Group{Grid: in, Learned: grid.EmptySpan, possible: o.Possible, now: start + int64(steps)*in.Step()}
 	b := &GroupBacktest{group: g, start: start, steps: steps, fineFrom: steps}
 	if in.Stride() > 1 {
 		b.fineFrom -= min(steps, in.Steps(grid.WarmUp))

@@ -1,0 +1,29 @@
+package level
+
+// An Episode is one of values that are away from the level.
+type Episode struct {
+	First, Last int   // slots, as in grid.Position
+	Since       int64 // the first slot, of local time
+	Away        int   // slots
+	Up          bool
+	Settled     bool // it has become the level
+}
+
+// End adds the episode to those that lasted so many slots, if it did, and was away for half of the time at least.
+func (e *Episode) End(lasting []Episode, from int) []Episode {
+	if e.Away >= from && 2*e.Away >= e.Last-e.First+1 {
+		lasting = append(lasting, *e)
+	}
+	e.Away = 0
+	return lasting
+}
+
+// Lasts tells whether a slot lies in one of the episodes.
+func Lasts(episodes []Episode, slot int) bool {
+	for _, e := range episodes {
+		if slot >= e.First && slot <= e.Last {
+			return true
+		}
+	}
+	return false
+}
