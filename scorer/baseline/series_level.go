@@ -84,7 +84,7 @@ func (b *Backtest) holdLevel() {
 		values, test = b.hold(below, above, runShare)
 	}
 	b.held = test.lasting
-	if float64(test.watched(s.side)) > usually {
+	if float64(level.Watched(test.lasting, s.side)) > usually {
 		switch {
 		case s.side > 0:
 			above = infinite
@@ -130,16 +130,6 @@ func (b *Backtest) runShare(away float32) float32 {
 	}
 	b.scratch.Sort(means)
 	return min(max(oddFactor*orderstat.Quantile(means, composition.TypicalQuantile)/away, level.MinRunShare), 1)
-}
-
-// watched returns how many episodes lasted on the side that matters.
-func (t *seasonTest) watched(side int) (n int) {
-	for _, e := range t.lasting {
-		if side == 0 || e.Up == (side > 0) {
-			n++
-		}
-	}
-	return n
 }
 
 // deviations returns the deviations of the slots of the window from what was expected, in order of size, without

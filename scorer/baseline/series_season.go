@@ -33,10 +33,14 @@ type choice struct {
 	held []level.Episode // that lasted where the level held, though it may follow at once because of them
 }
 
-// byKindImprovement is the largest ratio of mean deviations at which days of the same kind replace a daily season.
-// Guard: in a week there are few of each, and the first days off may be an incident. With 0.8, a tenth of the incidents
-// of the hourly developing series (test/accuracy anomaly) was no longer found at one false alert in four weeks.
-const byKindImprovement = 0.6
+const (
+	// byKindImprovement is the largest ratio of deviations at which days of the same kind replace a daily season. Guard:
+	// in a week there are few of each, and the first days off may be an incident. With 0.8, a tenth of the incidents of
+	// the hourly developing series (test/accuracy anomaly) was not found at one false alert in four weeks.
+	byKindImprovement = 0.6
+	// byKindUnknown is the part of the next day that may be known to the daily season only. Chosen, not tuned.
+	byKindUnknown = 0.1
+)
 
 // chooseSeason takes the season with the smallest mean deviation.
 func (b *Backtest) chooseSeason() {
@@ -47,16 +51,32 @@ func (b *Backtest) chooseSeason() {
 			continue
 		}
 		t := b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
-		if c := (choice{seasonTest: t}); b.season.Days == 1 && !candidate.ByKind && b.isNearer(&c, &b.choice, nil) {
+		if c := (choice{seasonTest: t}); b.season.Days == 1 && b.isNearer(&c, &b.choice, 1, nil) {
 			b.doubtful = true
 		}
-		least := b.meanDeviation
-		if candidate.ByKind {
-			least *= byKindImprovement
-		}
-		if t.meanDeviation < least || b.expected == nil {
+		if t.meanDeviation < b.meanDeviation || b.expected == nil {
 			b.choice = choice{season: candidate, slots: values, seasonTest: t}
 		}
+	}
+	if b.season.Days != 7 && b.knownFor() < weeklyOnlyAfter.Milliseconds() {
+		b.chooseByKind(values)
+	}
+}
+
+// chooseByKind takes days of the same kind instead of a daily season if the values are clearly nearer, and the next day
+// is of a kind that is known as well.
+func (b *Backtest) chooseByKind(values *season.Values) {
+	c, unknown := choice{season: season.Season{Days: 7, ByKind: true}, slots: values}, 0
+	for i := range b.series.slots.PerDay {
+		v, _, _ := values.Expected(c.season, b.series.first+i)
+		if daily, _, _ := values.Expected(b.season, b.series.first+i); v != v && daily == daily {
+			unknown++
+		}
+	}
+	c.seasonTest = b.follow(c.season, b.seasonValues(c.season, values), &composition.Composition{})
+	if float64(unknown) <= byKindUnknown*float64(b.series.slots.PerDay) && !math.IsInf(c.meanDeviation, 1) &&
+		b.isNearer(&c, &b.choice, byKindImprovement, nil) {
+		b.choice = c
 	}
 }
 
@@ -65,8 +85,7 @@ func (b *Backtest) chooseSeason() {
 // differ: they look like one more change.
 func (b *Backtest) chooseWeeks(values *season.Values) {
 	for _, candidate := range season.Candidates {
-		isWeekly := candidate.Days == 7 && !candidate.ByKind
-		if b.season.Days != 1 || !isWeekly || !b.shows(candidate) || !b.doubtful && len(b.held) == 0 {
+		if b.season.Days != 1 || candidate.Days != 7 || !b.shows(candidate) || !b.doubtful && len(b.held) == 0 {
 			continue
 		}
 		daily, t := b.choice, b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
@@ -83,37 +102,30 @@ func (b *Backtest) chooseWeeks(values *season.Values) {
 		if len(daily.held) == 1 && !daily.held[0].Settled {
 			underWay = append(underWay, daily.held[0])
 		}
-		if math.IsInf(t.meanDeviation, 1) || more || !b.isNearer(&b.choice, &daily, append(underWay, b.held...)) {
+		if math.IsInf(t.meanDeviation, 1) || more || !b.isNearer(&b.choice, &daily, 1, append(underWay, b.held...)) {
 			b.choice = daily
 		}
 	}
 }
 
-// isNearer tells whether the values are nearer to what one choice makes expected than to what another does: where both
-// expect something, and beside some episodes.
-func (b *Backtest) isNearer(one, other *choice, beside []level.Episode) bool {
+// isNearer tells whether the values are nearer, by a factor, to what one choice makes expected than to what another
+// does: where both expect something, and beside some episodes.
+func (b *Backtest) isNearer(one, other *choice, factor float64, beside []level.Episode) bool {
 	by := 0.0
 	for at := range b.Positions(0) {
 		x, k := b.Values[at.Index], at.Slot
-		d := min(abs(x-one.expected[k]), season.MaxDeviation) - min(abs(x-other.expected[k]), season.MaxDeviation)
-		if d == d && !level.Lasts(beside, k) {
-			by += float64(d)
+		d, o := min(abs(x-one.expected[k]), season.MaxDeviation), min(abs(x-other.expected[k]), season.MaxDeviation)
+		if d == d && o == o && !level.Lasts(beside, k) {
+			by += float64(d) - factor*float64(o)
 		}
 	}
 	return by < 0
 }
 
-// shows tells whether the window is long enough to show a season, other than on holidays, and not so long that it shows
-// a better one.
+// shows tells whether the window is long enough to show a season, other than on holidays.
 func (b *Backtest) shows(s season.Season) bool {
 	const clockChange = time.Hour
 	least := float64(s.Days) + season.MinOwnDays
-	if s.ByKind {
-		least = 1 + season.MinOwnDays
-	}
-	if s.ByKind && (b.season.Days == 7 || b.knownFor() >= weeklyOnlyAfter.Milliseconds()) {
-		return false
-	}
 	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
 }
 

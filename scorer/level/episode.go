@@ -27,3 +27,13 @@ func Lasts(episodes []Episode, slot int) bool {
 	}
 	return false
 }
+
+// Watched returns how many of the episodes are on the side that matters: 1 above the level, -1 below it, 0 both.
+func Watched(episodes []Episode, side int) (n int) {
+	for _, e := range episodes {
+		if side == 0 || e.Up == (side > 0) {
+			n++
+		}
+	}
+	return n
+}

@@ -21,10 +21,8 @@ type Season struct {
 
 // Candidates are the seasons that a series can have, from the plainest on. The periods are chosen, not tuned: the
 // median of up to seven days passes over three odd ones. A week is tried twice, as last week alone and as the median of
-// a month, which follows more slowly. Before a week is known, days off may differ from workdays.
-var Candidates = [...]Season{
-	{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 7, Periods: 4, Min: 2}, {Days: 7, ByKind: true},
-}
+// a month, which follows more slowly.
+var Candidates = [...]Season{{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 7, Periods: 4, Min: 2}}
 
 func daily() Season { return Season{Days: 1, Periods: 7, Min: 2} }
 
