@@ -78,3 +78,31 @@ func TestModel_KnowsWeekendsByWeekends(t *testing.T) {
 		}
 	}
 }
+
+// A new series has scores on whatever day of the week it is new, with weekends that differ and without.
+func TestModel_ScoresNewSeriesOnAnyDay(t *testing.T) {
+	t.Parallel()
+	const step, monday = 5 * time.Minute, 4 * 24 * hour // the epoch is a Thursday
+	for begins := range 7 {
+		for days := 2; days <= 9; days++ {
+			for _, weekend := range []float64{0.4, 1} {
+				r := rand.New(rand.NewPCG(uint64(begins), uint64(days)))
+				start := monday + time.Duration(begins)*24*hour + 80*time.Minute
+				y := make([]float64, time.Duration(days)*24*hour/step+1)
+				for i := range y {
+					now := start - monday + time.Duration(i)*step
+					y[i] = 40 + 50*(1+math.Cos(2*math.Pi*(now.Hours()-14)/24))
+					if math.Mod(now.Hours()/24, 7) >= 5 {
+						y[i] *= weekend
+					}
+					y[i] *= 1 + 0.03*r.NormFloat64()
+				}
+				last := len(y) - 1
+				m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, start.Milliseconds(), y[:last], nil)
+				require.NoError(t, err, "%d days since %s", days, time.Weekday((begins+1)%7))
+				s := m.Score(y[last], true)
+				require.False(t, math.IsNaN(s.Value), "%d days since %s, weekends of %g", days, time.Weekday((begins+1)%7), weekend)
+			}
+		}
+	}
+}
