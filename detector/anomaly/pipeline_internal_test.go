@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -287,9 +288,18 @@ detectors: [{name: x, expr: 'load{pod="`+name+`"}', step: 5m, timezone: Europe/B
 		return v
 	}
 	next := christmas.AddDate(0, 0, 1)
+	// Of three draws the middle one: a score of 0.7 comes by chance once in ten days.
+	usual := func(holidays string) float64 {
+		var draws [3]float64
+		for i := range draws {
+			draws[i] = highest(holidays, none, christmas, next.AddDate(0, 0, 1))
+		}
+		slices.Sort(draws[:])
+		return draws[1]
+	}
 	require.Greater(t, highest("[]", none, christmas, next), 0.8, "an alarm without the calendar")
 	for _, holidays := range []string{"[2026-04-01]", "[04-01, 12-25]"} {
-		require.Less(t, highest(holidays, none, christmas, next.AddDate(0, 0, 1)), 0.8, holidays)
+		require.Less(t, usual(holidays), 0.7, holidays)
 		require.Greater(t, highest(holidays, outage, christmas, next), 0.8, holidays)
 	}
 }
