@@ -54,18 +54,18 @@ const (
 
 // A Profile knows the largest values of the cells of past days. Its values are in the unit of the window.
 type Profile struct {
-	grid    window.Grid
-	length  int64 // of a cell, in milliseconds
-	steps   int   // of a cell
-	perDay  int   // cells
-	first   int64 // day of cells[0], counted from the epoch by the wall clock
-	days    int
-	cells   []float32  // by day; NaN where nothing is known
-	groups  []grouping // by cell of the week; of the day of the epoch first
-	through []uint16   // how many of groups before a cell are recurring
-	ranges  *ranges    // nil if nothing recurs
-	bounds  []bound    // by cell of the day
-	course  *course    // nil if nothing recurs
+	grid        window.Grid
+	length      int64 // of a cell, in milliseconds
+	steps       int   // of a cell
+	perDay      int   // cells
+	first       int64 // day of cells[0], counted from the epoch by the wall clock
+	days        int
+	cells       []float32    // by day; NaN where nothing is known
+	groups      []grouping   // by cell of the week; of the day of the epoch first
+	through     []uint16     // how many of groups before a cell are recurring
+	ranges      *ranges      // nil if nothing recurs
+	bounds      []bound      // by cell of the day
+	occurrences *occurrences // nil if nothing recurs
 }
 
 // Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
@@ -182,7 +182,7 @@ func (r *Profile) findHigh(over, high []float32, limits []limit, p float64, stan
 		r.markRecurring(&wide, &own, &days, p)
 		for c, g := range r.groups {
 			if g != none && limits[c] == (limit{}) {
-				limits[c] = limit{usual + highShare*(threshold-usual), usual + footShare*(threshold-usual)}
+				limits[c] = limit{usual + highShare*(threshold-usual), usual + lowShare*(threshold-usual)}
 				found = true
 			}
 		}

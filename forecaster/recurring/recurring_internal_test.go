@@ -298,7 +298,7 @@ func TestWindow_GivenIsToldByDaysThatWereAsFar(t *testing.T) {
 }
 
 // A load that rises over some minutes recurs from the first of them on, though that is not high.
-func TestFind_ReachesToTheFeet(t *testing.T) {
+func TestFind_BeginsWhereItRises(t *testing.T) {
 	const days, at = 14, 605 // a cell begins
 	y := noise(rand.New(rand.NewPCG(8, 9)), days*1440)
 	for day := range days {

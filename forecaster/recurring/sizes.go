@@ -28,7 +28,7 @@ func (r *Profile) sizeRatios() (ratios []float32) {
 	}
 	sizes := make([][]float32, r.perDay)
 	longest := int(blockLength / 2 / r.length)
-	for _, o := range r.course.past {
+	for _, o := range r.occurrences.past {
 		size := o.peaks[len(o.peaks)-1]
 		for cell := o.begin / steps; cell <= o.end/steps && size > 0; cell++ {
 			if at := of[r.ofDay(int64(cell))]; at >= 0 && count[at] <= longest {
@@ -80,7 +80,7 @@ func (w *Window) quantile(s *sample, p float64) float64 {
 	if s.n == 0 {
 		return math.Inf(-1)
 	}
-	upper, c := s.quantile(p), w.r.course
+	upper, c := s.quantile(p), w.r.occurrences
 	if c == nil || c.ratios == nil {
 		return upper
 	}

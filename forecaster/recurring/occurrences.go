@@ -14,10 +14,10 @@ const (
 	// highShare is how far from the usual to what made a cell recur a value must be to count as high there. Chosen, not
 	// tuned: what recurs is smaller on some days, and noise is not as large.
 	highShare = 0.5
-	// footShare is how far from the usual to a limit a value must be to belong to what is over the limit beside it.
+	// lowShare is how far from the usual to a limit a value must be to belong to what is over the limit beside it.
 	// Chosen, not tuned: a rate over some minutes rises and falls in as many steps, and replicas are needed from the
 	// first one.
-	footShare = 0.25
+	lowShare = 0.25
 	// minReach is on how many days occurrences must reach into a cell beside a recurring one for it to recur, too. Guard:
 	// what one did may have been chance.
 	minReach = 2
@@ -32,9 +32,10 @@ const smearLength = 30 * 60 * 1000
 
 // A limit is from how much over the usual on a value is high, and from how much on it belongs to high values beside it.
 // It is zero where nothing recurs.
-type limit struct{ high, foot float32 }
+type limit struct{ high, low float32 }
 
-// An occurrence is a stretch of high values with its feet, from one position up to and including another.
+// An occurrence is a stretch of values over the low limit, some of them over the high one, from one position up to and
+// including another.
 //
 // A position is a step by the wall clock, counted from the first day kept.
 type occurrence struct {
@@ -57,8 +58,8 @@ func (o *occurrence) peak(at int) (k int, over float32) {
 	return k, o.peaks[k]
 }
 
-// A course knows when on each day what recurs was there, and whether it is there now.
-type course struct {
+// occurrences know when on each day what recurs was there, and whether it is there now.
+type occurrences struct {
 	limits []limit      // that there are; the first one is zero
 	level  []uint8      // which of limits holds, by cell of the week: near what recurs, too
 	near   []bool       // by cell of the week: whether forecasts hold something of what recurs
@@ -69,7 +70,7 @@ type course struct {
 	place   place      // of the last step that Advance took
 	at      int        // its position
 	newest  occurrence // ends before the window if there was none
-	open    occurrence // what may become the newest: values over the foot up to now
+	open    occurrence // what may become the newest: values over the low limit up to now
 	limit   limit      // of open
 	isOpen  bool
 	reached bool // whether open was high
@@ -98,7 +99,7 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 	if slices.IndexFunc(limits, func(l limit) bool { return l != limit{} }) < 0 {
 		return
 	}
-	c := &course{
+	c := &occurrences{
 		limits: []limit{{}}, level: make([]uint8, len(limits)), newest: occurrence{begin: -1, end: -1}, place: nowhere,
 		share: float32(1 - math.Exp2(-float64(r.grid.Step)/liftHalfLife)),
 	}
@@ -124,7 +125,7 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 			c.past = append(c.past, c.newest)
 		}
 	}
-	r.course = c
+	r.occurrences = c
 	r.extend()
 	r.locate()
 	c.usual, c.ratios = r.usual(over), r.sizeRatios()
@@ -169,7 +170,7 @@ func raise(limits []limit) []limit {
 // few it is what is usual around the cell.
 func (r *Profile) usual(over []float32) []float32 {
 	there, steps := make([]bool, len(r.cells)), r.steps
-	for _, o := range r.course.past {
+	for _, o := range r.occurrences.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			there[cell] = true
 		}
@@ -200,12 +201,12 @@ func (r *Profile) usual(over []float32) []float32 {
 }
 
 // observe takes a value at a position, as what it is over the usual.
-func (c *course) observe(at int, over float32, l limit) {
+func (c *occurrences) observe(at int, over float32, l limit) {
 	c.at = at
 	if c.isOpen && l == (limit{}) {
 		l = c.limit // it lasts for longer than on other days
 	}
-	if l == (limit{}) || !(over >= l.foot) {
+	if l == (limit{}) || !(over >= l.low) {
 		c.isOpen = false
 		if over == over {
 			c.lift += c.share * (over - c.lift)
@@ -224,10 +225,10 @@ func (c *course) observe(at int, over float32, l limit) {
 
 // Advance takes a value after the window, at a step. r may be nil.
 func (r *Profile) Advance(step int, v float64) {
-	if r == nil || r.course == nil {
+	if r == nil || r.occurrences == nil {
 		return
 	}
-	c := r.course
+	c := r.occurrences
 	c.place = r.next(c.place, step)
 	cell := c.place.cell
 	c.observe(r.position(cell, c.place.offset), float32(v)-c.usual[r.ofDay(cell)], c.limits[c.level[r.ofWeek(cell)]])
@@ -235,8 +236,8 @@ func (r *Profile) Advance(step int, v float64) {
 
 // Rewind forgets what was there, to take the values of the window again. r may be nil.
 func (r *Profile) Rewind() {
-	if r != nil && r.course != nil {
-		c := r.course
+	if r != nil && r.occurrences != nil {
+		c := r.occurrences
 		c.isOpen, c.newest, c.lift, c.place = false, occurrence{begin: -1, end: -1}, 0, nowhere
 	}
 }
@@ -244,18 +245,18 @@ func (r *Profile) Rewind() {
 // Ordinary returns what to expect at a step to come without what recurs: the usual, moved by how far from it the series
 // was lately. ok is false where a forecast need not be kept from what recurs: while it is there, where it is neither
 // near nor has just been there, for no longer than its length, and where the series was as far from the usual as the
-// foot of what recurs. Then something else goes on, such as a leak. r may be nil.
+// low limit of what recurs. Then something else goes on, such as a leak. r may be nil.
 func (r *Profile) Ordinary(step int) (v float64, ok bool) {
-	if r == nil || r.course == nil || r.course.isOpen {
+	if r == nil || r.occurrences == nil || r.occurrences.isOpen {
 		return 0, false
 	}
-	c := r.course
+	c := r.occurrences
 	cell := r.grid.Slot(step, calendar.Week, r.length)
 	length := c.newest.end - c.newest.begin + 1 + nearCells*r.steps
 	if !c.near[cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
 		return 0, false
 	}
-	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lift >= l.foot {
+	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lift >= l.low {
 		return 0, false
 	}
 	v = float64(c.usual[cell%r.perDay] + c.lift)
@@ -266,7 +267,7 @@ func (r *Profile) Ordinary(step int) (v float64, ok bool) {
 func (r *Profile) position(cell int64, offset int) int { return int(cell)*r.steps + offset }
 
 // phase returns how far what may come from a position on has come by now.
-func (c *course) phase(from int) phase {
+func (c *occurrences) phase(from int) phase {
 	switch {
 	case c.isOpen:
 		return running
@@ -277,7 +278,7 @@ func (c *course) phase(from int) phase {
 }
 
 // pastPhase returns how far what may come from a position on had come at another, in the window.
-func (c *course) pastPhase(at, from int) phase {
+func (c *occurrences) pastPhase(at, from int) phase {
 	n := sort.Search(len(c.past), func(i int) bool { return c.past[i].begin > at })
 	switch {
 	case n == 0 || c.past[n-1].end < from:
@@ -289,7 +290,7 @@ func (c *course) pastPhase(at, from int) phase {
 }
 
 // between returns what came from one position up to another; nil if nothing did.
-func (c *course) between(from, to int) *occurrence {
+func (c *occurrences) between(from, to int) *occurrence {
 	n := sort.Search(len(c.past), func(i int) bool { return c.past[i].end >= from })
 	if n == len(c.past) || c.past[n].begin > to {
 		return nil
@@ -322,7 +323,7 @@ func (w *Window) given(g grouping) (near, rest Window, scales scales) {
 	near, rest = *w, *w
 	near.last = near.first - 1
 	r := w.r
-	if r.course == nil || !w.conditioned {
+	if r.occurrences == nil || !w.conditioned {
 		return near, rest, scales
 	}
 	cell, offset := r.locateStep(w.now)
@@ -334,31 +335,31 @@ func (w *Window) given(g grouping) (near, rest Window, scales scales) {
 
 	now, perDay := r.position(cell, offset), r.perDay*r.steps
 	from, to := r.position(first-nearCells, 0), r.position(near.last+1, -1)
-	today, day := r.course.phase(from), int(calendar.Slot(near.first, int64(r.perDay)))
+	today, day := r.occurrences.phase(from), int(calendar.Slot(near.first, int64(r.perDay)))
 	var alike uint64
 	toCome := false
 	var onsets spread
 	oldest := max(0, r.days-maxDays)
 	for k := oldest; k < r.days; k++ {
 		shift := (k - day) * perDay
-		if k == day || !r.comparable(g, day, k) || now+shift < 0 || now+shift > r.course.until {
+		if k == day || !r.comparable(g, day, k) || now+shift < 0 || now+shift > r.occurrences.until {
 			continue
 		}
-		came := r.course.between(from+shift, to+shift)
+		came := r.occurrences.between(from+shift, to+shift)
 		if came != nil {
 			onsets.add(came.begin - shift)
-			if today == running && r.course.reached {
-				scales.set(k-oldest, came.scale(r.course.open.peak(now)))
+			if today == running && r.occurrences.reached {
+				scales.set(k-oldest, came.scale(r.occurrences.open.peak(now)))
 			}
 		}
-		if r.course.pastPhase(now+shift, from+shift) == today {
+		if r.occurrences.pastPhase(now+shift, from+shift) == today {
 			alike |= 1 << (k - oldest)
 			toCome = toCome || came != nil && came.begin > now+shift
 		}
 	}
 	switch {
 	case today == running: // all days tell how large it is, and those on which it came how large it becomes
-		scales.usual = r.course.usual[r.ofDay(cell)]
+		scales.usual = r.occurrences.usual[r.ofDay(cell)]
 	case today == waiting && (toCome || now < onsets.end()):
 		near.first = min(near.first, first) // it is as large as ever, when it comes
 	case alike != 0:
@@ -372,11 +373,11 @@ func (w *Window) given(g grouping) (near, rest Window, scales scales) {
 	return near, rest, scales
 }
 
-// extend marks the cells beside recurring ones into which occurrences reach on some days: with their feet, or because
-// they come earlier or last longer.
+// extend marks the cells beside recurring ones into which occurrences reach on some days: they rise slowly, come
+// earlier or last longer.
 func (r *Profile) extend() {
 	days, steps := make([]int, r.perDay), r.steps
-	for _, o := range r.course.past {
+	for _, o := range r.occurrences.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			days[r.ofDay(int64(cell))]++
 		}
@@ -454,7 +455,7 @@ func (r *Profile) locate() {
 	for c := range begins {
 		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
 	}
-	for _, o := range r.course.past {
+	for _, o := range r.occurrences.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
 			c, day := r.ofDay(int64(cell)), cell/r.perDay
 			begins[c].add(float32(-max(o.begin-cell*steps, 0)), day)
