@@ -6,7 +6,8 @@
 //     and recent level, a Group from the other members, a Multivariate from season and level of each of its inputs;
 //   - statistics measure how far a step is from that (deviations here, and packages pca and isolationforest);
 //   - a calibration turns the statistics into the return period that their own past gives them, and into a score
-//     (package calibration).
+//     (package calibration). What is nearly always the same has no tails: there, the time counts for which it is
+//     something else (package change).
 //
 // So a score means the same for every series: 0.8 is once in five weeks of normal life.
 //

@@ -8,9 +8,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
-// An hourly follows the medians of the last hour. A leak below a saw, as of garbage collection, is within what the
-// single values do until it has grown larger than the saw; the medians are steady, and show it. They also do not rise
-// in a line after a jump, as means would.
+// An hourly follows the medians of the last hour, of the departures and of the values. A leak below a saw, as of
+// garbage collection, is within what the single values do until it has grown larger than the saw; the medians are
+// steady, and show it. They also do not rise in a line after a jump, as means would.
 type hourly struct {
 	run
 	perPart   int // steps of a part of the hour; 0: steps are too long
@@ -31,7 +31,7 @@ const hourParts = 12
 // sorted are the values of parts, in order.
 type sorted [hourParts]float64
 
-// sums are of departures: of their sizes, and of how far values are from the usual.
+// sums are of the sizes of departures, of how far values are from the usual, and of values.
 type sums struct{ size, distance, value float64 }
 
 func newHourly(w *window.Window) (h hourly) {

@@ -51,8 +51,8 @@ func (c *Change) Learn(sample []calibration.Statistics, stride int) (never bool)
 	return slots == 0
 }
 
-// Count returns for how many steps a series is away, after so many more that are or are not, where it was for so many
-// before.
+// Count returns for how many steps a series has been away. Before the newest steps, which are away or not, it was away
+// for so many.
 func Count(before, steps int, away bool) int {
 	if away {
 		return before + steps
