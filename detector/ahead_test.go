@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,18 +18,38 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
-// meeting is a storage whose first reads wait for each other for a moment. It counts how many there are at the same
-// time, and fails the one that reads ahead, which is that of later times.
+// meeting is a storage whose reads wait until two have met, unless they come alone. It counts how many there are at the
+// same time, and fails the first that is read ahead: together with one of earlier times.
 type meeting struct {
 	storage.Queryable
-	first     atomic.Int64 // where the first read begins (ms); 0: not known yet
-	now, most atomic.Int64
-	fails     atomic.Bool
+	alone bool
+	fails atomic.Bool
+
+	mu   sync.Mutex
+	now  []int64 // where the reads in progress begin (ms)
+	most int
 }
 
 func (m *meeting) Querier(mint, maxt int64) (storage.Querier, error) {
 	q, err := m.Queryable.Querier(mint, maxt)
 	return meetingQuerier{q, m, mint}, err
+}
+
+// begin takes down a read, and reports whether two have met and whether one of earlier times is in progress.
+func (m *meeting) begin(mint int64) (met, ahead bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(m.now, mint) {
+		m.now = append(m.now, mint)
+	}
+	m.most = max(m.most, len(m.now))
+	return m.most > 1, mint > slices.Min(m.now)
+}
+
+func (m *meeting) end(mint int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = slices.DeleteFunc(m.now, func(at int64) bool { return at == mint })
 }
 
 type meetingQuerier struct {
@@ -40,22 +61,22 @@ type meetingQuerier struct {
 func (m meetingQuerier) Select(
 	ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher,
 ) storage.SeriesSet {
-	m.first.CompareAndSwap(0, m.mint)
-	now := m.now.Add(1)
-	m.most.Store(max(m.most.Load(), now))
-	for range 30 {
-		if m.most.Load() < 2 {
-			time.Sleep(10 * time.Millisecond)
+	met, ahead := m.begin(m.mint)
+	for range 100 {
+		if met || m.alone {
+			break
 		}
+		time.Sleep(10 * time.Millisecond)
+		met, ahead = m.begin(m.mint)
 	}
-	if m.most.Load() > 1 && m.mint > m.first.Load() && m.fails.Swap(false) {
+	if met && ahead && m.fails.Swap(false) {
 		return storage.ErrSeriesSet(errors.New("the one ahead fails"))
 	}
 	return m.Querier.Select(ctx, sorted, hints, matchers...)
 }
 
 func (m meetingQuerier) Close() error {
-	m.now.Add(-1)
+	m.end(m.mint)
 	return m.Querier.Close()
 }
 
@@ -69,10 +90,8 @@ func TestManager_ReadsTwoSlicesOfManySeriesAtTheSameTime(t *testing.T) {
 global: {step: 1h, query_offset: 0s, history: 2d, min_history: 46h, series_limit: 10000}
 detectors: [{name: load, expr: load}]
 `)
-	first := int64(0)
-	read := func(limit int, fails bool) (histories [][]history.Point, most int64) {
-		source := &meeting{Queryable: db}
-		source.first.Store(first)
+	read := func(limit int, fails bool) (histories [][]history.Point, most int) {
+		source := &meeting{Queryable: db, alone: limit == 1}
 		source.fails.Store(fails)
 		m := newManager(t, detector.Options{Limits: detector.NewLimits(limit)})
 		require.NoError(t, m.ApplyConfig(cfg, source))
@@ -80,18 +99,17 @@ detectors: [{name: load, expr: load}]
 		for _, s := range m.Snapshot().Batch(result.Source{Name: "load"}).Series {
 			histories = append(histories, slices.Collect(s.History[0].Points(0, end.UnixMilli())))
 		}
-		require.Zero(t, source.now.Load())
-		require.False(t, source.fails.Load() && limit > 1)
-		first = source.first.Load() // of the reads one by one
-		return histories, source.most.Load()
+		require.Empty(t, source.now)
+		require.False(t, source.fails.Load())
+		return histories, source.most
 	}
 	want, most := read(1, false)
-	require.Equal(t, int64(1), most, "the limit holds")
+	require.Equal(t, 1, most, "the limit holds")
 	require.Len(t, want, series)
 	require.Len(t, want[series-1], 48)
 	for _, fails := range []bool{false, true} {
 		got, most := read(2, fails)
-		require.Equal(t, int64(2), most)
+		require.Equal(t, 2, most)
 		require.Equal(t, want, got)
 	}
 }
