@@ -486,21 +486,27 @@ type boundary struct {
 // over is how far beyond the bound v is; negative on this side of it.
 func (b boundary) over(v float64) float64 { return b.sign * (v - b.x) }
 
-// medianCrossing returns where the medians of single steps cross b, interpolated between the steps of the path.
+// roundedSteps is how far beyond the longest horizon a bound may be crossed. Guard: what crosses it with the end of the
+// horizon is rounded to either side of it.
+const roundedSteps = 0.1
+
+// medianCrossing returns where the medians of single steps cross b, interpolated between the steps of the path. What
+// does so up to roundedSteps after the last one does it there; what falls to b and stays there, as a rate to 0, never.
 func (m *Model) medianCrossing(b boundary) (steps float64, ok bool) {
-	before, at := 0.0, 0.0
+	before, at, slope := 0.0, 0.0, 0.0
 	for i := range m.path {
 		over, h := b.over(m.path[i].Median), float64(m.path[i].Steps)
 		switch {
-		case over <= 0:
-			before, at = over, h
-		case i == 0:
+		case over > 0 && i == 0:
 			return h, true
-		default:
+		case over > 0:
 			return at + (h-at)*before/(before-over), true
+		case i > 0:
+			slope = (over - before) / (h - at)
 		}
+		before, at = over, h
 	}
-	return 0, false
+	return at, before < 0 && before+slope*roundedSteps > 0
 }
 
 // confirmedWithin is how far the median of the extreme value may be from the bound, in the unit of the model: half a

@@ -373,7 +373,7 @@ func TestTimeToBreach_InterpolatesTheCrossing(t *testing.T) {
 		require.True(t, ok)
 		require.InDelta(t, bound-99, steps, 1e-6)
 	}
-	_, ok := m.TimeToBreach(149.5, true)
+	_, ok := m.TimeToBreach(150, true)
 	require.False(t, ok, "beyond the longest horizon")
 	steps, ok := m.TimeToBreach(200, false)
 	require.True(t, ok)

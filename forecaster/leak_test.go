@@ -61,17 +61,19 @@ func TestTimeToBreach_IsThatOfACountdown(t *testing.T) {
 	t.Parallel()
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
 		day := int(24 * time.Hour / step)
-		y := make([]float64, 14*day)
-		for i := range y {
-			y[i] = (time.Duration(2*len(y)-i) * step).Seconds()
-		}
-		o := forecaster.Options{Step: step, Horizons: []int{max(1, day/24), day}}
-		m := fit(t, o, y, nil)
-		for _, steps := range []int{1, day / 24, day / 2, day - 1} {
-			bound := y[len(y)-1] - (time.Duration(steps) * step).Seconds()
-			told, ok := m.TimeToBreach(bound, false)
-			require.True(t, ok, "%v: in %d steps", step, steps)
-			require.InDelta(t, steps, told, 1.01, "%v", step)
+		for _, offset := range []float64{0, 1, 37, 1000, 86417} { // they are rounded to either side
+			y := make([]float64, 14*day)
+			for i := range y {
+				y[i] = (time.Duration(2*len(y)-i) * step).Seconds() + offset
+			}
+			o := forecaster.Options{Step: step, Horizons: []int{max(1, day/24), day}}
+			m := fit(t, o, y, nil)
+			for _, steps := range []int{1, day / 24, day / 2, day - 1, day} {
+				bound := y[len(y)-1] - (time.Duration(steps) * step).Seconds()
+				told, ok := m.TimeToBreach(bound, false)
+				require.True(t, ok, "%v, offset %v: in %d steps", step, offset, steps)
+				require.InDelta(t, steps, told, 1.01, "%v", step)
+			}
 		}
 	}
 }
