@@ -327,10 +327,6 @@ func (b *Backtest) setEnvelope() {
 	if weekly {
 		o.Alike = func(slot, earlier int64) bool { return s.slots.IsWeekend(slot) == s.slots.IsWeekend(earlier) }
 	}
-	days := envelope.New(o, values.Values)
-	if s.envelope = days.After(s.first, max(b.season.Days, 1)*values.PerDay); s.envelope.Empty() {
-		return
-	}
 	slots := make([]int64, 0, len(b.levels))
 	for at := range b.Positions(0) {
 		slot := s.slots.At(at.Time)
@@ -339,7 +335,8 @@ func (b *Backtest) setEnvelope() {
 		}
 		slots = append(slots, slot)
 	}
-	b.normal = days.Replay(slots)
+	n := max(b.season.Days, 1) * values.PerDay
+	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.first, n, slots)
 	for i := range b.normal {
 		b.normal[i] = b.composed.At(b.normal[i], b.composed.Difference(b.levels[i], moved[i]))
 	}

@@ -32,10 +32,14 @@ const (
 	// disagreeFactor is how many times more than usual the days have to differ at a time of day. Chosen, not tuned: noise
 	// hardly gets beyond three times.
 	disagreeFactor = 6
-	// margin is the part of its width by which an interval is larger at either end. Chosen: of 14 normal values, the
-	// largest is expected 0.44 times as far beyond the third largest as that is from the third smallest (David and
-	// Nagaraja, "Order Statistics", 3rd edition, 2003: 1.70, 0.90 and -0.90).
-	margin = 1.0 / 2
+	// leastMargin is the part of its width by which an interval is larger at either end, at least. Chosen: of 14 normal
+	// values, the largest is expected 0.44 times as far beyond the third largest as that is from the third smallest (David
+	// and Nagaraja, "Order Statistics", 3rd edition, 2003: 1.70, 0.90 and -0.90).
+	leastMargin = 1.0 / 2
+	// beyondShare is the share of days that go beyond an interval with its margin at either end, and minBeyond how many
+	// tell how far they go. Chosen, not tuned: a score of 0.8 is once in 35 days.
+	beyondShare = 1.0 / 100
+	minBeyond   = 3
 )
 
 var nan32 = float32(math.NaN())
@@ -58,6 +62,13 @@ func (i Interval) Join(o Interval) Interval {
 		return i
 	}
 	return Interval{min(i.Low, o.Low), max(i.High, o.High)}
+}
+
+func (i Interval) width() float32 { return i.High - i.Low }
+
+// widen returns the interval with margins, as parts of its width, at its ends.
+func (i Interval) widen(low, high float32) Interval {
+	return Interval{i.Low - low*i.width(), i.High + high*i.width()}
 }
 
 // Moved returns the interval moved by d.
@@ -152,38 +163,90 @@ func (d *Days) setCenters() {
 	}
 }
 
-// After returns the envelope of n slots from one after the window on, which is counted as 0.
-func (d *Days) After(slot int64, n int) Envelope {
-	differences := make([]float32, n)
+// Find returns the envelope of n slots from one after the window on, which is counted as 0, and the interval that each
+// of some slots of the window, in order of time, had by the days before it; nil if none had one. Days that would differ
+// enough after the window differ enough in it.
+func (d *Days) Find(slot int64, n int, window []int64) (after Envelope, replay []Interval) {
+	coming := make([]int64, n)
+	for i := range coming {
+		coming[i] = slot + int64(i)
+	}
+	differences := d.differences(coming)
 	usual := make([]float32, 0, n)
-	for i := range differences {
-		differences[i] = d.differenceAt(slot + int64(i))
-		if x := differences[i]; x == x {
+	for _, x := range differences {
+		if x == x {
 			usual = append(usual, x)
 		}
 	}
-	var e Envelope
 	if len(usual) == 0 {
-		return e
+		return after, nil
 	}
 	orderstat.Sort(usual)
 	d.difference = disagreeFactor * orderstat.Quantile(usual, usualShare)
-	for i, in := range d.intervals(differences, func(i int) int64 { return slot + int64(i) }) {
+	intervals := d.intervals(differences, coming)
+	if intervals == nil {
+		return after, nil
+	}
+	replay = d.intervals(d.differences(window), window)
+	low, high := d.margins(replay, window)
+	for i, in := range intervals {
 		if !in.IsNone() {
-			e.slots, e.intervals = append(e.slots, int32(i)), append(e.intervals, in)
+			after.slots, after.intervals = append(after.slots, int32(i)), append(after.intervals, in.widen(low, high))
 		}
 	}
-	return e
+	for i, in := range replay {
+		replay[i] = in.widen(low, high)
+	}
+	return after, replay
 }
 
-// Replay returns the interval that each of some slots of the window, in order of time, had by the days before it; nil
-// if none had one. Days differ enough if they would after the window: After has to come before it.
-func (d *Days) Replay(slots []int64) []Interval {
-	differences := make([]float32, len(slots))
-	for i, slot := range slots {
-		differences[i] = d.differenceAt(slot)
+// margins returns the parts of its width by which an interval has to be larger at its ends, by how far beyond them the
+// days of a window went. That falls off as an exponential distribution does. The farthest may have been an incident: it
+// is counted but not measured.
+func (d *Days) margins(intervals []Interval, window []int64) (low, high float32) {
+	var below, above excesses
+	for i, in := range intervals {
+		if in.IsNone() {
+			continue
+		}
+		if k := window[i] - d.o.First; k >= 0 && k < int64(len(d.exact)) && d.exact[k] == d.exact[k] {
+			below.peak = max(below.peak, (in.Low-d.exact[k])/in.width())
+			above.peak = max(above.peak, (d.exact[k]-in.High)/in.width())
+		}
+		if i+1 == len(intervals) || intervals[i+1].IsNone() {
+			below.end()
+			above.end()
+		}
 	}
-	return d.intervals(differences, func(i int) int64 { return slots[i] })
+	return below.margin(), above.margin()
+}
+
+// excesses are how far values went beyond intervals, as parts of their width, and how often they could.
+type excesses struct {
+	peak             float32 // of the stretch of intervals that has begun
+	n, beyond        int
+	sum              float32
+	farthest, second float32
+}
+
+func (e *excesses) end() {
+	e.n++
+	if e.peak > 0 {
+		e.beyond++
+		e.sum += e.peak
+		e.second = max(e.second, min(e.farthest, e.peak))
+		e.farthest = max(e.farthest, e.peak)
+	}
+	e.peak = 0
+}
+
+func (e *excesses) margin() float32 {
+	if e.beyond < minBeyond {
+		return leastMargin
+	}
+	mean := (e.sum - e.farthest + e.second) / float32(e.beyond-1)
+	share := float64(e.beyond) / float64(e.n)
+	return max(leastMargin, mean*float32(math.Log(share/beyondShare)))
 }
 
 // earlier is what earlier days had around a time of day: at this very time, at most and at least.
@@ -212,6 +275,15 @@ func (d *Days) around(slot int64) (e earlier) {
 	return e
 }
 
+// differences returns how much earlier days differ around the times of slots, see differenceAt.
+func (d *Days) differences(slots []int64) []float32 {
+	differences := make([]float32, len(slots))
+	for i, slot := range slots {
+		differences[i] = d.differenceAt(slot)
+	}
+	return differences
+}
+
 // differenceAt returns how much earlier days differ around the time of a slot, apart from what they differ by as a
 // whole; NaN if it is not known.
 func (d *Days) differenceAt(slot int64) float32 {
@@ -225,7 +297,7 @@ func (d *Days) differenceAt(slot int64) float32 {
 			values[i] -= c
 		}
 		in := common(values[:e.days], e.sameWeekday[:e.days])
-		size = max(size, in.High-in.Low)
+		size = max(size, in.width())
 	}
 	return size
 }
@@ -255,9 +327,9 @@ func common(values []float32, sameWeekday []bool) Interval {
 }
 
 // intervals returns those of slots around which days differ enough, by how much they do; nil if there are none.
-func (d *Days) intervals(differences []float32, slot func(i int) int64) []Interval {
+func (d *Days) intervals(differences []float32, slots []int64) []Interval {
 	var e []Interval
-	n := len(differences)
+	n := len(slots)
 	last := -n - d.reach // the last slot, as far as the reach of i, around which they do
 	for ahead := range n + d.reach {
 		if ahead < n && differences[ahead] > d.difference {
@@ -270,16 +342,15 @@ func (d *Days) intervals(differences []float32, slot func(i int) int64) []Interv
 		if differences[i] != differences[i] {
 			continue
 		}
-		days := d.around(slot(i))
+		days := d.around(slots[i])
 		in := days.interval()
-		width := in.High - in.Low
-		if !(width > d.difference) {
+		if !(in.width() > d.difference) {
 			continue
 		}
 		if e == nil {
 			e = slices.Repeat([]Interval{None()}, n)
 		}
-		e[i] = Interval{in.Low - margin*width, in.High + margin*width}
+		e[i] = in
 	}
 	return e
 }

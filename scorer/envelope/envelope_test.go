@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +28,12 @@ func days(n, length int, start func(day int) int) []float32 {
 
 func after(values []float32, alike func(slot, earlier int64) bool) envelope.Envelope {
 	d := envelope.New(envelope.Options{Slot: 5 * time.Minute, PerDay: perDay, Alike: alike}, values)
-	return d.After(int64(len(values)), perDay)
+	window := make([]int64, len(values))
+	for i := range window {
+		window[i] = int64(i)
+	}
+	e, _ := d.Find(int64(len(values)), perDay, window)
+	return e
 }
 
 func TestEnvelope_IsWhereDaysDiffer(t *testing.T) {
@@ -116,4 +122,37 @@ func TestEnvelope_SeesEventsInATrend(t *testing.T) {
 	}
 	e := after(values, nil)
 	require.False(t, e.At(100).IsNone())
+}
+
+// Days are beyond what is normal at a time of day once in 25 to 200 days, whatever the sizes of a job are like.
+func TestEnvelope_KnowsHowSizesVary(t *testing.T) {
+	const perDay, days, draws = 24, 28, 2000
+	for name, size := range map[string]func(r *rand.Rand) float64{
+		"uniform":     func(r *rand.Rand) float64 { return 0.5 + r.Float64() },
+		"normal":      func(r *rand.Rand) float64 { return 1 + 0.3*r.NormFloat64() },
+		"log-normal":  func(r *rand.Rand) float64 { return math.Exp(0.4 * r.NormFloat64()) },
+		"exponential": (*rand.Rand).ExpFloat64,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, beyond := rand.New(rand.NewPCG(1, 3)), 0
+			values, window := make([]float32, days*perDay), make([]int64, days*perDay)
+			for range draws {
+				for i := range values {
+					window[i], values[i] = int64(i), float32(0.001*r.NormFloat64())
+					if i%perDay == 3 {
+						values[i] = float32(size(r))
+					}
+				}
+				o := envelope.Options{Slot: time.Hour, PerDay: perDay}
+				e, _ := envelope.New(o, values).Find(int64(len(values)), perDay, window)
+				in, x := e.At(3), float32(size(r))
+				require.False(t, in.IsNone())
+				if x > in.High || x < in.Low {
+					beyond++
+				}
+			}
+			require.Greater(t, beyond, draws/200)
+			require.Less(t, beyond, draws/25)
+		})
+	}
 }
