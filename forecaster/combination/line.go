@@ -39,7 +39,7 @@ func (r *run) ahead() (l lineAhead) {
 	if news == 0 {
 		return l
 	}
-	now, slope, explained := r.trend.fit()
+	now, slope, explained := r.trend.Fit()
 	if explained <= bentShare {
 		return l
 	}
@@ -73,41 +73,3 @@ func ramp(v, from, to float64) float64 {
 	}
 	return min(max((v-from)/(to-from), 0), 1)
 }
-
-// A line is the straight line through the points of an excursion, by least squares; older points count less. Positions
-// are steps back from the newest one.
-type line struct {
-	n, x, y, xx, xy, yy float64
-}
-
-// step moves on by a step, which is so many half-lives.
-func (l *line) step(halfLives float64) {
-	fade := math.Exp2(-halfLives)
-	l.xx, l.xy, l.x = fade*(l.xx-2*l.x+l.n), fade*(l.xy-l.y), fade*(l.x-l.n)
-	l.n, l.y, l.yy = fade*l.n, fade*l.y, fade*l.yy
-}
-
-// add takes the point of the newest step.
-func (l *line) add(v float64) {
-	l.n++
-	l.y += v
-	l.yy += v * v
-}
-
-// fewestPoints make a line. Chosen, not tuned.
-const fewestPoints = 5
-
-// fit returns where the line is now, its slope by the step, and the share of the variance that it explains.
-func (l *line) fit() (now, slope, explained float64) {
-	positions := l.xx - l.x*l.x/max(l.n, 1)
-	variance := l.yy - l.y*l.y/max(l.n, 1)
-	if l.n < fewestPoints || !(positions > 0) || !(variance > leastVariance*l.yy) {
-		return 0, 0, 0
-	}
-	covariance := l.xy - l.x*l.y/l.n
-	slope = covariance / positions
-	return (l.y - slope*l.x) / l.n, slope, min(1, covariance*slope/variance)
-}
-
-// leastVariance is the share of the squares below which the variance is rounding. Guard.
-const leastVariance = 1e-12
