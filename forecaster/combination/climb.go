@@ -39,7 +39,7 @@ func (c *climb) advance(v, minutes float64) {
 	}
 	c.steps++
 	c.highest = max(c.highest, v)
-	c.trend.Step(minutes / min(max(float64(c.steps)*minutes/2, shortestLine), longestLine))
+	c.trend.Fade(fadeOf(c.steps, minutes))
 	c.trend.Add(v - c.first)
 }
 

@@ -73,3 +73,28 @@ func ramp(v, from, to float64) float64 {
 	}
 	return min(max((v-from)/(to-from), 0), 1)
 }
+
+// usualMinutes is how long the steps of a run mostly are: parts of an hour, or those that most series have.
+const usualMinutes = 5
+
+// usualFades are those of steps of usualMinutes. An exponential function takes longer than the rest of a step.
+//
+//nolint:gochecknoglobals // nothing changes it
+var usualFades = func() (fades [2*longestLine/usualMinutes + 1]float64) {
+	for steps := range fades {
+		fades[steps] = fade(steps, usualMinutes)
+	}
+	return fades
+}()
+
+// fadeOf returns what the points of a run count after a step, as a share; the run has lasted for so many.
+func fadeOf(steps int, minutes float64) float64 {
+	if minutes == usualMinutes {
+		return usualFades[min(steps, len(usualFades)-1)]
+	}
+	return fade(steps, minutes)
+}
+
+func fade(steps int, minutes float64) float64 {
+	return math.Exp2(-minutes / min(max(float64(steps)*minutes/2, shortestLine), longestLine))
+}

@@ -74,7 +74,7 @@ func (r *run) follow(d *candidates.Departure) int {
 		r.peak, r.held, r.last, r.trend = 0, 0, [3]float64{}, rolling.FadingLine{}
 	}
 	r.steps++
-	r.trend.Step(r.minutes / min(max(float64(r.steps)*r.minutes/2, shortestLine), longestLine))
+	r.trend.Fade(fadeOf(r.steps, r.minutes))
 	size := r.sign * d.Size
 	if size < limit/2 {
 		if r.back++; r.back < backSteps {

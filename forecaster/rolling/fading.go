@@ -9,10 +9,12 @@ type FadingLine struct {
 }
 
 // Step moves on by a step, which is so many half-lives.
-func (l *FadingLine) Step(halfLives float64) {
-	fade := math.Exp2(-halfLives)
-	l.xx, l.xy, l.x = fade*(l.xx-2*l.x+l.n), fade*(l.xy-l.y), fade*(l.x-l.n)
-	l.n, l.y, l.yy = fade*l.n, fade*l.y, fade*l.yy
+func (l *FadingLine) Step(halfLives float64) { l.Fade(math.Exp2(-halfLives)) }
+
+// Fade moves on by a step that leaves a share of what points counted.
+func (l *FadingLine) Fade(share float64) {
+	l.xx, l.xy, l.x = share*(l.xx-2*l.x+l.n), share*(l.xy-l.y), share*(l.x-l.n)
+	l.n, l.y, l.yy = share*l.n, share*l.y, share*l.yy
 }
 
 // Add takes the point of the newest step.
