@@ -54,6 +54,7 @@ type Values struct {
 	firstKnown int       // index of the first value; negative: not known yet
 	nearby     int64     // slots that stand in for one that is not known
 	reach      int       // slots by which what happens again may be earlier or later
+	off        []uint8   // by slot: whether it is on a day off, 1: no, 2: yes; 0: not asked for yet
 	changed    []bool    // times of day at which something else may be expected since a value was odd; nil: none is
 	moved      bool      // as the level moved, with it what is expected of all
 	odd        []float32 // what was expected in place of values that are odd; NaN for the others; nil: none is
@@ -190,19 +191,39 @@ func (v *Values) since() int64 {
 // days returns what days of the same kind make expected in a week, as Expected does.
 func (v *Values) days(slot int64) (value float32, days, known int) {
 	var alike [8]bool // by how many days ago
-	values := v.scratch[:0]
+	values, off := v.scratch[:0], v.isDayOff(slot)
 	for k := int64(1); k <= 7; k++ {
 		earlier := slot - k*int64(v.PerDay)
-		alike[k] = v.DayOff == nil || v.DayOff(earlier) == v.DayOff(slot)
+		alike[k] = v.isDayOff(earlier) == off
 		if x := v.at(earlier); alike[k] && x == x {
 			values = append(values, x)
 		}
 	}
-	if n := len(values); n >= daily().Min || n > 0 && v.DayOff != nil && v.DayOff(slot) { // a week has only two of them
+	if n := len(values); n >= daily().Min || n > 0 && off { // a week has only two of them
 		return orderstat.Median(values), 1, n
 	}
 	value, known = v.around(slot, &alike)
 	return value, 0, known
+}
+
+// isDayOff tells whether a slot is on a day off. It asks once for each.
+func (v *Values) isDayOff(slot int64) bool {
+	i := slot - v.First
+	switch {
+	case v.DayOff == nil:
+		return false
+	case i < 0 || i >= int64(len(v.Values)):
+		return v.DayOff(slot)
+	case v.off == nil:
+		v.off = make([]uint8, len(v.Values))
+	}
+	if v.off[i] == 0 {
+		v.off[i] = 1
+		if v.DayOff(slot) {
+			v.off[i] = 2
+		}
+	}
+	return v.off[i] == 2
 }
 
 // OtherDays returns the values at the same time of the six days before a slot, from the last one on; NaN: not known.
