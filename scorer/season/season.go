@@ -176,7 +176,7 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 	case s.Days == 7:
 		return v.days(slot)
 	}
-	value, known = v.around(slot, nil)
+	value, known = v.around(slot, false)
 	return value, 0, known
 }
 
@@ -190,19 +190,17 @@ func (v *Values) since() int64 {
 
 // days returns what days of the same kind make expected in a week, as Expected does.
 func (v *Values) days(slot int64) (value float32, days, known int) {
-	var alike [8]bool // by how many days ago
 	values, off := v.scratch[:0], v.isDayOff(slot)
 	for k := int64(1); k <= 7; k++ {
 		earlier := slot - k*int64(v.PerDay)
-		alike[k] = v.isDayOff(earlier) == off
-		if x := v.at(earlier); alike[k] && x == x {
+		if x := v.at(earlier); x == x && v.isDayOff(earlier) == off {
 			values = append(values, x)
 		}
 	}
 	if n := len(values); n >= daily().Min || n > 0 && off { // a week has only two of them
 		return orderstat.Median(values), 1, n
 	}
-	value, known = v.around(slot, &alike)
+	value, known = v.around(slot, true)
 	return value, 0, known
 }
 
@@ -253,8 +251,8 @@ func (v *Values) BeforeAndAfter(slot int64, n int) (before, after float32) {
 
 // around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
 // days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others. Only
-// the days count that are alike, by how many days ago; nil: all.
-func (v *Values) around(slot int64, alike *[8]bool) (value float32, known int) {
+// days of the same kind count, or all.
+func (v *Values) around(slot int64, sameKind bool) (value float32, known int) {
 	s := daily()
 	values := v.scratch[:0]
 	var on [8]bool // by how many days ago
@@ -264,7 +262,7 @@ func (v *Values) around(slot int64, alike *[8]bool) (value float32, known int) {
 	}
 	for away := int64(1); away <= v.nearby && len(values) < s.Periods; away++ {
 		for k := 1; k <= periods; k++ {
-			if alike != nil && !alike[k] {
+			if sameKind && v.isDayOff(slot-int64(k*v.PerDay)) != v.isDayOff(slot) {
 				continue
 			}
 			for _, near := range [...]int64{slot - away, slot + away} {
