@@ -206,9 +206,13 @@ func (r *Profile) findHigh(s *search, over, high []float32, limits []limit, stan
 func (r *Profile) leaveOut(values ...[]float32) {
 	near := r.near(nearCells)
 	for _, v := range values {
+		at := r.ofWeek(0)
 		for i := range v {
-			if near[r.ofWeek(int64(i))] {
+			if near[at] {
 				v[i] = nan
+			}
+			if at++; at == len(near) {
+				at = 0
 			}
 		}
 	}
