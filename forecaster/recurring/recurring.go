@@ -341,8 +341,12 @@ func (r *Profile) countOver(n *counts, values []float32, threshold float32) {
 // later than on other days is found by the cells beside it, but a cell must be high oftener itself, too.
 func (r *Profile) markRecurring(s *search) {
 	wide, own, known := &s.wide, &s.own, &s.known
-	byWeek, byDay := newSignificance(wide.week, known.week, chance), newSignificance(wide.day, known.day, chance)
-	ownWeek, ownDay := newSignificance(own.week, known.week, ownChance), newSignificance(own.day, known.day, ownChance)
+	byDay, ownDay := newSignificance(wide.day, known.day, chance), newSignificance(own.day, known.day, ownChance)
+	weeks := r.days > 7 // else nothing is known twice
+	var byWeek, ownWeek significance
+	if weeks {
+		byWeek, ownWeek = newSignificance(wide.week, known.week, chance), newSignificance(own.week, known.week, ownChance)
+	}
 	for c := range r.perDay {
 		chosen := none
 		if byDay.passes(c) && ownDay.passes(c) && byDay.days[c] >= minDays && r.undecided(c) {
@@ -359,7 +363,7 @@ func (r *Profile) markRecurring(s *search) {
 				chosen == sameDay && own.week[at] > 0,
 				chosen == sameKind && r.countKind(own.week, c, isWeekend(int64(d))) > 0:
 				r.groups[at] = chosen
-			case chosen == none && byWeek.passes(at) && ownWeek.passes(at):
+			case weeks && chosen == none && byWeek.passes(at) && ownWeek.passes(at):
 				r.groups[at] = sameDay
 			}
 		}
