@@ -257,14 +257,18 @@ func (v *Values) around(slot int64, sameKind bool) (value float32, known int) {
 	values := v.scratch[:0]
 	var on [8]bool // by how many days ago
 	periods := min(s.Periods, int((slot+v.nearby-v.First)/int64(v.PerDay))-1)
-	if periods < s.Min {
+	var room [8]int
+	days := room[:0]
+	for k := 1; k <= periods; k++ {
+		if !sameKind || v.isDayOff(slot-int64(k*v.PerDay)) == v.isDayOff(slot) {
+			days = append(days, k)
+		}
+	}
+	if len(days) < s.Min {
 		return nan32, 0
 	}
 	for away := int64(1); away <= v.nearby && len(values) < s.Periods; away++ {
-		for k := 1; k <= periods; k++ {
-			if sameKind && v.isDayOff(slot-int64(k*v.PerDay)) != v.isDayOff(slot) {
-				continue
-			}
+		for _, k := range days {
 			for _, near := range [...]int64{slot - away, slot + away} {
 				if x := v.at(near - int64(k*v.PerDay)); x == x {
 					values = append(values, x)
