@@ -3,6 +3,7 @@ package candidates
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,6 +105,33 @@ func TestState_ForecastsAConstantByEachCandidate(t *testing.T) {
 				s.PrepareTarget(&target, &h)
 				require.InDelta(t, 0.5, s.Forecast(j, &target, ar), 1e-6, "%s, step %v", Name(j), step)
 			}
+		}
+	}
+}
+
+// A network that sorts zeros and ones sorts anything (Knuth, 5.3.4, theorem Z).
+func TestSort7_SortsZerosAndOnes(t *testing.T) {
+	t.Parallel()
+	for bits := range int32(1 << 7) {
+		var v [7]int32
+		for i := range v {
+			v[i] = bits >> i & 1
+		}
+		got := sort7(v)
+		slices.Sort(v[:])
+		require.Equal(t, v, got)
+	}
+}
+
+func TestOrderOf_IsThatOfTheValues(t *testing.T) {
+	t.Parallel()
+	infinite := float32(math.Inf(1))
+	values := []float32{-infinite, -3e38, -1, -1e-45, 0, 1e-45, 1, 3e38, infinite}
+	for i, v := range values {
+		require.Equal(t, v, inOrder(orderOf(v)))
+		require.Less(t, orderOf(v), int32(math.MaxInt32))
+		if i > 0 {
+			require.Less(t, orderOf(values[i-1]), orderOf(v))
 		}
 	}
 }

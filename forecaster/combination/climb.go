@@ -1,14 +1,16 @@
 package combination
 
+import "github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
+
 // A climb follows a series that rises, and knows how high it has risen before. A leak that a restart has ended every
 // day is as usual as a season; when nobody restarts, it becomes a record.
 type climb struct {
-	lowest, top float64 // of all values, and of the climbs that ended
-	hasEnded    bool    // one of them
-	first       float64 // value of this one
-	highest     float64 // likewise
-	steps       int     // of it
-	trend       line    // through its values, less the first
+	lowest, top float64            // of all values, and of the climbs that ended
+	hasEnded    bool               // one of them
+	first       float64            // value of this one
+	highest     float64            // likewise
+	steps       int                // of it
+	trend       rolling.FadingLine // through its values, less the first
 }
 
 // Chosen, not tuned: parts of the range of what was seen before.
@@ -33,12 +35,12 @@ func (c *climb) advance(v, minutes float64) {
 		c.top, c.hasEnded, c.steps = top, true, 0
 	}
 	if c.steps == 0 {
-		c.first, c.highest, c.trend = v, v, line{}
+		c.first, c.highest, c.trend = v, v, rolling.FadingLine{}
 	}
 	c.steps++
 	c.highest = max(c.highest, v)
-	c.trend.step(minutes / min(max(float64(c.steps)*minutes/2, shortestLine), longestLine))
-	c.trend.add(v - c.first)
+	c.trend.Fade(fadeOf(c.steps, minutes))
+	c.trend.Add(v - c.first)
 }
 
 // ahead continues a climb that is at v to the degree to which it is straight and higher than all before it.
@@ -46,7 +48,7 @@ func (c *climb) ahead(v float64) (l lineAhead) {
 	if !c.hasEnded || !(v > c.top) || !(c.top > c.lowest) {
 		return l
 	}
-	now, slope, explained := c.trend.fit()
+	now, slope, explained := c.trend.Fit()
 	if slope > 0 {
 		l.share = ramp((v-c.top)/(c.top-c.lowest), recordFrom, recordUntil) * ramp(explained, curvedShare, allButLineShare)
 	}

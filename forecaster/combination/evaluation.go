@@ -120,10 +120,9 @@ func (e *evaluation) evaluateAutoregressions() {
 // errors returns those of the weighted sum of candidates in the rows of bucket k. They are valid until the next call.
 func (e *evaluation) errors(k int, weights []float64) intervals.ScaledErrors {
 	from, to := e.set.Bucket(k)
-	errors := resize(e.scaled, to-from)
+	errors, used := resize(e.scaled, to-from), nonzero(weights)
 	for i := range errors {
-		row := e.errs[(from+i)*e.count : (from+i+1)*e.count]
-		missed, scale := dot(weights, row), e.scales[from+i]
+		missed, scale := e.missed(from+i, weights, used), e.scales[from+i]
 		scale.Level = e.level(e.window.Values[e.set.Target(from+i)]-missed, e.usual[from+i])
 		errors[i] = intervals.ScaledError{
 			WeightedError: intervals.WeightedError{Value: missed, Weight: e.errorWeights[e.set.Origin[from+i]]},
@@ -134,10 +133,21 @@ func (e *evaluation) errors(k int, weights []float64) intervals.ScaledErrors {
 	return errors
 }
 
-func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, v := range a {
-		sum += v * b[i]
+// missed is the error of the weighted sum of candidates in row i. used are those that have a weight: few have.
+func (e *evaluation) missed(i int, weights []float64, used []int) float64 {
+	row, sum := e.errs[i*e.count:(i+1)*e.count], 0.0
+	for _, j := range used {
+		sum += weights[j] * row[j]
 	}
 	return sum
+}
+
+// nonzero returns the indices of the weights that are not 0.
+func nonzero(weights []float64) (used []int) {
+	for j, weight := range weights {
+		if weight != 0 {
+			used = append(used, j)
+		}
+	}
+	return used
 }

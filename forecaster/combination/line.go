@@ -39,7 +39,7 @@ func (r *run) ahead() (l lineAhead) {
 	if news == 0 {
 		return l
 	}
-	now, slope, explained := r.trend.fit()
+	now, slope, explained := r.trend.Fit()
 	if explained <= bentShare {
 		return l
 	}
@@ -74,40 +74,27 @@ func ramp(v, from, to float64) float64 {
 	return min(max((v-from)/(to-from), 0), 1)
 }
 
-// A line is the straight line through the points of an excursion, by least squares; older points count less. Positions
-// are steps back from the newest one.
-type line struct {
-	n, x, y, xx, xy, yy float64
-}
+// usualMinutes is how long the steps of a run mostly are: parts of an hour, or those that most series have.
+const usualMinutes = 5
 
-// step moves on by a step, which is so many half-lives.
-func (l *line) step(halfLives float64) {
-	fade := math.Exp2(-halfLives)
-	l.xx, l.xy, l.x = fade*(l.xx-2*l.x+l.n), fade*(l.xy-l.y), fade*(l.x-l.n)
-	l.n, l.y, l.yy = fade*l.n, fade*l.y, fade*l.yy
-}
-
-// add takes the point of the newest step.
-func (l *line) add(v float64) {
-	l.n++
-	l.y += v
-	l.yy += v * v
-}
-
-// fewestPoints make a line. Chosen, not tuned.
-const fewestPoints = 5
-
-// fit returns where the line is now, its slope by the step, and the share of the variance that it explains.
-func (l *line) fit() (now, slope, explained float64) {
-	positions := l.xx - l.x*l.x/max(l.n, 1)
-	variance := l.yy - l.y*l.y/max(l.n, 1)
-	if l.n < fewestPoints || !(positions > 0) || !(variance > leastVariance*l.yy) {
-		return 0, 0, 0
+// usualFades are those of steps of usualMinutes. An exponential function takes longer than the rest of a step.
+//
+//nolint:gochecknoglobals // nothing changes it
+var usualFades = func() (fades [2*longestLine/usualMinutes + 1]float64) {
+	for steps := range fades {
+		fades[steps] = fade(steps, usualMinutes)
 	}
-	covariance := l.xy - l.x*l.y/l.n
-	slope = covariance / positions
-	return (l.y - slope*l.x) / l.n, slope, min(1, covariance*slope/variance)
+	return fades
+}()
+
+// fadeOf returns what the points of a run count after a step, as a share; the run has lasted for so many.
+func fadeOf(steps int, minutes float64) float64 {
+	if minutes == usualMinutes {
+		return usualFades[min(steps, len(usualFades)-1)]
+	}
+	return fade(steps, minutes)
 }
 
-// leastVariance is the share of the squares below which the variance is rounding. Guard.
-const leastVariance = 1e-12
+func fade(steps int, minutes float64) float64 {
+	return math.Exp2(-minutes / min(max(float64(steps)*minutes/2, shortestLine), longestLine))
+}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -21,11 +22,11 @@ type run struct {
 
 	firstDay bool // the last departure was from the mean of the first day
 
-	sign  float64    // of the departure: +1 or -1; 0 if the series is not away
-	steps int        // since it left
-	back  int        // newest steps that were near the usual again
-	last  [3]float64 // newest departures, in the direction of sign, newest first
-	trend line       // through the departures
+	sign  float64            // of the departure: +1 or -1; 0 if the series is not away
+	steps int                // since it left
+	back  int                // newest steps that were near the usual again
+	last  [3]float64         // newest departures, in the direction of sign, newest first
+	trend rolling.FadingLine // through the departures
 
 	peak, held   float64    // the largest departure of a step, and the largest that as many steps as last kept to
 	peaks, helds [2]float64 // the same of runs that passed, by side
@@ -70,10 +71,10 @@ func (r *run) follow(d *candidates.Departure) int {
 		}
 		now = leaves
 		r.sign, r.steps, r.back = math.Copysign(1, d.Size), 0, 0
-		r.peak, r.held, r.last, r.trend = 0, 0, [3]float64{}, line{}
+		r.peak, r.held, r.last, r.trend = 0, 0, [3]float64{}, rolling.FadingLine{}
 	}
 	r.steps++
-	r.trend.step(r.minutes / min(max(float64(r.steps)*r.minutes/2, shortestLine), longestLine))
+	r.trend.Fade(fadeOf(r.steps, r.minutes))
 	size := r.sign * d.Size
 	if size < limit/2 {
 		if r.back++; r.back < backSteps {
@@ -88,7 +89,7 @@ func (r *run) follow(d *candidates.Departure) int {
 	copy(r.last[1:], r.last[:])
 	r.last[0] = size
 	r.peak, r.held = max(r.peak, size), max(r.held, r.steady())
-	r.trend.add(d.Value - d.Usual)
+	r.trend.Add(d.Value - d.Usual)
 	return now
 }
 

@@ -84,11 +84,11 @@ func (e *evaluation) trainUntil(ends []int, first int, o *Options) (until int, r
 
 // meanError is the mean size of the errors with weights in the rows of bucket k whose targets are not before since.
 func (e *evaluation) meanError(k, since int, weights []float64) float64 {
-	sum, count := 0.0, 0.0
+	sum, count, used := 0.0, 0.0, nonzero(weights)
 	from, to := e.set.Bucket(k)
 	for i := from; i < to; i++ {
 		if e.set.Target(i) >= since {
-			sum += math.Abs(dot(weights, e.errs[i*e.count:(i+1)*e.count]))
+			sum += math.Abs(e.missed(i, weights, used))
 			count++
 		}
 	}
@@ -105,10 +105,10 @@ func selectWeights(weights []float64, order []int, errs, u, room []float64) {
 	// Column by column, and weighted once, so that the inner loop is short.
 	rows, equal := len(u), rounding*total(u)
 	sum, columns := room[:rows], room[rows:]
-	for k, j := range order {
-		column := columns[k*rows : (k+1)*rows]
-		for i := range column {
-			column[i] = u[i] * errs[i*count+j]
+	for i, weight := range u {
+		row := errs[i*count : (i+1)*count]
+		for k, j := range order {
+			columns[k*rows+i] = weight * row[j]
 		}
 	}
 	copy(sum, columns) // of the best one, which the first round takes

@@ -131,7 +131,7 @@ func TestScaledErrors_NormalizeFindsTheExponent(t *testing.T) {
 			if rng.IntN(2) == 0 {
 				e = -e
 			}
-			errors[i] = ScaledError{WeightedError{e, 1 + rng.Float64()}, s}
+			errors[i] = ScaledError{WeightedError: WeightedError{e, 1 + rng.Float64()}, Scale: s}
 		}
 		before := errors[0].Value
 		require.Equal(t, want, errors.Normalize())
@@ -140,8 +140,8 @@ func TestScaledErrors_NormalizeFindsTheExponent(t *testing.T) {
 	for size, want := range map[float64]Exponent{0.24: {}, 0.25: {Recent: 1}} {
 		// Half of the errors are expected to be larger, and are. Dividing them gains ln cosh(size): 2.9 or 3.1 percent.
 		errors := ScaledErrors{
-			{WeightedError{math.Exp(2 * size), 1}, Scale{Recent: 2 * size}},
-			{WeightedError{1, 1}, Scale{}},
+			{WeightedError: WeightedError{math.Exp(2 * size), 1}, Scale: Scale{Recent: 2 * size}},
+			{WeightedError: WeightedError{1, 1}},
 		}
 		require.Equal(t, want, errors.Normalize(), "size %v", size)
 	}

@@ -44,7 +44,12 @@ const MinImprovement = 0.97
 type ScaledError struct {
 	WeightedError
 	Scale Scale
+
+	root roots
 }
+
+// roots are those of the ratios that a Scale is of, of the usual size to the expected one; 0: not asked for yet.
+type roots struct{ recent, daily, level float64 }
 
 // ScaledErrors is a set of errors, each with its scale.
 type ScaledErrors []ScaledError
@@ -95,10 +100,13 @@ func (s ScaledErrors) totals() (weight float64, scale Scale) {
 
 // sizes returns, for each of exponents, the weighted sum of the sizes of errors divided by their scale to that power.
 func (s ScaledErrors) sizes() (sums [len(exponents)]float64) {
-	for _, e := range s {
+	for i := range s {
+		e := &s[i]
+		if e.root == (roots{}) {
+			e.root = roots{math.Exp(-e.Scale.Recent / 2), math.Exp(-e.Scale.Daily / 2), math.Exp(-e.Scale.Level / 2)}
+		}
 		// All powers are products of the roots.
-		recent, daily := math.Exp(-e.Scale.Recent/2), math.Exp(-e.Scale.Daily/2)
-		level := math.Exp(-e.Scale.Level / 2)
+		recent, daily, level := e.root.recent, e.root.daily, e.root.level
 		size := e.Weight * math.Abs(e.Value)
 		for k, factor := range [len(exponents)]float64{
 			1, recent, recent * recent, daily, daily * daily, recent * daily,

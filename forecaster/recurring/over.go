@@ -170,17 +170,17 @@ func (w *Window) collect(g grouping, all bool, today *scales) (s, scaled sample)
 		begin, end = w.from, w.to
 	}
 	day, oldest := int(calendar.Slot(begin, int64(perDay))), max(0, r.days-maxDays)
-	var most [maxDays]float32 // by day
-	for k := range most[:r.days-oldest] {
-		most[k] = nan
+	var room [maxDays]float32
+	most := room[:r.days-oldest] // by day
+	for k := range most {
+		most[k] = lowest
 	}
 	at := r.ofWeek(begin)
 	for cell := int(begin); cell <= int(end); cell++ {
 		if all || r.groups[at] == g {
-			for k := oldest; k < r.days; k++ {
-				c := cell + (k-day)*perDay
-				if c >= 0 && c < len(r.cells) {
-					most[k-oldest] = larger(most[k-oldest], r.cells[c])
+			for k, c := 0, cell+(oldest-day)*perDay; k < len(most); k, c = k+1, c+perDay {
+				if c >= 0 && c < len(r.cells) && r.cells[c] > most[k] { // not if it is NaN
+					most[k] = r.cells[c]
 				}
 			}
 		}
@@ -189,7 +189,7 @@ func (w *Window) collect(g grouping, all bool, today *scales) (s, scaled sample)
 		}
 	}
 	for k := oldest; k < r.days; k++ {
-		if v := most[k-oldest]; v == v && k != day && w.days>>(k-oldest)&1 != 0 && r.comparable(g, day, k) {
+		if v := most[k-oldest]; v > lowest && k != day && w.days>>(k-oldest)&1 != 0 && r.comparable(g, day, k) {
 			s.add(v)
 			if today != nil && today.known() && today.by[k-oldest] > 0 {
 				scaled.add(today.usual + max(v-today.usual, 0)*today.by[k-oldest])

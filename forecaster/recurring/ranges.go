@@ -13,7 +13,10 @@ const (
 	rangeDays = 5
 )
 
-var nan = float32(math.NaN())
+var (
+	nan    = float32(math.NaN())
+	lowest = float32(math.Inf(-1))
+)
 
 // A Range is between which values a series has kept on other days.
 type Range struct{ Low, High float64 }

@@ -85,10 +85,11 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.cells, lows.cells = r.gather(w)
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
-		over, limits := r.findRecurring(p)
+		var room search
+		over, limits := r.findRecurring(p, &room)
 		r.trace(w, over, limits)
 		lows.groups = make([]grouping, 7*r.perDay)
-		lows.findRecurring(p)
+		lows.findRecurring(p, &room)
 		r.findRanges(&lows)
 	}
 	r.through = make([]uint16, len(r.groups)+1)
@@ -136,13 +137,24 @@ const (
 	outlying = 8
 )
 
+// A search is what findRecurring works with. What it leaves is memory for the next one.
+type search struct {
+	p     float64    // quantile that days are compared by
+	tells []grouping // by cell of the day, which days tell most of it; none: not asked for yet
+
+	known     counts // of days
+	wide, own counts // of those on which a cell or one beside it was high, and on which it was itself
+	some      []float32
+}
+
 // findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
 // the week what on a recurring one counts as high.
-func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
+func (r *Profile) findRecurring(p float64, s *search) (over []float32, limits []limit) {
+	s.p, s.tells = p, make([]grouping, r.perDay)
 	over, limits = r.prominence(), make([]limit, len(r.groups))
 	rest, high := slices.Clone(over), widen(over)
 	for i := range rounds {
-		if !r.findHigh(rest, high, limits, p, i > 0) {
+		if !r.findHigh(s, rest, high, limits, i > 0) {
 			break
 		}
 		r.leaveOut(rest, high)
@@ -153,13 +165,14 @@ func (r *Profile) findRecurring(p float64) (over []float32, limits []limit) {
 // findHigh marks cells as recurring, of those that are known: over is by how much they exceed the usual, high by how
 // much they or one beside them do. If they have to stand out, only what is outlying counts. It fills in limits, and
 // tells whether it has found any.
-func (r *Profile) findHigh(over, high []float32, limits []limit, p float64, standOut bool) (found bool) {
-	some := make([]float32, 0, len(high)/3+1)
+func (r *Profile) findHigh(s *search, over, high []float32, limits []limit, standOut bool) (found bool) {
+	some := slices.Grow(s.some[:0], len(high)/3+1)
 	for i := 0; i < len(high); i += 3 { // neighbours share values
 		if high[i] == high[i] {
 			some = append(some, high[i])
 		}
 	}
+	s.some = some
 	if len(some) < minDays*r.perDay/3 {
 		return false
 	}
@@ -169,17 +182,16 @@ func (r *Profile) findHigh(over, high []float32, limits []limit, p float64, stan
 	if standOut {
 		least += outlying * (nthSmallest(upper, len(upper)/2) - usual)
 	}
-	days, wide, own := r.newCounts(), r.newCounts(), r.newCounts()
-	r.countOver(&days, high, float32(math.Inf(-1)))
+	r.countOver(&s.known, high, float32(math.Inf(-1)))
 	for _, share := range highShares {
 		large := nthSmallest(upper, int(float64(len(some)-1)*(1-share))-middle)
 		threshold := usual + (large-usual)/2
 		if !(threshold > usual && large >= least) {
 			continue // most cells are as high
 		}
-		r.countOver(&wide, high, threshold)
-		r.countOver(&own, over, threshold)
-		r.markRecurring(&wide, &own, &days, p)
+		r.countOver(&s.wide, high, threshold)
+		r.countOver(&s.own, over, threshold)
+		r.markRecurring(s)
 		for c, g := range r.groups {
 			if g != none && limits[c] == (limit{}) {
 				limits[c] = limit{usual + highShare*(threshold-usual), usual + lowShare*(threshold-usual)}
@@ -194,9 +206,13 @@ func (r *Profile) findHigh(over, high []float32, limits []limit, p float64, stan
 func (r *Profile) leaveOut(values ...[]float32) {
 	near := r.near(nearCells)
 	for _, v := range values {
+		at := r.ofWeek(0)
 		for i := range v {
-			if near[r.ofWeek(int64(i))] {
+			if near[at] {
 				v[i] = nan
+			}
+			if at++; at == len(near) {
+				at = 0
 			}
 		}
 	}
@@ -303,12 +319,11 @@ func nthSmallest(values []float32, n int) float32 {
 // counts of days are by cell of the week and by cell of the day.
 type counts struct{ week, day []int32 }
 
-func (r *Profile) newCounts() counts {
-	return counts{week: make([]int32, len(r.groups)), day: make([]int32, r.perDay)}
-}
-
 // countOver counts the days on which each cell is at or over a threshold.
 func (r *Profile) countOver(n *counts, values []float32, threshold float32) {
+	if n.week == nil {
+		*n = counts{week: make([]int32, len(r.groups)), day: make([]int32, r.perDay)}
+	}
 	clear(n.week)
 	clear(n.day)
 	for day := range r.days {
@@ -322,16 +337,23 @@ func (r *Profile) countOver(n *counts, values []float32, threshold float32) {
 	}
 }
 
-// markRecurring marks the cells that are high on more days than chance explains: own counts those on which they are,
-// wide those on which they or a cell beside them are, known all. What begins some minutes earlier or later than on
-// other days is found by the cells beside it, but a cell must be high oftener itself, too.
-func (r *Profile) markRecurring(wide, own, known *counts, p float64) {
-	byWeek, byDay := newSignificance(wide.week, known.week, chance), newSignificance(wide.day, known.day, chance)
-	ownWeek, ownDay := newSignificance(own.week, known.week, ownChance), newSignificance(own.day, known.day, ownChance)
+// markRecurring marks the cells that are high on more days than chance explains. What begins some minutes earlier or
+// later than on other days is found by the cells beside it, but a cell must be high oftener itself, too.
+func (r *Profile) markRecurring(s *search) {
+	wide, own, known := &s.wide, &s.own, &s.known
+	byDay, ownDay := newSignificance(wide.day, known.day, chance), newSignificance(own.day, known.day, ownChance)
+	weeks := r.days > 7 // else nothing is known twice
+	var byWeek, ownWeek significance
+	if weeks {
+		byWeek, ownWeek = newSignificance(wide.week, known.week, chance), newSignificance(own.week, known.week, ownChance)
+	}
 	for c := range r.perDay {
 		chosen := none
 		if byDay.passes(c) && ownDay.passes(c) && byDay.days[c] >= minDays && r.undecided(c) {
-			chosen = r.chooseGrouping(c, p)
+			if s.tells[c] == none {
+				s.tells[c] = r.chooseGrouping(c, s.p)
+			}
+			chosen = s.tells[c]
 		}
 		for d := range 7 {
 			at := d*r.perDay + c
@@ -341,7 +363,7 @@ func (r *Profile) markRecurring(wide, own, known *counts, p float64) {
 				chosen == sameDay && own.week[at] > 0,
 				chosen == sameKind && r.countKind(own.week, c, isWeekend(int64(d))) > 0:
 				r.groups[at] = chosen
-			case chosen == none && byWeek.passes(at) && ownWeek.passes(at):
+			case weeks && chosen == none && byWeek.passes(at) && ownWeek.passes(at):
 				r.groups[at] = sameDay
 			}
 		}
@@ -425,11 +447,12 @@ func (s *significance) passes(cell int) bool {
 // chance; n+1 if there is none. It is at least 2.
 func leastUnlikely(n int, rate, chance float64) int {
 	tail, m := 0.0, n
+	a, _ := math.Lgamma(float64(n + 1))
+	yes, no := math.Log(rate), math.Log1p(-rate)
 	for ; m >= 0; m-- {
-		a, _ := math.Lgamma(float64(n + 1))
 		b, _ := math.Lgamma(float64(m + 1))
 		c, _ := math.Lgamma(float64(n - m + 1))
-		tail += math.Exp(a - b - c + float64(m)*math.Log(rate) + float64(n-m)*math.Log1p(-rate))
+		tail += math.Exp(a - b - c + float64(m)*yes + float64(n-m)*no)
 		if !(tail < chance) {
 			break
 		}

@@ -68,14 +68,18 @@ func (b *Backtest) chooseSeason() {
 func (b *Backtest) chooseByKind(values *season.Values) {
 	c, unknown := choice{season: season.Season{Days: 7, ByKind: true}, slots: values}, 0
 	for i := range b.series.slots.PerDay {
-		v, _, _ := values.Expected(c.season, b.series.first+i)
-		if daily, _, _ := values.Expected(b.season, b.series.first+i); v != v && daily == daily {
+		if v, _, _ := values.Expected(c.season, b.series.first+i); v == v {
+			continue
+		}
+		if daily, _, _ := values.Expected(b.season, b.series.first+i); daily == daily {
 			unknown++
 		}
 	}
+	if float64(unknown) > byKindUnknown*float64(b.series.slots.PerDay) {
+		return
+	}
 	c.seasonTest = b.follow(c.season, b.seasonValues(c.season, values), &composition.Composition{})
-	if float64(unknown) <= byKindUnknown*float64(b.series.slots.PerDay) && !math.IsInf(c.meanDeviation, 1) &&
-		b.isNearer(&c, &b.choice, byKindImprovement, nil) {
+	if !math.IsInf(c.meanDeviation, 1) && b.isNearer(&c, &b.choice, byKindImprovement, nil) {
 		b.choice = c
 	}
 }

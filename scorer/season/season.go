@@ -54,6 +54,7 @@ type Values struct {
 	firstKnown int       // index of the first value; negative: not known yet
 	nearby     int64     // slots that stand in for one that is not known
 	reach      int       // slots by which what happens again may be earlier or later
+	off        []uint8   // by slot: whether it is on a day off, 1: no, 2: yes; 0: not asked for yet
 	changed    []bool    // times of day at which something else may be expected since a value was odd; nil: none is
 	moved      bool      // as the level moved, with it what is expected of all
 	odd        []float32 // what was expected in place of values that are odd; NaN for the others; nil: none is
@@ -175,7 +176,7 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 	case s.Days == 7:
 		return v.days(slot)
 	}
-	value, known = v.around(slot, nil)
+	value, known = v.around(slot, false)
 	return value, 0, known
 }
 
@@ -189,20 +190,38 @@ func (v *Values) since() int64 {
 
 // days returns what days of the same kind make expected in a week, as Expected does.
 func (v *Values) days(slot int64) (value float32, days, known int) {
-	var alike [8]bool // by how many days ago
-	values := v.scratch[:0]
+	values, off := v.scratch[:0], v.isDayOff(slot)
 	for k := int64(1); k <= 7; k++ {
 		earlier := slot - k*int64(v.PerDay)
-		alike[k] = v.DayOff == nil || v.DayOff(earlier) == v.DayOff(slot)
-		if x := v.at(earlier); alike[k] && x == x {
+		if x := v.at(earlier); x == x && v.isDayOff(earlier) == off {
 			values = append(values, x)
 		}
 	}
-	if n := len(values); n >= daily().Min || n > 0 && v.DayOff != nil && v.DayOff(slot) { // a week has only two of them
+	if n := len(values); n >= daily().Min || n > 0 && off { // a week has only two of them
 		return orderstat.Median(values), 1, n
 	}
-	value, known = v.around(slot, &alike)
+	value, known = v.around(slot, true)
 	return value, 0, known
+}
+
+// isDayOff tells whether a slot is on a day off. It asks once for each.
+func (v *Values) isDayOff(slot int64) bool {
+	i := slot - v.First
+	switch {
+	case v.DayOff == nil:
+		return false
+	case i < 0 || i >= int64(len(v.Values)):
+		return v.DayOff(slot)
+	case v.off == nil:
+		v.off = make([]uint8, len(v.Values))
+	}
+	if v.off[i] == 0 {
+		v.off[i] = 1
+		if v.DayOff(slot) {
+			v.off[i] = 2
+		}
+	}
+	return v.off[i] == 2
 }
 
 // OtherDays returns the values at the same time of the six days before a slot, from the last one on; NaN: not known.
@@ -232,20 +251,24 @@ func (v *Values) BeforeAndAfter(slot int64, n int) (before, after float32) {
 
 // around returns the median of the known values of earlier days that are nearest to a time of day, and of how many
 // days' worth it is. They have to be of as many days as a daily season needs: one day says nothing of the others. Only
-// the days count that are alike, by how many days ago; nil: all.
-func (v *Values) around(slot int64, alike *[8]bool) (value float32, known int) {
+// days of the same kind count, or all.
+func (v *Values) around(slot int64, sameKind bool) (value float32, known int) {
 	s := daily()
 	values := v.scratch[:0]
 	var on [8]bool // by how many days ago
 	periods := min(s.Periods, int((slot+v.nearby-v.First)/int64(v.PerDay))-1)
-	if periods < s.Min {
+	var room [8]int
+	days := room[:0]
+	for k := 1; k <= periods; k++ {
+		if !sameKind || v.isDayOff(slot-int64(k*v.PerDay)) == v.isDayOff(slot) {
+			days = append(days, k)
+		}
+	}
+	if len(days) < s.Min {
 		return nan32, 0
 	}
 	for away := int64(1); away <= v.nearby && len(values) < s.Periods; away++ {
-		for k := 1; k <= periods; k++ {
-			if alike != nil && !alike[k] {
-				continue
-			}
+		for _, k := range days {
 			for _, near := range [...]int64{slot - away, slot + away} {
 				if x := v.at(near - int64(k*v.PerDay)); x == x {
 					values = append(values, x)
