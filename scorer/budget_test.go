@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,6 +97,44 @@ func duringEvent(t *testing.T, value func(float64) float64, step time.Duration, 
 		periods[i] = m.Score(y, true).ReturnPeriod / week.Seconds()
 	}
 	return periods
+}
+
+// What no single value shows beyond doubt is shown by how long it lasts: an outage of six hours in a noisy service. A
+// fit in the middle of it does not forget that.
+func TestModel_LastingOutagesClearTheBarOfAFleet(t *testing.T) {
+	const bar = 2 * 200
+	seeds := uint64(10)
+	if testing.Short() {
+		seeds = 2
+	}
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		t.Run(step.String(), func(t *testing.T) {
+			t.Parallel()
+			perDay := int(24 * time.Hour / step)
+			from, to := 16*perDay+10*perDay/24, 16*perDay+16*perDay/24
+			for seed := range seeds {
+				r := rand.New(rand.NewPCG(seed, 5))
+				y := make([]float64, to)
+				for i := range from {
+					y[i] = busy(float64(i)/float64(perDay), 0.5) * (1 + 0.1*r.NormFloat64())
+				}
+				var periods []float64
+				for _, fit := range []int{from, from + 4*perDay/24} {
+					first := fit - 14*perDay
+					w, learn := thin(y[first:fit], step)
+					m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, int64(first)*step.Milliseconds(), w, learn)
+					require.NoError(t, err)
+					for _, v := range y[fit:min(to, fit+4*perDay/24)] {
+						periods = append(periods, m.Score(v, true).ReturnPeriod/week.Seconds())
+					}
+				}
+				require.Equal(t, 1, alertsOf(periods, bar, step), "seed %d", seed)
+				rest := periods[len(periods)*5/6:]
+				slices.Sort(rest)
+				require.Greater(t, rest[len(rest)/20], float64(bar), "seed %d: most of the last hour", seed)
+			}
+		})
+	}
 }
 
 // alertsOf counts the alerts of AnomalyDetectedHighScore: over the bar for 5 minutes, two steps at least, and then 15

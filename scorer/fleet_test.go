@@ -127,8 +127,14 @@ func TestFleet_FindsOutages(t *testing.T) {
 	noisy.make = func(r *rand.Rand) func(float64) float64 {
 		return func(t float64) float64 { return busy(t, 0.5) * (1 + 0.1*r.NormFloat64()) }
 	}
-	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
-		lasts := max(time.Hour, 6*step)
+	for _, outage := range []struct{ step, lasts time.Duration }{
+		{time.Minute, time.Hour},
+		{5 * time.Minute, time.Hour},
+		{time.Minute, 6 * time.Hour},
+		{5 * time.Minute, 6 * time.Hour},
+		{time.Hour, 6 * time.Hour},
+	} {
+		step, lasts := outage.step, outage.lasts
 		for _, service := range append(slices.Clip(services), noisy) {
 			var found [3]int
 			for seed := range uint64(of) {

@@ -130,6 +130,11 @@ type replay struct {
 	sample
 	steps  calibration.SlotSample // one by one, of the end of the window where maxOverSlot is used
 	firsts int                    // index in sample from which it is as new as steps
+
+	// Before the holdback: by slot with a value, how far that was from what was expected, on the side that matters; and
+	// for how many steps in a row the series was away, as countAway counts them.
+	distances   []float32
+	longestAway int
 }
 
 // replay runs the statistics over the window.
@@ -147,6 +152,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 	if n := to - from; m.maxOverSlot != nil && n > 0 {
 		r.steps = calibration.SlotSample{Statistics: make([]calibration.Statistics, 0, n), Slots: make([]int, 0, n)}
 	}
+	longest := 0
 	for at := range b.Positions(while) {
 		x, part, unit := b.Values[at.Index], credibilityAt(weights, at.Index), b.Unit(at)
 		if x != x && in.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
@@ -170,13 +176,24 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			if at.Index < fine {
 				steps = in.Stride()
 			}
-			m.countAway(at.Time, x, expected, unit, steps)
+			if m.countAway(at.Time, x, expected, unit, steps); at.Index < to {
+				longest = max(longest, m.away)
+			}
 		}
-		if e != e || b.Lasting(at) && !m.o.Normal.At(at.Time) {
+		if m.away == 0 {
+			r.longestAway = longest
+		}
+		if e != e {
 			continue
 		}
 		counts := m.o.onSide(float64(e))
 		st := m.deviations.measureIf(counts, at.Phase, e)
+		if at.Phase == 0 && at.Index < to {
+			r.distances = append(r.distances, st[size])
+		}
+		if b.Lasting(at) && !m.o.Normal.At(at.Time) {
+			continue
+		}
 		if m.maxOverSlot != nil && at.Index >= from && at.Index < to {
 			r.addStep(at.Slot, st)
 		}
@@ -209,6 +226,10 @@ func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, en
 	}, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
 	m.exact = m.change.Learn(settled, in.Stride())
+	m.change.LearnMovements(change.Movements{
+		Distances: r.distances, Limit: m.calibration.Threshold(), Away: r.longestAway,
+		Stride: in.Stride(), Hour: in.Steps(time.Hour),
+	})
 }
 
 // Score scores the value of the step after the last one seen and takes it into the state. NaN and infinities have no
@@ -292,12 +313,17 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 	}
 }
 
-// scoreChange scores the value of a step by how long the series has been away from where it nearly always was.
+// scoreChange scores the value of a step by how long the series has been away from where it nearly always was, and
+// raises the return period of a series that moves by how long it has been away.
 func (m *Model) scoreChange(s *Score, at baseline.Step) {
+	before := m.away
 	m.countAway(at.Time, at.Value, at.Expected, at.Unit, 1)
 	if log := m.change.Score(m.away); log > 0 && log > calibration.Inverse(s.Value) {
 		s.set(log)
 		s.explainBy("change", m.o.ExplainThreshold)
+	}
+	if log := m.change.Lasting(m.away); log > 0 && m.away > before {
+		s.support(log)
 	}
 }
 

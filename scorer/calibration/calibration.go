@@ -173,6 +173,9 @@ func (c *Calibration) Band() float32 {
 	return c.tails[0].Quantile((decades*bandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection)
 }
 
+// Threshold returns the distance beyond which the tail of distances begins.
+func (c *Calibration) Threshold() float32 { return c.tails[0].threshold }
+
 // A SlotSample is the statistics of all steps of some slots, with which slot each belongs to, in order of time.
 type SlotSample struct {
 	Statistics []Statistics

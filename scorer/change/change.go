@@ -1,5 +1,6 @@
-// Package change scores what is nearly always the same, and so has no tails to speak of, by how long it is something
-// else.
+// Package change scores series by how long they have been away from what was expected. What is nearly always the same
+// has no tails to speak of: nothing else tells how rare something else is. What moves is scored by its tails, and they
+// say as much of the first minutes of an outage as of its sixth hour.
 package change
 
 import (
@@ -9,8 +10,8 @@ import (
 )
 
 const (
-	// log2 is what each step that a series stays away from where it always was adds: the return period doubles. Chosen,
-	// not tuned.
+	// log2 is what is added for each time that a series stays away for as long as ever before: the return period doubles.
+	// Chosen, not tuned.
 	log2 = math.Ln2 / math.Ln10
 	// maxDoublings is how often it does. Guard: after 59 doublings the score is 1 to many digits.
 	maxDoublings = 59
@@ -26,7 +27,7 @@ const (
 // before is as rare as the window is long. The longer it then stays away, the less it looks like a blip.
 type Change struct {
 	logWindow float64
-	longest   int // steps in a row for which it has been away
+	longest   int // steps in a row for which it has been away, or as its movements last; 0: too long
 	flat      bool
 }
 
@@ -35,20 +36,54 @@ type Change struct {
 func New(logWindow float64) Change { return Change{logWindow: logWindow, flat: true} }
 
 // Learn learns from the statistics of a window, each of which stands for stride steps, and tells whether the series was
-// never away. If it often was, no step has a score.
+// never away. If it often was, it moves.
 func (c *Change) Learn(sample []calibration.Statistics, stride int) (never bool) {
-	run, slots := 0, 0
+	slots := 0
+	run := longest{}
 	for i := range sample {
-		if sample[i][0] == 0 {
-			run = 0
-			continue
+		away := sample[i][0] != 0
+		run.add(away)
+		if away {
+			slots++
 		}
-		run += stride
-		slots++
-		c.longest = max(c.longest, run)
 	}
 	c.flat = flatOf*slots < (flatOf-flatShare)*len(sample)
+	c.longest = run.most * stride
 	return slots == 0
+}
+
+// Movements tell how long a series that moves is away in normal life. All are of its window.
+type Movements struct {
+	Distances []float32 // of each slot, from what was expected
+	Limit     float32   // beyond which a distance is large
+	Away      int       // for how many steps in a row the series was away at most
+	Stride    int       // steps of a slot
+	Hour      int       // steps of an hour
+}
+
+// LearnMovements learns from the movements of a series that moves. If they last for more than half an hour, how long it
+// is away tells nothing: it may have moved a little farther than before, and stays there.
+func (c *Change) LearnMovements(m Movements) {
+	if c.flat {
+		return
+	}
+	run := longest{}
+	for _, d := range m.Distances {
+		run.add(d > m.Limit)
+	}
+	if c.longest = max(run.most*m.Stride, m.Stride, m.Away); 2*c.longest > m.Hour {
+		c.longest = 0
+	}
+}
+
+// longest counts how many times in a row something is so at most.
+type longest struct{ now, most int }
+
+func (l *longest) add(is bool) {
+	if l.now++; !is {
+		l.now = 0
+	}
+	l.most = max(l.most, l.now)
 }
 
 // Count returns for how many steps a series has been away. Before the newest steps, which are away or not, it was away
@@ -61,11 +96,22 @@ func Count(before, steps int, away bool) int {
 }
 
 // Score returns the logarithm of the return period of a step, as calibration.Score takes it, where the series has been
-// away for so many; 0 if it has been away for as long before.
+// away for so many; 0 if it has been away for as long before, or if it moves.
 func (c *Change) Score(away int) float64 {
 	if !c.flat || away <= c.longest {
 		return 0
 	}
-	doublings := float64(away-c.longest-1) / float64(max(c.longest, 1))
+	return c.logPeriod(float64(away-c.longest-1) / float64(max(c.longest, 1)))
+}
+
+// Lasting is Score for a series that moves; 0 if it has not been away for twice as long as its movements last.
+func (c *Change) Lasting(away int) float64 {
+	if c.flat || c.longest == 0 || away < 2*c.longest {
+		return 0
+	}
+	return c.logPeriod(float64(away-c.longest) / float64(c.longest))
+}
+
+func (c *Change) logPeriod(doublings float64) float64 {
 	return c.logWindow + min(doublings, maxDoublings)*log2
 }

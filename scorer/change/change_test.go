@@ -39,6 +39,44 @@ func TestChange_SaysNothingOfWhatIsOftenAway(t *testing.T) {
 	require.InDelta(t, 0, c.Score(100), 0)
 }
 
+// Movements last for as long as what moves has been beyond the limit, or away, at least for a slot. More than half an
+// hour is too long.
+func TestChange_KnowsHowLongMovementsLast(t *testing.T) {
+	moves, distances := sample(100), make([]float32, 100)
+	for i := range moves {
+		distances[i] = float32(i % 7)
+		moves[i][0] = distances[i]
+	}
+	for name, tc := range map[string]struct {
+		limit   float32
+		away    int
+		longest int
+	}{
+		"a slot":           {limit: 6, longest: 5},
+		"beyond the limit": {limit: 3, longest: 15}, // 4, 5 and 6
+		"away":             {limit: 3, away: 30, longest: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := change.New(3)
+			require.False(t, c.Learn(moves, 5))
+			c.LearnMovements(change.Movements{Distances: distances, Limit: tc.limit, Away: tc.away, Stride: 5, Hour: 60})
+			require.InDelta(t, 0, c.Score(1000), 0)
+			require.InDelta(t, 0, c.Lasting(2*tc.longest-1), 0)
+			require.InDelta(t, 3+math.Log10(2), c.Lasting(2*tc.longest), 1e-9)
+			require.InDelta(t, 3+4*math.Log10(2), c.Lasting(5*tc.longest), 1e-9)
+			require.InDelta(t, c.Lasting(1e5), c.Lasting(1e6), 0)
+		})
+	}
+	c := change.New(3)
+	c.Learn(moves, 5)
+	c.LearnMovements(change.Movements{Distances: distances, Limit: 3, Away: 31, Stride: 5, Hour: 60})
+	require.InDelta(t, 0, c.Lasting(1000), 0, "they last for too long")
+
+	c.Learn(sample(100, 5), 1)
+	c.LearnMovements(change.Movements{Distances: make([]float32, 100), Stride: 1, Hour: 12})
+	require.InDelta(t, 0, c.Lasting(1000), 0, "it does not move")
+}
+
 func TestCount_IsNotEndedByOneStep(t *testing.T) {
 	require.Equal(t, 65, change.Count(60, 5, true))
 	require.Equal(t, 15, change.Count(60, 1, false))
