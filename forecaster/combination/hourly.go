@@ -87,7 +87,7 @@ func (h *hourly) setLine() {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Surer(&h.line) {
+		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Beats(&h.line) {
 			h.line = l
 		}
 	}

@@ -39,6 +39,10 @@ func (c *Climb) Advance(v, minutes float64) {
 	}
 	c.steps++
 	c.highest = max(c.highest, v)
+	if c.steps <= HourParts { // not all of the hour is of this climb
+		c.first = v
+		return
+	}
 	c.trend.Fade(Fade(c.steps, minutes))
 	c.trend.Add(v - c.first)
 }

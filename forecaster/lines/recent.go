@@ -26,12 +26,12 @@ type stretch struct {
 const (
 	longStretch = 30 // parts
 
-	// Standard deviations of slopes near the usual by which a stretch is steeper than the line so far. Leaks in steps or
-	// below a saw are flat at times: these take more.
-	steeperFrom  = 2 // it may be
-	steeperUntil = 4 // it is
-	flatterFrom  = 3
-	flatterUntil = 5
+	// Standard deviations of slopes near the usual by which a stretch differs from the line so far. A steeper one
+	// announces a breach, so it takes more, and a single hour is not enough.
+	flatterFrom  = 3 // it may be flatter
+	flatterUntil = 5 // it is
+	steeperFrom  = 4
+	steeperUntil = 6
 
 	fewSlopes    = 24 // are learned as they are
 	largestSlope = 4  // deviations: larger ones are learned as this
@@ -127,7 +127,7 @@ func (s *stretch) bend(r *Recent, l *SoFar, ago, deviation float64) {
 	steeper := sign * (slope - l.Slope) / deviation
 	age := float64(s.parts-1) / 2
 	share := Ramp(-steeper, flatterFrom, flatterUntil)
-	if steeper > 0 {
+	if steeper > 0 && s.parts > HourParts {
 		share = Ramp(steeper, steeperFrom, steeperUntil) * Ramp(explained, BentShare, straightShare)
 		l.Explained = toward(l.Explained, max(explained, l.Explained), share)
 	}
