@@ -91,7 +91,7 @@ func (c *Combination) lineAhead() *lines.Ahead {
 	of := &c.hourly.line
 	if e := &c.excursion; e.isOut() && !e.usual {
 		l := &e.weigh(&c.hourly).line
-		if l.Share > of.Share || l.Share == of.Share && !of.OfValues {
+		if l.Share > of.Share || l.Share == of.Share && !(of.OfValues && c.hourly.jumps()) {
 			return l
 		}
 	}

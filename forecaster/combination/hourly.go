@@ -24,6 +24,7 @@ type hourly struct {
 	sizes, distances, values sorted // of parts
 
 	rise, fall lines.Climb
+	jump       float64 // of the usual in an hour, the largest one; it fades in days
 	recent     lines.Recent
 }
 
@@ -72,6 +73,7 @@ func (h *hourly) advance(d *candidates.Departure) {
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
+	h.jump = max(jumpFade*h.jump, math.Abs(part.value-part.distance-oldest.value+oldest.distance))
 	h.recent.Add(part.distance, part.value, h.unit, h.sign == 0)
 	h.setLine()
 }
@@ -87,13 +89,22 @@ func (h *hourly) setLine() {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Beats(&h.line) {
+		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
 	h.line.Slope /= float64(h.perPart)
 	h.line.Steps *= float64(h.perPart)
 }
+
+// Chosen, not tuned.
+const (
+	jumpFade = 0.998 // what is left of a jump after a part of an hour: 0.56 after a day
+	jumpSize = 0.25  // of the range of values. A season changes by an eighth of its range in an hour
+)
+
+// jumps tells whether the usual jumps at some time of the day, as at a daily restart.
+func (h *hourly) jumps() bool { return h.jump > jumpSize*h.rise.Range() }
 
 // lineOf returns the straight line through the departures of single steps.
 func (h *hourly) lineOf(r *run) lines.Ahead {

@@ -47,6 +47,9 @@ func (c *Climb) Advance(v, minutes float64) {
 	c.trend.Add(v - c.first)
 }
 
+// Range is that of all values but those of this climb.
+func (c *Climb) Range() float64 { return c.top - c.lowest }
+
 // Ahead continues a climb that is at v to the degree to which it is straight and higher than all before it. Steps are
 // parts of an hour. side is -1 if the climb is that of the mirror image, else 1.
 func (c *Climb) Ahead(v float64, last *Recent, side float64) (l Ahead) {

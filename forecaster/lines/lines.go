@@ -44,10 +44,13 @@ type Ahead struct {
 const clearlyBetter = 1.5
 
 // Beats tells whether l, through departures, counts before a line through values: it is surer, or as sure and clearly
-// nearer to its points. Otherwise a fall of the usual that lies ahead, as at a daily restart, tells nothing of values
-// that are higher than ever.
-func (l *Ahead) Beats(values *Ahead) bool {
-	return l.Share > values.Share || l.Share == values.Share && 1-values.explained > clearlyBetter*(1-l.explained)
+// nearer to its points. If it is as sure and no nearer, it counts unless the usual jumps, as at a daily restart: that
+// tells nothing of values that are higher than ever.
+func (l *Ahead) Beats(values *Ahead, jumps bool) bool {
+	if l.Share != values.Share {
+		return l.Share > values.Share
+	}
+	return !jumps || 1-values.explained > clearlyBetter*(1-l.explained)
 }
 
 // A SoFar is the straight line since it began. Its unit of time is a part of an hour.
