@@ -6,7 +6,7 @@ import "math"
 // a leak began is surer than these, but it is late when the leak gets faster, and it goes on when the leak has stopped.
 type Recent struct {
 	points    [longStretch]point // a ring
-	at, added int                // the oldest point, and how many there have been
+	at        int                // the oldest point
 	stretches [2]stretch         // the longer one first
 	unit      float64            // how large departures are at this time of the day
 	rate      float64            // of an exponential mean over days, by the part
@@ -18,6 +18,7 @@ type point struct{ departure, value float64 }
 // A stretch is so many newest parts.
 type stretch struct {
 	parts  int
+	next   int     // parts until a slope is learned: one after the other, but not always at the same time of an hour
 	square float64 // mean of the squared slopes of departures near the usual, over days
 	known  float64 // slopes that it was made from
 }
@@ -39,7 +40,11 @@ const (
 
 // NewRecent returns what follows a series. Rate is that of an exponential mean over days, by the part.
 func NewRecent(rate float64) Recent {
-	return Recent{rate: rate, stretches: [...]stretch{{parts: longStretch}, {parts: HourParts}}}
+	r := Recent{rate: rate}
+	for i, parts := range [...]int{longStretch, HourParts} {
+		r.stretches[i] = stretch{parts: parts, next: 2 * (parts - 1)} // by then all points are known
+	}
+	return r
 }
 
 // Add takes in the means of the newest part: the departure and the value. Departures are unit times as large at this
@@ -50,9 +55,12 @@ func (r *Recent) Add(departure, value, unit float64, near bool) {
 	if r.at++; r.at == len(r.points) {
 		r.at = 0
 	}
-	r.added++
-	for i := range r.stretches { // one after the other, but not always at the same time of an hour
-		if s := &r.stretches[i]; near && r.added >= s.parts && r.added%(s.parts-1) == 0 {
+	for i := range r.stretches {
+		s := &r.stretches[i]
+		if s.next--; s.next > 0 {
+			continue
+		}
+		if s.next = s.parts - 1; near {
 			s.learn(r)
 		}
 	}
