@@ -10,6 +10,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/autoregression"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
@@ -80,19 +81,21 @@ func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
 	c.state.PrepareTarget(&t, h)
 	*p = Prediction{}
 	p.Median, p.ExtremeBase = c.combined(&t)
-	c.excursion.apply(&t, p)
-	c.lineAhead().apply(&t, p)
+	c.excursion.apply(&c.hourly, &t, p)
+	applyLine(c.lineAhead(), &t, p)
 	c.routine.apply(&t, p)
 }
 
-// lineAhead returns the surest straight line: through the single values, or through the medians of hours.
-func (c *Combination) lineAhead() *lineAhead {
+// lines.Ahead returns the surest straight line: through the single departures, or that of the medians of hours.
+func (c *Combination) lineAhead() *lines.Ahead {
+	of := &c.hourly.line
 	if e := &c.excursion; e.isOut() && !e.usual {
-		if l := &e.weigh().line; l.share > 0 && l.share >= c.hourly.line.share {
+		l := &e.weigh(&c.hourly).line
+		if l.Share > of.Share || l.Share == of.Share && !(of.OfValues && c.hourly.jumps()) {
 			return l
 		}
 	}
-	return &c.hourly.line
+	return of
 }
 
 // combined returns what the weights make of the candidates for t: the median, and what extremes are measured from.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -45,7 +46,7 @@ type evidence struct {
 	alternative int     // the one that did best
 	share       float64 // how far it is followed at the lead, 0 to 1
 	surprise    float64 // how surely nothing as far as the last values has passed before, 0 to 1
-	line        lineAhead
+	line        lines.Ahead
 }
 
 // The alternatives: the usual day, moved or multiplied by a mean; a level without the shape of a day; and the usual
@@ -246,15 +247,15 @@ func (e *excursion) best() (alternative int, share float64) {
 	}
 	d := max(doubt/e.minutes, 1)
 	ratio := (all.alternatives[alternative]/all.combined*e.here.rows + d) / (e.here.rows + d)
-	return alternative, ramp(ratio, worstRatio, bestRatio)
+	return alternative, lines.Ramp(ratio, worstRatio, bestRatio)
 }
 
 // weigh returns the evidence after the last value.
-func (e *excursion) weigh() *evidence {
+func (e *excursion) weigh(h *hourly) *evidence {
 	if !e.now.known {
 		e.now = evidence{known: true}
 		if e.sign != 0 {
-			e.now.surprise, e.now.line = e.surprise(), e.ahead()
+			e.now.surprise, e.now.line = e.surprise(), h.lineOf(&e.run)
 		}
 		e.now.alternative, e.now.share = e.best()
 	}
@@ -275,11 +276,11 @@ const (
 )
 
 // apply moves p, which the weights expect at t.
-func (e *excursion) apply(t *candidates.Target, p *Prediction) {
+func (e *excursion) apply(h *hourly, t *candidates.Target, p *Prediction) {
 	if !e.isBack() && (!e.isOut() || e.usual) {
 		return
 	}
-	b := e.weigh()
+	b := e.weigh(h)
 	if e.sign == 0 {
 		e.applyBack(b, t, p)
 		return

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -16,20 +17,19 @@ type hourly struct {
 	perPart   int // steps of a part of the hour; 0: steps are too long
 	steps     int // of the part that has begun
 	departure sums
-	parts     [hourParts]sums // means, a ring
-	at, full  int             // the oldest part, and how many there are
-	line      lineAhead
+	parts     [lines.HourParts]sums // means, a ring
+	at, full  int                   // the oldest part, and how many there are
+	line      lines.Ahead
 
 	sizes, distances, values sorted // of parts
 
-	rise, fall climb
+	rise, fall lines.Climb
+	jump       float64 // of the usual in an hour, the largest one; it fades in days
+	recent     lines.Recent
 }
 
-// hourParts is how many parts of an hour the median is taken of. Chosen, not tuned.
-const hourParts = 12
-
 // sorted are the values of parts, in order.
-type sorted [hourParts]float64
+type sorted [lines.HourParts]float64
 
 // sums are of the sizes of departures, of how far values are from the usual, and of values.
 type sums struct{ size, distance, value float64 }
@@ -40,6 +40,7 @@ func newHourly(w *window.Window) (h hourly) {
 	}
 	h.perPart = max(1, int(math.Round(60/float64(len(h.parts))/w.Minutes)))
 	h.run = newRun(w, w.Minutes*float64(h.perPart))
+	h.recent = lines.NewRecent(h.rate)
 	return h
 }
 
@@ -72,6 +73,8 @@ func (h *hourly) advance(d *candidates.Departure) {
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
+	h.jump = max(jumpFade*h.jump, math.Abs(part.value-part.distance-oldest.value+oldest.distance))
+	h.recent.Add(part.distance, part.value, h.unit, h.sign == 0)
 	h.setLine()
 }
 
@@ -79,21 +82,34 @@ func (h *hourly) advance(d *candidates.Departure) {
 // mirror image.
 func (h *hourly) setLine() {
 	v := h.values.median()
-	h.rise.advance(v, h.minutes)
-	h.fall.advance(-v, h.minutes)
-	h.line = h.rise.ahead(v)
-	if l := h.fall.ahead(-v); l.share > h.line.share {
-		l.now, l.slope = -l.now, -l.slope
+	h.rise.Advance(v, h.minutes)
+	h.fall.Advance(-v, h.minutes)
+	h.line = h.rise.Ahead(v, &h.recent, 1)
+	if l := h.fall.Ahead(-v, &h.recent, -1); l.Share > h.line.Share {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.ahead(); l.share >= h.line.share {
+		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
-	h.line.now += h.line.slope * float64(len(h.parts)-1) / 2 // the median is that of half an hour ago
-	h.line.slope /= float64(h.perPart)
-	h.line.steps *= float64(h.perPart)
+	h.line.Slope /= float64(h.perPart)
+	h.line.Steps *= float64(h.perPart)
+}
+
+// Chosen, not tuned.
+const (
+	jumpFade = 0.998 // what is left of a jump after a part of an hour: 0.56 after a day
+	jumpSize = 0.25  // of the range of values. A season changes by an eighth of its range in an hour
+)
+
+// jumps tells whether the usual jumps at some time of the day, as at a daily restart.
+func (h *hourly) jumps() bool { return h.jump > jumpSize*h.rise.Range() }
+
+// lineOf returns the straight line through the departures of single steps.
+func (h *hourly) lineOf(r *run) lines.Ahead {
+	perPart := max(float64(h.perPart), 1)
+	return r.ahead(&h.recent, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
 }
 
 // replace takes a value in the place of an old one. Nothing in it branches on values, which a processor would guess
@@ -120,4 +136,4 @@ func below[T cmp.Ordered](x, v T) int {
 	return 0
 }
 
-func (s *sorted) median() float64 { return (s[hourParts/2-1] + s[hourParts/2]) / 2 }
+func (s *sorted) median() float64 { return (s[lines.HourParts/2-1] + s[lines.HourParts/2]) / 2 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
@@ -74,7 +75,7 @@ func (r *run) follow(d *candidates.Departure) int {
 		r.peak, r.held, r.last, r.trend = 0, 0, [3]float64{}, rolling.FadingLine{}
 	}
 	r.steps++
-	r.trend.Fade(fadeOf(r.steps, r.minutes))
+	r.trend.Fade(lines.Fade(r.steps, r.minutes))
 	size := r.sign * d.Size
 	if size < limit/2 {
 		if r.back++; r.back < backSteps {
@@ -129,7 +130,7 @@ func (r *run) news(held float64) float64 {
 	if held <= past {
 		return 0
 	}
-	return ramp(held, past, newsSize*past)
+	return lines.Ramp(held, past, newsSize*past)
 }
 
 // surprise is how surely nothing as far as the last values has passed before, 0 to 1.

@@ -38,3 +38,6 @@ func (l *FadingLine) Fit() (now, slope, explained float64) {
 	slope = covariance / positions
 	return (l.y - slope*l.x) / l.n, slope, min(1, covariance*slope/variance)
 }
+
+// Age returns the mean age of the points, in steps.
+func (l *FadingLine) Age() float64 { return -l.x / max(l.n, 1) }

@@ -1,10 +1,10 @@
-package combination
+package lines
 
 import "github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 
-// A climb follows a series that rises, and knows how high it has risen before. A leak that a restart has ended every
+// A Climb follows a series that rises, and knows how high it has risen before. A leak that a restart has ended every
 // day is as usual as a season; when nobody restarts, it becomes a record.
-type climb struct {
+type Climb struct {
 	lowest, top float64            // of all values, and of the climbs that ended
 	hasEnded    bool               // one of them
 	first       float64            // value of this one
@@ -25,8 +25,8 @@ const (
 	allButLineShare = 0.985 // a line
 )
 
-// advance takes in the value of a step of so many minutes.
-func (c *climb) advance(v, minutes float64) {
+// Advance takes in the value of a step of so many minutes.
+func (c *Climb) Advance(v, minutes float64) {
 	if c.steps == 0 {
 		c.lowest, c.top = v, v
 	}
@@ -39,19 +39,30 @@ func (c *climb) advance(v, minutes float64) {
 	}
 	c.steps++
 	c.highest = max(c.highest, v)
-	c.trend.Fade(fadeOf(c.steps, minutes))
+	if c.steps <= HourParts { // not all of the hour is of this climb
+		c.first = v
+		return
+	}
+	c.trend.Fade(Fade(c.steps, minutes))
 	c.trend.Add(v - c.first)
 }
 
-// ahead continues a climb that is at v to the degree to which it is straight and higher than all before it.
-func (c *climb) ahead(v float64) (l lineAhead) {
+// Range is that of all values but those of this climb.
+func (c *Climb) Range() float64 { return c.top - c.lowest }
+
+// Ahead continues a climb that is at v to the degree to which it is straight and higher than all before it. Steps are
+// parts of an hour. side is -1 if the climb is that of the mirror image, else 1.
+func (c *Climb) Ahead(v float64, last *Recent, side float64) (l Ahead) {
 	if !c.hasEnded || !(v > c.top) || !(c.top > c.lowest) {
 		return l
 	}
-	now, slope, explained := c.trend.Fit()
-	if slope > 0 {
-		l.share = ramp((v-c.top)/(c.top-c.lowest), recordFrom, recordUntil) * ramp(explained, curvedShare, allButLineShare)
+	s := Fit(&c.trend, c.steps, 1, MedianLag)
+	if !(s.Slope > 0) {
+		return l
 	}
-	l.now, l.slope, l.steps, l.ofValues = c.first+now, slope, lineReach*float64(c.steps), true
+	s.Now, s.side, s.ofValues = s.Now+c.first, side, true
+	last.Bend(&s, 0)
+	l = s.Ahead(1)
+	l.Share = Ramp((v-c.top)/(c.top-c.lowest), recordFrom, recordUntil) * Ramp(s.Explained, curvedShare, allButLineShare)
 	return l
 }

@@ -1,0 +1,153 @@
+package lines
+
+import "math"
+
+// A Recent follows the straight lines through the newest parts of hours. The line through all that has happened since
+// a leak began is surer than these, but it is late when the leak gets faster, and it goes on when the leak has stopped.
+type Recent struct {
+	points    [longStretch]point // a ring
+	at        int                // the oldest point
+	stretches [2]stretch         // the longer one first
+	unit      float64            // how large departures are at this time of the day
+	rate      float64            // of an exponential mean over days, by the part
+}
+
+// A point is the mean of a part: of departures and of values.
+type point struct{ departure, value float64 }
+
+// A stretch is so many newest parts.
+type stretch struct {
+	parts  int
+	next   int     // parts until a slope is learned: one after the other, but not always at the same time of an hour
+	square float64 // mean of the squared slopes of departures near the usual, over days
+	known  float64 // slopes that it was made from
+}
+
+// Chosen, not tuned: leads and quiet hours of TestTimeToBreach change little with any of them.
+const (
+	longStretch = 30 // parts
+
+	// Standard deviations of slopes near the usual by which a stretch differs from the line so far. A steeper one
+	// announces a breach, so it takes more, and a single hour is not enough.
+	flatterFrom  = 3 // it may be flatter
+	flatterUntil = 5 // it is
+	steeperFrom  = 4
+	steeperUntil = 6
+
+	fewSlopes    = 24 // are learned as they are
+	largestSlope = 4  // deviations: larger ones are learned as this
+)
+
+// NewRecent returns what follows a series. Rate is that of an exponential mean over days, by the part.
+func NewRecent(rate float64) Recent {
+	r := Recent{rate: rate}
+	for i, parts := range [...]int{longStretch, HourParts} {
+		r.stretches[i] = stretch{parts: parts, next: 2 * (parts - 1)} // by then all points are known
+	}
+	return r
+}
+
+// Add takes in the means of the newest part: the departure and the value. Departures are unit times as large at this
+// time of the day as over all of it. near tells whether the series is near the usual.
+func (r *Recent) Add(departure, value, unit float64, near bool) {
+	r.unit = unit
+	r.points[r.at] = point{departure, value}
+	if r.at++; r.at == len(r.points) {
+		r.at = 0
+	}
+	for i := range r.stretches {
+		s := &r.stretches[i]
+		if s.next--; s.next > 0 {
+			continue
+		}
+		if s.next = s.parts - 1; near {
+			s.learn(r)
+		}
+	}
+}
+
+// learn takes in the slope of departures near the usual.
+func (s *stretch) learn(r *Recent) {
+	_, slope, _ := r.fit(s.parts, false)
+	slope /= r.unit
+	square := slope * slope
+	if s.known++; s.known > fewSlopes {
+		square = min(square, largestSlope*largestSlope*s.square)
+	}
+	s.square += max(r.rate*float64(s.parts), 1/s.known) * (square - s.square)
+}
+
+// fit returns where the line through so many newest points is now, its slope, and the part of the variance that it
+// explains.
+func (r *Recent) fit(parts int, ofValues bool) (now, slope, explained float64) {
+	i := r.at - parts
+	if i < 0 {
+		i += len(r.points)
+	}
+	n := float64(parts)
+	middle := (n - 1) / 2
+	first := r.points[i]
+	var sum, moment, squares float64
+	for x := range parts {
+		v := r.points[i].departure - first.departure
+		if ofValues {
+			v = r.points[i].value - first.value
+		}
+		sum += v
+		moment += (float64(x) - middle) * v
+		squares += v * v
+		if i++; i == len(r.points) {
+			i = 0
+		}
+	}
+	slope = moment / (n * (n*n - 1) / 12)
+	if variance := squares - sum*sum/n; variance > 0 {
+		explained = min(1, moment*slope/variance)
+	}
+	now = first.departure
+	if ofValues {
+		now = first.value
+	}
+	return now + sum/n + middle*slope, slope, explained
+}
+
+// Bend brings l to the newest stretches, to the degree to which these are surely steeper or flatter. The middle of the
+// newest part was ago parts ago.
+func (r *Recent) Bend(l *SoFar, ago float64) {
+	for i := range r.stretches {
+		if s := &r.stretches[i]; s.square > 0 && l.Lasted >= float64(s.parts) {
+			s.bend(r, l, ago, math.Sqrt(s.square)*r.unit)
+		}
+	}
+}
+
+func (s *stretch) bend(r *Recent, l *SoFar, ago, deviation float64) {
+	sign := math.Copysign(1, l.Slope)
+	now, slope, explained := r.fit(s.parts, true)
+	if !l.ofValues {
+		ofValues := sign * slope
+		now, slope, explained = r.fit(s.parts, false)
+		if before := sign * l.Slope; sign*slope > before { // not because the usual fell, as at a restart
+			slope = sign * max(min(sign*slope, ofValues), before)
+		}
+	}
+	now, slope = l.side*(now+slope*ago), l.side*slope
+	steeper := sign * (slope - l.Slope) / deviation
+	age := float64(s.parts-1) / 2
+	share := Ramp(-steeper, flatterFrom, flatterUntil)
+	if steeper > 0 && s.parts > HourParts {
+		share = Ramp(steeper, steeperFrom, steeperUntil) * Ramp(explained, BentShare, straightShare)
+		l.Explained = toward(l.Explained, max(explained, l.Explained), share)
+	}
+	if l.Age > age { // it has gone on to change since: up to now, or to the middle of the last hour
+		since := age
+		if steeper < 0 {
+			since -= MedianLag
+		}
+		slope += (slope - l.Slope) * min(since/(l.Age-age), 1)
+		age -= since
+	}
+	l.Now = toward(l.Now, now, share)
+	l.Slope = toward(l.Slope, sameSign(slope, sign), share)
+	l.Age = toward(l.Age, age, share)
+}
