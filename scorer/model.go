@@ -9,8 +9,10 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/burst"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/credibility"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 )
 
 const (
@@ -78,7 +80,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	end := start + int64(len(y))*series.Grid.Step()
 	var bursts *burst.Days
 	if enabled[trend] {
-		bursts = burst.Find(series.Grid, backtest, end, func(i int) float32 { return credibilityAt(weights, i) })
+		bursts = burst.Find(series.Grid, backtest, end, func(i int) float32 { return credibility.At(weights, i) })
 		m.bursts = bursts.Next()
 	}
 	if _, constant := series.Constant(); constant {
@@ -148,18 +150,18 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		r.steps = calibration.SlotSample{Statistics: make([]calibration.Statistics, 0, n), Slots: make([]int, 0, n)}
 	}
 	for at := range b.Positions(while) {
-		x, part, unit := b.Values[at.Index], credibilityAt(weights, at.Index), b.Unit(at)
+		x, part, unit := b.Values[at.Index], credibility.At(weights, at.Index), b.Unit(at)
 		if x != x && in.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(at.Time, y[at.Index]) // carries the state, but is not in the sample
 			expected := b.Expected(at, x)
-			m.deviations.next(at.Phase, towards(x, expected, part), expected, unit)
+			m.deviations.next(at.Phase, credibility.Towards(x, expected, part), expected, unit)
 			continue
 		}
 		if x == x {
 			m.lowest = min(m.lowest, y[at.Index])
 		}
 		expected := b.Expected(at, x)
-		x = towards(x, expected, part)
+		x = credibility.Towards(x, expected, part)
 		if at.Phase > 0 {
 			expected = bursts.On(at.Time).Around(expected, unit).Nearest(expected, x)
 		}
@@ -220,10 +222,10 @@ func (m *Model) Score(y float64, learn bool) Score { return m.ScoreWeighted(y, m
 func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	at := m.baseline.Next(y, learn)
 	s := unknown(m.baseline.Learned)
-	part := credibility(weight)
-	m.allowBurst(&at, float32(max(part, minCredibility)))
+	part := credibility.Of(weight)
+	m.allowBurst(&at, float32(max(part, credibility.Least)))
 	m.setBand(&s, at, part)
-	at.Value = towards(at.Value, at.Expected, float32(part))
+	at.Value = credibility.Towards(at.Value, at.Expected, float32(part))
 	m.advance(at)
 	switch {
 	case y != y || math.IsInf(y, 0):
@@ -318,8 +320,8 @@ func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
 	if _, constant := m.baseline.Constant(); !constant {
 		width = m.baseline.Distance(m.calibration.Band() * at.Unit)
 	}
-	width = max(width, m.o.minDeviation(expected)) / max(part, minCredibility)
-	r := baseline.Range(m.o.DataRange)
+	width = max(width, m.o.minDeviation(expected)) / max(part, credibility.Least)
+	r := limits.Range(m.o.DataRange)
 	if m.lowest >= 0 { // as counts are
 		r[0] = max(r[0], 0)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 )
 
 var (
@@ -46,37 +47,13 @@ const (
 	Mean                   // the mean of the window
 )
 
-// A Range is the closed range of possible values.
-type Range [2]float64
-
-// Contains tells whether y is a finite number in the range.
-func (r Range) Contains(y float64) bool { return y >= r[0] && y <= r[1] && !math.IsInf(y, 0) }
-
-// beside is the part of a finite range by which values may lie outside it and still be at its end. Chosen, not tuned: a
-// disk of 100.0001 % is full.
-const beside = 1e-5
-
-// end returns the end of the range for a value right beside it, and else the value.
-func (r Range) end(y float64) float64 {
-	if y >= r[0] && y <= r[1] {
-		return y
-	}
-	if c := r.Clip(y); math.Abs(y-c) <= beside*(r[1]-r[0]) && !math.IsInf(r[1]-r[0], 0) {
-		return c
-	}
-	return y
-}
-
-// Clip returns the value of the range that is nearest to y.
-func (r Range) Clip(y float64) float64 { return min(max(y, r[0]), r[1]) }
-
 // Options say what is normal. Step and Possible are required.
 type Options struct {
 	Step     time.Duration
 	Location *time.Location                                 // wall clock of the seasons; nil: UTC
 	Holiday  func(year int, month time.Month, day int) bool // local dates that are like Sundays; nil: none
-	Possible Range                                          // other values are neither learned from nor expected
-	Nominal  Range                                          // values right beside it are at its end; {0, 0}: none
+	Possible limits.Range                                   // other values are neither learned from nor expected
+	Nominal  limits.Range                                   // values right beside it are at its end; {0, 0}: none
 	Method   Method
 	// OneValue expects one value where days differ, and no range. How values differ from those of the same time of other
 	// days may be what several signals have in common.
@@ -92,7 +69,7 @@ type Series struct {
 	Grid    grid.Grid
 	Learned grid.Span // the steps of the window that were learned from
 
-	possible Range
+	possible limits.Range
 	side     int
 	slots    grid.LocalSlots
 	now      int64 // ms, the next step
@@ -111,7 +88,7 @@ type Series struct {
 
 // A scaling turns values into scaled ones, which are kept as float32. Its line goes through center at origin.
 type scaling struct {
-	nominal       Range
+	nominal       limits.Range
 	center, scale float64
 	slope         float64 // per ms
 	origin        int64   // ms
@@ -185,7 +162,7 @@ func (s *scaling) Distance(x float32) float64 { return s.scale * float64(x) }
 
 // Scaled returns the value y of the time t (ms) scaled, at most 1e15 in size.
 func (s *scaling) Scaled(t int64, y float64) float32 {
-	y = s.nominal.end(y)
+	y = s.nominal.AtEnd(y)
 	line := s.line(t)
 	x := y/s.scale - line/s.scale // cannot overflow as a difference of huge values does
 	if math.Abs(x) < 1 {

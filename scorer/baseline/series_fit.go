@@ -239,7 +239,7 @@ func (b *Backtest) scale(w Window, method Method) error {
 	var values []float64 // not less the line
 	for at := range b.Positions(0) {
 		if b.Values[at.Index] == b.Values[at.Index] {
-			y := s.nominal.end(w.Values[at.Index])
+			y := s.nominal.AtEnd(w.Values[at.Index])
 			known = append(known, y-s.slope*float64(at.Time-s.origin))
 			if s.slope != 0 {
 				values = append(values, y)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -38,7 +39,7 @@ type Group struct {
 	Grid    grid.Grid
 	Learned grid.Span // the steps of the window that were learned from
 
-	possible  baseline.Range
+	possible  limits.Range
 	now       int64 // ms, the next step
 	transform transform
 	tolerance float64 // how far from the median a new member may well be
