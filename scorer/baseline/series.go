@@ -13,6 +13,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
 )
 
 var (
@@ -33,8 +34,6 @@ var (
 const (
 	// MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
 	MinValues = 20
-	// MaxScaled is the largest scaled value. It keeps squares of scaled values within float32 (guard).
-	MaxScaled = 1e15
 )
 
 // Method is how a Series expects values.
@@ -73,7 +72,7 @@ type Series struct {
 	side     int
 	slots    grid.LocalSlots
 	now      int64 // ms, the next step
-	scaling
+	scaling.Scaling
 	fixed    bool // the expected value is always center
 	constant bool // the window holds only center
 
@@ -84,16 +83,6 @@ type Series struct {
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
 	level    level.Level
-}
-
-// A scaling turns values into scaled ones, which are kept as float32. Its line goes through center at origin.
-type scaling struct {
-	nominal       limits.Range
-	center, scale float64
-	slope         float64 // per ms
-	origin        int64   // ms
-	// resolution is the scaled distance below which two values cannot be told apart.
-	resolution float32
 }
 
 // A Step is what a Series says of a step. All values are scaled.
@@ -137,10 +126,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 	}
 	if !s.envelope.Empty() {
 		normal := s.composed.At(s.normal(slot, at.Phase), s.level.Now())
-		at.Low, at.High = normal.Nearest(at.Low, -MaxScaled), normal.Nearest(at.High, MaxScaled)
+		at.Low, at.High = normal.Nearest(at.Low, -scaling.Max), normal.Nearest(at.High, scaling.Max)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
-	at.Expected = s.resolve(at.Expected, at.Value)
+	at.Expected = s.Resolve(at.Expected, at.Value)
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.IsHoliday(slot) {
 		x := at.Value
 		if !learn {
@@ -152,34 +141,14 @@ func (s *Series) Next(y float64, learn bool) Step {
 }
 
 // Constant tells whether the window held one value only, and which it was.
-func (s *Series) Constant() (value float64, ok bool) { return s.center, s.constant }
-
-// Value returns the scaled value of the time t (ms) in the unit of the series.
-func (s *scaling) Value(t int64, x float32) float64 { return s.line(t) + s.scale*float64(x) }
-
-// Distance returns a scaled distance in the unit of the series.
-func (s *scaling) Distance(x float32) float64 { return s.scale * float64(x) }
-
-// Scaled returns the value y of the time t (ms) scaled, at most 1e15 in size.
-func (s *scaling) Scaled(t int64, y float64) float32 {
-	y = s.nominal.AtEnd(y)
-	line := s.line(t)
-	x := y/s.scale - line/s.scale // cannot overflow as a difference of huge values does
-	if math.Abs(x) < 1 {
-		x = (y - line) / s.scale // exact near the line
-	}
-	return float32(min(max(x, -MaxScaled), MaxScaled))
-}
+func (s *Series) Constant() (value float64, ok bool) { return s.Center, s.constant }
 
 // IsAway tells whether the value x is farther from what is expected than values of its level usually are, where a
 // deviation of unit counts as 1.
 func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear(x, expected, unit) }
 
 // PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
-func (s *Series) PerStep() float64 { return math.Abs(s.slope) * float64(s.Grid.Step()) }
-
-// line returns where the line is at the time t (ms).
-func (s *scaling) line(t int64) float64 { return s.center + s.slope*float64(t-s.origin) }
+func (s *Series) PerStep() float64 { return math.Abs(s.Slope) * float64(s.Grid.Step()) }
 
 // season returns the seasonal value of a slot after the window.
 func (s *Series) season(slot int64) float32 {
@@ -233,14 +202,6 @@ func (s *Series) choose(expected, old, x float32) float32 {
 		return min(expected, old)
 	case abs(x-old) < abs(x-expected) && s.level.IsNear(x, old, s.composed.Unit(old)):
 		return old
-	}
-	return expected
-}
-
-// resolve returns what is expected of the value x, which is x itself if they cannot be told apart.
-func (s *scaling) resolve(expected, x float32) float32 {
-	if abs(x-expected) <= s.resolution {
-		return x
 	}
 	return expected
 }

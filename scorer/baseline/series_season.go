@@ -219,6 +219,6 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 func (b *Backtest) coverage(s season.Season) season.Coverage {
 	return season.Coverage{
 		Season: s, From: len(b.Values) - b.series.Grid.Steps(choiceWindow), PerDay: int(b.series.slots.PerDay),
-		Resolution: b.series.resolution,
+		Resolution: b.series.Resolution,
 	}
 }

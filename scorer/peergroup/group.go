@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
 )
 
 const (
@@ -202,7 +202,7 @@ func (t transform) forward(y float64) float64 {
 	if t.log {
 		return math.Asinh(y / t.scale) // linear around 0
 	}
-	return min(max(y/t.scale-t.center/t.scale, -baseline.MaxScaled), baseline.MaxScaled)
+	return min(max(y/t.scale-t.center/t.scale, -scaling.Max), scaling.Max)
 }
 
 func (t transform) inverse(x float64) float64 {
