@@ -280,12 +280,14 @@ func (b *Backtest) setProfile() {
 		return
 	}
 	s.profile = make([]float32, b.season.Days*values.PerDay)
-	most, differences := 0, make([]float32, 0, len(s.profile))
+	most, least, differences := 0, 7, make([]float32, 0, len(s.profile))
 	for i := range s.profile {
 		v, days, periods := values.Expected(b.season, s.first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
-		if days == 0 {
+		if days > 0 {
+			least = min(least, periods)
+		} else {
 			if s.standIns == nil {
 				s.standIns = make([]bool, len(s.profile))
 			}
@@ -297,6 +299,9 @@ func (b *Backtest) setProfile() {
 	}
 	b.scratch.Sort(differences)
 	s.jump = edge.Jump(differences)
+	if b.season.ByKind { // days off are fewer
+		most = least
+	}
 	b.sampleSizeFactor = season.SampleSizeFactors(most)
 }
 
