@@ -65,3 +65,34 @@ func TestModel_ForgetsAnOutageInAWeekWithWeekends(t *testing.T) {
 		}
 	}
 }
+
+// An expected range is no wider than what the series' own past has shown, whatever happened in it.
+func TestModel_ExpectsNoRangeThatNoPastSupports(t *testing.T) {
+	skipStatistical(t)
+	const day, history = 24 * hour, 14 * 24 * hour
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, hour} {
+		for _, s := range []daily{{10, 150, 0.5, 0.05}, {70, 150, 0.7, 0.05}, {10, 150, 1, 0.05}} {
+			t.Run(fmt.Sprintf("%s/%+v", step, s), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(1, 82))
+				first, second := 19*day+9*hour, 24*day+9*hour // a Tuesday and a Sunday
+				y, largest := make([]float64, 33*day/step), 0.0
+				for i := range y {
+					at := time.Duration(i) * step
+					if y[i] = s.at(at) * (1 + s.noise*r.NormFloat64()); at >= first && at < first+26*hour ||
+						at >= second && at < second+30*hour {
+						y[i] = 0
+					}
+					largest = max(largest, y[i])
+				}
+				o := scorer.Options{Step: step, ExplainThreshold: 2, DataRange: [2]float64{0, math.Inf(1)}}
+				widest := 0.0
+				for _, s := range liveFrom(t, o, y, history, r) {
+					widest = max(widest, s.Upper)
+				}
+				t.Logf("up to %.0f where no value is above %.0f", widest, largest)
+				require.LessOrEqual(t, widest, 2.5*largest)
+			})
+		}
+	}
+}
