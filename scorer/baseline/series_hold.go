@@ -105,8 +105,7 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	}
 }
 
-// remembers tells whether the season expects the value of a slot again a period later. Days of the same kind are many,
-// but for those off.
+// remembers tells whether the season expects a value again. Days of the same kind are many, but for those off.
 func (h *holdPass) remembers(sv seasonValue, now int64) bool {
 	if h.season.ByKind {
 		return sv.days > 0 && h.series.slots.IsDayOff(now)
