@@ -27,7 +27,7 @@ func TestModel_ForgetsAnOutageInAWeekWithWeekends(t *testing.T) {
 		{daily{10, 150, 0.5, 0.05}, 3*day + 9*hour, 0.4, 0.95, 0.01, []time.Duration{5 * time.Minute}},
 		{daily{10, 150, 0.5, 0.05}, 8*day + 9*hour, 0.4, 0.95, 0.01, []time.Duration{time.Minute, 5 * time.Minute}},
 		{daily{10, 150, 0.5, 0.15}, 6*day + 9*hour, 0.3, 0.9, 0.04, []time.Duration{time.Minute, 5 * time.Minute}},
-		{daily{70, 150, 0.7, 0.05}, 3*day + 9*hour, 0.4, 0.95, 0.01, []time.Duration{5 * time.Minute}},
+		{daily{70, 150, 0.7, 0.05}, 3*day + 9*hour, 0.4, 0.95, 0.02, []time.Duration{5 * time.Minute}},
 		{daily{70, 150, 0.7, 0.05}, 6*day + 9*hour, 0.4, 0.95, 0.02, []time.Duration{5 * time.Minute, hour}},
 		{daily{70, 150, 0.7, 0.05}, 2*day + 9*hour, 0, 0.95, 0.03, []time.Duration{5 * time.Minute, hour}},
 	} {

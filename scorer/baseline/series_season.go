@@ -91,7 +91,7 @@ func (b *Backtest) chooseByKind(values *season.Values) {
 
 // chooseWeeks takes a weekly season instead of a daily one if the level that holds then moves no more often, and the
 // values are nearer. Seasons are chosen by a level that follows at once. After it has changed, this hides that weekends
-// differ. Instead of either, it takes days of the same kind if the values are nearer, and what lasted does not contradict.
+// differ. Instead, it takes days of the same kind if the values are clearly nearer, and what lasted does not contradict.
 func (b *Backtest) chooseWeeks(values *season.Values) {
 	if b.season.Days == 0 || b.season.ByKind || b.season.Days == 1 && !b.doubtful && len(b.held) == 0 {
 		return
@@ -108,7 +108,7 @@ func (b *Backtest) chooseWeeks(values *season.Values) {
 		if !candidate.ByKind {
 			no, beside, factor = b.movesMore, b.underWay(&before), 1
 		}
-		if math.IsInf(t.meanDeviation, 1) || no(&before) ||
+		if math.IsInf(t.meanDeviation, 1) || no(&before) || before.season.Days == 1 && b.movesMore(&before) ||
 			!b.isNearer(&b.choice, &before, factor, slices.Concat(beside, b.held)) {
 			b.choice = before
 		}
@@ -139,8 +139,8 @@ func (b *Backtest) movesMore(other *choice) bool {
 	return len(b.held) > len(other.held)-len(b.unknown(other.held))
 }
 
-// isContradicted tells whether another choice explains what lasted, or levels have moved for good in one of the two that
-// the other one does not explain.
+// isContradicted tells whether another choice explains what lasted, or levels moved for good in one of the two that the
+// other one does not explain.
 func (b *Backtest) isContradicted(by *choice) bool {
 	for _, e := range b.held {
 		if b.explains(by, &b.choice, e) || e.Settled && !e.Overlaps(by.held, true) {
