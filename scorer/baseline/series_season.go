@@ -91,7 +91,7 @@ func (b *Backtest) chooseByKind(values *season.Values) {
 
 // chooseWeeks takes a weekly season instead of a daily one if the level that holds then moves no more often, and the
 // values are nearer. Seasons are chosen by a level that follows at once. After it has changed, this hides that weekends
-// differ. Instead, it takes days of the same kind if the values are clearly nearer, and what lasted does not contradict.
+// differ. Instead, it takes days of the same kind if values are clearly nearer, and what lasted does not contradict.
 func (b *Backtest) chooseWeeks(values *season.Values) {
 	if b.season.Days == 0 || b.season.ByKind || b.season.Days == 1 && !b.doubtful && len(b.held) == 0 {
 		return
