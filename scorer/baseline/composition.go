@@ -18,8 +18,8 @@ const (
 // expected and they are no larger. If it grows, deviations count relative to that.
 func (b *Backtest) chooseComposition() {
 	s := b.series
-	zero := s.Scaled(s.origin, 0)
-	if b.season.Days == 0 || s.slope != 0 || !(zero < 0 && zero > -farFromZero) {
+	zero := s.Scaled(s.Origin, 0)
+	if b.season.Days == 0 || s.Slope != 0 || !(zero < 0 && zero > -farFromZero) {
 		return
 	}
 	sum := 0.0

@@ -12,6 +12,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
 )
 
 var (
@@ -32,8 +34,6 @@ var (
 const (
 	// MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
 	MinValues = 20
-	// MaxScaled is the largest scaled value. It keeps squares of scaled values within float32 (guard).
-	MaxScaled = 1e15
 )
 
 // Method is how a Series expects values.
@@ -46,37 +46,13 @@ const (
 	Mean                   // the mean of the window
 )
 
-// A Range is the closed range of possible values.
-type Range [2]float64
-
-// Contains tells whether y is a finite number in the range.
-func (r Range) Contains(y float64) bool { return y >= r[0] && y <= r[1] && !math.IsInf(y, 0) }
-
-// beside is the part of a finite range by which values may lie outside it and still be at its end. Chosen, not tuned: a
-// disk of 100.0001 % is full.
-const beside = 1e-5
-
-// end returns the end of the range for a value right beside it, and else the value.
-func (r Range) end(y float64) float64 {
-	if y >= r[0] && y <= r[1] {
-		return y
-	}
-	if c := r.Clip(y); math.Abs(y-c) <= beside*(r[1]-r[0]) && !math.IsInf(r[1]-r[0], 0) {
-		return c
-	}
-	return y
-}
-
-// Clip returns the value of the range that is nearest to y.
-func (r Range) Clip(y float64) float64 { return min(max(y, r[0]), r[1]) }
-
 // Options say what is normal. Step and Possible are required.
 type Options struct {
 	Step     time.Duration
 	Location *time.Location                                 // wall clock of the seasons; nil: UTC
 	Holiday  func(year int, month time.Month, day int) bool // local dates that are like Sundays; nil: none
-	Possible Range                                          // other values are neither learned from nor expected
-	Nominal  Range                                          // values right beside it are at its end; {0, 0}: none
+	Possible limits.Range                                   // other values are neither learned from nor expected
+	Nominal  limits.Range                                   // values right beside it are at its end; {0, 0}: none
 	Method   Method
 	// OneValue expects one value where days differ, and no range. How values differ from those of the same time of other
 	// days may be what several signals have in common.
@@ -92,11 +68,11 @@ type Series struct {
 	Grid    grid.Grid
 	Learned grid.Span // the steps of the window that were learned from
 
-	possible Range
+	possible limits.Range
 	side     int
 	slots    grid.LocalSlots
 	now      int64 // ms, the next step
-	scaling
+	scaling.Scaling
 	fixed    bool // the expected value is always center
 	constant bool // the window holds only center
 
@@ -107,16 +83,6 @@ type Series struct {
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
 	level    level.Level
-}
-
-// A scaling turns values into scaled ones, which are kept as float32. Its line goes through center at origin.
-type scaling struct {
-	nominal       Range
-	center, scale float64
-	slope         float64 // per ms
-	origin        int64   // ms
-	// resolution is the scaled distance below which two values cannot be told apart.
-	resolution float32
 }
 
 // A Step is what a Series says of a step. All values are scaled.
@@ -160,10 +126,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 	}
 	if !s.envelope.Empty() {
 		normal := s.composed.At(s.normal(slot, at.Phase), s.level.Now())
-		at.Low, at.High = normal.Nearest(at.Low, -MaxScaled), normal.Nearest(at.High, MaxScaled)
+		at.Low, at.High = normal.Nearest(at.Low, -scaling.Max), normal.Nearest(at.High, scaling.Max)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
-	at.Expected = s.resolve(at.Expected, at.Value)
+	at.Expected = s.Resolve(at.Expected, at.Value)
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.IsHoliday(slot) {
 		x := at.Value
 		if !learn {
@@ -175,34 +141,14 @@ func (s *Series) Next(y float64, learn bool) Step {
 }
 
 // Constant tells whether the window held one value only, and which it was.
-func (s *Series) Constant() (value float64, ok bool) { return s.center, s.constant }
-
-// Value returns the scaled value of the time t (ms) in the unit of the series.
-func (s *scaling) Value(t int64, x float32) float64 { return s.line(t) + s.scale*float64(x) }
-
-// Distance returns a scaled distance in the unit of the series.
-func (s *scaling) Distance(x float32) float64 { return s.scale * float64(x) }
-
-// Scaled returns the value y of the time t (ms) scaled, at most 1e15 in size.
-func (s *scaling) Scaled(t int64, y float64) float32 {
-	y = s.nominal.end(y)
-	line := s.line(t)
-	x := y/s.scale - line/s.scale // cannot overflow as a difference of huge values does
-	if math.Abs(x) < 1 {
-		x = (y - line) / s.scale // exact near the line
-	}
-	return float32(min(max(x, -MaxScaled), MaxScaled))
-}
+func (s *Series) Constant() (value float64, ok bool) { return s.Center, s.constant }
 
 // IsAway tells whether the value x is farther from what is expected than values of its level usually are, where a
 // deviation of unit counts as 1.
 func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear(x, expected, unit) }
 
 // PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
-func (s *Series) PerStep() float64 { return math.Abs(s.slope) * float64(s.Grid.Step()) }
-
-// line returns where the line is at the time t (ms).
-func (s *scaling) line(t int64) float64 { return s.center + s.slope*float64(t-s.origin) }
+func (s *Series) PerStep() float64 { return math.Abs(s.Slope) * float64(s.Grid.Step()) }
 
 // season returns the seasonal value of a slot after the window.
 func (s *Series) season(slot int64) float32 {
@@ -256,14 +202,6 @@ func (s *Series) choose(expected, old, x float32) float32 {
 		return min(expected, old)
 	case abs(x-old) < abs(x-expected) && s.level.IsNear(x, old, s.composed.Unit(old)):
 		return old
-	}
-	return expected
-}
-
-// resolve returns what is expected of the value x, which is x itself if they cannot be told apart.
-func (s *scaling) resolve(expected, x float32) float32 {
-	if abs(x-expected) <= s.resolution {
-		return x
 	}
 	return expected
 }

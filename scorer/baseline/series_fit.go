@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -72,7 +73,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
 		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
-	s.nominal = o.Nominal
+	s.Nominal = o.Nominal
 	b := &Backtest{series: s, start: w.Start}
 	if err := b.learn(w); err != nil {
 		return nil, nil, err
@@ -128,7 +129,7 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	if b.series.profile != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].periods]
 	}
-	return b.series.resolve(e, x)
+	return b.series.Resolve(e, x)
 }
 
 // Unit returns how large a deviation at a position is that counts as 1.
@@ -234,35 +235,35 @@ func (b *Backtest) learn(w Window) error {
 // scale finds centre and scale of the values around a line with the slope of the series, and scales them.
 func (b *Backtest) scale(w Window, method Method) error {
 	s := b.series
-	s.origin = s.now
+	s.Origin = s.now
 	known := make([]float64, 0, b.Learned)
 	var values []float64 // not less the line
 	for at := range b.Positions(0) {
 		if b.Values[at.Index] == b.Values[at.Index] {
-			y := s.nominal.end(w.Values[at.Index])
-			known = append(known, y-s.slope*float64(at.Time-s.origin))
-			if s.slope != 0 {
+			y := s.Nominal.AtEnd(w.Values[at.Index])
+			known = append(known, y-s.Slope*float64(at.Time-s.Origin))
+			if s.Slope != 0 {
 				values = append(values, y)
 			}
 		}
 	}
 	b.scratch.Sort64(known)
-	if s.slope == 0 {
+	if s.Slope == 0 {
 		values = known
 	} else {
 		b.scratch.Sort64(values)
 	}
-	s.center, s.scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
+	s.Center, s.Scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
 	if method == Mean {
-		s.center = orderstat.Mean(known)
+		s.Center = orderstat.Mean(known)
 	}
-	if s.slope == 0 && known[len(known)-1]-known[0] <= rounding {
-		s.constant, s.scale = true, 1
+	if s.Slope == 0 && known[len(known)-1]-known[0] <= scaling.Rounding {
+		s.constant, s.Scale = true, 1
 	}
 	if s.constant && s.fixed {
 		return ErrConstant
 	}
-	s.resolution = float32(max(digits*orderstat.SizeQuantile(values, 0.9), rounding) / s.scale)
+	s.Resolution = float32(max(scaling.Digits*orderstat.SizeQuantile(values, 0.9), scaling.Rounding) / s.Scale)
 	for i, x := range b.Values {
 		if x == x {
 			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])
@@ -279,12 +280,14 @@ func (b *Backtest) setProfile() {
 		return
 	}
 	s.profile = make([]float32, b.season.Days*values.PerDay)
-	most, differences := 0, make([]float32, 0, len(s.profile))
+	most, least, differences := 0, 7, make([]float32, 0, len(s.profile))
 	for i := range s.profile {
 		v, days, periods := values.Expected(b.season, s.first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
-		if days == 0 {
+		if days > 0 {
+			least = min(least, periods)
+		} else {
 			if s.standIns == nil {
 				s.standIns = make([]bool, len(s.profile))
 			}
@@ -296,6 +299,9 @@ func (b *Backtest) setProfile() {
 	}
 	b.scratch.Sort(differences)
 	s.jump = edge.Jump(differences)
+	if b.season.ByKind { // days off are fewer
+		most = least
+	}
 	b.sampleSizeFactor = season.SampleSizeFactors(most)
 }
 

@@ -63,9 +63,9 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 	}
 	sv, l := h.seasonal[k], &h.level
 	e := h.composed.Join(sv.value, l.Now())
-	odd := sv.days > 0 && int(sv.days) == h.season.Days && !sv.holiday && h.isOdd(x, e)
+	odd := h.remembers(sv, now) && !sv.holiday && h.isOdd(x, e)
 	other := nan32
-	if odd && h.season.Days == 7 {
+	if odd && h.season.Days == 7 && !h.season.ByKind {
 		if other = h.otherDay(x, e, now); other == other { // what last week had was odd
 			sv.value, odd = other, false
 			e = h.composed.Join(other, l.Now())
@@ -103,6 +103,14 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 		}
 		h.values.MarkOdd(now, h.season, e, h.away.Since)
 	}
+}
+
+// remembers tells whether the season expects a value again. Days of the same kind are many, but for those off.
+func (h *holdPass) remembers(sv seasonValue, now int64) bool {
+	if h.season.ByKind {
+		return sv.days > 0 && h.series.slots.IsDayOff(now)
+	}
+	return sv.days > 0 && int(sv.days) == h.season.Days
 }
 
 func (h *holdPass) endEpisode() { h.lasting = h.away.End(h.lasting, h.series.Grid.Slots(lastingFrom)) }

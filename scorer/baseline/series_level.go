@@ -11,12 +11,6 @@ import (
 )
 
 const (
-	// digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
-	// values, season and level are sums.
-	digits = 1.0 / (1 << 22)
-	// rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
-	// multiple of 2^-53. It is that of four such operations, and nothing is as small as that in any unit in use.
-	rounding = 1.0 / (1 << 51)
 	// awayFactor is how many median deviations from the level a value is away from it: of normal noise it is 6 standard
 	// deviations. Tuned among 6, 8, 9 and 12 on the developing series (test/accuracy anomaly), whose levels were held too
 	// often with less; the figures of 8 and 9 were alike.
@@ -71,9 +65,9 @@ const (
 func (b *Backtest) holdLevel() {
 	s := b.series
 	usual := b.deviations()
-	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.resolution)
+	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.Resolution)
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
-	b.flat = away <= 2*s.resolution // most values are exactly where the level has followed to
+	b.flat = away <= 2*s.Resolution // most values are exactly where the level has followed to
 	below, above, runShare := away, away, b.runShare(away)
 	values, test := b.hold(below, above, runShare)
 	weeks := float64(b.knownFor()) / float64((7 * day).Milliseconds())
@@ -138,7 +132,7 @@ func (b *Backtest) deviations() []float32 {
 	all := b.medians[:0]
 	for at := range b.Positions(0) {
 		x := b.Values[at.Index]
-		if d := abs(x-b.series.resolve(b.expected[at.Slot], x)) / b.Unit(at); d == d && !b.Lasting(at) {
+		if d := abs(x-b.series.Resolve(b.expected[at.Slot], x)) / b.Unit(at); d == d && !b.Lasting(at) {
 			all = append(all, d)
 		}
 	}
@@ -165,13 +159,13 @@ func (b *Backtest) chooseLine(w Window) {
 	usual := b.usualDeviation()
 	for _, over := range [...]time.Duration{day, time.Hour} {
 		slope := b.slope(slots, s.Grid.Slots(over))
-		turn := math.Abs(slope-s.slope) * lag
+		turn := math.Abs(slope-s.Slope) * lag
 		if !(turn > lineFactor*usual) || over < level.Window/2 && !b.keepsSlope(slots, slope) {
 			continue
 		}
-		scaling, values, choice := s.scaling, b.Values, b.choice
+		scaling, values, choice := s.Scaling, b.Values, b.choice
 		b.Values = slices.Clone(values)
-		s.slope = slope
+		s.Slope = slope
 		if b.scale(w, Seasonal) == nil {
 			b.chooseSeason()
 			limit := lineGain
@@ -183,7 +177,7 @@ func (b *Backtest) chooseLine(w Window) {
 				continue
 			}
 		}
-		s.scaling, b.Values, b.choice = scaling, values, choice
+		s.Scaling, b.Values, b.choice = scaling, values, choice
 	}
 }
 
@@ -197,7 +191,7 @@ func (b *Backtest) keepsSlope(values []float64, slope float64) bool {
 // usualDeviation returns the median deviation in the unit of the series, at least what can be told apart. While a jump
 // is in the window, the mean is mostly that of the jump.
 func (b *Backtest) usualDeviation() float64 {
-	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.resolution))
+	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.Resolution))
 }
 
 // slotValues returns the values of the slots in the unit of the series; NaN: missing.

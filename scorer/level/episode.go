@@ -1,5 +1,7 @@
 package level
 
+import "slices"
+
 // An Episode is one of values that are away from the level.
 type Episode struct {
 	First, Last int   // slots, as in grid.Position
@@ -26,6 +28,13 @@ func Lasts(episodes []Episode, slot int) bool {
 		}
 	}
 	return false
+}
+
+// Overlaps tells whether one of the episodes that have become the level, or have not, is partly at the same time.
+func (e *Episode) Overlaps(episodes []Episode, settled bool) bool {
+	return slices.ContainsFunc(episodes, func(o Episode) bool {
+		return o.Settled == settled && o.First <= e.Last && e.First <= o.Last
+	})
 }
 
 // Watched returns how many of the episodes are on the side that matters: 1 above the level, -1 below it, 0 both.

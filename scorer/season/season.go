@@ -16,7 +16,7 @@ type Season struct {
 	Periods int  // how many periods back
 	Min     int  // how many of these must be known
 	Alone   bool // days do not stand in for weeks before the first value
-	ByKind  bool // by days of the same kind, workdays or days off, where no week is known yet
+	ByKind  bool // by days of the same kind, workdays or days off
 }
 
 // Candidates are the seasons that a series can have, from the plainest on. The periods are chosen, not tuned: the
@@ -24,7 +24,14 @@ type Season struct {
 // a month, which follows more slowly.
 var Candidates = [...]Season{{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 7, Periods: 4, Min: 2}}
 
+// ByKind returns the season by days of the same kind.
+func ByKind() Season { return Season{Days: 7, ByKind: true} }
+
 func daily() Season { return Season{Days: 1, Periods: 7, Min: 2} }
+
+// kindWithin is how many days back a day of the same kind may be. Chosen, not tuned: a week has only two days off, and
+// the median of seven of them passes over an incident of a weekend.
+const kindWithin = 28
 
 // medianVariance is the variance of the median of n values in units of theirs, for a normal distribution (David and
 // Nagaraja, "Order Statistics", 3rd edition, 2003).
@@ -159,7 +166,7 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 		return 0, 0, 0
 	}
 	if s.ByKind {
-		return v.days(slot)
+		return v.days(slot, kindWithin)
 	}
 	values := v.scratch[:0]
 	period := int64(s.Days * v.PerDay)
@@ -174,7 +181,7 @@ func (v *Values) Expected(s Season, slot int64) (value float32, days, known int)
 	case s.Alone && slot-int64(s.Min)*period < v.since():
 		return nan32, 0, 0
 	case s.Days == 7:
-		return v.days(slot)
+		return v.days(slot, 7)
 	}
 	value, known = v.around(slot, false)
 	return value, 0, known
@@ -188,10 +195,10 @@ func (v *Values) since() int64 {
 	return v.First + int64(v.firstKnown)
 }
 
-// days returns what days of the same kind make expected in a week, as Expected does.
-func (v *Values) days(slot int64) (value float32, days, known int) {
+// days returns what the last days of the same kind make expected, as Expected does, of so many days back.
+func (v *Values) days(slot, within int64) (value float32, days, known int) {
 	values, off := v.scratch[:0], v.isDayOff(slot)
-	for k := int64(1); k <= 7; k++ {
+	for k := int64(1); k <= within && len(values) < daily().Periods; k++ {
 		earlier := slot - k*int64(v.PerDay)
 		if x := v.at(earlier); x == x && v.isDayOff(earlier) == off {
 			values = append(values, x)

@@ -143,10 +143,11 @@ func TestValues_ExpectWhereLastWeekIsNotKnown(t *testing.T) {
 	expect(12.5, 1, 4, wednesday) // of Thursday, Friday, Monday and Tuesday
 	expect(13, 1, 1, saturday)    // Sunday
 
-	e, d, k := v.Expected(season.Season{Days: 7, ByKind: true}, 2*week)
-	require.Equal(t, []any{float32(9), 1, 4}, []any{e, d, k}, "a Monday, by the other workdays")
-	e, d, k = v.Expected(season.Season{Days: 7, ByKind: true}, saturday)
-	require.Equal(t, []any{float32(13), 1, 1}, []any{e, d, k}, "a Saturday, by Sunday")
+	// The Wednesday and the Saturday that are not known are passed over, further back than a week.
+	e, d, k := v.Expected(season.ByKind(), 2*week)
+	require.Equal(t, []any{float32(7), 1, 7}, []any{e, d, k}, "a Monday, by the other workdays")
+	e, d, k = v.Expected(season.ByKind(), saturday)
+	require.Equal(t, []any{float32(9.5), 1, 2}, []any{e, d, k}, "a Saturday, by the Sundays")
 
 	for i := range week {
 		v.Values[i] = nan

@@ -1,0 +1,59 @@
+// Package scaling turns values of a series into scaled ones, which are kept as float32.
+package scaling
+
+import (
+	"math"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
+)
+
+const (
+	// Max is the largest scaled value. It keeps squares of scaled values within float32 (guard).
+	Max = 1e15
+	// Digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
+	// values, season and level are sums.
+	Digits = 1.0 / (1 << 22)
+	// Rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
+	// multiple of 2^-53. It is that of four such operations, and nothing is as small as that in any unit in use.
+	Rounding = 1.0 / (1 << 51)
+)
+
+// A Scaling scales values: (value - line) / scale. Its line goes through Center at Origin.
+type Scaling struct {
+	Nominal       limits.Range
+	Center, Scale float64
+	Slope         float64 // per ms
+	Origin        int64   // ms
+	// Resolution is the scaled distance below which two values cannot be told apart.
+	Resolution float32
+}
+
+// Value returns the scaled value of the time t (ms) in the unit of the series.
+func (s *Scaling) Value(t int64, x float32) float64 { return s.Line(t) + s.Scale*float64(x) }
+
+// Distance returns a scaled distance in the unit of the series.
+func (s *Scaling) Distance(x float32) float64 { return s.Scale * float64(x) }
+
+// Scaled returns the value y of the time t (ms) scaled, at most 1e15 in size.
+func (s *Scaling) Scaled(t int64, y float64) float32 {
+	y = s.Nominal.AtEnd(y)
+	line := s.Line(t)
+	x := y/s.Scale - line/s.Scale // cannot overflow as a difference of huge values does
+	if math.Abs(x) < 1 {
+		x = (y - line) / s.Scale // exact near the line
+	}
+	return float32(min(max(x, -Max), Max))
+}
+
+// Line returns where the line is at the time t (ms).
+func (s *Scaling) Line(t int64) float64 { return s.Center + s.Slope*float64(t-s.Origin) }
+
+// Resolve returns what is expected of the value x, which is x itself if they cannot be told apart.
+func (s *Scaling) Resolve(expected, x float32) float32 {
+	if abs(x-expected) <= s.Resolution {
+		return x
+	}
+	return expected
+}
+
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
