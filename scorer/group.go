@@ -7,9 +7,9 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/peergroup"
 )
 
@@ -258,7 +258,7 @@ func (g *Group) setBand(s *Score, offset float64) {
 	if !g.constant {
 		width += float64(g.calibration.Band())
 	}
-	r := limits.Range(g.o.DataRange)
+	r := datarange.Range(g.o.DataRange)
 	s.Expected = r.Clip(g.baseline.Value(at))
 	least := g.o.minDeviation(s.Expected)
 	s.Lower = r.Clip(min(g.baseline.Value(at-width), s.Expected-least))

@@ -10,9 +10,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/credibility"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 )
 
 const (
@@ -360,7 +360,7 @@ func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
 		width = m.baseline.Distance(min(m.calibration.Band()*at.Unit, m.widest))
 	}
 	width = max(width, m.o.minDeviation(expected)) / max(part, credibility.Least)
-	r := limits.Range(m.o.DataRange)
+	r := datarange.Range(m.o.DataRange)
 	if m.lowest >= 0 { // as counts are
 		r[0] = max(r[0], 0)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 )
 
 // Options say what is anomalous. The zero value of each field but Step is its default.
@@ -130,7 +130,7 @@ func (o *Options) Possible() [2]float64 {
 	return [2]float64{low, high}
 }
 
-func (o *Options) possible() limits.Range { return o.Possible() }
+func (o *Options) possible() datarange.Range { return o.Possible() }
 
 // outside sets the score of a value that is not possible.
 func (o *Options) outside(s *Score, y float64) {

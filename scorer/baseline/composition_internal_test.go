@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 )
 
 func TestFitSeries_MultipliesOnlyWhatIsMultiplied(t *testing.T) {
@@ -99,7 +99,7 @@ func TestFitSeries_MultipliesOnlyWhatIsMultiplied(t *testing.T) {
 			for i := range y {
 				y[i] = tc.value(i, r.NormFloat64())
 			}
-			o := Options{Step: 5 * time.Minute, Possible: limits.Range{math.Inf(-1), math.Inf(1)}}
+			o := Options{Step: 5 * time.Minute, Possible: datarange.Range{math.Inf(-1), math.Inf(1)}}
 			s, _, err := FitSeries(o, Window{Values: y})
 			require.NoError(t, err)
 			require.Equal(t, tc.multiplied, s.composed.Multiplied)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 )
 
 // The reference asks the season and the level at every slot, from the first on.
@@ -31,7 +31,7 @@ func TestBacktest_HoldIsAPassOverTheWholeWindow(t *testing.T) {
 				y[i] += by
 			}
 		}
-		o := Options{Step: 5 * time.Minute, Possible: limits.Range{math.Inf(-1), math.Inf(1)}}
+		o := Options{Step: 5 * time.Minute, Possible: datarange.Range{math.Inf(-1), math.Inf(1)}}
 		_, b, err := FitSeries(o, Window{Values: y})
 		require.NoError(t, err)
 		b.slots, b.composed = b.bySlot(), composition.Composition{}
@@ -96,7 +96,7 @@ func TestFitSeries_TakesWhateverHappened(t *testing.T) {
 		for i, gap := r.IntN(len(y)), r.IntN(3*24); i < len(y) && gap > 0; i, gap = i+1, gap-1 {
 			y[i] = math.NaN()
 		}
-		o := Options{Step: time.Hour, Possible: limits.Range{math.Inf(-1), math.Inf(1)}, Side: r.IntN(3) - 1}
+		o := Options{Step: time.Hour, Possible: datarange.Range{math.Inf(-1), math.Inf(1)}, Side: r.IntN(3) - 1}
 		s, _, err := FitSeries(o, Window{Values: y})
 		require.NoError(t, err)
 		for range 24 {

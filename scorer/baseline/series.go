@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
 
 var (
@@ -51,8 +51,8 @@ type Options struct {
 	Step     time.Duration
 	Location *time.Location                                 // wall clock of the seasons; nil: UTC
 	Holiday  func(year int, month time.Month, day int) bool // local dates that are like Sundays; nil: none
-	Possible limits.Range                                   // other values are neither learned from nor expected
-	Nominal  limits.Range                                   // values right beside it are at its end; {0, 0}: none
+	Possible datarange.Range                                // other values are neither learned from nor expected
+	Nominal  datarange.Range                                // values right beside it are at its end; {0, 0}: none
 	Method   Method
 	// OneValue expects one value where days differ, and no range. How values differ from those of the same time of other
 	// days may be what several signals have in common.
@@ -68,11 +68,11 @@ type Series struct {
 	Grid    grid.Grid
 	Learned grid.Span // the steps of the window that were learned from
 
-	possible limits.Range
+	possible datarange.Range
 	side     int
 	slots    grid.LocalSlots
 	now      int64 // ms, the next step
-	scaling.Scaling
+	standardize.Standardizer
 	fixed    bool // the expected value is always center
 	constant bool // the window holds only center
 
@@ -126,7 +126,7 @@ func (s *Series) Next(y float64, learn bool) Step {
 	}
 	if !s.envelope.Empty() {
 		normal := s.composed.At(s.normal(slot, at.Phase), s.level.Now())
-		at.Low, at.High = normal.Nearest(at.Low, -scaling.Max), normal.Nearest(at.High, scaling.Max)
+		at.Low, at.High = normal.Nearest(at.Low, -standardize.Max), normal.Nearest(at.High, standardize.Max)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
 	at.Expected = s.Resolve(at.Expected, at.Value)

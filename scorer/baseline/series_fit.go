@@ -9,8 +9,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
 
 const (
@@ -257,13 +257,13 @@ func (b *Backtest) scale(w Window, method Method) error {
 	if method == Mean {
 		s.Center = orderstat.Mean(known)
 	}
-	if s.Slope == 0 && known[len(known)-1]-known[0] <= scaling.Rounding {
+	if s.Slope == 0 && known[len(known)-1]-known[0] <= standardize.Rounding {
 		s.constant, s.Scale = true, 1
 	}
 	if s.constant && s.fixed {
 		return ErrConstant
 	}
-	s.Resolution = float32(max(scaling.Digits*orderstat.SizeQuantile(values, 0.9), scaling.Rounding) / s.Scale)
+	s.Resolution = float32(max(standardize.Digits*orderstat.SizeQuantile(values, 0.9), standardize.Rounding) / s.Scale)
 	for i, x := range b.Values {
 		if x == x {
 			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])

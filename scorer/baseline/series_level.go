@@ -163,7 +163,7 @@ func (b *Backtest) chooseLine(w Window) {
 		if !(turn > lineFactor*usual) || over < level.Window/2 && !b.keepsSlope(slots, slope) {
 			continue
 		}
-		scaling, values, choice := s.Scaling, b.Values, b.choice
+		before, values, choice := s.Standardizer, b.Values, b.choice
 		b.Values = slices.Clone(values)
 		s.Slope = slope
 		if b.scale(w, Seasonal) == nil {
@@ -177,7 +177,7 @@ func (b *Backtest) chooseLine(w Window) {
 				continue
 			}
 		}
-		s.Scaling, b.Values, b.choice = scaling, values, choice
+		s.Standardizer, b.Values, b.choice = before, values, choice
 	}
 }
 

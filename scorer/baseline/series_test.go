@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 )
 
 const day = 24 * time.Hour
 
-var everything = limits.Range{math.Inf(-1), math.Inf(1)}
+var everything = datarange.Range{math.Inf(-1), math.Inf(1)}
 
 // values returns those of n steps from start on.
 func values(start time.Time, step time.Duration, n int, value func(t time.Time) float64) []float64 {

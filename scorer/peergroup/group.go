@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/scaling"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
 
 const (
@@ -39,7 +39,7 @@ type Group struct {
 	Grid    grid.Grid
 	Learned grid.Span // the steps of the window that were learned from
 
-	possible  limits.Range
+	possible  datarange.Range
 	now       int64 // ms, the next step
 	transform transform
 	tolerance float64 // how far from the median a new member may well be
@@ -202,7 +202,7 @@ func (t transform) forward(y float64) float64 {
 	if t.log {
 		return math.Asinh(y / t.scale) // linear around 0
 	}
-	return min(max(y/t.scale-t.center/t.scale, -scaling.Max), scaling.Max)
+	return min(max(y/t.scale-t.center/t.scale, -standardize.Max), standardize.Max)
 }
 
 func (t transform) inverse(x float64) float64 {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -37,7 +37,7 @@ const (
 // GroupOptions say what is normal of a group. Step and Possible are required.
 type GroupOptions struct {
 	Step     time.Duration
-	Possible limits.Range
+	Possible datarange.Range
 	// Contamination is the share of members that are left out of the tolerance, those farthest from the median.
 	Contamination float64
 }

@@ -1,10 +1,10 @@
-// Package scaling turns values of a series into scaled ones, which are kept as float32.
-package scaling
+// Package standardize scales the values of a series, so that they are kept as float32.
+package standardize
 
 import (
 	"math"
 
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/limits"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 )
 
 const (
@@ -18,9 +18,9 @@ const (
 	Rounding = 1.0 / (1 << 51)
 )
 
-// A Scaling scales values: (value - line) / scale. Its line goes through Center at Origin.
-type Scaling struct {
-	Nominal       limits.Range
+// A Standardizer scales values: (value - line) / scale. Its line goes through Center at Origin.
+type Standardizer struct {
+	Nominal       datarange.Range
 	Center, Scale float64
 	Slope         float64 // per ms
 	Origin        int64   // ms
@@ -29,13 +29,13 @@ type Scaling struct {
 }
 
 // Value returns the scaled value of the time t (ms) in the unit of the series.
-func (s *Scaling) Value(t int64, x float32) float64 { return s.Line(t) + s.Scale*float64(x) }
+func (s *Standardizer) Value(t int64, x float32) float64 { return s.Line(t) + s.Scale*float64(x) }
 
 // Distance returns a scaled distance in the unit of the series.
-func (s *Scaling) Distance(x float32) float64 { return s.Scale * float64(x) }
+func (s *Standardizer) Distance(x float32) float64 { return s.Scale * float64(x) }
 
 // Scaled returns the value y of the time t (ms) scaled, at most 1e15 in size.
-func (s *Scaling) Scaled(t int64, y float64) float32 {
+func (s *Standardizer) Scaled(t int64, y float64) float32 {
 	y = s.Nominal.AtEnd(y)
 	line := s.Line(t)
 	x := y/s.Scale - line/s.Scale // cannot overflow as a difference of huge values does
@@ -46,10 +46,10 @@ func (s *Scaling) Scaled(t int64, y float64) float32 {
 }
 
 // Line returns where the line is at the time t (ms).
-func (s *Scaling) Line(t int64) float64 { return s.Center + s.Slope*float64(t-s.Origin) }
+func (s *Standardizer) Line(t int64) float64 { return s.Center + s.Slope*float64(t-s.Origin) }
 
 // Resolve returns what is expected of the value x, which is x itself if they cannot be told apart.
-func (s *Scaling) Resolve(expected, x float32) float32 {
+func (s *Standardizer) Resolve(expected, x float32) float32 {
 	if abs(x-expected) <= s.Resolution {
 		return x
 	}

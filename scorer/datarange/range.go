@@ -1,5 +1,5 @@
-// Package limits says which values a series can have.
-package limits
+// Package datarange says which values a series can have.
+package datarange
 
 import "math"
 
