@@ -241,7 +241,7 @@ func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, en
 	}, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
 	m.exact = m.change.Learn(settled, in.Stride())
-	m.change.LearnMovements(change.Movements{
+	m.change.LearnExcursions(change.Excursions{
 		Distances: r.distances, Limit: m.calibration.Threshold(), Away: r.longestAway,
 		Stride: in.Stride(), Hour: in.Steps(time.Hour),
 	})

@@ -27,7 +27,7 @@ const (
 // before is as rare as the window is long. The longer it then stays away, the less it looks like a blip.
 type Change struct {
 	logWindow float64
-	longest   int // steps in a row for which it has been away, or as its movements last; 0: too long
+	longest   int // steps in a row for which it has been away, or as its excursions last; 0: too long
 	flat      bool
 }
 
@@ -52,8 +52,8 @@ func (c *Change) Learn(sample []calibration.Statistics, stride int) (never bool)
 	return slots == 0
 }
 
-// Movements tell how long a series that moves is away in normal life. All are of its window.
-type Movements struct {
+// Excursions tell how long a series that moves is away in normal life. All are of its window.
+type Excursions struct {
 	Distances []float32 // of each slot, from what was expected
 	Limit     float32   // beyond which a distance is large
 	Away      int       // for how many steps in a row the series was away at most
@@ -61,17 +61,17 @@ type Movements struct {
 	Hour      int       // steps of an hour
 }
 
-// LearnMovements learns from the movements of a series that moves. If they last for more than half an hour, how long it
-// is away tells nothing: it may have moved a little farther than before, and stays there.
-func (c *Change) LearnMovements(m Movements) {
+// LearnExcursions learns from the excursions of a series that moves. If they last for more than half an hour, how long
+// it is away tells nothing: it may have moved a little farther than before, and stays there.
+func (c *Change) LearnExcursions(e Excursions) {
 	if c.flat {
 		return
 	}
 	run := longest{}
-	for _, d := range m.Distances {
-		run.add(d > m.Limit)
+	for _, d := range e.Distances {
+		run.add(d > e.Limit)
 	}
-	if c.longest = max(run.most*m.Stride, m.Stride, m.Away); 2*c.longest > m.Hour {
+	if c.longest = max(run.most*e.Stride, e.Stride, e.Away); 2*c.longest > e.Hour {
 		c.longest = 0
 	}
 }
@@ -104,7 +104,7 @@ func (c *Change) Score(away int) float64 {
 	return c.logPeriod(float64(away-c.longest-1) / float64(max(c.longest, 1)))
 }
 
-// Lasting is Score for a series that moves; 0 if it has not been away for twice as long as its movements last.
+// Lasting is Score for a series that moves; 0 if it has not been away for twice as long as its excursions last.
 func (c *Change) Lasting(away int) float64 {
 	if c.flat || c.longest == 0 || away < 2*c.longest {
 		return 0

@@ -39,9 +39,9 @@ func TestChange_SaysNothingOfWhatIsOftenAway(t *testing.T) {
 	require.InDelta(t, 0, c.Score(100), 0)
 }
 
-// Movements last for as long as what moves has been beyond the limit, or away, at least for a slot. More than half an
+// Excursions last for as long as what moves has been beyond the limit, or away, at least for a slot. More than half an
 // hour is too long.
-func TestChange_KnowsHowLongMovementsLast(t *testing.T) {
+func TestChange_KnowsHowLongExcursionsLast(t *testing.T) {
 	moves, distances := sample(100), make([]float32, 100)
 	for i := range moves {
 		distances[i] = float32(i % 7)
@@ -59,7 +59,7 @@ func TestChange_KnowsHowLongMovementsLast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := change.New(3)
 			require.False(t, c.Learn(moves, 5))
-			c.LearnMovements(change.Movements{Distances: distances, Limit: tc.limit, Away: tc.away, Stride: 5, Hour: 60})
+			c.LearnExcursions(change.Excursions{Distances: distances, Limit: tc.limit, Away: tc.away, Stride: 5, Hour: 60})
 			require.InDelta(t, 0, c.Score(1000), 0)
 			require.InDelta(t, 0, c.Lasting(2*tc.longest-1), 0)
 			require.InDelta(t, 3+math.Log10(2), c.Lasting(2*tc.longest), 1e-9)
@@ -69,11 +69,11 @@ func TestChange_KnowsHowLongMovementsLast(t *testing.T) {
 	}
 	c := change.New(3)
 	c.Learn(moves, 5)
-	c.LearnMovements(change.Movements{Distances: distances, Limit: 3, Away: 31, Stride: 5, Hour: 60})
+	c.LearnExcursions(change.Excursions{Distances: distances, Limit: 3, Away: 31, Stride: 5, Hour: 60})
 	require.InDelta(t, 0, c.Lasting(1000), 0, "they last for too long")
 
 	c.Learn(sample(100, 5), 1)
-	c.LearnMovements(change.Movements{Distances: make([]float32, 100), Stride: 1, Hour: 12})
+	c.LearnExcursions(change.Excursions{Distances: make([]float32, 100), Stride: 1, Hour: 12})
 	require.InDelta(t, 0, c.Lasting(1000), 0, "it does not move")
 }
 
