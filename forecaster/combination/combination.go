@@ -86,12 +86,11 @@ func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
 	c.routine.apply(&t, p)
 }
 
-// lines.Ahead returns the surest straight line: through the single departures, or that of the medians of hours.
+// lineAhead returns the surest straight line: through the single departures, or that of the medians of hours.
 func (c *Combination) lineAhead() *lines.Ahead {
 	of := &c.hourly.line
 	if e := &c.excursion; e.isOut() && !e.usual {
-		l := &e.weigh(&c.hourly).line
-		if l.Share > of.Share || l.Share == of.Share && !(of.OfValues && c.hourly.jumps()) {
+		if l := &e.weigh(&c.hourly).line; l.Beats(of, of.OfValues && c.hourly.jumps()) {
 			return l
 		}
 	}
