@@ -60,6 +60,50 @@ func TestModel_DoesNotEchoLastWeeksIncident(t *testing.T) {
 	}
 }
 
+// In its second week, a series with a weekly season is expected by last week alone, in which no season could tell yet
+// what was odd. The other days can: what they all had is normal.
+func TestModel_DoesNotEchoAnIncidentOfTheFirstWeek(t *testing.T) {
+	const day, fitAt = 24 * hour, 11 * 24 * hour
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, hour} {
+		for _, lasts := range []time.Duration{hour, 2 * hour, 8 * hour} {
+			for _, size := range []float64{80, -80} {
+				t.Run(fmt.Sprintf("%s/%s/%g", step, lasts, size), func(t *testing.T) {
+					replay := func(week0, week1 float64) (highest float64) {
+						r := rand.New(rand.NewPCG(4, uint64(lasts)))
+						at := fitAt + hour
+						y := make([]float64, (fitAt+day)/step)
+						for i := range y {
+							now := time.Duration(i) * step
+							d := now.Hours() / 24
+							y[i] = 100*(1+0.3*math.Sin(2*math.Pi*d)) + 2*r.NormFloat64()
+							y[i] += 10 * math.Sin(2*math.Pi*5/7*d) // so that each weekday is a little different
+							if since := now - at + 7*day; since >= 0 && since < lasts {
+								y[i] += week0
+							}
+							if since := now - at; since >= 0 && since < lasts {
+								y[i] += week1
+							}
+						}
+						window, learn := thin(y[:fitAt/step], step)
+						m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
+						require.NoError(t, err)
+						for i, v := range y[fitAt/step:] {
+							score := m.Score(v, true).Value
+							if since := fitAt + time.Duration(i)*step - at; since >= 0 && since < lasts {
+								highest = max(highest, score)
+							}
+						}
+						return highest
+					}
+					require.Less(t, replay(0, 0), 0.8, "two normal weeks")
+					require.Less(t, replay(size, 0), 0.8, "a normal week after an incident")
+					require.Greater(t, replay(0, size), 0.8, "an incident after a normal week")
+				})
+			}
+		}
+	}
+}
+
 // However long an outage in the second week was, the level and the season know what is normal a week later.
 // Weekends are lower. Some outages that begin or end with a weekend look like a part of it.
 func TestModel_DoesNotEchoALongOutage(t *testing.T) {

@@ -64,8 +64,8 @@ func (b *Backtest) noiseOf(c *composition.Composition, test *seasonTest) (multip
 		if at.Index < from || !(test.levels[around] >= composition.Outage) {
 			continue
 		}
-		x, e := b.Values[at.Index], c.Join(test.seasonal[at.Slot].value, test.levels[around])
-		other := b.composed.Join(b.seasonal[at.Slot].value, b.levels[around])
+		x, e := b.Values[at.Index], c.Join(test.seasonal[at.Slot].Value, test.levels[around])
+		other := b.composed.Join(b.seasonal[at.Slot].Value, b.levels[around])
 		if d, o := min(abs(x-e), season.MaxDeviation), min(abs(x-other), season.MaxDeviation); d == d && o == o {
 			multiplied = append(multiplied, composition.Noise{Expected: e, Deviation: d})
 			added = append(added, composition.Noise{Expected: other, Deviation: o})

@@ -94,9 +94,12 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.holdLevel()
 	b.chooseWeeks(values)
 	b.setOrdinary()
-	b.setProfile()
+	once := b.setProfile()
 	if !o.OneValue {
 		b.setEnvelope()
+		for i, x := range once {
+			s.envelope.Include(int64(i), envelope.Interval{Low: x, High: x})
+		}
 	}
 	return s, b, nil
 }
@@ -127,7 +130,7 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		e = normal.Nearest(e, x)
 	}
 	if b.series.profile != nil && x == x {
-		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].periods]
+		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].Periods]
 	}
 	return b.series.Resolve(e, x)
 }
@@ -148,7 +151,7 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 	}
 	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
 	if s.profile != nil {
-		slots.Prefer(b.seasonal[k].periods == 0, b.seasonal[k+1].periods == 0)
+		slots.Prefer(b.seasonal[k].Periods == 0, b.seasonal[k+1].Periods == 0)
 	}
 	if !slots.IsEdge(s.jump) {
 		return slots.Line(s.share(at.Phase))
@@ -272,19 +275,28 @@ func (b *Backtest) scale(w Window, method Method) error {
 	return nil
 }
 
-// setProfile sets the season of the day or week after the window, of which all that is known is in the window.
-func (b *Backtest) setProfile() {
+// setProfile sets the season of the day or week after the window, of which all that is known is in the window. It
+// returns what a slot of the season may have besides that, as only last week had it.
+func (b *Backtest) setProfile() (once map[int]float32) {
 	s, values := b.series, b.slots
 	s.level, s.composed = b.level, b.composed
 	if b.season.Days == 0 {
-		return
+		return nil
 	}
 	s.profile = make([]float32, b.season.Days*values.PerDay)
 	most, least, differences := 0, 7, make([]float32, 0, len(s.profile))
+	instead, h := make([]float32, len(s.profile)), holdPass{Backtest: b, seasonTest: b.seasonTest, values: values}
+	isOdd := func(x, e float32) bool {
+		return h.isOdd(h.composed.Join(x, h.level.Now()), h.composed.Join(e, h.level.Now()))
+	}
 	for i := range s.profile {
 		v, days, periods := values.Expected(b.season, s.first+int64(i))
 		s.profile[i] = v
 		most = max(most, periods)
+		instead[i] = nan32
+		if days == 7 && periods == 1 {
+			instead[i] = values.Instead(s.first+int64(i), v, isOdd)
+		}
 		if days > 0 {
 			least = min(least, periods)
 		} else {
@@ -293,8 +305,11 @@ func (b *Backtest) setProfile() {
 			}
 			s.standIns[i] = true
 		}
-		if i > 0 && v == v && s.profile[i-1] == s.profile[i-1] {
-			differences = append(differences, abs(v-s.profile[i-1]))
+	}
+	once = season.PassOver(s.profile, instead, values.PerDay/2)
+	for i, v := range s.profile[1:] {
+		if d := abs(v - s.profile[i]); d == d {
+			differences = append(differences, d)
 		}
 	}
 	b.scratch.Sort(differences)
@@ -303,6 +318,7 @@ func (b *Backtest) setProfile() {
 		most = least
 	}
 	b.sampleSizeFactor = season.SampleSizeFactors(most)
+	return once
 }
 
 // setEnvelope finds the times of day at which the days of the window differ, by values less their levels. Where they no

@@ -37,7 +37,7 @@ func (b *Backtest) hold(below, above, runShare float32) (*season.Values, seasonT
 		if k >= from {
 			h.expect(k, x, b.series.slots.At(at.Time), &reader)
 		}
-		compared.Add(at.Index, x, h.expected[k], int(h.seasonal[k].days))
+		compared.Add(at.Index, x, h.expected[k], int(h.seasonal[k].Days))
 	}
 	h.endEpisode()
 	if h.meanDeviation = compared.MeanDeviation(); h.lost {
@@ -57,27 +57,27 @@ type holdPass struct {
 }
 
 // expect expects the value x of a slot, the k-th, and takes it into the state. now is its local time.
-func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
+func (h *holdPass) expect(k int, x float32, now int64, reader *season.Reader) {
 	if h.values.Changed(now) {
-		h.seasonal[k] = reader.at(now)
+		h.seasonal[k] = reader.At(now)
 	}
 	sv, l := h.seasonal[k], &h.level
-	e := h.composed.Join(sv.value, l.Now())
-	odd := h.remembers(sv, now) && !sv.holiday && h.isOdd(x, e)
+	e := h.composed.Join(sv.Value, l.Now())
+	odd := h.remembers(sv, now) && !sv.Holiday && h.isOdd(x, e)
 	other := nan32
 	if odd && h.season.Days == 7 && !h.season.ByKind {
 		if other = h.otherDay(x, e, now); other == other { // what last week had was odd
-			sv.value, odd = other, false
+			sv.Value, odd = other, false
 			e = h.composed.Join(other, l.Now())
 		}
 	}
 	h.expected[k], h.levels[k] = e, l.Now()
-	h.addFormer(k, h.composed.Join(sv.value, l.Before()))
-	if sv.holiday {
+	h.addFormer(k, h.composed.Join(sv.Value, l.Before()))
+	if sv.Holiday {
 		return
 	}
 	was, _ := l.Away()
-	before, moved := h.composed.Take(l, x, sv.value)
+	before, moved := h.composed.Take(l, x, sv.Value)
 	is, begun := l.Away()
 	if begun {
 		h.endEpisode()
@@ -106,11 +106,11 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *seasonReader) {
 }
 
 // remembers tells whether the season expects a value again. Days of the same kind are many, but for those off.
-func (h *holdPass) remembers(sv seasonValue, now int64) bool {
+func (h *holdPass) remembers(sv season.Value, now int64) bool {
 	if h.season.ByKind {
-		return sv.days > 0 && h.series.slots.IsDayOff(now)
+		return sv.Days > 0 && h.series.slots.IsDayOff(now)
 	}
-	return sv.days > 0 && int(sv.days) == h.season.Days
+	return sv.Days > 0 && int(sv.Days) == h.season.Days
 }
 
 func (h *holdPass) endEpisode() { h.lasting = h.away.End(h.lasting, h.series.Grid.Slots(lastingFrom)) }
@@ -193,12 +193,8 @@ func (h *holdPass) isOdd(x, e float32) bool {
 // e, which is what last week makes expected: then that was odd, and not x. Else it returns NaN. For a workday, days off
 // do not count: that last week's workday was like one is odd.
 func (h *holdPass) otherDay(x, e float32, now int64) float32 {
-	agrees, slots := nan32, &h.series.slots
-	workday := !slots.IsDayOff(now)
-	for k, other := range h.values.OtherDays(now) {
-		if other != other || workday && slots.IsDayOff(now-int64(k+1)*slots.PerDay) {
-			continue
-		}
+	agrees := nan32
+	for _, other := range h.values.OtherDays(now) {
 		expected := h.composed.Join(other, h.level.Now())
 		if !h.isOdd(e, expected) {
 			return nan32
@@ -233,11 +229,11 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	first := make([]firstSlot, 0, n)
 	for at := range b.Positions(0) {
 		sv := b.seasonal[at.Slot]
-		x := b.composed.LevelOf(b.Values[at.Index], sv.value)
-		if x != x || !sv.teaches(&b.composed) {
+		x := b.composed.LevelOf(b.Values[at.Index], sv.Value)
+		if x != x || !teaches(&b.composed, sv) {
 			continue
 		}
-		unit := b.composed.LevelUnit(b.composed.Unit(b.expected[at.Slot]), sv.value)
+		unit := b.composed.LevelUnit(b.composed.Unit(b.expected[at.Slot]), sv.Value)
 		if first = append(first, firstSlot{b.series.slots.At(at.Time), x, unit}); len(first) == n {
 			break
 		}
@@ -321,9 +317,9 @@ func (b *Backtest) undisturbed(l *level.Level) (until int) {
 		if x == x && e == e && !l.IsNear(x, e, unit) {
 			break
 		}
-		if sv.teaches(c) {
-			d := c.LevelOf(x, sv.value)
-			if d == d && now == now && follows.IsAway(d, now, c.LevelUnit(unit, sv.value)) {
+		if teaches(c, sv) {
+			d := c.LevelOf(x, sv.Value)
+			if d == d && now == now && follows.IsAway(d, now, c.LevelUnit(unit, sv.Value)) {
 				break
 			}
 			learned = append(learned, d)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
@@ -157,7 +156,7 @@ func (b *Backtest) explains(c, other *choice, e level.Episode) bool {
 	before, by := c.levels[e.First], 0.0
 	for at := range b.Positions(0) {
 		if k, x := at.Slot, b.Values[at.Index]; k >= e.First && k <= e.Last {
-			d := min(abs(x-c.composed.Join(c.seasonal[k].value, before)), season.MaxDeviation)
+			d := min(abs(x-c.composed.Join(c.seasonal[k].Value, before)), season.MaxDeviation)
 			if o := min(abs(x-other.expected[k]), season.MaxDeviation); d == d && o == o {
 				by += float64(d) - explainedPart*float64(o)
 			}
@@ -190,54 +189,27 @@ func (b *Backtest) shows(s season.Season) bool {
 	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
 }
 
-// A seasonValue is the value of a season at a slot.
-type seasonValue struct {
-	value   float32 // NaN: not known, or it says nothing of how far values stray
-	days    uint8   // the period that it comes from
-	periods uint8   // of how many the value is the median; 0: others stand in for it
-	holiday bool    // the level does not learn from the slot
-}
+// teaches tells whether the level learns from a slot with the value of a season.
+func teaches(c *composition.Composition, v season.Value) bool { return !v.Holiday && c.Tells(v.Value) }
 
-// teaches tells whether the level learns from the slot.
-func (v seasonValue) teaches(c *composition.Composition) bool { return !v.holiday && c.Tells(v.value) }
-
-// A seasonReader returns the values of a season in a window, each by what was before it.
-type seasonReader struct {
-	season.Season
-	values *season.Values
-	slots  *grid.LocalSlots
-}
-
-func (b *Backtest) seasonReader(s season.Season, values *season.Values) seasonReader {
+func (b *Backtest) seasonReader(s season.Season, values *season.Values) season.Reader {
 	s.Alone = s.Days == 7 && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
-	return seasonReader{s, values, &b.series.slots}
-}
-
-func (r *seasonReader) at(now int64) seasonValue {
-	slot := now
-	if r.Days == 7 {
-		slot = r.slots.Season(slot)
-	}
-	v, days, periods := r.values.Expected(r.Season, slot)
-	if days == 0 {
-		periods = 0
-	}
-	return seasonValue{v, uint8(days), uint8(periods), r.slots.IsHoliday(now)}
+	return season.Reader{Season: s, Values: values, Slots: &b.series.slots}
 }
 
 // seasonValues returns the values of a season by slot.
-func (b *Backtest) seasonValues(s season.Season, values *season.Values) []seasonValue {
+func (b *Backtest) seasonValues(s season.Season, values *season.Values) []season.Value {
 	reader := b.seasonReader(s, values)
-	seasonal := make([]seasonValue, b.count)
+	seasonal := make([]season.Value, b.count)
 	for at := range b.Positions(0) {
-		seasonal[at.Slot] = reader.at(b.series.slots.At(at.Time))
+		seasonal[at.Slot] = reader.At(b.series.slots.At(at.Time))
 	}
 	return seasonal
 }
 
 // seasonTest is what a season would have expected of the slots of a window.
 type seasonTest struct {
-	seasonal      []seasonValue   // by slot
+	seasonal      []season.Value  // by slot
 	expected      []float32       // by slot; NaN where it would say nothing of how far values stray
 	former        []float32       // the same by the former level; NaN where none is remembered; nil: nowhere
 	levels        []float32       // by slot
@@ -248,12 +220,12 @@ type seasonTest struct {
 }
 
 // follow expects every slot of the window by a season and by a level of the slots before that follows at once.
-func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *composition.Composition) seasonTest {
+func (b *Backtest) follow(s season.Season, seasonal []season.Value, c *composition.Composition) seasonTest {
 	t := seasonTest{seasonal: seasonal, expected: make([]float32, b.count), levels: make([]float32, b.count)}
 	learned := slices.Grow(b.learned[:0], b.count)
 	for at := range b.Positions(0) {
-		if sv := seasonal[at.Slot]; sv.teaches(c) {
-			learned = append(learned, c.LevelOf(b.Values[at.Index], sv.value))
+		if sv := seasonal[at.Slot]; teaches(c, sv) {
+			learned = append(learned, c.LevelOf(b.Values[at.Index], sv.Value))
 		}
 	}
 	medians := slices.Grow(b.medians[:0], b.count+1)
@@ -262,10 +234,10 @@ func (b *Backtest) follow(s season.Season, seasonal []seasonValue, c *compositio
 	compared := b.coverage(s)
 	for at := range b.Positions(0) {
 		sv := seasonal[at.Slot]
-		e := c.Join(sv.value, medians[0])
+		e := c.Join(sv.Value, medians[0])
 		t.expected[at.Slot], t.levels[at.Slot] = e, medians[0]
-		compared.Add(at.Index, b.Values[at.Index], e, int(sv.days))
-		if sv.teaches(c) {
+		compared.Add(at.Index, b.Values[at.Index], e, int(sv.Days))
+		if teaches(c, sv) {
 			medians = medians[1:]
 		}
 	}

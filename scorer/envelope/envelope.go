@@ -103,6 +103,16 @@ func (e *Envelope) At(slot int64) Interval {
 	return None()
 }
 
+// Include makes an interval normal at a slot, besides what is.
+func (e *Envelope) Include(slot int64, in Interval) {
+	i, ok := slices.BinarySearch(e.slots, int32(slot))
+	if ok {
+		e.intervals[i] = e.intervals[i].Join(in)
+		return
+	}
+	e.slots, e.intervals = slices.Insert(e.slots, i, int32(slot)), slices.Insert(e.intervals, i, in)
+}
+
 // Options say how Days are made.
 type Options struct {
 	First  int64                          // the slot of the first value

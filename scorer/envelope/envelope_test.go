@@ -156,3 +156,14 @@ func TestEnvelope_KnowsHowSizesVary(t *testing.T) {
 		})
 	}
 }
+
+func TestEnvelope_IncludesWhatElseIsNormal(t *testing.T) {
+	var e envelope.Envelope
+	e.Include(5, envelope.Interval{Low: 1, High: 2})
+	e.Include(3, envelope.Interval{Low: 4, High: 4})
+	e.Include(5, envelope.Interval{Low: 0, High: 1})
+	require.False(t, e.Empty())
+	require.Equal(t, envelope.Interval{Low: 4, High: 4}, e.At(3))
+	require.Equal(t, envelope.Interval{Low: 0, High: 2}, e.At(5))
+	require.True(t, e.At(4).IsNone())
+}

@@ -231,12 +231,53 @@ func (v *Values) isDayOff(slot int64) bool {
 	return v.off[i] == 2
 }
 
-// OtherDays returns the values at the same time of the six days before a slot, from the last one on; NaN: not known.
-func (v *Values) OtherDays(slot int64) (values [6]float32) {
-	for k := range values {
-		values[k] = v.at(slot - int64((k+1)*v.PerDay))
+// OtherDays returns the values at the same time of the six days before a slot, from the last one on. For a workday,
+// days off do not count.
+func (v *Values) OtherDays(slot int64) []float32 {
+	values, workday := v.scratch[:0], !v.isDayOff(slot)
+	for k := int64(1); k < 7; k++ {
+		earlier := slot - k*int64(v.PerDay)
+		if x := v.at(earlier); x == x && !(workday && v.isDayOff(earlier)) {
+			values = append(values, x)
+		}
 	}
 	return values
+}
+
+// Instead returns what the days since last week make expected of a slot, if it is last week's value alone that a season
+// expects there, and it is odd by each of them; else NaN.
+func (v *Values) Instead(slot int64, lastWeek float32, isOdd func(x, expected float32) bool) float32 {
+	others := v.OtherDays(slot)
+	for _, x := range others {
+		if !isOdd(lastWeek, x) {
+			return nan32
+		}
+	}
+	if len(others) < daily().Min {
+		return nan32
+	}
+	return orderstat.Median(others)
+}
+
+// PassOver makes a profile expect others of its slots (NaN: none) instead of its values where there are others for at
+// most so many slots in a row: an incident of last week is passed over, but a day that is unlike all others may be one
+// of each week. It returns the values that were replaced, by their slot; nil if there are none.
+func PassOver(profile, others []float32, most int) (replaced map[int]float32) {
+	run := 0
+	for i := range len(profile) + 1 {
+		if i < len(profile) && others[i] == others[i] {
+			run++
+			continue
+		}
+		for k := i - run; k < i && run <= most; k++ {
+			if replaced == nil {
+				replaced = map[int]float32{}
+			}
+			replaced[k], profile[k] = profile[k], others[k]
+		}
+		run = 0
+	}
+	return replaced
 }
 
 // BeforeAndAfter returns the median of the n values before a slot, and that of the n values from it on; NaN: not known.

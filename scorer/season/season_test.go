@@ -120,6 +120,35 @@ func TestValues_ExpectTheSameUnlessChanged(t *testing.T) {
 	require.Positive(t, same)
 }
 
+func TestPassOver_IncidentsButNotDaysOfAnotherKind(t *testing.T) {
+	const perDay = 4
+	v := season.New(0, 7*perDay, perDay, 1, 1)
+	v.DayOff = func(slot int64) bool { return slot/perDay%7 == 6 }
+	for i := range v.Values {
+		v.Values[i] = 10
+		if i/perDay == 1 || i/perDay == 6 {
+			v.Values[i] = 50
+		}
+	}
+	v.Values[2] = 90 // of the first day
+	profile, others := make([]float32, 2*perDay), make([]float32, 2*perDay)
+	for i := range profile {
+		profile[i] = v.Values[i]
+		others[i] = v.Instead(7*perDay+int64(i), profile[i], func(x, e float32) bool { return math.Abs(float64(x-e)) > 5 })
+	}
+	nan := math.NaN()
+	require.InDeltaSlice(t, []float64{nan, nan, 10, nan, 10, 10, 10, 10}, toFloat64(others), 0)
+	require.Equal(t, map[int]float32{2: 90}, season.PassOver(profile, others, perDay/2))
+	require.Equal(t, []float32{10, 10, 10, 10, 50, 50, 50, 50}, profile)
+}
+
+func toFloat64(values []float32) (all []float64) {
+	for _, x := range values {
+		all = append(all, float64(x))
+	}
+	return all
+}
+
 func TestValues_ExpectWhereLastWeekIsNotKnown(t *testing.T) {
 	const perDay, week = 4, 7 * 4
 	nan := float32(math.NaN())
