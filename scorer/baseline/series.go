@@ -13,6 +13,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
 
@@ -83,6 +84,7 @@ type Series struct {
 	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
 	envelope envelope.Envelope // of the slots of the season, less the level
 	level    level.Level
+	lastWeek season.LastWeek // of a series that is younger than two weeks
 }
 
 // A Step is what a Series says of a step. All values are scaled.
@@ -129,6 +131,8 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Low, at.High = normal.Nearest(at.Low, -standardize.Max), normal.Nearest(at.High, standardize.Max)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
+	at.Low, at.High = s.lastWeek.Widen(slot, at.Low, at.High, at.Unit)
+	at.Expected = s.lastWeek.Nearest(slot, at.Value, at.Expected, at.Unit)
 	at.Expected = s.Resolve(at.Expected, at.Value)
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.IsHoliday(slot) {
 		x := at.Value

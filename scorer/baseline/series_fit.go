@@ -95,6 +95,10 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.chooseWeeks(values)
 	b.setOrdinary()
 	once := b.setProfile()
+	if b.knownFor() < weeklyOnlyAfter.Milliseconds() {
+		near := awayFactor * orderstat.Quantile(b.deviations(), 0.5)
+		s.lastWeek = season.NewLastWeek(b.bySlot(), s.season, &s.composed, near)
+	}
 	if !o.OneValue {
 		b.setEnvelope()
 		for i, x := range once {
@@ -129,6 +133,7 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		}
 		e = normal.Nearest(e, x)
 	}
+	e = b.series.lastWeek.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
 	if b.series.profile != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].Periods]
 	}

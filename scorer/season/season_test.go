@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -186,4 +187,29 @@ func TestValues_ExpectWhereLastWeekIsNotKnown(t *testing.T) {
 	e, days, known := v.Expected(weekly, week+perDay)
 	require.True(t, math.IsNaN(float64(e)))
 	require.Equal(t, []int{0, 0}, []int{days, known}, "the week before the first value")
+}
+
+func TestLastWeek_IsAsNormalAsTheRecentLevel(t *testing.T) {
+	const perDay = 24
+	v := season.New(0, 8*perDay, perDay, 1, 1)
+	for i := range v.Values {
+		v.Values[i] = 100
+		if i/perDay >= 5 {
+			v.Values[i] = 50
+		}
+	}
+	v.Values[3] = 500 // an incident
+	w := season.NewLastWeek(v, func(int64) float32 { return 0 }, &composition.Composition{}, 5)
+	const slot = 7*perDay + 3
+	require.Equal(t, float32(100), w.Nearest(slot, 101, 50, 1), "as last week")
+	require.Equal(t, float32(50), w.Nearest(slot, 54, 50, 1), "as expected")
+	require.Equal(t, float32(50), w.Nearest(slot, 80, 50, 1), "as neither")
+	require.Equal(t, float32(100), w.Nearest(slot, 80, 50, 5), "where noise is larger")
+	require.Equal(t, float32(50), w.Nearest(slot, 500, 50, 1), "the incident is not normal")
+	require.Equal(t, float32(30), w.Nearest(slot-2*perDay, 100, 30, 1), "nothing is known")
+	low, high := w.Widen(slot, 49, 51, 1)
+	require.Equal(t, []float32{49, 100}, []float32{low, high})
+	low, high = w.Widen(slot, 90, 110, 1)
+	require.Equal(t, []float32{90, 110}, []float32{low, high})
+	require.Equal(t, float32(50), new(season.LastWeek).Nearest(slot, 101, 50, 1))
 }
