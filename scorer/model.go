@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/credibility"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 )
@@ -76,10 +77,10 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		return nil, err
 	}
 	enabled := o.statistics()
-	within := newBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
+	within := ewma.NewBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
 	m := &Model{
 		o: o, baseline: series, lowest: math.Inf(-1),
-		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], within),
+		deviations: newDeviations(series.Grid, enabled[pattern], within),
 		change:     change.New(calibration.LogPeriod(backtest.Learned, series.Grid.Slot())),
 	}
 	end := start + int64(len(y))*series.Grid.Step()
