@@ -185,6 +185,9 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			expected = bursts.On(at.Time).Around(expected, unit).Nearest(expected, x)
 		}
 		point := m.deviations.replay(at.Phase, x, expected, unit)
+		if moved := b.NewUnit(at); moved > 0 {
+			m.deviations.phases.Moved(moved)
+		}
 		e := (x - expected) / unit
 		if e == e {
 			steps := 1
@@ -274,6 +277,9 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 			m.score(&s, part*(y-s.Expected), at)
 		}
 		m.scoreChange(&s, at)
+	}
+	if at.NewUnit > 0 {
+		m.deviations.phases.Moved(at.NewUnit)
 	}
 	return s
 }

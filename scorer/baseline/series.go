@@ -95,6 +95,8 @@ type Step struct {
 	Value float32
 	// Unit is how large a deviation is that counts as 1: 1, or with the expected value where noise grows with it.
 	Unit float32
+	// NewUnit is by how many times Unit grows after the step, as the level has moved; 0: it has not.
+	NewUnit float32
 	// Low and High are what was expected where days differ, see envelope, and at an edge of the season; else they are
 	// Forecast.
 	Low, High float32
@@ -114,7 +116,7 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Value = s.Scaled(at.Time, y)
 	}
 	at.Forecast = s.expect(slot, at.Phase, s.level.Next(), nan32)
-	at.Unit = s.composed.Unit(at.Forecast)
+	at.Unit = s.composed.Unit(at.Forecast) * s.level.Noise()
 	at.Expected = s.expect(slot, at.Phase, s.level.Now(), at.Value)
 	if old := s.level.Before(); old == old {
 		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
@@ -135,7 +137,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 		if !learn {
 			x = nan32
 		}
-		s.composed.Take(&s.level, x, s.season(slot))
+		if _, moved := s.composed.Take(&s.level, x, s.season(slot)); moved {
+			now := s.expect(slot, at.Phase, s.level.Now(), at.Value)
+			at.NewUnit = s.composed.Unit(now) * s.level.Noise() / at.Unit
+		}
 	}
 	return at
 }

@@ -58,6 +58,7 @@ type Backtest struct {
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
 	ordinary         float32 // see Ordinary
+	usual            float32 // median deviation from a level that follows at once; 0: not known
 	flat             bool    // most values are exactly what is expected
 
 	scratch          orderstat.Scratch
@@ -134,10 +135,14 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 
 // Unit returns how large a deviation at a position is that counts as 1.
 func (b *Backtest) Unit(at grid.Position) float32 {
-	if b.composed.Gain == 0 {
-		return 1
+	noise := float32(1)
+	if b.noise != nil {
+		noise = b.noise[at.Slot]
 	}
-	return b.composed.Unit(b.between(b.expected, at, nan32))
+	if b.composed.Gain == 0 {
+		return noise
+	}
+	return noise * b.composed.Unit(b.between(b.expected, at, nan32))
 }
 
 // between returns what was expected at a position by what was expected at slots.
@@ -164,6 +169,16 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
 func (b *Backtest) Lasting(at grid.Position) bool { return level.Lasts(b.lasting, at.Slot) }
+
+// NewUnit returns by how many times the unit grows after the slot of a position, as the level has moved; 0: it has not.
+func (b *Backtest) NewUnit(at grid.Position) float32 {
+	for _, m := range b.moves {
+		if m.slot == at.Slot && at.Phase == 0 {
+			return m.newUnit
+		}
+	}
+	return 0
+}
 
 // Ordinary returns the scaled deviation that is as large as ordinary ones get: larger ones need not have a larger
 // effect on what comes after them. +Inf if there are none.

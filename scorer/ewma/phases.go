@@ -65,6 +65,17 @@ func (p *Phases) Next(phase int, x, b, unit float32, within *Bounds) {
 	p.states[phase].next(x, b, unit, within)
 }
 
+// Moved forgets what deviations have been from a level that has moved, as a deviation of unit now counts as 1.
+func (p *Phases) Moved(unit float32) {
+	squared := float64(unit) * float64(unit)
+	for i := range p.states {
+		s := &p.states[i]
+		s.mean, s.change, s.raw = 0, s.change/squared, s.raw/squared
+		s.forget()
+	}
+	p.blip = p.blip[:0]
+}
+
 // look looks for blips at the next value, which is so many times as far from what was expected as ordinary ones get.
 func (p *Phases) look(phase int, far float32) {
 	before := p.since
