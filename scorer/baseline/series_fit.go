@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
@@ -71,8 +72,8 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	g := grid.New(o.Step)
 	s := &Series{
 		Grid: g, Learned: grid.EmptySpan, possible: o.Possible, side: o.Side,
-		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
-		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
+		slots:    grid.NewLocalSlots(g, o.Location, o.Holiday),
+		sawtooth: envelope.None(), fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
 	s.Nominal = o.Nominal
 	b := &Backtest{series: s, start: w.Start}
@@ -82,7 +83,10 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	if err := b.scale(w, o.Method); err != nil {
 		return nil, nil, err
 	}
-	s.first = s.slots.At(s.now)
+	s.profile = profile.New(&s.slots, g.Stride(), s.slots.At(s.now))
+	if !s.constant && !s.fixed && !o.OneValue {
+		b.findSawtooth(w)
+	}
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
 		b.setOrdinary()
@@ -127,7 +131,10 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		}
 		e = normal.Nearest(e, x)
 	}
-	if b.series.profile != nil && x == x {
+	if !b.series.sawtooth.IsNone() {
+		e = b.series.sawtooth.Nearest(e, x)
+	}
+	if b.series.profile.Values != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].periods]
 	}
 	return b.series.Resolve(e, x)
@@ -152,11 +159,11 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 		return expected[k]
 	}
 	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
-	if s.profile != nil {
+	if s.profile.Values != nil {
 		slots.Prefer(b.seasonal[k].periods == 0, b.seasonal[k+1].periods == 0)
 	}
-	if !slots.IsEdge(s.jump) {
-		return slots.Line(s.share(at.Phase))
+	if !slots.IsEdge(s.profile.Jump) {
+		return slots.Line(s.profile.Share(at.Phase))
 	}
 	if k > 0 {
 		slots.Before = expected[k-1]
@@ -164,7 +171,7 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 	if k+2 < len(expected) {
 		slots.After = expected[k+2]
 	}
-	return slots.Between(s.share(at.Phase), s.jump, x)
+	return slots.Between(s.profile.Share(at.Phase), s.profile.Jump, x)
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
@@ -197,7 +204,7 @@ func (b *Backtest) Unusable() error {
 // season was not known, and then as long as few days say what is usual, deviations are larger than they will be.
 func (b *Backtest) DropWarmup() {
 	s := b.series
-	if s.profile == nil {
+	if s.profile.Values == nil {
 		return
 	}
 	known := 0
@@ -294,26 +301,27 @@ func (b *Backtest) setProfile() {
 	if b.season.Days == 0 {
 		return
 	}
-	s.profile = make([]float32, b.season.Days*values.PerDay)
-	most, least, differences := 0, 7, make([]float32, 0, len(s.profile))
-	for i := range s.profile {
-		v, days, periods := values.Expected(b.season, s.first+int64(i))
-		s.profile[i] = v
+	p := &s.profile
+	p.Values = make([]float32, b.season.Days*values.PerDay)
+	most, least, differences := 0, 7, make([]float32, 0, len(p.Values))
+	for i := range p.Values {
+		v, days, periods := values.Expected(b.season, p.First+int64(i))
+		p.Values[i] = v
 		most = max(most, periods)
 		if days > 0 {
 			least = min(least, periods)
 		} else {
-			if s.standIns == nil {
-				s.standIns = make([]bool, len(s.profile))
+			if p.StandIns == nil {
+				p.StandIns = make([]bool, len(p.Values))
 			}
-			s.standIns[i] = true
+			p.StandIns[i] = true
 		}
-		if i > 0 && v == v && s.profile[i-1] == s.profile[i-1] {
-			differences = append(differences, abs(v-s.profile[i-1]))
+		if i > 0 && v == v && p.Values[i-1] == p.Values[i-1] {
+			differences = append(differences, abs(v-p.Values[i-1]))
 		}
 	}
 	b.scratch.Sort(differences)
-	s.jump = edge.Jump(differences)
+	p.Jump = edge.Jump(differences)
 	if b.season.ByKind { // days off are fewer
 		most = least
 	}
@@ -357,7 +365,7 @@ func (b *Backtest) setEnvelope() {
 		slots = append(slots, slot)
 	}
 	n := max(b.season.Days, 1) * values.PerDay
-	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.first, n, slots)
+	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.profile.First, n, slots)
 	for i := range b.normal {
 		b.normal[i] = b.composed.At(b.normal[i], b.composed.Difference(b.levels[i], moved[i]))
 	}

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
 )
 
 const (
@@ -196,6 +198,26 @@ func (b *Backtest) keepsSlope(values []float64, slope float64) bool {
 // is in the window, the mean is mostly that of the jump.
 func (b *Backtest) usualDeviation() float64 {
 	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.Resolution))
+}
+
+// findSawtooth expects anything from where a sawtooth goes to where it comes back, if its resets come at any time.
+func (b *Backtest) findSawtooth(w Window) {
+	s := b.series
+	saw := sawtooth.Series{
+		Values: b.slotValues(w), Day: s.Grid.Slots(day), Hour: max(s.Grid.Slots(time.Hour), 1),
+		Again: max(s.Grid.Slots(again), 1), Block: max(s.Grid.Slots(jumpIn), 1), New: s.Grid.Slots(level.SettleAfter),
+	}
+	low, high, ok := saw.Find()
+	if !ok {
+		return
+	}
+	s.fixed, s.sawtooth = true, envelope.Interval{Low: s.Scaled(s.now, low), High: s.Scaled(s.now, high)}
+	for k, y := range saw.Values {
+		if k >= b.count-saw.New && (y < low || y > high) {
+			b.lasting = []level.Episode{{First: k, Last: b.count}}
+			break
+		}
+	}
 }
 
 // slotValues returns the values of the slots in the unit of the series; NaN: missing.

@@ -73,10 +73,10 @@ func (b *Backtest) chooseSeason() {
 func (b *Backtest) chooseByKind(values *season.Values) {
 	c, unknown := choice{season: season.ByKind(), slots: values}, 0
 	for i := range b.series.slots.PerDay {
-		if v, _, _ := values.Expected(c.season, b.series.first+i); v == v {
+		if v, _, _ := values.Expected(c.season, b.series.profile.First+i); v == v {
 			continue
 		}
-		if daily, _, _ := values.Expected(b.season, b.series.first+i); daily == daily {
+		if daily, _, _ := values.Expected(b.season, b.series.profile.First+i); daily == daily {
 			unknown++
 		}
 	}

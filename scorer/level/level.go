@@ -12,9 +12,9 @@ import (
 const (
 	// Window is how far back the level looks. Chosen, not tuned.
 	Window = 16 * time.Hour
-	// settleAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
+	// SettleAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
 	// outage of a day, with its recovery on the next morning, is an anomaly from end to end.
-	settleAfter = 36 * time.Hour
+	SettleAfter = 36 * time.Hour
 	// backAfter is how long values have to be back for an episode away from the level to be over, and how long values
 	// have to be at the former level to make it the level again. Chosen, not tuned: a service that flaps has one episode.
 	backAfter = 3 * time.Hour
@@ -98,7 +98,7 @@ func New(slots func(d time.Duration) int, below, above, runShare float32) Level 
 		below: below, above: above, runShare: runShare, run: NewRun(slots), first: float32(math.NaN()),
 		noise: 1, oldNoise: 1,
 		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
-		settleAfter: slots(settleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
+		settleAfter: slots(SettleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
 	}
 }
 
