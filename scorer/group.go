@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/peergroup"
@@ -153,8 +154,8 @@ func (g *Group) states(b *peergroup.GroupBacktest, follow []*deviations) []*Memb
 }
 
 func (g *Group) newDeviations() deviations {
-	everything := newBounds(float32(math.Inf(1)), g.o.side(), g.baseline.Grid.Slot())
-	return newDeviations(g.baseline.Grid.Stride(), g.enabled[pattern], everything)
+	everything := ewma.NewBounds(float32(math.Inf(1)), g.o.side(), g.baseline.Grid.Slot())
+	return newDeviations(g.baseline.Grid, g.enabled[pattern], everything)
 }
 
 // Score scores the members at the step after the last one. All that have a State have to be there, with or without a
@@ -241,8 +242,8 @@ func (g *Group) score(m *Member, offset float64, e float32, phase int) {
 // measure returns the statistics after the deviation e.
 func (g *Group) measure(d *deviations, e float32, phase int) (st calibration.Statistics) {
 	if g.o.onSide(float64(e)) {
-		all := average(d.states)
-		st = all.measure(e)
+		all := d.phases.Average()
+		st = measure(&all, e)
 	}
 	if d.recent != nil && e == e { // NaN: offset and distance are beyond float32
 		if point := d.recent[phase].Point(e); st != (calibration.Statistics{}) {

@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/credibility"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 )
@@ -76,10 +77,10 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		return nil, err
 	}
 	enabled := o.statistics()
-	within := newBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
+	within := ewma.NewBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
 	m := &Model{
 		o: o, baseline: series, lowest: math.Inf(-1),
-		deviations: newDeviations(series.Grid.Stride(), enabled[pattern], within),
+		deviations: newDeviations(series.Grid, enabled[pattern], within),
 		change:     change.New(calibration.LogPeriod(backtest.Learned, series.Grid.Slot())),
 	}
 	end := start + int64(len(y))*series.Grid.Step()
@@ -184,6 +185,9 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			expected = bursts.On(at.Time).Around(expected, unit).Nearest(expected, x)
 		}
 		point := m.deviations.replay(at.Phase, x, expected, unit)
+		if moved := b.NewUnit(at); moved > 0 {
+			m.deviations.phases.Moved(moved)
+		}
 		e := (x - expected) / unit
 		if e == e {
 			steps := 1
@@ -273,6 +277,9 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 			m.score(&s, part*(y-s.Expected), at)
 		}
 		m.scoreChange(&s, at)
+	}
+	if at.NewUnit > 0 {
+		m.deviations.phases.Moved(at.NewUnit)
 	}
 	return s
 }

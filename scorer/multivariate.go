@@ -6,6 +6,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/burst"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/pca"
@@ -173,7 +174,7 @@ func (m *Multivariate) fit(vectors []vector) error {
 	if m.pca, err = pca.Fit(s.points, len(m.names)); err != nil {
 		return err
 	}
-	m.means, m.meanGain = make([]ewmaVector, in.Stride()), gain(trendHalfLife, in.Slot())
+	m.means, m.meanGain = make([]ewmaVector, in.Stride()), ewma.TrendGain(in.Slot())
 	for _, v := range vectors {
 		m.toDeviates(&v.values)
 		m.means[v.phase].next(&v.values, m.meanGain)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/pca"
 )
 
@@ -33,7 +34,7 @@ func TestMultivariate_SharesABreachBetweenTwoInputs(t *testing.T) {
 		vectors[i] = pca.Vector{x, 5 * x, r.Float32()}
 	}
 	m := fitComponents(t, vectors)
-	m.means, m.meanGain = make([]ewmaVector, 1), gain(trendHalfLife, 0)
+	m.means, m.meanGain = make([]ewmaVector, 1), ewma.TrendGain(0)
 	v := pca.Vector{0.8, 5 * 0.2, 0.5}
 	m.toDeviates(&v)
 	shares := map[string]float64{}

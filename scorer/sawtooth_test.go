@@ -1,6 +1,7 @@
 package scorer_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -44,5 +45,55 @@ func TestModel_ExpectsTheAgeOfABackupThatMoves(t *testing.T) {
 			}
 			require.LessOrEqual(t, float64(highBefore), 0.02*float64(before), "%d of %d", highBefore, before)
 		})
+	}
+}
+
+// Logs are rotated by their size, or each week: what has happened before is no incident, whenever it happens. If they
+// are no longer rotated, that is one.
+func TestModel_ExpectsRotationsAtAnyTime(t *testing.T) {
+	skipStatistical(t)
+	const day, history, stops = 24 * hour, 14 * 24 * hour, 28 * 24 * hour
+	for _, tc := range []struct {
+		name   string
+		perDay float64
+		full   func(size float64, at time.Duration) bool
+		below  float64 // free space that was never seen; 0: a line goes on
+	}{
+		{"10 GB", 24, func(size float64, _ time.Duration) bool { return size >= 10 }, 35},
+		{"25 GB", 11, func(size float64, _ time.Duration) bool { return size >= 25 }, 15},
+		{"weekly", 3.6, func(_ float64, at time.Duration) bool { return at%(7*day) == 0 }, 0},
+	} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute, hour} {
+			t.Run(fmt.Sprintf("%s/%s", tc.name, step), func(t *testing.T) {
+				t.Parallel()
+				wrong, of := 0, 0
+				for seed := range uint64(2) {
+					r := rand.New(rand.NewPCG(seed, 19))
+					size, y := 0.0, []float64(nil)
+					for at := time.Duration(0); at < stops+7*day; at += time.Minute {
+						if at < stops && tc.full(size, at) {
+							size = 0.2
+						}
+						if size += tc.perDay / 1440 * (0.5 + r.Float64()); at%step == 0 {
+							y = append(y, max(0, 50-size))
+						}
+					}
+					all := liveFrom(t, scorer.Options{Step: step, ExplainThreshold: 2}, y, history, r)
+					n, steps := high(all, step, 2*day, stops-history-day)
+					wrong, of = wrong+n, of+steps
+					if tc.below == 0 {
+						continue
+					}
+					full := (stops - history) / step
+					for y[history/step+full] >= tc.below {
+						full++
+					}
+					n, steps = high(all, step, full*step, full*step+18*hour) // a line that goes on is normal after 36 hours
+					require.GreaterOrEqual(t, float64(n), 0.9*float64(steps), "seed %d", seed)
+				}
+				t.Logf("%d of %d", wrong, of)
+				require.LessOrEqual(t, float64(wrong), 0.01*float64(of))
+			})
+		}
 	}
 }

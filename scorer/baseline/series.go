@@ -9,10 +9,10 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
@@ -74,14 +74,12 @@ type Series struct {
 	slots    grid.LocalSlots
 	now      int64 // ms, the next step
 	standardize.Standardizer
-	fixed    bool // the expected value is always center
-	constant bool // the window holds only center
+	fixed    bool              // the expected value is always center
+	constant bool              // the window holds only center
+	sawtooth envelope.Interval // what is expected of one; none: it is none
 
-	first    int64     // slot of profile[0]
-	profile  []float32 // season of the slots to come, a day or a week around; NaN: not known; nil: none
 	composed composition.Composition
-	standIns []bool            // slots of profile for which those around them stand in; nil: none
-	jump     float32           // difference of neighbouring slots of the season above which there is an edge between them
+	profile  profile.Profile   // the season, from the end of the window on
 	envelope envelope.Envelope // of the slots of the season, less the level
 	level    level.Level
 	lastWeek season.LastWeek // of a series that is younger than two weeks
@@ -97,12 +95,14 @@ type Step struct {
 	Value float32
 	// Unit is how large a deviation is that counts as 1: 1, or with the expected value where noise grows with it.
 	Unit float32
-	// Low and High are what was expected where days differ, see envelope, and at an edge of the season; else they are
-	// Forecast.
+	// NewUnit is by how many times Unit grows after the step, as the level has moved; 0: it has not.
+	NewUnit float32
+	// Low and High are what was expected of a sawtooth, where days differ, see envelope, and at an edge of the season;
+	// else they are Forecast.
 	Low, High float32
-	// Expected is Forecast, except next to an edge of the season (see between), where a former level is remembered (see
-	// choose), where days differ, and for a value that cannot be told from it: there it is what is nearest to the value.
-	// NaN: not known.
+	// Expected is Forecast, except next to an edge of the season (see package edge), where a former level is remembered
+	// (see choose), where days differ, of a sawtooth, and for a value that cannot be told from it: there it is what is
+	// nearest to the value. NaN: not known.
 	Expected float32
 }
 
@@ -116,15 +116,18 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Value = s.Scaled(at.Time, y)
 	}
 	at.Forecast = s.expect(slot, at.Phase, s.level.Next(), nan32)
-	at.Unit = s.composed.Unit(at.Forecast)
+	at.Unit = s.composed.Unit(at.Forecast) * s.level.Noise()
 	at.Expected = s.expect(slot, at.Phase, s.level.Now(), at.Value)
 	if old := s.level.Before(); old == old {
 		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
-	if slots := s.slotsAt(slot); at.Phase > 0 && slots.IsEdge(s.jump) {
-		low, high := slots.Range(s.share(at.Phase), s.jump)
+	if slots := s.profile.Slots(slot); at.Phase > 0 && slots.IsEdge(s.profile.Jump) {
+		low, high := slots.Range(s.profile.Share(at.Phase), s.profile.Jump)
 		at.Low, at.High = min(at.Low, s.composed.Join(low, s.level.Now())), max(at.High, s.composed.Join(high, s.level.Now()))
+	}
+	if !s.sawtooth.IsNone() {
+		at.Low, at.High, at.Expected = s.sawtooth.Low, s.sawtooth.High, s.sawtooth.Nearest(at.Expected, at.Value)
 	}
 	if !s.envelope.Empty() {
 		normal := s.composed.At(s.normal(slot, at.Phase), s.level.Now())
@@ -139,7 +142,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 		if !learn {
 			x = nan32
 		}
-		s.composed.Take(&s.level, x, s.season(slot))
+		if _, moved := s.composed.Take(&s.level, x, s.profile.At(slot)); moved {
+			now := s.expect(slot, at.Phase, s.level.Now(), at.Value)
+			at.NewUnit = s.composed.Unit(now) * s.level.Noise() / at.Unit
+		}
 	}
 	return at
 }
@@ -154,44 +160,23 @@ func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear
 // PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
 func (s *Series) PerStep() float64 { return math.Abs(s.Slope) * float64(s.Grid.Step()) }
 
-// season returns the seasonal value of a slot after the window.
-func (s *Series) season(slot int64) float32 {
-	if len(s.profile) == 0 {
-		return 0
-	}
-	return s.profile[s.inSeason(slot)]
-}
-
-// inSeason returns the place of a slot in the season, or in the day if there is none.
-func (s *Series) inSeason(slot int64) int64 {
-	n := s.slots.PerDay
-	if len(s.profile) > 0 {
-		n = int64(len(s.profile))
-	}
-	i := (s.slots.Season(slot) - s.first) % n
-	if i < 0 {
-		i += n
-	}
-	return i
-}
-
 // normal returns what is normal at a step where days differ, less the level.
 func (s *Series) normal(slot int64, phase int) envelope.Interval {
-	i := s.envelope.At(s.inSeason(slot))
+	i := s.envelope.At(s.profile.Index(slot))
 	if phase > 0 {
-		i = i.Join(s.envelope.At(s.inSeason(slot + 1)))
+		i = i.Join(s.envelope.At(s.profile.Index(slot + 1)))
 	}
 	return i
 }
 
-// expect returns season and level at a step. x is its value if that is known, see between.
+// expect returns season and level at a step. x is its value if that is known, see package edge.
 func (s *Series) expect(slot int64, phase int, level, x float32) float32 {
 	if s.fixed || s.constant {
 		return 0
 	}
-	season := s.season(slot)
+	season := s.profile.At(slot)
 	if phase > 0 {
-		season = s.between(slot, phase, s.composed.Without(x, level))
+		season = s.profile.Between(slot, phase, s.composed.Without(x, level))
 	}
 	return s.composed.Join(season, level)
 }
@@ -208,31 +193,6 @@ func (s *Series) choose(expected, old, x float32) float32 {
 		return old
 	}
 	return expected
-}
-
-// between returns what is expected at a phase between two slots: it lies on the line from one to the next. But at an
-// edge of the season the value may change at any of the steps between, see package edge.
-func (s *Series) between(slot int64, phase int, x float32) float32 {
-	slots := s.slotsAt(slot)
-	if !slots.IsEdge(s.jump) {
-		return slots.Line(s.share(phase))
-	}
-	return slots.Between(s.share(phase), s.jump, x)
-}
-
-// share returns the share of the way from a slot to the next at which a phase is.
-func (s *Series) share(phase int) float32 { return float32(phase) / float32(s.Grid.Stride()) }
-
-// slotsAt returns the season of a slot and of the next, at an edge also of those beside them.
-func (s *Series) slotsAt(slot int64) edge.Slots {
-	slots := edge.Slots{From: s.season(slot), To: s.season(slot + 1)}
-	if s.standIns != nil {
-		slots.Prefer(s.standIns[s.inSeason(slot)], s.standIns[s.inSeason(slot+1)])
-	}
-	if slots.IsEdge(s.jump) {
-		slots.Before, slots.After = s.season(slot-1), s.season(slot+2)
-	}
-	return slots
 }
 
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }

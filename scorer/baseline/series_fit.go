@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
@@ -58,6 +59,7 @@ type Backtest struct {
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
 	ordinary         float32 // see Ordinary
+	usual            float32 // median deviation from a level that follows at once; 0: not known
 	flat             bool    // most values are exactly what is expected
 
 	scratch          orderstat.Scratch
@@ -70,8 +72,8 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	g := grid.New(o.Step)
 	s := &Series{
 		Grid: g, Learned: grid.EmptySpan, possible: o.Possible, side: o.Side,
-		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
-		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
+		slots:    grid.NewLocalSlots(g, o.Location, o.Holiday),
+		sawtooth: envelope.None(), fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
 	s.Nominal = o.Nominal
 	b := &Backtest{series: s, start: w.Start}
@@ -81,7 +83,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	if err := b.scale(w, o.Method); err != nil {
 		return nil, nil, err
 	}
-	s.first = s.slots.At(s.now)
+	s.profile = profile.New(&s.slots, g.Stride(), s.slots.At(s.now))
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
 		b.setOrdinary()
@@ -89,6 +91,12 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	}
 	b.chooseSeason()
 	b.chooseLine(w)
+	if !o.OneValue && b.findSawtooth(w) && s.Slope == 0 {
+		s.fixed = true // nothing else is expected, between resets or after one
+		b.choice = choice{seasonTest: seasonTest{expected: make([]float32, b.count), lasting: b.lasting}}
+		b.setOrdinary()
+		return s, b, nil
+	}
 	b.chooseComposition()
 	values := b.slots
 	b.holdLevel()
@@ -97,7 +105,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	once := b.setProfile()
 	if b.knownFor() < weeklyOnlyAfter.Milliseconds() {
 		near := awayFactor * orderstat.Quantile(b.deviations(), 0.5)
-		s.lastWeek = season.NewLastWeek(b.bySlot(), s.season, &s.composed, near)
+		s.lastWeek = season.NewLastWeek(b.bySlot(), s.profile.At, &s.composed, near)
 	}
 	if !o.OneValue {
 		b.setEnvelope()
@@ -133,8 +141,11 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		}
 		e = normal.Nearest(e, x)
 	}
+	if !b.series.sawtooth.IsNone() {
+		e = b.series.sawtooth.Nearest(e, x)
+	}
 	e = b.series.lastWeek.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
-	if b.series.profile != nil && x == x {
+	if b.series.profile.Values != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].Periods]
 	}
 	return b.series.Resolve(e, x)
@@ -142,10 +153,14 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 
 // Unit returns how large a deviation at a position is that counts as 1.
 func (b *Backtest) Unit(at grid.Position) float32 {
-	if b.composed.Gain == 0 {
-		return 1
+	noise := float32(1)
+	if b.noise != nil {
+		noise = b.noise[at.Slot]
 	}
-	return b.composed.Unit(b.between(b.expected, at, nan32))
+	if b.composed.Gain == 0 {
+		return noise
+	}
+	return noise * b.composed.Unit(b.between(b.expected, at, nan32))
 }
 
 // between returns what was expected at a position by what was expected at slots.
@@ -155,11 +170,11 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 		return expected[k]
 	}
 	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
-	if s.profile != nil {
+	if s.profile.Values != nil {
 		slots.Prefer(b.seasonal[k].Periods == 0, b.seasonal[k+1].Periods == 0)
 	}
-	if !slots.IsEdge(s.jump) {
-		return slots.Line(s.share(at.Phase))
+	if !slots.IsEdge(s.profile.Jump) {
+		return slots.Line(s.profile.Share(at.Phase))
 	}
 	if k > 0 {
 		slots.Before = expected[k-1]
@@ -167,11 +182,21 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 	if k+2 < len(expected) {
 		slots.After = expected[k+2]
 	}
-	return slots.Between(s.share(at.Phase), s.jump, x)
+	return slots.Between(s.profile.Share(at.Phase), s.profile.Jump, x)
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
 func (b *Backtest) Lasting(at grid.Position) bool { return level.Lasts(b.lasting, at.Slot) }
+
+// NewUnit returns by how many times the unit grows after the slot of a position, as the level has moved; 0: it has not.
+func (b *Backtest) NewUnit(at grid.Position) float32 {
+	for _, m := range b.moves {
+		if m.slot == at.Slot && at.Phase == 0 {
+			return m.newUnit
+		}
+	}
+	return 0
+}
 
 // Ordinary returns the scaled deviation that is as large as ordinary ones get: larger ones need not have a larger
 // effect on what comes after them. +Inf if there are none.
@@ -190,7 +215,7 @@ func (b *Backtest) Unusable() error {
 // season was not known, and then as long as few days say what is usual, deviations are larger than they will be.
 func (b *Backtest) DropWarmup() {
 	s := b.series
-	if s.profile == nil {
+	if s.profile.Values == nil {
 		return
 	}
 	known := 0
@@ -288,37 +313,38 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 	if b.season.Days == 0 {
 		return nil
 	}
-	s.profile = make([]float32, b.season.Days*values.PerDay)
-	most, least, differences := 0, 7, make([]float32, 0, len(s.profile))
-	instead, h := make([]float32, len(s.profile)), holdPass{Backtest: b, seasonTest: b.seasonTest, values: values}
+	p := &s.profile
+	p.Values = make([]float32, b.season.Days*values.PerDay)
+	most, least, differences := 0, 7, make([]float32, 0, len(p.Values))
+	instead, h := make([]float32, len(p.Values)), holdPass{Backtest: b, seasonTest: b.seasonTest, values: values}
 	isOdd := func(x, e float32) bool {
 		return h.isOdd(h.composed.Join(x, h.level.Now()), h.composed.Join(e, h.level.Now()))
 	}
-	for i := range s.profile {
-		v, days, periods := values.Expected(b.season, s.first+int64(i))
-		s.profile[i] = v
+	for i := range p.Values {
+		v, days, periods := values.Expected(b.season, p.First+int64(i))
+		p.Values[i] = v
 		most = max(most, periods)
 		instead[i] = nan32
 		if days == 7 && periods == 1 {
-			instead[i] = values.Instead(s.first+int64(i), v, isOdd)
+			instead[i] = values.Instead(p.First+int64(i), v, isOdd)
 		}
 		if days > 0 {
 			least = min(least, periods)
 		} else {
-			if s.standIns == nil {
-				s.standIns = make([]bool, len(s.profile))
+			if p.StandIns == nil {
+				p.StandIns = make([]bool, len(p.Values))
 			}
-			s.standIns[i] = true
+			p.StandIns[i] = true
 		}
 	}
-	once = season.PassOver(s.profile, instead, values.PerDay/2)
-	for i, v := range s.profile[1:] {
-		if d := abs(v - s.profile[i]); d == d {
+	once = season.PassOver(p.Values, instead, values.PerDay/2)
+	for i, v := range p.Values[1:] {
+		if d := abs(v - p.Values[i]); d == d {
 			differences = append(differences, d)
 		}
 	}
 	b.scratch.Sort(differences)
-	s.jump = edge.Jump(differences)
+	p.Jump = edge.Jump(differences)
 	if b.season.ByKind { // days off are fewer
 		most = least
 	}
@@ -363,7 +389,7 @@ func (b *Backtest) setEnvelope() {
 		slots = append(slots, slot)
 	}
 	n := max(b.season.Days, 1) * values.PerDay
-	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.first, n, slots)
+	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.profile.First, n, slots)
 	for i := range b.normal {
 		b.normal[i] = b.composed.At(b.normal[i], b.composed.Difference(b.levels[i], moved[i]))
 	}

@@ -13,8 +13,11 @@ import (
 // than that below or above it. As the level moves away for good, it moves the values before that as well.
 func (b *Backtest) hold(below, above, runShare float32) (*season.Values, seasonTest) {
 	l := level.New(b.series.Grid.Slots, below, above, runShare)
-	if b.flat {
+	switch {
+	case b.flat:
 		l.ExpectFlat(awayFactor)
+	case b.composed.Gain == 0: // else the unit grows with what is expected
+		l.ExpectNoise(b.usual)
 	}
 	begin, from := b.beginning(&l), 0
 	if begin.away {
@@ -72,21 +75,27 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *season.Reader) {
 		}
 	}
 	h.expected[k], h.levels[k] = e, l.Now()
-	h.addFormer(k, h.composed.Join(sv.Value, l.Before()))
+	h.noise = set(h.noise, k, h.count, l.Noise(), 1)
+	h.former = set(h.former, k, h.count, h.composed.Join(sv.Value, l.Before()), nan32)
 	if sv.Holiday {
 		return
 	}
 	was, _ := l.Away()
+	unit := h.composed.Unit(e) * l.Noise()
 	before, moved := h.composed.Take(l, x, sv.Value)
 	is, begun := l.Away()
 	if begun {
 		h.endEpisode()
 		h.away = level.Episode{First: k - h.strays.Slots, Since: now, Up: x > e, Away: h.strays.Slots}
 	}
-	h.strays.Add(l.Strays(x, e, h.composed.Unit(e)))
+	h.strays.Add(l.Strays(x, e, unit))
 	if moved || begun || is > was {
 		h.away.Last, h.away.Settled = k, moved
 		h.away.Away++
+	}
+	if moved {
+		e := h.composed.Join(sv.Value, l.Now())
+		h.moves = append(h.moves, move{k, h.composed.Unit(e) * l.Noise() / unit})
 	}
 	if moved && h.season.Days > 0 {
 		h.move(before)
@@ -143,49 +152,14 @@ func (h *holdPass) move(from float32) {
 	h.begin.apart = false
 }
 
-// jumped tells whether the values jumped around a slot, or those of the period before did, by what other days do at
-// this time.
+// jumped tells whether the values jumped around a slot, and not those of the period before.
 func (b *Backtest) jumped(slot int64) bool {
-	n, period := int64(b.series.Grid.Slots(jumpIn)), int64(b.season.Days*b.slots.PerDay)
-	now, before := float32(0), float32(0)
-	for at := slot - n/2; at <= slot; at += max(n/2, 1) { // a level is away some slots after it was left
-		usual, ok := b.usualStep(at)
-		if !ok {
-			continue
-		}
-		if d := abs(b.step(at) - usual); d > now {
-			now = d
-		}
-		if d := abs(b.step(at-period) - usual); d > before {
-			before = d
-		}
-	}
-	return now >= before
-}
-
-// step returns the level of the hours from a slot on that those before it make a season of; NaN if it is not known.
-func (b *Backtest) step(slot int64) float32 {
-	before, after := b.slots.BeforeAndAfter(slot, b.series.Grid.Slots(jumpIn))
-	return b.composed.LevelOf(after, before)
-}
-
-// usualStep returns the median step of the six days before a slot, at its time.
-func (b *Backtest) usualStep(slot int64) (median float32, ok bool) {
-	var usual []float32
-	for k := int64(1); k < 7; k++ {
-		if d := b.step(slot - k*int64(b.slots.PerDay)); d == d {
-			usual = append(usual, d)
-		}
-	}
-	if len(usual) == 0 {
-		return nan32, false
-	}
-	return orderstat.Median(usual), true
+	return b.slots.Jumped(slot, b.series.Grid.Slots(jumpIn), b.season.Days, b.composed.LevelOf)
 }
 
 // isOdd tells whether the value x is odd where e is expected.
 func (h *holdPass) isOdd(x, e float32) bool {
-	unit := h.composed.Unit(e)
+	unit := h.composed.Unit(e) * h.level.Noise()
 	return abs(x-e) > h.values.Odd*unit && !h.level.IsNear(x, e, unit)
 }
 
@@ -241,7 +215,7 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	if len(first) < n {
 		return beginning{}
 	}
-	begin.level = medianOf(first, func(f firstSlot) float32 { return f.level })
+	begin.level = orderstat.MedianOf(first, func(f firstSlot) float32 { return f.level })
 	near, far := 0, 0
 	for i, f := range first {
 		switch {
@@ -257,13 +231,13 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 	if 2*near < n {
 		return beginning{}
 	}
-	begin.unit = medianOf(first, func(f firstSlot) float32 { return f.unit })
+	begin.unit = orderstat.MedianOf(first, func(f firstSlot) float32 { return f.unit })
 	begin.away = far > in.Slots(farFor)
 	if b.season.Days == 7 && l.IsNear(begin.level, b.composed.Neutral(), begin.unit) {
 		b.beginEarlier(l, &begin, first)
 	}
 	begin.apart = seasonal && !l.IsNear(begin.level, b.composed.Neutral(), begin.unit)
-	followed := medianOf(first[:known], func(f firstSlot) float32 { return f.level })
+	followed := orderstat.MedianOf(first[:known], func(f firstSlot) float32 { return f.level })
 	if seasonal && !begin.apart && !l.IsNear(followed, begin.level, 2*begin.unit) {
 		begin.away = true
 	}
@@ -289,21 +263,13 @@ func (b *Backtest) beginEarlier(l *level.Level, begin *beginning, first []firstS
 		if len(before) < n && !(begin.away && len(before) > 0) || b.jumped(first[len(before)].at) {
 			return
 		}
-		earlier := medianOf(before, func(f firstSlot) float32 { return f.level })
-		stray := medianOf(before, func(f firstSlot) float32 { return abs(f.level - earlier) })
+		earlier := orderstat.MedianOf(before, func(f firstSlot) float32 { return f.level })
+		stray := orderstat.MedianOf(before, func(f firstSlot) float32 { return abs(f.level - earlier) })
 		if stray < oneLevel*abs(earlier-begin.level) {
 			begin.level, begin.away = earlier, false
 		}
 		return
 	}
-}
-
-func medianOf(first []firstSlot, of func(f firstSlot) float32) float32 {
-	values := make([]float32, len(first))
-	for i, f := range first {
-		values[i] = of(f)
-	}
-	return orderstat.Median(values)
 }
 
 // undisturbed returns the slot from which on values stray until one is away from the level or from what is expected.
@@ -334,12 +300,14 @@ func (b *Backtest) undisturbed(l *level.Level) (until int) {
 	return until
 }
 
-// addFormer adds what the former level would have made expected of a slot.
-func (t *seasonTest) addFormer(slot int, e float32) {
-	if e == e && t.former == nil {
-		t.former = slices.Repeat([]float32{nan32}, len(t.expected))
+// set sets the value of one of n slots where most have another one, and tell nothing: nil is that for all.
+func set(values []float32, slot, n int, x, most float32) []float32 {
+	if values == nil {
+		if x == most || x != x {
+			return nil
+		}
+		values = slices.Repeat([]float32{most}, n)
 	}
-	if t.former != nil {
-		t.former[slot] = e
-	}
+	values[slot] = x
+	return values
 }

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
 )
 
 const (
@@ -65,7 +67,11 @@ const (
 func (b *Backtest) holdLevel() {
 	s := b.series
 	usual := b.deviations()
-	away := max(awayFactor*orderstat.Quantile(usual, 0.5), 2*s.Resolution)
+	median := orderstat.Quantile(usual, 0.5)
+	away := max(awayFactor*median, 2*s.Resolution)
+	if b.usual = median; b.composed.Multiplied {
+		b.usual = 0 // deviations of the level are none of values
+	}
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
 	b.flat = away <= 2*s.Resolution // most values are exactly where the level has followed to
 	below, above, runShare := away, away, b.runShare(away)
@@ -192,6 +198,27 @@ func (b *Backtest) keepsSlope(values []float64, slope float64) bool {
 // is in the window, the mean is mostly that of the jump.
 func (b *Backtest) usualDeviation() float64 {
 	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.Resolution))
+}
+
+// findSawtooth expects anything from where a sawtooth goes to where it comes back, if its resets come at any time.
+func (b *Backtest) findSawtooth(w Window) (ok bool) {
+	s := b.series
+	saw := sawtooth.Series{
+		Values: b.slotValues(w), Day: s.Grid.Slots(day), Hour: max(s.Grid.Slots(time.Hour), 1),
+		Again: max(s.Grid.Slots(again), 1), Block: max(s.Grid.Slots(jumpIn), 1), New: s.Grid.Slots(level.SettleAfter),
+	}
+	low, high, ok := saw.Find()
+	if !ok {
+		return false
+	}
+	s.sawtooth = envelope.Interval{Low: s.Scaled(s.now, low), High: s.Scaled(s.now, high)}
+	for k, y := range saw.Values {
+		if k >= b.count-saw.New && (y < low || y > high) {
+			b.lasting = append(b.lasting, level.Episode{First: k, Last: b.count})
+			break
+		}
+	}
+	return true
 }
 
 // slotValues returns the values of the slots in the unit of the series; NaN: missing.

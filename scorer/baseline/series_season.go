@@ -72,10 +72,10 @@ func (b *Backtest) chooseSeason() {
 func (b *Backtest) chooseByKind(values *season.Values) {
 	c, unknown := choice{season: season.ByKind(), slots: values}, 0
 	for i := range b.series.slots.PerDay {
-		if v, _, _ := values.Expected(c.season, b.series.first+i); v == v {
+		if v, _, _ := values.Expected(c.season, b.series.profile.First+i); v == v {
 			continue
 		}
-		if daily, _, _ := values.Expected(b.season, b.series.first+i); daily == daily {
+		if daily, _, _ := values.Expected(b.season, b.series.profile.First+i); daily == daily {
 			unknown++
 		}
 	}
@@ -213,10 +213,18 @@ type seasonTest struct {
 	expected      []float32       // by slot; NaN where it would say nothing of how far values stray
 	former        []float32       // the same by the former level; NaN where none is remembered; nil: nowhere
 	levels        []float32       // by slot
+	noise         []float32       // by slot, of the level; nil: 1 everywhere
 	lasting       []level.Episode // of hours
+	moves         []move          // of the level
 	level         level.Level     // after the last slot; that of a level that follows at once is not known
 	lost          bool            // the season would have been multiplied by next to nothing
 	meanDeviation float64         // infinite if the season is not covered, or lost
+}
+
+// A move is one of the level with a slot, which makes the unit so many times as large.
+type move struct {
+	slot    int
+	newUnit float32
 }
 
 // follow expects every slot of the window by a season and by a level of the slots before that follows at once.

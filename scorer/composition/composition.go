@@ -115,7 +115,7 @@ func (c *Composition) Take(l *level.Level, x, season float32) (from float32, mov
 	if !c.Tells(season) {
 		return l.Pass()
 	}
-	unit, former := c.LevelUnit(c.Unit(c.Join(season, l.Now())), season), float32(1)
+	unit, former := c.LevelUnit(c.Unit(c.Join(season, l.Now()))*l.Noise(), season), float32(1)
 	if old := l.Before(); old == old {
 		former = c.LevelUnit(c.Unit(c.Join(season, old)), season)
 	}

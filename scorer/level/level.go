@@ -12,9 +12,9 @@ import (
 const (
 	// Window is how far back the level looks. Chosen, not tuned.
 	Window = 16 * time.Hour
-	// settleAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
+	// SettleAfter is how long values have to stay away from the level to become the new one. Chosen, not tuned: an
 	// outage of a day, with its recovery on the next morning, is an anomaly from end to end.
-	settleAfter = 36 * time.Hour
+	SettleAfter = 36 * time.Hour
 	// backAfter is how long values have to be back for an episode away from the level to be over, and how long values
 	// have to be at the former level to make it the level again. Chosen, not tuned: a service that flaps has one episode.
 	backAfter = 3 * time.Hour
@@ -68,6 +68,9 @@ type Level struct {
 	// flat is how many median deviations a value may be from a level that has changed, where values of the first one are
 	// all alike; 0: they are not. belowFirst and aboveFirst are how far one may be from that.
 	flat, belowFirst, aboveFirst float32
+	hasNoise                     bool    // levels have noise of their own
+	usual                        float32 // median deviation of the first one; 0: not known
+	noise, oldNoise              float32 // of the level and of the former one, as a multiple of that of the first
 	runShare                     float32 // of these, from which a run is away
 	run                          Run     // of deviations from the level
 
@@ -93,8 +96,9 @@ func New(slots func(d time.Duration) int, below, above, runShare float32) Level 
 	n := slots(Window)
 	return Level{
 		below: below, above: above, runShare: runShare, run: NewRun(slots), first: float32(math.NaN()),
+		noise: 1, oldNoise: 1,
 		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
-		settleAfter: slots(settleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
+		settleAfter: slots(SettleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
 	}
 }
 
@@ -109,6 +113,13 @@ func (l *Level) Begin(x float32) { l.first = x }
 func (l *Level) ExpectFlat(factor float32) {
 	l.flat, l.belowFirst, l.aboveFirst = factor, l.below, l.above
 }
+
+// ExpectNoise says that a level to which values move may have noise of its own. The median deviation from the first
+// level is usual.
+func (l *Level) ExpectNoise(usual float32) { l.hasNoise, l.usual = true, usual }
+
+// Noise returns how many times as large deviations from the level are as those from the first one, at least 1.
+func (l *Level) Noise() float32 { return max(l.noise, 1) }
 
 // Remember makes old the former level for so many slots.
 func (l *Level) Remember(old float32, slots int) { l.old, l.remembered = old, slots }
@@ -228,10 +239,22 @@ func (l *Level) settle() (from float32, moved bool) {
 	case back:
 		l.remembered = 0
 	case l.remembered == 0: // else it was on its way
-		l.old, l.remembered = now, l.rememberFor
+		l.old, l.remembered, l.oldNoise = now, l.rememberFor, l.noise
 	}
 	l.values, l.episode = l.episode, l.values
 	l.away, l.run.mean = 0, 0
+	switch {
+	case back:
+		l.noise = l.oldNoise
+	case l.hasNoise:
+		usual := l.usual
+		if usual == 0 {
+			usual = l.episode.MedianDeviation(now) / l.noise
+		}
+		if usual > 0 {
+			l.noise = max(l.values.MedianDeviation(l.Now())/usual, 1)
+		}
+	}
 	if l.flat > 0 {
 		noise := l.flat * l.values.MedianDeviation(l.Now())
 		l.below, l.above = max(l.belowFirst, noise), max(l.aboveFirst, noise)

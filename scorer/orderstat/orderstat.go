@@ -9,6 +9,15 @@ import "slices"
 // power of 2.
 const few = 16
 
+// MedianOf returns the median of what of returns for each element.
+func MedianOf[T any](elements []T, of func(T) float32) float32 {
+	values := make([]float32, len(elements))
+	for i, e := range elements {
+		values[i] = of(e)
+	}
+	return Median(values)
+}
+
 // Median returns the median of a few values, at least one, and sorts them. Nothing is allocated.
 func Median(values []float32) float32 {
 	sortFew(values)

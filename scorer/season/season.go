@@ -280,8 +280,38 @@ func PassOver(profile, others []float32, most int) (replaced map[int]float32) {
 	return replaced
 }
 
-// BeforeAndAfter returns the median of the n values before a slot, and that of the n values from it on; NaN: not known.
-func (v *Values) BeforeAndAfter(slot int64, n int) (before, after float32) {
+// Jumped tells whether the values jumped around a slot, or those of the period before did, of so many days: by what
+// other days do at this time. n values are compared before and after the jump. levelOf returns the level of x in a
+// season.
+func (v *Values) Jumped(slot int64, n, days int, levelOf func(x, season float32) float32) bool {
+	now, before := 0.0, 0.0
+	for at := slot - int64(n/2); at <= slot; at += int64(max(n/2, 1)) { // a level is away some slots after it was left
+		step := func(slot int64) float32 {
+			before, after := v.beforeAndAfter(slot, n)
+			return levelOf(after, before)
+		}
+		var usual []float32 // of the six days before, at this time
+		for k := 1; k < 7; k++ {
+			if d := step(at - int64(k*v.PerDay)); d == d {
+				usual = append(usual, d)
+			}
+		}
+		if len(usual) == 0 {
+			continue
+		}
+		median := orderstat.Median(usual)
+		if d := math.Abs(float64(step(at) - median)); d > now {
+			now = d
+		}
+		if d := math.Abs(float64(step(at-int64(days*v.PerDay)) - median)); d > before {
+			before = d
+		}
+	}
+	return now >= before
+}
+
+// beforeAndAfter returns the median of the n values before a slot, and that of the n values from it on; NaN: not known.
+func (v *Values) beforeAndAfter(slot int64, n int) (before, after float32) {
 	median := func(from, to int64) float32 {
 		var values []float32
 		for i := max(from-v.First, 0); i < min(to-v.First, int64(len(v.Values))); i++ {

@@ -1,0 +1,69 @@
+// Package profile says what a season is at the steps to come: at its slots, and between these.
+package profile
+
+import (
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+)
+
+// A Profile is the season of the slots to come, a day or a week around.
+type Profile struct {
+	Values   []float32 // by slot from First on; NaN: not known; nil: there is no season
+	First    int64
+	StandIns []bool  // slots of Values for which those around them stand in; nil: none
+	Jump     float32 // difference of neighbouring slots above which there is an edge between them
+
+	slots  *grid.LocalSlots
+	stride float32
+}
+
+// New returns a profile without a season, from a slot on.
+func New(slots *grid.LocalSlots, stride int, first int64) Profile {
+	return Profile{First: first, slots: slots, stride: float32(stride)}
+}
+
+// At returns the season at a slot, 0 if there is none.
+func (p *Profile) At(slot int64) float32 {
+	if len(p.Values) == 0 {
+		return 0
+	}
+	return p.Values[p.Index(slot)]
+}
+
+// Index returns the place of a slot in the season, or in the day if there is none.
+func (p *Profile) Index(slot int64) int64 {
+	n := p.slots.PerDay
+	if len(p.Values) > 0 {
+		n = int64(len(p.Values))
+	}
+	i := (p.slots.Season(slot) - p.First) % n
+	if i < 0 {
+		i += n
+	}
+	return i
+}
+
+// Share returns the share of the way from a slot to the next at which a phase is.
+func (p *Profile) Share(phase int) float32 { return float32(phase) / p.stride }
+
+// Between returns the season at a phase between two slots: it lies on the line from one to the next. But at an edge of
+// the season the value may change at any of the steps between, see package edge. There, x is the value less the level.
+func (p *Profile) Between(slot int64, phase int, x float32) float32 {
+	slots := p.Slots(slot)
+	if !slots.IsEdge(p.Jump) {
+		return slots.Line(p.Share(phase))
+	}
+	return slots.Between(p.Share(phase), p.Jump, x)
+}
+
+// Slots returns the season of a slot and of the next, at an edge also of those beside them.
+func (p *Profile) Slots(slot int64) edge.Slots {
+	slots := edge.Slots{From: p.At(slot), To: p.At(slot + 1)}
+	if p.StandIns != nil {
+		slots.Prefer(p.StandIns[p.Index(slot)], p.StandIns[p.Index(slot+1)])
+	}
+	if slots.IsEdge(p.Jump) {
+		slots.Before, slots.After = p.At(slot-1), p.At(slot+2)
+	}
+	return slots
+}

@@ -1,0 +1,164 @@
+// Package sawtooth recognizes series that go somewhere slowly and jump back, again and again: the free space of a disk
+// whose logs are rotated, or the memory of a process that is restarted.
+package sawtooth
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// jumpShare is the part of the range of a window that a jump has at least, and with which one of them is not expected.
+	// Chosen, not tuned.
+	jumpShare = 1.0 / 3
+	// atLeast is the number of jumps in a window. Chosen, not tuned: what has happened twice may happen again.
+	atLeast = 2
+	// otherWay is the part of the jumps that may be in the other direction. Chosen, not tuned.
+	otherWay = 1.0 / 8
+	// between is the part of the time in which values are in the middle half of their range. Chosen, not tuned: of teeth
+	// it is half of the time, of outages with a slow recovery hardly any.
+	between = 1.0 / 4
+	// ofMovement is the part that jumps have in all movement in their direction. Chosen, not tuned: where there is a
+	// season, most of it is slow.
+	ofMovement = 1.0 / 2
+	// lasting is the part of a jump that is left an hour after it, from an hour before it. Chosen, not tuned.
+	lasting = 1.0 / 2
+	// margin is the part of the range by which it may be left at either end, besides by as much as resets differ.
+	// Chosen, not tuned.
+	margin = 1.0 / 20
+	// regular is the part of the resets that come at the time of day of the day before, from which they do so. Chosen, not
+	// tuned: a season says more of these.
+	regular = 1.0 / 2
+)
+
+// A Series is what a window shows.
+type Series struct {
+	Values []float64 // by slot; NaN: not known
+	Day    int       // slots of a day
+	Hour   int       // slots of an hour, at least one
+	New    int       // slots at the end that say nothing of the range: what has just left it is not normal yet
+	Again  int       // slots by which what comes again may be earlier or later
+	Block  int       // slots whose median tells the slow movement
+}
+
+// Find tells whether a series is a sawtooth that is reset at any time of day, and from where to where it goes.
+func (s *Series) Find() (low, high float64, ok bool) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, y := range s.Values[:max(len(s.Values)-s.New, 0)] {
+		if y == y {
+			low, high = min(low, y), max(high, y)
+		}
+	}
+	limit := jumpShare * (high - low)
+	jumps := s.jumps(limit)
+	if !(high > low) || len(jumps) < atLeast || !s.isBetween(low, high) {
+		return 0, 0, false
+	}
+	up, sum := 0, 0.0
+	for _, k := range jumps {
+		d := s.Values[k] - s.Values[k-1]
+		if sum += d; d > 0 {
+			up++
+		}
+	}
+	down := len(jumps) - up
+	if max(up, down) < atLeast || float64(min(up, down)) > otherWay*float64(len(jumps)) || s.isDaily(jumps) {
+		return 0, 0, false
+	}
+	if !s.isSlow(jumps, limit) || math.Abs(sum) < ofMovement*s.movement(sum > 0) {
+		return 0, 0, false
+	}
+	beyond := margin * (high - low)
+	before, after := s.spread(jumps, -1)+beyond, s.spread(jumps, 0)+beyond
+	if sum < 0 {
+		before, after = after, before
+	}
+	return low - before, high + after, true
+}
+
+// jumps returns the slots to which the series has jumped, and has stayed.
+func (s *Series) jumps(limit float64) (slots []int) {
+	for k := 1; k < len(s.Values); k++ {
+		d := s.Values[k] - s.Values[k-1]
+		if !(d > limit || d < -limit) {
+			continue
+		}
+		left := s.Values[min(k+s.Hour, len(s.Values)-1)] - s.Values[max(k-1-s.Hour, 0)]
+		if left/d >= lasting {
+			slots = append(slots, k)
+		}
+	}
+	return slots
+}
+
+// isBetween tells whether the series is often enough in the middle of its range.
+func (s *Series) isBetween(low, high float64) bool {
+	middle, quarter, in, of := (low+high)/2, (high-low)/4, 0, 0
+	for _, y := range s.Values {
+		if y == y {
+			of++
+			if math.Abs(y-middle) <= quarter {
+				in++
+			}
+		}
+	}
+	return float64(in) >= between*float64(of)
+}
+
+// isDaily tells whether jumps come at the time of day of the day before.
+func (s *Series) isDaily(jumps []int) bool {
+	daily, of := 0, 0
+	for i, k := range jumps {
+		if k-jumps[0] < s.Day-s.Again {
+			continue
+		}
+		of++
+		for _, before := range jumps[:i] {
+			if d := k - s.Day - before; max(d, -d) <= s.Again {
+				daily++
+				break
+			}
+		}
+	}
+	return of > 0 && float64(daily) >= regular*float64(of)
+}
+
+// spread returns by how much the values so many slots after jumps differ.
+func (s *Series) spread(jumps []int, after int) float64 {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, k := range jumps {
+		low, high = min(low, s.Values[k+after]), max(high, s.Values[k+after])
+	}
+	return high - low
+}
+
+// isSlow tells whether the series has gone back slowly between jumps.
+func (s *Series) isSlow(jumps []int, limit float64) bool {
+	slow := 0
+	for i, k := range jumps[1:] {
+		from := jumps[i]
+		back, jump := s.Values[k-1]-s.Values[from], s.Values[from]-s.Values[from-1]
+		if back*jump < 0 && math.Abs(back) > limit {
+			slow++
+		}
+	}
+	return float64(slow) >= (1-otherWay)*float64(len(jumps)-1)
+}
+
+// movement returns how far the series has moved up or down, from the median of one block to that of the next.
+func (s *Series) movement(up bool) (sum float64) {
+	last := math.NaN()
+	for block := range slices.Chunk(s.Values, s.Block) {
+		known := slices.DeleteFunc(slices.Clone(block), math.IsNaN)
+		if len(known) == 0 {
+			continue
+		}
+		slices.Sort(known)
+		now := known[len(known)/2]
+		if d := now - last; d == d && d > 0 == up {
+			sum += math.Abs(d)
+		}
+		last = now
+	}
+	return sum
+}
