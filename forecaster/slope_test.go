@@ -59,7 +59,8 @@ func (g *growth) told(t *testing.T, step time.Duration, seed uint64) (lead, all,
 	}
 	first := begins + int(g.from*float64(hour))
 	quiet, quietLinear := first-1, first-1
-	o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}, DataRange: [2]float64{0, math.Inf(1)}}
+	horizons := []int{max(hour/4, 1), hour, 6 * hour}
+	o := forecaster.Options{Step: step, Horizons: horizons, DataRange: [2]float64{0, math.Inf(1)}}
 	follow(t, o, y[:end], first, int(seed)*hour, func(i int, m *forecaster.Model) {
 		if steps, ok := m.TimeToBreach(0.95, true); ok && steps < float64(4*hour) {
 			all++
@@ -93,7 +94,7 @@ func TestTimeToBreach_IsToldOfALeakThatGetsFaster(t *testing.T) {
 			before: func(h float64) float64 { return 0.64 - math.Mod(h+12, 24)/100 },
 		},
 	} {
-		for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for _, step := range steps {
 			t.Run(fmt.Sprintf("%s/%v", name, step), func(t *testing.T) {
 				t.Parallel()
 				g.noise = 0.004
@@ -132,7 +133,7 @@ func TestTimeToBreach_IsThatOfWhatGrowsEverSlower(t *testing.T) {
 		"above the bound":           {growth: warmUp(3, 1.05), crosses: true},
 		"slowly to above the bound": {growth: warmUp(6, 1.2), crosses: true},
 	} {
-		for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for _, step := range steps {
 			t.Run(fmt.Sprintf("%s/%v", name, step), func(t *testing.T) {
 				t.Parallel()
 				tc.noise = 0.004
@@ -147,6 +148,33 @@ func TestTimeToBreach_IsThatOfWhatGrowsEverSlower(t *testing.T) {
 				t.Logf("%.2f hours", longer)
 				require.Less(t, median(longer), 0.3)
 				require.Less(t, slices.Max(longer), 0.8)
+			})
+		}
+	}
+}
+
+// A leak is told as early as by predict_linear at long steps, too. Of steps of half an hour an hour has two, and any
+// two values are on a line: there the forecast waits for up to two steps more.
+func TestTimeToBreach_IsToldAsEarlyOfALeakAtLongSteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, tc := range []struct {
+		step time.Duration
+		late float64
+	}{{10 * time.Minute, 0}, {15 * time.Minute, 0}, {30 * time.Minute, 1}} {
+		for _, hours := range []float64{4, 6, 12} {
+			t.Run(fmt.Sprintf("%v/%g", tc.step, hours), func(t *testing.T) {
+				t.Parallel()
+				g := growth{hours: hours + 1, noise: 0.004, value: func(h float64) float64 { return 0.4 + 0.55*h/hours }}
+				lags := make([]float64, 11)
+				for seed := range lags {
+					lead, _, linearLead, _ := g.told(t, tc.step, uint64(seed))
+					lags[seed] = linearLead - lead
+				}
+				t.Logf("%.2f hours later", lags)
+				require.LessOrEqual(t, median(lags), tc.late)
 			})
 		}
 	}

@@ -14,11 +14,11 @@ import (
 // steady, and show it. They also do not rise in a line after a jump, as means would.
 type hourly struct {
 	run
-	perPart   int // steps of a part of the hour; 0: steps are too long
+	perPart   int // steps of a part of the hour
 	steps     int // of the part that has begun
 	departure sums
-	parts     [lines.HourParts]sums // means, a ring
-	at, full  int                   // the oldest part, and how many there are
+	parts     []sums // means, a ring
+	at, full  int    // the oldest part, and how many there are
 	line      lines.Ahead
 
 	sizes, distances, values sorted // of parts
@@ -28,27 +28,25 @@ type hourly struct {
 	recent     lines.Recent
 }
 
-// sorted are the values of parts, in order.
+// sorted are the values of parts, in order, and then infinities.
 type sorted [lines.HourParts]float64
 
 // sums are of the sizes of departures, of how far values are from the usual, and of values.
 type sums struct{ size, distance, value float64 }
 
-func newHourly(w *window.Window) (h hourly) {
-	if !w.Fine() {
-		return h
+func newHourly(w *window.Window) hourly {
+	perPart := max(1, int(math.Round(60/float64(lines.HourParts)/w.Minutes)))
+	r := newRun(w, w.Minutes*float64(perPart))
+	n := lines.PartsOf(r.minutes)
+	s := newSorted(n)
+	return hourly{
+		run: r, perPart: perPart, parts: make([]sums, n), sizes: s, distances: s, values: s,
+		rise: lines.NewClimb(n), fall: lines.NewClimb(n), recent: lines.NewRecent(r.rate, n),
 	}
-	h.perPart = max(1, int(math.Round(60/float64(len(h.parts))/w.Minutes)))
-	h.run = newRun(w, w.Minutes*float64(h.perPart))
-	h.recent = lines.NewRecent(h.rate)
-	return h
 }
 
 // advance takes in how far the last value is from the usual.
 func (h *hourly) advance(d *candidates.Departure) {
-	if h.perPart == 0 {
-		return
-	}
 	h.departure.size += d.Size
 	h.departure.distance += d.Value - d.Usual
 	h.departure.value += d.Value
@@ -61,27 +59,31 @@ func (h *hourly) advance(d *candidates.Departure) {
 	h.distances.replace(oldest.distance, part.distance)
 	h.values.replace(oldest.value, part.value)
 	h.parts[h.at] = part
-	h.at = (h.at + 1) % len(h.parts)
+	if h.at++; h.at == len(h.parts) {
+		h.at = 0
+	}
 	h.departure, h.steps = sums{}, 0
 	if h.full < len(h.parts) {
 		h.full++
 		return
 	}
 	m := candidates.Departure{
-		Size: h.sizes.median(), Value: h.distances.median(), Hour: d.Hour, FirstDay: d.FirstDay,
+		Size: h.sizes.median(len(h.parts)), Value: h.distances.median(len(h.parts)), Hour: d.Hour, FirstDay: d.FirstDay,
 	}
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
 	h.jump = max(jumpFade*h.jump, math.Abs(part.value-part.distance-oldest.value+oldest.distance))
 	h.recent.Add(part.distance, part.value, h.unit, h.sign == 0)
-	h.setLine()
+	if h.minutes <= longestPart {
+		h.setLine()
+	}
 }
 
 // setLine finds the surest line: through the departures while they are away, or through the values of a climb or its
 // mirror image.
 func (h *hourly) setLine() {
-	v := h.values.median()
+	v := h.values.median(len(h.parts))
 	h.rise.Advance(v, h.minutes)
 	h.fall.Advance(-v, h.minutes)
 	h.line = h.rise.Ahead(v, &h.recent, 1)
@@ -89,7 +91,7 @@ func (h *hourly) setLine() {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Beats(&h.line, h.jumps()) {
+		if l := h.ahead(&h.recent, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
@@ -99,6 +101,8 @@ func (h *hourly) setLine() {
 
 // Chosen, not tuned.
 const (
+	longestPart = 30 // minutes: an hour has more than one. The median of four hours tells less than the single values
+
 	jumpFade = 0.998 // what is left of a jump after a part of an hour: 0.56 after a day
 	jumpSize = 0.25  // of the range of values. A season changes by an eighth of its range in an hour
 )
@@ -136,4 +140,12 @@ func below[T cmp.Ordered](x, v T) int {
 	return 0
 }
 
-func (s *sorted) median() float64 { return (s[lines.HourParts/2-1] + s[lines.HourParts/2]) / 2 }
+// median is that of the first n, the rest of which are infinities.
+func (s *sorted) median(n int) float64 { return (s[(n-1)/2] + s[n/2]) / 2 }
+
+func newSorted(n int) (s sorted) {
+	for i := n; i < len(s); i++ {
+		s[i] = math.Inf(1)
+	}
+	return s
+}

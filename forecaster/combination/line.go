@@ -24,7 +24,7 @@ func (r *run) ahead(last *lines.Recent, perPart, lag, ago float64) (l lines.Ahea
 	if news == 0 {
 		return l
 	}
-	s := lines.Fit(&r.trend, r.steps, perPart, lag)
+	s := lines.Fit(&r.trend, r.lead+r.steps, perPart, lag)
 	slope := s.Slope
 	last.Bend(&s, ago)
 	if s.Explained <= lines.BentShare {

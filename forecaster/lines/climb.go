@@ -11,7 +11,11 @@ type Climb struct {
 	highest     float64            // likewise
 	steps       int                // of it
 	trend       rolling.FadingLine // through its values, less the first
+	parts       int                // of an hour, the median of which is a value
 }
+
+// NewClimb follows medians of so many parts.
+func NewClimb(parts int) Climb { return Climb{parts: parts} }
 
 // Chosen, not tuned: parts of the range of what was seen before.
 const (
@@ -39,7 +43,7 @@ func (c *Climb) Advance(v, minutes float64) {
 	}
 	c.steps++
 	c.highest = max(c.highest, v)
-	if c.steps <= HourParts { // not all of the hour is of this climb
+	if c.steps <= c.parts { // not all of the hour is of this climb
 		c.first = v
 		return
 	}
@@ -56,7 +60,7 @@ func (c *Climb) Ahead(v float64, last *Recent, side float64) (l Ahead) {
 	if !c.hasEnded || !(v > c.top) || !(c.top > c.lowest) {
 		return l
 	}
-	s := Fit(&c.trend, c.steps, 1, MedianLag)
+	s := Fit(&c.trend, c.steps, 1, MedianLag(c.parts))
 	if !(s.Slope > 0) {
 		return l
 	}

@@ -7,11 +7,18 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 )
 
-// HourParts is how many parts an hour has, in which Recent and Climb take values. Chosen, not tuned.
-const HourParts = 12
+// Chosen, not tuned: into how many parts an hour is divided, in which Recent and Climb take values. Where a step is
+// longer than such a part, it is one, and there are fewer; least tell a slope.
+const (
+	HourParts  = 12
+	leastParts = 4
+)
 
-// MedianLag is how many parts ago a line was where its median of an hour is. Definition: the middle.
-const MedianLag = float64(HourParts-1) / 2
+// PartsOf returns how many parts of so many minutes are as long as an hour, or as long as a slope needs.
+func PartsOf(minutes float64) int { return max(leastParts, int(math.Round(60/minutes))) }
+
+// MedianLag is how many parts ago a line was where its median of so many parts is. Definition: the middle.
+func MedianLag(parts int) float64 { return float64(parts-1) / 2 }
 
 // Parts of the variance of departures that a line explains. Chosen, not tuned.
 const (

@@ -15,7 +15,7 @@ const perDay = 24 * lines.HourParts
 
 // noisy returns a Recent that has seen a week of noise around the usual.
 func noisy(r *rand.Rand) lines.Recent {
-	recent := lines.NewRecent(1.0 / perDay)
+	recent := lines.NewRecent(1.0/perDay, lines.HourParts)
 	for range 7 * perDay {
 		e := r.NormFloat64()
 		recent.Add(e, 100+e, 1, true)
@@ -56,7 +56,7 @@ func TestRecent_BendsALineWhereItsSlopeHasChanged(t *testing.T) {
 }
 
 func TestRecent_DoesNotBendALineWithoutNoiseToJudgeBy(t *testing.T) {
-	recent, trend := lines.NewRecent(1.0/perDay), rolling.FadingLine{}
+	recent, trend := lines.NewRecent(1.0/perDay, lines.HourParts), rolling.FadingLine{}
 	for i := range perDay {
 		v := float64(i * i)
 		recent.Add(v, v, 1, false)
@@ -71,7 +71,7 @@ func TestRecent_DoesNotBendALineWithoutNoiseToJudgeBy(t *testing.T) {
 
 // A climb that restarts end each day is continued when it is higher than ever, and straight.
 func TestClimb_IsContinuedAboveAllOthers(t *testing.T) {
-	climb, recent := lines.Climb{}, noisy(rand.New(rand.NewPCG(3, 4)))
+	climb, recent := lines.NewClimb(lines.HourParts), noisy(rand.New(rand.NewPCG(3, 4)))
 	advance := func(v float64) lines.Ahead {
 		climb.Advance(v, 5)
 		recent.Add(v, v, 1, false)
@@ -89,7 +89,7 @@ func TestClimb_IsContinuedAboveAllOthers(t *testing.T) {
 	require.InDelta(t, 1, l.Share, 0)
 	require.InDelta(t, 1, l.Slope, 0.01)
 	require.True(t, l.OfValues)
-	require.InDelta(t, 3*perDay/2+lines.MedianLag, l.Now, 2, "its values are medians of the hour")
+	require.InDelta(t, 3*perDay/2+lines.MedianLag(lines.HourParts), l.Now, 2, "its values are medians of the hour")
 	require.InDelta(t, perDay-1, climb.Range(), 0)
 }
 

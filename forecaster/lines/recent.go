@@ -5,11 +5,11 @@ import "math"
 // A Recent follows the straight lines through the newest parts of hours. The line through all that has happened since
 // a leak began is surer than these, but it is late when the leak gets faster, and it goes on when the leak has stopped.
 type Recent struct {
-	points    [longStretch]point // a ring
-	at        int                // the oldest point
-	stretches [2]stretch         // the longer one first
-	unit      float64            // how large departures are at this time of the day
-	rate      float64            // of an exponential mean over days, by the part
+	points    []point    // a ring
+	at        int        // the oldest point
+	stretches [2]stretch // the longer one first
+	unit      float64    // how large departures are at this time of the day
+	rate      float64    // of an exponential mean over days, by the part
 }
 
 // A point is the mean of a part: of departures and of values.
@@ -25,7 +25,7 @@ type stretch struct {
 
 // Chosen, not tuned: leads and quiet hours of TestTimeToBreach change little with any of them.
 const (
-	longStretch = 30 // parts
+	longerStretch = 2.5 // hours
 
 	// Standard deviations of slopes near the usual by which a stretch differs from the line so far. A steeper one
 	// announces a breach, so it takes more, and a single hour is not enough.
@@ -38,10 +38,11 @@ const (
 	largestSlope = 4  // deviations: larger ones are learned as this
 )
 
-// NewRecent returns what follows a series. Rate is that of an exponential mean over days, by the part.
-func NewRecent(rate float64) Recent {
-	r := Recent{rate: rate}
-	for i, parts := range [...]int{longStretch, HourParts} {
+// NewRecent returns what follows a series of so many parts an hour. Rate is that of an exponential mean over days, by
+// the part.
+func NewRecent(rate float64, parts int) Recent {
+	r := Recent{rate: rate, points: make([]point, int(longerStretch*float64(parts)))}
+	for i, parts := range [...]int{len(r.points), parts} {
 		r.stretches[i] = stretch{parts: parts, next: 2 * (parts - 1)} // by then all points are known
 	}
 	return r
@@ -135,14 +136,14 @@ func (s *stretch) bend(r *Recent, l *SoFar, ago, deviation float64) {
 	steeper := sign * (slope - l.Slope) / deviation
 	age := float64(s.parts-1) / 2
 	share := Ramp(-steeper, flatterFrom, flatterUntil)
-	if steeper > 0 && s.parts > HourParts {
+	if steeper > 0 && s.parts == len(r.points) {
 		share = Ramp(steeper, steeperFrom, steeperUntil) * Ramp(explained, BentShare, straightShare)
 		l.Explained = toward(l.Explained, max(explained, l.Explained), share)
 	}
 	if l.Age > age { // it has gone on to change since: up to now, or to the middle of the last hour
 		since := age
 		if steeper < 0 {
-			since -= MedianLag
+			since -= MedianLag(r.stretches[1].parts)
 		}
 		slope += (slope - l.Slope) * min(since/(l.Age-age), 1)
 		age -= since
