@@ -88,7 +88,7 @@ func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
 
 // lineAhead returns the surest straight line: through the single departures, or that of the medians of hours.
 func (c *Combination) lineAhead() *lines.Ahead {
-	of := &c.hourly.line
+	of := c.hourly.ahead()
 	if e := &c.excursion; e.isOut() && !e.usual {
 		if l := &e.weigh(&c.hourly).line; l.Beats(of, of.OfValues && c.hourly.jumps()) {
 			return l

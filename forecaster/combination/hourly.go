@@ -1,7 +1,6 @@
 package combination
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
@@ -20,6 +19,7 @@ type hourly struct {
 	parts     []sums // means, a ring
 	at, full  int    // the oldest part, and how many there are
 	line      lines.Ahead
+	known     bool // whether line is that after the newest part
 
 	sizes, distances, values sorted // of parts
 
@@ -53,50 +53,58 @@ func (h *hourly) advance(d *candidates.Departure) {
 	if h.steps++; h.steps < h.perPart {
 		return
 	}
-	n := float64(h.steps)
-	part, oldest := sums{h.departure.size / n, h.departure.distance / n, h.departure.value / n}, h.parts[h.at]
+	steps := float64(h.steps)
+	part := sums{h.departure.size / steps, h.departure.distance / steps, h.departure.value / steps}
+	n, oldest := len(h.parts), h.parts[h.at]
 	h.sizes.replace(oldest.size, part.size)
 	h.distances.replace(oldest.distance, part.distance)
 	h.values.replace(oldest.value, part.value)
 	h.parts[h.at] = part
-	if h.at++; h.at == len(h.parts) {
+	if h.at++; h.at == n {
 		h.at = 0
 	}
 	h.departure, h.steps = sums{}, 0
-	if h.full < len(h.parts) {
+	if h.full < n {
 		h.full++
 		return
 	}
 	m := candidates.Departure{
-		Size: h.sizes.median(len(h.parts)), Value: h.distances.median(len(h.parts)), Hour: d.Hour, FirstDay: d.FirstDay,
+		Size: h.sizes.median(n), Value: h.distances.median(n), Hour: d.Hour, FirstDay: d.FirstDay,
 	}
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
 	h.jump = max(jumpFade*h.jump, math.Abs(part.value-part.distance-oldest.value+oldest.distance))
 	h.recent.Add(part.distance, part.value, h.unit, h.sign == 0)
-	if h.minutes <= longestPart {
-		h.setLine()
-	}
-}
-
-// setLine finds the surest line: through the departures while they are away, or through the values of a climb or its
-// mirror image.
-func (h *hourly) setLine() {
-	v := h.values.median(len(h.parts))
+	v := h.values.median(n)
 	h.rise.Advance(v, h.minutes)
 	h.fall.Advance(-v, h.minutes)
+	h.known = false
+}
+
+// ahead returns the surest line: through the departures while they are away, or through the values of a climb or its
+// mirror image.
+func (h *hourly) ahead() *lines.Ahead {
+	if h.known {
+		return &h.line
+	}
+	h.known, h.line = true, lines.Ahead{}
+	if h.minutes > longestPart {
+		return &h.line
+	}
+	v := h.values.median(len(h.parts))
 	h.line = h.rise.Ahead(v, &h.recent, 1)
 	if l := h.fall.Ahead(-v, &h.recent, -1); l.Share > h.line.Share {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.ahead(&h.recent, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
+		if l := h.run.ahead(&h.recent, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
 	h.line.Slope /= float64(h.perPart)
 	h.line.Steps *= float64(h.perPart)
+	return &h.line
 }
 
 // Chosen, not tuned.
@@ -112,28 +120,28 @@ func (h *hourly) jumps() bool { return h.jump > jumpSize*h.rise.Range() }
 
 // lineOf returns the straight line through the departures of single steps.
 func (h *hourly) lineOf(r *run) lines.Ahead {
-	perPart := max(float64(h.perPart), 1)
+	perPart := float64(h.perPart)
 	return r.ahead(&h.recent, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
 }
 
-// replace takes a value in the place of an old one. Nothing in it branches on values, which a processor would guess
-// wrong half of the time.
+// replace takes a value in the place of an old one. The places are counted, not searched: a processor would guess
+// wrong half of the time where a search ends.
 func (s *sorted) replace(old, v float64) {
 	from, to := 0, 0
 	for _, x := range s {
 		from += below(x, old)
 		to += below(x, v)
 	}
-	to -= below(old, v)
-	up, before := below(v, old), *s
-	for i := range s { // what lies between both places moves by one
-		s[i] = before[i+below(i-up, to)-below(i-up, from)]
+	if to -= below(old, v); from < to {
+		copy(s[from:to], s[from+1:to+1])
+	} else {
+		copy(s[to+1:from+1], s[to:from])
 	}
 	s[to] = v
 }
 
 // below returns 1 if x is less than v, else 0.
-func below[T cmp.Ordered](x, v T) int {
+func below(x, v float64) int {
 	if x < v {
 		return 1
 	}
