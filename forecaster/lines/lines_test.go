@@ -104,9 +104,10 @@ func TestAhead_OfDeparturesBeatsValuesIfItIsSurerOrNearer(t *testing.T) {
 }
 
 func TestFade_HalvesAPointInHalfOfTheTimeThatItsLineHasLasted(t *testing.T) {
-	for _, minutes := range []float64{1, 5, 10} {
-		require.InDelta(t, 0.5, math.Pow(lines.Fade(int(6*60/minutes), minutes), 3*60/minutes), 1e-9, minutes)
-		require.InDelta(t, 0.5, math.Pow(lines.Fade(1, minutes), 60/minutes), 1e-9, "at least an hour")
-		require.InDelta(t, 0.5, math.Pow(lines.Fade(1e6, minutes), 8*60/minutes), 1e-9, "at most eight hours")
+	for minutes, exact := range map[float64]float64{1: 1e-5, 5: 2e-4, 10: 1e-3, 15: 2e-3, 60: 0.02} {
+		require.InDelta(t, 0.5, math.Pow(lines.Fade(int(6*60/minutes), minutes), 3*60/minutes), exact, minutes)
+		require.InDelta(t, 0.5, math.Pow(lines.Fade(1, minutes), 60/minutes), exact, "at least an hour")
+		require.InDelta(t, 0.5, math.Pow(lines.Fade(1e6, minutes), 8*60/minutes), exact, "at most eight hours")
 	}
+	require.Zero(t, lines.Fade(1e6, 24*60))
 }
