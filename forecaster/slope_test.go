@@ -179,3 +179,31 @@ func TestTimeToBreach_IsToldAsEarlyOfALeakAtLongSteps(t *testing.T) {
 		}
 	}
 }
+
+// What was constant until it leaks, as a pool of connections or a disk that nothing wrote to, is told as early: there
+// is no noise to tell a departure by, and until the next fit no model but its value.
+func TestTimeToBreach_IsToldOfALeakOfWhatWasConstant(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for name, value := range map[string]func(h float64) float64{
+		"in a line":  func(h float64) float64 { return 0.4 + 0.56*h/6 },
+		"in a stair": func(h float64) float64 { return 0.4 + 0.56*math.Floor(3*h)/18 },
+	} {
+		for _, step := range steps {
+			t.Run(fmt.Sprintf("%s/%v", name, step), func(t *testing.T) {
+				t.Parallel()
+				g := growth{hours: 7, value: value}
+				lags := make([]float64, 11)
+				for seed := range lags {
+					lead, _, linearLead, _ := g.told(t, step, uint64(seed))
+					lags[seed] = linearLead - lead
+				}
+				t.Logf("%.2f hours later", lags)
+				require.Less(t, median(lags), 0.2)
+				require.Less(t, slices.Max(lags), 0.5)
+			})
+		}
+	}
+}

@@ -7,15 +7,6 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 )
 
-// Chosen, not tuned.
-const (
-	// Parts of the departure that a line explains if it began with the excursion: a level that wanders is none.
-	partOfDeparture = 0.5 // no line
-	allOfDeparture  = 0.8 // a line
-
-	lineUncertainty = 0.4 // of the growth foreseen is added to the uncertainty
-)
-
 // ahead continues the straight line through the departures, to the degree to which there is one that goes beyond the
 // departures that the series has come back from. perPart are steps of r; the trend is late by lag parts, and the newest
 // part was ago parts ago.
@@ -34,7 +25,7 @@ func (r *run) ahead(last *lines.Recent, perPart, lag, ago float64) (l lines.Ahea
 	// A line is a run from began on. One that has become flatter was a line until then.
 	began := math.Copysign(r.limit()*r.unit, slope)
 	grown := math.Copysign(max(math.Abs(slope), math.Abs(s.Slope)), slope) * (s.Lasted + lag)
-	l.Share = news * s.Straight() * lines.Ramp((grown+began)/s.Now, partOfDeparture, allOfDeparture)
+	l.Share = news * s.Straight() * lines.Began((grown+began)/s.Now)
 	return l
 }
 
@@ -51,5 +42,5 @@ func applyLine(l *lines.Ahead, t *candidates.Target, p *Prediction) {
 	p.Median += l.Share * (v - p.Median)
 	p.ExtremeBase += l.Share * (v - p.ExtremeBase)
 	p.Growth = l.Share * growth
-	p.Uncertainty += l.Share * (lineUncertainty*math.Abs(growth) - p.Uncertainty)
+	p.Uncertainty += l.Share * (lines.Uncertainty*math.Abs(growth) - p.Uncertainty)
 }

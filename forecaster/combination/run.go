@@ -76,7 +76,7 @@ func (r *run) follow(d *candidates.Departure) int {
 		begins = turns
 	}
 	if r.sign == 0 {
-		if !(math.Abs(d.Size) > limit && r.typical > 0 && r.seen >= r.perDay/4) {
+		if !(math.Abs(d.Size) > limit && r.seen >= r.perDay/4) {
 			return near
 		}
 		now = begins
@@ -119,7 +119,7 @@ func (r *run) learnTypical(size float64) {
 	if r.known < r.perDay {
 		rate = max(rate, 1/float64(r.known))
 	} else {
-		size = min(size, excursionSize*r.typical)
+		size = min(size, r.limit())
 	}
 	r.typical += rate * (size - r.typical)
 }
@@ -127,8 +127,12 @@ func (r *run) learnTypical(size float64) {
 // isOut tells whether the last value is far from the usual.
 func (r *run) isOut() bool { return r.sign != 0 && r.back == 0 }
 
+// resolution of departures, in the unit of the window: that of single precision. Guard: what is constant has no noise,
+// and whatever is more than this is away from it.
+const resolution = 1.0 / (1 << 23)
+
 // limit is how large a departure begins a run. What is within half of it is near the usual.
-func (r *run) limit() float64 { return excursionSize * r.typical }
+func (r *run) limit() float64 { return excursionSize * max(r.typical, resolution) }
 
 // side is 0 above the usual, 1 below it.
 func (r *run) side() int {

@@ -26,6 +26,15 @@ const (
 	straightShare = 0.92 // a line
 )
 
+// Parts of the departure that a line explains if it began with it: a level that wanders is none. Chosen, not tuned.
+const (
+	partOfDeparture = 0.5 // no line
+	allOfDeparture  = 0.8 // a line
+)
+
+// Uncertainty times the growth that is foreseen is how uncertain that is. Chosen, not tuned.
+const Uncertainty = 0.4
+
 // Chosen, not tuned.
 const (
 	shortestLine = 60     // half-life of the points of a line, in minutes; half the time that it has lasted
@@ -99,6 +108,9 @@ func Fade(steps int, minutes float64) float64 {
 	decay := math.Ln2 / 2 * minutes
 	return max(halfLife-decay, 0) / (halfLife + decay)
 }
+
+// Began is how surely a line began with the departure that it is through, 0 to 1: it explains such a part of it.
+func Began(part float64) float64 { return Ramp(part, partOfDeparture, allOfDeparture) }
 
 // Ramp is 0 up to from, 1 beyond to, and in between on the way.
 func Ramp(v, from, to float64) float64 {
