@@ -207,3 +207,26 @@ func TestTimeToBreach_IsToldOfALeakOfWhatWasConstant(t *testing.T) {
 		}
 	}
 }
+
+// A leak that begins with a jump, as with the deploy that brought it, is told an hour after it.
+func TestTimeToBreach_IsToldOfALeakOnTopOfAJump(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, hours := range []float64{4, 8} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+			t.Run(fmt.Sprintf("%g/%v", hours, step), func(t *testing.T) {
+				t.Parallel()
+				g := growth{hours: hours + 1, noise: 0.004, value: func(h float64) float64 { return 0.6 + 0.35*h/hours }}
+				leads := make([]float64, 7)
+				for seed := range leads {
+					leads[seed], _, _, _ = g.told(t, step, uint64(seed))
+				}
+				t.Logf("%.2f hours", leads)
+				require.Greater(t, median(leads), min(hours-1.2, 3.7))
+				require.Greater(t, slices.Min(leads), min(hours-1.2, 3.7)-1.5)
+			})
+		}
+	}
+}

@@ -18,14 +18,17 @@ func (r *run) ahead(last *lines.Recent, perPart, lag, ago float64) (l lines.Ahea
 	s := lines.Fit(&r.trend, r.lead+r.steps, perPart, lag)
 	slope := s.Slope
 	last.Bend(&s, ago)
-	if s.Explained <= lines.BentShare {
-		return l
+	if s.Explained > lines.BentShare {
+		l = s.Ahead(perPart)
+		// A line is a run from began on. One that has become flatter was a line until then.
+		began := math.Copysign(r.limit()*r.unit, slope)
+		grown := math.Copysign(max(math.Abs(slope), math.Abs(s.Slope)), slope) * (s.Lasted + lag)
+		l.Share = s.Straight() * lines.Began((grown+began)/s.Now)
 	}
-	l = s.Ahead(perPart)
-	// A line is a run from began on. One that has become flatter was a line until then.
-	began := math.Copysign(r.limit()*r.unit, slope)
-	grown := math.Copysign(max(math.Abs(slope), math.Abs(s.Slope)), slope) * (s.Lasted + lag)
-	l.Share = news * s.Straight() * lines.Began((grown+began)/s.Now)
+	if jumped := last.Ahead(r.steps, r.sign, perPart, ago); jumped.Share > l.Share {
+		l = jumped
+	}
+	l.Share *= news
 	return l
 }
 

@@ -34,6 +34,10 @@ const (
 	steeperFrom  = 4
 	steeperUntil = 6
 
+	// Likewise, for which a line need not have begun at the usual: a level that wanders has such slopes, too.
+	jumpedFrom  = 6
+	jumpedUntil = 9
+
 	fewSlopes    = 24 // are learned as they are
 	largestSlope = 4  // deviations: larger ones are learned as this
 )
@@ -120,6 +124,21 @@ func (r *Recent) Bend(l *SoFar, ago float64) {
 			s.bend(r, l, ago, math.Sqrt(s.square)*r.unit)
 		}
 	}
+}
+
+// Ahead continues departures from the level that they have jumped to, so many steps ago, of which perPart make a part.
+// It is how surely they go on, in the direction of sign, on a line through the newest hour. The middle of the newest
+// part was ago parts ago.
+func (r *Recent) Ahead(steps int, sign, perPart, ago float64) (l Ahead) {
+	s := &r.stretches[1]
+	if s.square == 0 || float64(steps) < float64(s.parts+1)*perPart {
+		return l
+	}
+	now, slope, explained := r.fit(s.parts, false)
+	line := SoFar{Now: now + slope*ago, Slope: slope, Explained: explained, Lasted: float64(s.parts), side: 1}
+	l = line.Ahead(perPart)
+	l.Share = Ramp(sign*slope/(math.Sqrt(s.square)*r.unit), jumpedFrom, jumpedUntil) * line.Straight()
+	return l
 }
 
 func (s *stretch) bend(r *Recent, l *SoFar, ago, deviation float64) {
