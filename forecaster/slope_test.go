@@ -230,3 +230,30 @@ func TestTimeToBreach_IsToldOfALeakOnTopOfAJump(t *testing.T) {
 		}
 	}
 }
+
+// When a daily restart does not come, the usual falls away below the values. That is no leak that gets faster, whenever
+// the restart was due.
+func TestTimeToBreach_IsQuietWhereARestartDoesNotCome(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range steps {
+		t.Run(step.String(), func(t *testing.T) {
+			t.Parallel()
+			early, late := make([]float64, 16), make([]float64, 16)
+			for seed := range early {
+				due := 0.75 * float64(seed)
+				g := growth{
+					hours: 17, noise: 0.004, value: func(h float64) float64 { return 0.4 + 0.55*h/16 },
+					before: func(h float64) float64 { return 0.4 + math.Mod(48-h-due, 24)/100 },
+				}
+				lead, all, linearLead, _ := g.told(t, step, uint64(seed))
+				early[seed], late[seed] = all-lead, linearLead-lead
+			}
+			t.Logf("%.2f hours early, %.2f late", early, late)
+			require.Less(t, slices.Max(early), 0.3)
+			require.Less(t, median(late), 0.2)
+		})
+	}
+}

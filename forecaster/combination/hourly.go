@@ -98,7 +98,7 @@ func (h *hourly) ahead() *lines.Ahead {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.run.ahead(&h.recent, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
+		if l := h.lineThrough(&h.run, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
@@ -121,7 +121,7 @@ func (h *hourly) jumps() bool { return h.jump > jumpSize*h.rise.Range() }
 // lineOf returns the straight line through the departures of single steps.
 func (h *hourly) lineOf(r *run) lines.Ahead {
 	perPart := float64(h.perPart)
-	return r.ahead(&h.recent, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
+	return h.lineThrough(r, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
 }
 
 // replace takes a value in the place of an old one. The places are counted, not searched: a processor would guess

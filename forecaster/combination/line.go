@@ -7,29 +7,40 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 )
 
-// ahead continues the straight line through the departures, to the degree to which there is one that goes beyond the
-// departures that the series has come back from. perPart are steps of r; the trend is late by lag parts, and the newest
-// part was ago parts ago.
-func (r *run) ahead(last *lines.Recent, perPart, lag, ago float64) (l lines.Ahead) {
+// lineThrough continues the straight line through the departures of r, to the degree to which there is one that goes
+// beyond the departures that the series has come back from. perPart are steps of r; the trend is late by lag parts, and
+// the newest part was ago parts ago.
+func (h *hourly) lineThrough(r *run, perPart, lag, ago float64) (l lines.Ahead) {
 	news := r.news(r.steady())
 	if news == 0 {
 		return l
 	}
 	s := lines.Fit(&r.trend, r.lead+r.steps, perPart, lag)
 	slope := s.Slope
-	last.Bend(&s, ago)
+	h.recent.Bend(&s, ago)
 	if s.Explained > lines.BentShare {
 		l = s.Ahead(perPart)
 		// A line is a run from began on. One that has become flatter was a line until then.
 		began := math.Copysign(r.limit()*r.unit, slope)
 		grown := math.Copysign(max(math.Abs(slope), math.Abs(s.Slope)), slope) * (s.Lasted + lag)
 		l.Share = s.Straight() * lines.Began((grown+began)/s.Now)
+		l.Share *= h.ofValues(grown, s.Lasted+2*lag)
 	}
-	if jumped := last.Ahead(r.steps, r.sign, perPart, ago); jumped.Share > l.Share {
+	if jumped := h.recent.Ahead(r.steps, r.sign, perPart, ago); jumped.Share > l.Share {
 		l = jumped
 	}
 	l.Share *= news
 	return l
+}
+
+// ofValues is how surely departures that have grown by so much did so because the values did, 0 to 1, and not because
+// the usual moved away from them: in as many parts as the line has lasted, at least an hour and at most two.
+func (h *hourly) ofValues(grown, lasted float64) float64 {
+	if grown == 0 {
+		return 0
+	}
+	n := len(h.parts)
+	return lines.OfValues(1 + h.recent.UsualChange(min(max(int(lasted), n), 2*n))/grown)
 }
 
 // applyLine moves p, which is expected at t, along l.

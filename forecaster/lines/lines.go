@@ -32,6 +32,13 @@ const (
 	allOfDeparture  = 0.8 // a line
 )
 
+// Parts of the growth of a departure that are growth of the values. The rest comes of the usual, as when a daily
+// restart does not come: then nothing grows. Chosen, not tuned.
+const (
+	leastOfValues = 0.25 // no line
+	halfOfValues  = 0.5  // a line
+)
+
 // Uncertainty times the growth that is foreseen is how uncertain that is. Chosen, not tuned.
 const Uncertainty = 0.4
 
@@ -111,6 +118,9 @@ func Fade(steps int, minutes float64) float64 {
 
 // Began is how surely a line began with the departure that it is through, 0 to 1: it explains such a part of it.
 func Began(part float64) float64 { return Ramp(part, partOfDeparture, allOfDeparture) }
+
+// OfValues is how surely departures grow because the values do, 0 to 1: by such a part of their growth.
+func OfValues(part float64) float64 { return Ramp(part, leastOfValues, halfOfValues) }
 
 // Ramp is 0 up to from, 1 beyond to, and in between on the way.
 func Ramp(v, from, to float64) float64 {

@@ -116,6 +116,13 @@ func (r *Recent) fit(parts int, ofValues bool) (now, slope, explained float64) {
 	return now + sum/n + middle*slope, slope, explained
 }
 
+// UsualChange returns by how much the usual has changed since so many parts ago, fewer than it follows.
+func (r *Recent) UsualChange(parts int) float64 {
+	n := len(r.points)
+	newest, before := r.points[(r.at+n-1)%n], r.points[(r.at+n-1-parts)%n]
+	return newest.value - newest.departure - (before.value - before.departure)
+}
+
 // Bend brings l to the newest stretches, to the degree to which these are surely steeper or flatter. The middle of the
 // newest part was ago parts ago.
 func (r *Recent) Bend(l *SoFar, ago float64) {
@@ -135,9 +142,14 @@ func (r *Recent) Ahead(steps int, sign, perPart, ago float64) (l Ahead) {
 		return l
 	}
 	now, slope, explained := r.fit(s.parts, false)
+	if !(sign*slope > 0) {
+		return l
+	}
 	line := SoFar{Now: now + slope*ago, Slope: slope, Explained: explained, Lasted: float64(s.parts), side: 1}
 	l = line.Ahead(perPart)
-	l.Share = Ramp(sign*slope/(math.Sqrt(s.square)*r.unit), jumpedFrom, jumpedUntil) * line.Straight()
+	_, ofValues, _ := r.fit(s.parts, true)
+	steep := Ramp(sign*slope/(math.Sqrt(s.square)*r.unit), jumpedFrom, jumpedUntil)
+	l.Share = steep * line.Straight() * OfValues(ofValues/slope)
 	return l
 }
 
