@@ -45,7 +45,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	m.zeros = w.MostlyZero
 	end := w.First + len(w.Values)
 	if w.Constant {
-		m.name, m.predictor = "constant", departed{lines.NewDepartedFrom(w.Values[len(w.Values)-1], w.Minutes)}
+		m.name, m.predictor = "constant", constantPredictor{lines.NewConstant(w.Values[len(w.Values)-1], w.Minutes)}
 	} else {
 		m.recurring = recurring.Find(w, o.MaxProbability, o.KeepDays)
 		m.fit(w)

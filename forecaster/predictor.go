@@ -70,13 +70,13 @@ func newPath(o *Options) []prediction {
 	return path
 }
 
-// A departed is the predictor of a series that was constant.
-type departed struct{ *lines.Departed }
+// A constantPredictor is the predictor of a series that was constant.
+type constantPredictor struct{ *lines.Constant }
 
-func (m departed) Predict(h *candidates.Horizon, p *combination.Prediction) {
-	l := m.Ahead()
+func (m constantPredictor) Predict(h *candidates.Horizon, p *combination.Prediction) {
+	l := m.Extrapolate()
 	*p = combination.Prediction{
-		Median: l.Now, ExtremeBase: l.Now, Growth: l.Share * l.Slope * min(float64(h.Steps), l.Steps),
+		Median: l.Level, ExtremeBase: l.Level, Growth: l.Share * l.Slope * min(float64(h.Steps), l.Steps),
 	}
 	p.Uncertainty = lines.Uncertainty * math.Abs(p.Growth)
 }

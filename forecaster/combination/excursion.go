@@ -46,7 +46,7 @@ type evidence struct {
 	alternative int     // the one that did best
 	share       float64 // how far it is followed at the lead, 0 to 1
 	surprise    float64 // how surely nothing as far as the last values has passed before, 0 to 1
-	line        lines.Ahead
+	line        lines.Extrapolation
 }
 
 // The alternatives: the usual day, moved or multiplied by a mean; a level without the shape of a day; and the usual

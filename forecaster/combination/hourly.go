@@ -18,14 +18,14 @@ type hourly struct {
 	departure sums
 	parts     []sums // means, a ring
 	at, full  int    // the oldest part, and how many there are
-	line      lines.Ahead
+	line      lines.Extrapolation
 	known     bool // whether line is that after the newest part
 
 	sizes, distances, values sorted // of parts
 
-	rise, fall lines.Climb
+	rise, fall lines.Rise
 	jump       float64 // of the usual in an hour, the largest one; it fades in days
-	recent     lines.Recent
+	recent     lines.RecentTrends
 }
 
 // sorted are the values of parts, in order, and then infinities.
@@ -41,7 +41,7 @@ func newHourly(w *window.Window) hourly {
 	s := newSorted(n)
 	return hourly{
 		run: r, perPart: perPart, parts: make([]sums, n), sizes: s, distances: s, values: s,
-		rise: lines.NewClimb(n), fall: lines.NewClimb(n), recent: lines.NewRecent(r.rate, n),
+		rise: lines.NewRise(n), fall: lines.NewRise(n), recent: lines.NewRecentTrends(r.rate, n),
 	}
 }
 
@@ -82,19 +82,19 @@ func (h *hourly) advance(d *candidates.Departure) {
 	h.known = false
 }
 
-// ahead returns the surest line: through the departures while they are away, or through the values of a climb or its
+// ahead returns the surest line: through the departures while they are away, or through the values of a rise or its
 // mirror image.
-func (h *hourly) ahead() *lines.Ahead {
+func (h *hourly) ahead() *lines.Extrapolation {
 	if h.known {
 		return &h.line
 	}
-	h.known, h.line = true, lines.Ahead{}
+	h.known, h.line = true, lines.Extrapolation{}
 	if h.minutes > longestPart {
 		return &h.line
 	}
 	v := h.values.median(len(h.parts))
-	h.line = h.rise.Ahead(v, &h.recent, 1)
-	if l := h.fall.Ahead(-v, &h.recent, -1); l.Share > h.line.Share {
+	h.line = h.rise.Extrapolate(v, &h.recent, 1)
+	if l := h.fall.Extrapolate(-v, &h.recent, -1); l.Share > h.line.Share {
 		h.line = l
 	}
 	if h.isOut() {
@@ -119,7 +119,7 @@ const (
 func (h *hourly) jumps() bool { return h.jump > jumpSize*h.rise.Range() }
 
 // lineOf returns the straight line through the departures of single steps.
-func (h *hourly) lineOf(r *run) lines.Ahead {
+func (h *hourly) lineOf(r *run) lines.Extrapolation {
 	perPart := float64(h.perPart)
 	return h.lineThrough(r, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
 }

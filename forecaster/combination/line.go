@@ -10,23 +10,23 @@ import (
 // lineThrough continues the straight line through the departures of r, to the degree to which there is one that goes
 // beyond the departures that the series has come back from. perPart are steps of r; the trend is late by lag parts, and
 // the newest part was ago parts ago.
-func (h *hourly) lineThrough(r *run, perPart, lag, ago float64) (l lines.Ahead) {
+func (h *hourly) lineThrough(r *run, perPart, lag, ago float64) (l lines.Extrapolation) {
 	news := r.news(r.steady())
 	if news == 0 {
 		return l
 	}
 	s := lines.Fit(&r.trend, r.lead+r.steps, perPart, lag)
 	slope := s.Slope
-	h.recent.Bend(&s, ago)
-	if s.Explained > lines.BentShare {
-		l = s.Ahead(perPart)
+	h.recent.AdjustSlope(&s, ago)
+	if s.RSquared > lines.BentRSquared {
+		l = s.Extrapolate(perPart)
 		// A line is a run from began on. One that has become flatter was a line until then.
 		began := math.Copysign(r.limit()*r.unit, slope)
 		grown := math.Copysign(max(math.Abs(slope), math.Abs(s.Slope)), slope) * (s.Lasted + lag)
-		l.Share = s.Straight() * lines.Began((grown+began)/s.Now)
+		l.Share = s.Straight() * lines.FromUsual((grown+began)/s.Level)
 		l.Share *= h.ofValues(grown, s.Lasted+2*lag)
 	}
-	if jumped := h.recent.Ahead(r.steps, r.sign, perPart, ago); jumped.Share > l.Share {
+	if jumped := h.recent.ExtrapolateFromJump(r.steps, r.sign, perPart, ago); jumped.Share > l.Share {
 		l = jumped
 	}
 	l.Share *= news
@@ -44,14 +44,14 @@ func (h *hourly) ofValues(grown, lasted float64) float64 {
 }
 
 // applyLine moves p, which is expected at t, along l.
-func applyLine(l *lines.Ahead, t *candidates.Target, p *Prediction) {
+func applyLine(l *lines.Extrapolation, t *candidates.Target, p *Prediction) {
 	if l.Share == 0 {
 		return
 	}
 	growth := l.Slope * min(float64(t.Steps), l.Steps)
-	v := t.Usual() + l.Now
+	v := t.Usual() + l.Level
 	if l.OfValues {
-		v = l.Now
+		v = l.Level
 	}
 	p.Median += l.Share * (v - p.Median)
 	p.ExtremeBase += l.Share * (v - p.ExtremeBase)

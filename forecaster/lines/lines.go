@@ -1,4 +1,7 @@
-// Package lines continues straight lines: leaks, disks that fill, queues.
+// Package lines extrapolates linear trends: leaks, disks that fill, queues.
+//
+// A trend has a level and a slope (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition,
+// section 8.2). It is fitted by least squares, as by predict_linear of PromQL.
 package lines
 
 import (
@@ -7,8 +10,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 )
 
-// Chosen, not tuned: into how many parts an hour is divided, in which Recent and Climb take values. Where a step is
-// longer than such a part, it is one, and there are fewer; least tell a slope.
+// Into how many parts an hour is divided, in which RecentTrends and Rise take values. Where a step is longer than such
+// a part, it is one, and there are fewer, but enough to tell a slope. Chosen, not tuned.
 const (
 	HourParts  = 12
 	leastParts = 4
@@ -20,10 +23,10 @@ func PartsOf(minutes float64) int { return max(leastParts, int(math.Round(60/min
 // MedianLag is how many parts ago a line was where its median of so many parts is. Definition: the middle.
 func MedianLag(parts int) float64 { return float64(parts-1) / 2 }
 
-// Parts of the variance of departures that a line explains. Chosen, not tuned.
+// R squared of departures: the part of their variance that a line explains. Chosen, not tuned.
 const (
-	BentShare     = 0.8  // no line
-	straightShare = 0.92 // a line
+	BentRSquared     = 0.8  // no line
+	straightRSquared = 0.92 // a line
 )
 
 // Parts of the departure that a line explains if it began with it: a level that wanders is none. Chosen, not tuned.
@@ -52,14 +55,14 @@ const (
 	reach = 4
 )
 
-// An Ahead is a straight line that is carried on.
-type Ahead struct {
-	Share      float64 // how surely, 0 to 1
-	Now, Slope float64 // departure from the usual, and its growth by the step
-	Steps      float64 // for which it goes on
-	OfValues   bool    // Now is a value, not a departure
+// An Extrapolation is a trend that is carried on.
+type Extrapolation struct {
+	Share        float64 // how surely, 0 to 1
+	Level, Slope float64 // departure from the usual, and its growth by the step
+	Steps        float64 // for which it goes on
+	OfValues     bool    // Level is a value, not a departure
 
-	explained float64 // the part of the variance
+	rSquared float64
 }
 
 // clearlyBetter is how many times as much of the variance is left open by a line that another is clearly nearer to its
@@ -69,18 +72,20 @@ const clearlyBetter = 1.5
 // Beats tells whether l, through departures, counts before a line through values: it is surer, or as sure and clearly
 // nearer to its points. If it is as sure and no nearer, it counts unless the usual jumps, as at a daily restart: that
 // tells nothing of values that are higher than ever.
-func (l *Ahead) Beats(values *Ahead, jumps bool) bool {
+func (l *Extrapolation) Beats(values *Extrapolation, jumps bool) bool {
 	if l.Share != values.Share {
 		return l.Share > values.Share
 	}
-	return !jumps || 1-values.explained > clearlyBetter*(1-l.explained)
+	return !jumps || 1-values.rSquared > clearlyBetter*(1-l.rSquared)
 }
 
-// A SoFar is the straight line since it began. Its unit of time is a part of an hour.
-type SoFar struct {
-	Now, Slope, Explained float64 // Explained: the part of the variance
-	Age                   float64 // mean one of its points
-	Lasted                float64
+// A Trend is a straight line through departures from the usual, or through values, since it began. Its unit of time is
+// a part of an hour.
+type Trend struct {
+	Level, Slope float64 // now, and by the part
+	RSquared     float64
+	Age          float64 // mean one of its points
+	Lasted       float64
 
 	side     float64 // -1 if it is of the mirror image, else 1
 	ofValues bool    // not of departures
@@ -88,24 +93,24 @@ type SoFar struct {
 
 // Fit returns the line through the points of a trend, which were taken perPart times a part, for so many steps. The
 // trend is late by lag parts.
-func Fit(trend *rolling.FadingLine, steps int, perPart, lag float64) SoFar {
-	now, slope, explained := trend.Fit()
-	return SoFar{
-		Now: now + slope*lag*perPart, Slope: slope * perPart, Explained: explained,
+func Fit(trend *rolling.FadingLine, steps int, perPart, lag float64) Trend {
+	level, slope, rSquared := trend.Fit()
+	return Trend{
+		Level: level + slope*lag*perPart, Slope: slope * perPart, RSquared: rSquared,
 		Age: trend.Age()/perPart + lag, Lasted: float64(steps) / perPart, side: 1,
 	}
 }
 
-// Ahead continues the line, by steps of which perPart make a part.
-func (s *SoFar) Ahead(perPart float64) Ahead {
-	return Ahead{
-		Now: s.side * s.Now, Slope: s.side * s.Slope / perPart, Steps: reach * s.Lasted * perPart, OfValues: s.ofValues,
-		explained: s.Explained,
+// Extrapolate continues the trend, by steps of which perPart make a part.
+func (s *Trend) Extrapolate(perPart float64) Extrapolation {
+	return Extrapolation{
+		Level: s.side * s.Level, Slope: s.side * s.Slope / perPart, Steps: reach * s.Lasted * perPart, OfValues: s.ofValues,
+		rSquared: s.RSquared,
 	}
 }
 
 // Straight is how surely departures are a line, 0 to 1.
-func (s *SoFar) Straight() float64 { return Ramp(s.Explained, BentShare, straightShare) }
+func (s *Trend) Straight() float64 { return Ramp(s.RSquared, BentRSquared, straightRSquared) }
 
 // Fade returns what the points of a trend count after a step, as a share; the trend has lasted for so many. The decay
 // to a half is integrated by the trapezoidal rule, which takes no exponential function: within 2e-5 of it at steps of
@@ -116,8 +121,8 @@ func Fade(steps int, minutes float64) float64 {
 	return max(halfLife-decay, 0) / (halfLife + decay)
 }
 
-// Began is how surely a line began with the departure that it is through, 0 to 1: it explains such a part of it.
-func Began(part float64) float64 { return Ramp(part, partOfDeparture, allOfDeparture) }
+// FromUsual is how surely a trend began at the usual, 0 to 1: it explains such a part of the departure.
+func FromUsual(part float64) float64 { return Ramp(part, partOfDeparture, allOfDeparture) }
 
 // OfValues is how surely departures grow because the values do, 0 to 1: by such a part of their growth.
 func OfValues(part float64) float64 { return Ramp(part, leastOfValues, halfOfValues) }
