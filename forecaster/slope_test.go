@@ -257,3 +257,34 @@ func TestTimeToBreach_IsQuietWhereARestartDoesNotCome(t *testing.T) {
 		})
 	}
 }
+
+// Medians of the hour pass the middle of what the usual falls by, as on a line. That is none, either.
+func TestTimeToBreach_IsQuietWhileTheHourPassesARestartThatDoesNotCome(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	for _, step := range steps {
+		t.Run(step.String(), func(t *testing.T) {
+			t.Parallel()
+			hour := int(time.Hour / step)
+			begins := 14*24*hour + 15*hour/2 // 7:30; a restart is due at 15:00
+			o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}, DataRange: [2]float64{0, 1}}
+			for seed := range 4 {
+				rng := rand.New(rand.NewPCG(uint64(seed), 35))
+				y := make([]float64, begins+10*hour)
+				for i := range y {
+					y[i] = 0.4 + math.Mod(float64(i)/float64(hour)+9, 24)/100
+					if i >= begins {
+						y[i] = 0.4 + 0.0344*float64(i-begins)/float64(hour)
+					}
+					y[i] += 0.004 * rng.NormFloat64()
+				}
+				follow(t, o, y, begins-4*hour, seed*hour, func(i int, m *forecaster.Model) {
+					steps, ok := m.TimeToBreach(0.95, true)
+					require.False(t, ok && steps < float64(4*hour), i)
+				})
+			}
+		})
+	}
+}

@@ -24,6 +24,8 @@ func (h *hourly) lineThrough(r *run, perPart, lag, ago float64) (l lines.Extrapo
 		began := math.Copysign(r.limit()*r.unit, slope)
 		grown := math.Copysign(max(math.Abs(slope), math.Abs(s.Slope)), slope) * (s.Lasted + lag)
 		l.Share = s.Straight() * lines.FromUsual((grown+began)/s.Level)
+		// It has not grown by more than it is away, though a median that passes the middle of a jump looks so.
+		grown = math.Copysign(min(math.Abs(grown), math.Abs(r.newest)+math.Abs(began)), grown)
 		l.Share *= h.ofValues(grown, s.Lasted+2*lag)
 	}
 	if jumped := h.recent.ExtrapolateFromJump(r.steps, r.sign, perPart, ago); jumped.Share > l.Share {
