@@ -8,6 +8,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/counts"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/intervals"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rollingorigin"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
@@ -44,7 +45,7 @@ func Fit(o Options, start int64, y []float64, learn []bool) (*Model, error) {
 	m.zeros = w.MostlyZero
 	end := w.First + len(w.Values)
 	if w.Constant {
-		m.name, m.predictor = "constant", pointPredictor{classical.NewLastValue(w.Values[len(w.Values)-1])}
+		m.name, m.predictor = "constant", constantPredictor{lines.NewConstant(w.Values[len(w.Values)-1], w.Minutes)}
 	} else {
 		m.recurring = recurring.Find(w, o.MaxProbability, o.KeepDays)
 		m.fit(w)

@@ -13,6 +13,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster"
 )
 
+// steps are some at which an hour tells a line.
+var steps = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+
 // When a straight line reaches its bound is told as early as predict_linear(x[1h], 4*3600) tells it, and from then on
 // until it does, on a disk that fills and in a container that leaks.
 func TestTimeToBreach_IsTheTimeUntilALineGetsThere(t *testing.T) {
@@ -20,7 +23,7 @@ func TestTimeToBreach_IsTheTimeUntilALineGetsThere(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	t.Parallel()
-	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+	for _, step := range steps {
 		for _, hours := range []int{4, 8, 12, 24, 48} {
 			for _, sign := range []float64{1, -1} {
 				t.Run(fmt.Sprintf("%v/%d/%g", step, hours, sign), func(t *testing.T) {
@@ -37,7 +40,7 @@ func TestTimeToBreach_IsTheTimeUntilALineGetsThere(t *testing.T) {
 						}
 						y[i] = bound + rng.NormFloat64()
 					}
-					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					o := forecaster.Options{Step: step, Horizons: []int{max(hour/4, 1), hour, 6 * hour}}
 					told, held := math.Inf(1), 0.0
 					follow(t, o, y, begins-6*hour, hour, func(i int, m *forecaster.Model) {
 						steps, ok := m.TimeToBreach(bound, sign > 0)
@@ -84,7 +87,7 @@ func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	t.Parallel()
-	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+	for _, step := range steps {
 		hour := int(time.Hour / step)
 		for name, next := range map[string]func(rng *rand.Rand) func(i int) float64{
 			// Garbage is collected when the heap has grown by 300 or so, in two to five hours.
@@ -144,7 +147,7 @@ func TestTimeToBreach_IsQuietWhereLinesEnd(t *testing.T) {
 					for i := range y {
 						y[i] = 300 + value(i) + 10*math.Sin(2*math.Pi*float64(i)/float64(24*hour)) + 2*rng.NormFloat64()
 					}
-					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					o := forecaster.Options{Step: step, Horizons: []int{max(hour/4, 1), hour, 6 * hour}}
 					follow(t, o, y, 15*24*hour, 0, func(_ int, m *forecaster.Model) {
 						if steps, ok := m.TimeToBreach(800, true); ok && steps < float64(4*hour) {
 							announced++
@@ -163,7 +166,7 @@ func TestTimeToBreach_IsQuietNearTheTopOfASaw(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	t.Parallel()
-	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+	for _, step := range steps {
 		hour := int(time.Hour / step)
 		for _, minutes := range []float64{12, 20, 60, 150, 300} {
 			for _, jitter := range []float64{0, 0.1, 0.3} {
@@ -172,7 +175,7 @@ func TestTimeToBreach_IsQuietNearTheTopOfASaw(t *testing.T) {
 					y := saw(16*24*hour, minutes/60*float64(hour), jitter)
 					bound := 1.1*slices.Max(y) - 0.1*300
 					announced := 0
-					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					o := forecaster.Options{Step: step, Horizons: []int{max(hour/4, 1), hour, 6 * hour}}
 					follow(t, o, y, 14*24*hour, 0, func(_ int, m *forecaster.Model) {
 						if steps, ok := m.TimeToBreach(bound, true); ok && steps < float64(4*hour) {
 							announced++
@@ -204,7 +207,7 @@ func TestTimeToBreach_IsToldOfALeakBelowASaw(t *testing.T) {
 					}
 					end := slices.IndexFunc(y, func(v float64) bool { return v > 1700 })
 					quiet := begins // the newest step that does not tell
-					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					o := forecaster.Options{Step: step, Horizons: []int{max(hour/4, 1), hour, 6 * hour}}
 					follow(t, o, y[:end], begins-1, 0, func(i int, m *forecaster.Model) {
 						if steps, ok := m.TimeToBreach(1700, true); !ok || steps >= float64(4*hour) {
 							quiet = i
@@ -223,7 +226,7 @@ func TestTimeToBreach_IsToldOfALeakThatIsNotRestarted(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	t.Parallel()
-	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+	for _, step := range steps {
 		hour := int(time.Hour / step)
 		for name, restart := range map[string]func(rng *rand.Rand) int{
 			"at three":       func(*rand.Rand) int { return 3 * hour },
@@ -249,7 +252,7 @@ func TestTimeToBreach_IsToldOfALeakThatIsNotRestarted(t *testing.T) {
 					bound := sign * (300 + 1.4*10*most/float64(hour))
 					end := slices.IndexFunc(y, func(v float64) bool { return sign*(v-bound) > 0 })
 					quiet := end - 6*hour // the newest step that does not tell
-					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					o := forecaster.Options{Step: step, Horizons: []int{max(hour/4, 1), hour, 6 * hour}}
 					follow(t, o, y[:end], end-8*hour, 0, func(i int, m *forecaster.Model) {
 						if steps, ok := m.TimeToBreach(bound, sign > 0); !ok || steps >= float64(4*hour) {
 							quiet = i
@@ -298,7 +301,7 @@ func TestTimeToBreach_IsToldOfYoungAndNoisySeries(t *testing.T) {
 					for i := range y {
 						y[i] = 300 + tc.noise*rng.NormFloat64() + 600*float64(max(i-begins, 0))/float64(n-begins)
 					}
-					o := forecaster.Options{Step: step, Horizons: []int{hour / 4, hour, 6 * hour}}
+					o := forecaster.Options{Step: step, Horizons: []int{max(hour/4, 1), hour, 6 * hour}}
 					quiet := begins // the newest step that does not tell
 					follow(t, o, y[:n-hour], begins-1, 0, func(i int, m *forecaster.Model) {
 						if steps, ok := m.TimeToBreach(900, true); !ok || steps >= float64(4*hour) {

@@ -1,10 +1,12 @@
 package forecaster
 
 import (
+	"math"
 	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 )
 
 // A predictor is a fitted model: what it knows up to some step, and its forecasts from there. It works in the unit of
@@ -66,4 +68,15 @@ func newPath(o *Options) []prediction {
 		path[i].Horizon = candidates.NewHorizon(h, o.Step.Hours())
 	}
 	return path
+}
+
+// A constantPredictor is the predictor of a series that was constant.
+type constantPredictor struct{ *lines.Constant }
+
+func (m constantPredictor) Predict(h *candidates.Horizon, p *combination.Prediction) {
+	l := m.Extrapolate()
+	*p = combination.Prediction{
+		Median: l.Level, ExtremeBase: l.Level, Growth: l.Share * l.Slope * min(float64(h.Steps), l.Steps),
+	}
+	p.Uncertainty = lines.Uncertainty * math.Abs(p.Growth)
 }

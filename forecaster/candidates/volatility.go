@@ -17,6 +17,9 @@ type volatility struct {
 	mean            float64 // of bySlot
 	closed          int
 	lag             int // steps that recentDeviation is behind
+
+	recentRatio float64 // logarithm of recent to usual
+	known       bool    // whether recentRatio is that after the last value
 }
 
 // Half-lives in minutes, and shares. Following these signs brought MSIS on the hourly series of the M4 competition from
@@ -51,6 +54,15 @@ func (v *volatility) add(change, departure float64, now int) {
 	v.recent += v.rates[0] * (change - v.recent)
 	v.usual += v.rates[1] * (change - v.usual)
 	v.recentDeviation += v.rates[2] * (departure - v.recentDeviation)
+	v.known = false
+}
+
+// ratio is the logarithm of the recent size of changes to the usual one. It is the same at all horizons.
+func (v *volatility) ratio() float64 {
+	if !v.known {
+		v.recentRatio, v.known = logRatio(v.recent, v.usual, volatilityFloor), true
+	}
+	return v.recentRatio
 }
 
 // close files the departures of the last hour under the slot of the day that has just ended.
@@ -83,7 +95,7 @@ func (s *State) Scale(h *Horizon, median float64) intervals.Scale {
 func (s *State) ScaleAt(h *Horizon) intervals.Scale {
 	slot := s.grid.Slot(s.now+h.Steps+s.volatility.lag, s.day.period, s.day.length)
 	return intervals.Scale{
-		Recent: logRatio(s.volatility.recent, s.volatility.usual, volatilityFloor),
+		Recent: s.volatility.ratio(),
 		Daily:  logRatio(float64(s.volatility.bySlot[slot]), s.volatility.mean, volatilityFloor),
 	}
 }

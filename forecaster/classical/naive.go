@@ -70,12 +70,3 @@ func (p *mean) Advance(y float64) {
 }
 
 func (p *mean) Predict(int) float64 { return p.value }
-
-// lastValue forecasts that the series stays as it is.
-type lastValue struct{ y float64 }
-
-// NewLastValue returns the model that forecasts the last value, which is y.
-func NewLastValue(y float64) Model { return &lastValue{y} }
-
-func (p *lastValue) Advance(y float64)   { p.y = y }
-func (p *lastValue) Predict(int) float64 { return p.y }

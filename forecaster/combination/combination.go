@@ -82,13 +82,13 @@ func (c *Combination) Predict(h *candidates.Horizon, p *Prediction) {
 	*p = Prediction{}
 	p.Median, p.ExtremeBase = c.combined(&t)
 	c.excursion.apply(&c.hourly, &t, p)
-	applyLine(c.lineAhead(), &t, p)
+	applyLine(c.line(), &t, p)
 	c.routine.apply(&t, p)
 }
 
-// lineAhead returns the surest straight line: through the single departures, or that of the medians of hours.
-func (c *Combination) lineAhead() *lines.Ahead {
-	of := &c.hourly.line
+// line returns the surest straight line: through the single departures, or that of the medians of hours.
+func (c *Combination) line() *lines.Extrapolation {
+	of := c.hourly.ahead()
 	if e := &c.excursion; e.isOut() && !e.usual {
 		if l := &e.weigh(&c.hourly).line; l.Beats(of, of.OfValues && c.hourly.jumps()) {
 			return l

@@ -46,7 +46,7 @@ type evidence struct {
 	alternative int     // the one that did best
 	share       float64 // how far it is followed at the lead, 0 to 1
 	surprise    float64 // how surely nothing as far as the last values has passed before, 0 to 1
-	line        lines.Ahead
+	line        lines.Extrapolation
 }
 
 // The alternatives: the usual day, moved or multiplied by a mean; a level without the shape of a day; and the usual
@@ -81,8 +81,10 @@ const (
 
 func newExcursion(w *window.Window, longest int) excursion {
 	lead := min(max(1, int(math.Round(excursionLead/w.Minutes))), longest)
+	r := newRun(w, w.Minutes)
+	r.lead = 1 // not for medians: at a jump they pass the middle, as on a line
 	return excursion{
-		run: newRun(w, w.Minutes), lead: candidates.NewHorizon(lead, w.Hours), gain: 1 - math.Exp2(-w.Minutes/levelHalfLife),
+		run: r, lead: candidates.NewHorizon(lead, w.Hours), gain: 1 - math.Exp2(-w.Minutes/levelHalfLife),
 		fade: math.Exp2(-w.Minutes / lossHalfLife), pending: make([]pendingForecast, lead),
 	}
 }
@@ -134,13 +136,17 @@ func (e *excursion) score(y float64) {
 
 // follow begins, continues or ends an excursion.
 func (e *excursion) follow(d *candidates.Departure) {
-	switch e.run.follow(d) {
+	now := e.run.follow(d)
+	if now == ended || now == turns {
+		e.end()
+	}
+	switch now {
 	case near:
 		if e.after > 0 {
 			e.after--
 			e.followLevel(d)
 		}
-	case leaves:
+	case leaves, turns:
 		if e.after > 0 {
 			e.leaveUsual()
 		}
@@ -148,8 +154,6 @@ func (e *excursion) follow(d *candidates.Departure) {
 		e.followLevel(d)
 	case away:
 		e.followLevel(d)
-	case ended:
-		e.end()
 	}
 }
 

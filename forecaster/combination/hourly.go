@@ -1,7 +1,6 @@
 package combination
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
@@ -14,91 +13,104 @@ import (
 // steady, and show it. They also do not rise in a line after a jump, as means would.
 type hourly struct {
 	run
-	perPart   int // steps of a part of the hour; 0: steps are too long
+	perPart   int // steps of a part of the hour
 	steps     int // of the part that has begun
 	departure sums
-	parts     [lines.HourParts]sums // means, a ring
-	at, full  int                   // the oldest part, and how many there are
-	line      lines.Ahead
+	parts     []sums // means, a ring
+	at, full  int    // the oldest part, and how many there are
+	line      lines.Extrapolation
+	known     bool // whether line is that after the newest part
 
 	sizes, distances, values sorted // of parts
 
-	rise, fall lines.Climb
+	rise, fall lines.Rise
 	jump       float64 // of the usual in an hour, the largest one; it fades in days
-	recent     lines.Recent
+	recent     lines.RecentTrends
 }
 
-// sorted are the values of parts, in order.
+// sorted are the values of parts, in order, and then infinities.
 type sorted [lines.HourParts]float64
 
 // sums are of the sizes of departures, of how far values are from the usual, and of values.
 type sums struct{ size, distance, value float64 }
 
-func newHourly(w *window.Window) (h hourly) {
-	if !w.Fine() {
-		return h
+func newHourly(w *window.Window) hourly {
+	perPart := max(1, int(math.Round(60/float64(lines.HourParts)/w.Minutes)))
+	r := newRun(w, w.Minutes*float64(perPart))
+	n := lines.PartsOf(r.minutes)
+	s := newSorted(n)
+	return hourly{
+		run: r, perPart: perPart, parts: make([]sums, n), sizes: s, distances: s, values: s,
+		rise: lines.NewRise(n), fall: lines.NewRise(n), recent: lines.NewRecentTrends(r.rate, n),
 	}
-	h.perPart = max(1, int(math.Round(60/float64(len(h.parts))/w.Minutes)))
-	h.run = newRun(w, w.Minutes*float64(h.perPart))
-	h.recent = lines.NewRecent(h.rate)
-	return h
 }
 
 // advance takes in how far the last value is from the usual.
 func (h *hourly) advance(d *candidates.Departure) {
-	if h.perPart == 0 {
-		return
-	}
 	h.departure.size += d.Size
 	h.departure.distance += d.Value - d.Usual
 	h.departure.value += d.Value
 	if h.steps++; h.steps < h.perPart {
 		return
 	}
-	n := float64(h.steps)
-	part, oldest := sums{h.departure.size / n, h.departure.distance / n, h.departure.value / n}, h.parts[h.at]
+	steps := float64(h.steps)
+	part := sums{h.departure.size / steps, h.departure.distance / steps, h.departure.value / steps}
+	n, oldest := len(h.parts), h.parts[h.at]
 	h.sizes.replace(oldest.size, part.size)
 	h.distances.replace(oldest.distance, part.distance)
 	h.values.replace(oldest.value, part.value)
 	h.parts[h.at] = part
-	h.at = (h.at + 1) % len(h.parts)
+	if h.at++; h.at == n {
+		h.at = 0
+	}
 	h.departure, h.steps = sums{}, 0
-	if h.full < len(h.parts) {
+	if h.full < n {
 		h.full++
 		return
 	}
 	m := candidates.Departure{
-		Size: h.sizes.median(), Value: h.distances.median(), Hour: d.Hour, FirstDay: d.FirstDay,
+		Size: h.sizes.median(n), Value: h.distances.median(n), Hour: d.Hour, FirstDay: d.FirstDay,
 	}
 	h.measure(&m)
 	h.follow(&m)
 	h.learnTypical(math.Abs(m.Size))
 	h.jump = max(jumpFade*h.jump, math.Abs(part.value-part.distance-oldest.value+oldest.distance))
 	h.recent.Add(part.distance, part.value, h.unit, h.sign == 0)
-	h.setLine()
-}
-
-// setLine finds the surest line: through the departures while they are away, or through the values of a climb or its
-// mirror image.
-func (h *hourly) setLine() {
-	v := h.values.median()
+	v := h.values.median(n)
 	h.rise.Advance(v, h.minutes)
 	h.fall.Advance(-v, h.minutes)
-	h.line = h.rise.Ahead(v, &h.recent, 1)
-	if l := h.fall.Ahead(-v, &h.recent, -1); l.Share > h.line.Share {
+	h.known = false
+}
+
+// ahead returns the surest line: through the departures while they are away, or through the values of a rise or its
+// mirror image.
+func (h *hourly) ahead() *lines.Extrapolation {
+	if h.known {
+		return &h.line
+	}
+	h.known, h.line = true, lines.Extrapolation{}
+	if h.minutes > longestPart {
+		return &h.line
+	}
+	v := h.values.median(len(h.parts))
+	h.line = h.rise.Extrapolate(v, &h.recent, 1)
+	if l := h.fall.Extrapolate(-v, &h.recent, -1); l.Share > h.line.Share {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.ahead(&h.recent, 1, lines.MedianLag, 0); l.Beats(&h.line, h.jumps()) {
+		if l := h.lineThrough(&h.run, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
 	h.line.Slope /= float64(h.perPart)
 	h.line.Steps *= float64(h.perPart)
+	return &h.line
 }
 
 // Chosen, not tuned.
 const (
+	longestPart = 30 // minutes: an hour has more than one. The median of four hours tells less than the single values
+
 	jumpFade = 0.998 // what is left of a jump after a part of an hour: 0.56 after a day
 	jumpSize = 0.25  // of the range of values. A season changes by an eighth of its range in an hour
 )
@@ -107,33 +119,41 @@ const (
 func (h *hourly) jumps() bool { return h.jump > jumpSize*h.rise.Range() }
 
 // lineOf returns the straight line through the departures of single steps.
-func (h *hourly) lineOf(r *run) lines.Ahead {
-	perPart := max(float64(h.perPart), 1)
-	return r.ahead(&h.recent, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
+func (h *hourly) lineOf(r *run) lines.Extrapolation {
+	perPart := float64(h.perPart)
+	return h.lineThrough(r, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
 }
 
-// replace takes a value in the place of an old one. Nothing in it branches on values, which a processor would guess
-// wrong half of the time.
+// replace takes a value in the place of an old one. The places are counted, not searched: a processor would guess
+// wrong half of the time where a search ends.
 func (s *sorted) replace(old, v float64) {
 	from, to := 0, 0
 	for _, x := range s {
 		from += below(x, old)
 		to += below(x, v)
 	}
-	to -= below(old, v)
-	up, before := below(v, old), *s
-	for i := range s { // what lies between both places moves by one
-		s[i] = before[i+below(i-up, to)-below(i-up, from)]
+	if to -= below(old, v); from < to {
+		copy(s[from:to], s[from+1:to+1])
+	} else {
+		copy(s[to+1:from+1], s[to:from])
 	}
 	s[to] = v
 }
 
 // below returns 1 if x is less than v, else 0.
-func below[T cmp.Ordered](x, v T) int {
+func below(x, v float64) int {
 	if x < v {
 		return 1
 	}
 	return 0
 }
 
-func (s *sorted) median() float64 { return (s[lines.HourParts/2-1] + s[lines.HourParts/2]) / 2 }
+// median is that of the first n, the rest of which are infinities.
+func (s *sorted) median(n int) float64 { return (s[(n-1)/2] + s[n/2]) / 2 }
+
+func newSorted(n int) (s sorted) {
+	for i := n; i < len(s); i++ {
+		s[i] = math.Inf(1)
+	}
+	return s
+}

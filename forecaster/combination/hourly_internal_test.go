@@ -10,17 +10,19 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/lines"
 )
 
-func TestSorted_ReplacesTheOldestOfTwelve(t *testing.T) {
+func TestSorted_ReplacesTheOldest(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(8, 0))
-	values, s := make([]float64, 2000), sorted{}
-	for i := lines.HourParts; i < len(values); i++ {
-		if values[i] = rng.NormFloat64(); i%3 == 0 {
-			values[i] = float64(rng.IntN(3)) // some are there twice
+	for _, n := range []int{4, 6, lines.HourParts} {
+		rng := rand.New(rand.NewPCG(8, 0))
+		values, s := make([]float64, 2000), newSorted(n)
+		for i := n; i < len(values); i++ {
+			if values[i] = rng.NormFloat64(); i%3 == 0 {
+				values[i] = float64(rng.IntN(3)) // some are there twice
+			}
+			s.replace(values[i-n], values[i])
+			want := slices.Sorted(slices.Values(values[i-n+1 : i+1]))
+			require.Equal(t, want, s[:n])
+			require.InDelta(t, (want[n/2-1]+want[n/2])/2, s.median(n), 0)
 		}
-		s.replace(values[i-lines.HourParts], values[i])
-		want := slices.Sorted(slices.Values(values[i-lines.HourParts+1 : i+1]))
-		require.Equal(t, want, s[:])
-		require.Equal(t, (want[5]+want[6])/2, s.median())
 	}
 }

@@ -27,7 +27,10 @@ type run struct {
 	steps int                // since it left
 	back  int                // newest steps that were near the usual again
 	last  [3]float64         // newest departures, in the direction of sign, newest first
-	trend rolling.FadingLine // through the departures
+	trend rolling.FadingLine // through the departures, from the last one before it on
+
+	newest, before float64 // departures
+	lead           int     // steps for which the trend begins before the run, near the usual
 
 	peak, held   float64    // the largest departure of a step, and the largest that as many steps as last kept to
 	peaks, helds [2]float64 // the same of runs that passed, by side
@@ -46,6 +49,7 @@ const (
 	near = iota // there is none
 	leaves
 	away
+	turns   // leaves to the other side of the usual, without a step near it
 	returns // it is near the usual again, which may not last
 	ended
 )
@@ -56,6 +60,7 @@ func (r *run) measure(d *candidates.Departure) {
 		r.known = r.perDay / 24 // departures are from another usual value now
 	}
 	r.firstDay = d.FirstDay
+	r.before, r.newest = r.newest, d.Value-d.Usual
 	if r.unit = 1; !d.FirstDay {
 		r.unit = r.hours.relative(d.Hour)
 		r.hours.learn(d.Hour, min(math.Abs(d.Size), r.limit()*r.unit))
@@ -65,14 +70,21 @@ func (r *run) measure(d *candidates.Departure) {
 
 // follow takes in a departure that was measured, and tells where that leaves the run.
 func (r *run) follow(d *candidates.Departure) int {
-	limit, now := r.limit(), away
+	limit, now, begins := r.limit(), away, leaves
+	if r.sign*d.Size < -limit {
+		r.end()
+		begins = turns
+	}
 	if r.sign == 0 {
-		if !(math.Abs(d.Size) > limit && r.typical > 0 && r.seen >= r.perDay/4) {
+		if !(math.Abs(d.Size) > limit && r.seen >= r.perDay/4) {
 			return near
 		}
-		now = leaves
+		now = begins
 		r.sign, r.steps, r.back = math.Copysign(1, d.Size), 0, 0
 		r.peak, r.held, r.last, r.trend = 0, 0, [3]float64{}, rolling.FadingLine{}
+		if r.lead > 0 { // what grows did so from there on
+			r.trend.Add(r.before)
+		}
 	}
 	r.steps++
 	r.trend.Fade(lines.Fade(r.steps, r.minutes))
@@ -81,17 +93,22 @@ func (r *run) follow(d *candidates.Departure) int {
 		if r.back++; r.back < backSteps {
 			return returns
 		}
-		k := r.side()
-		r.peaks[k], r.helds[k] = max(r.peaks[k], r.peak), max(r.helds[k], r.held)
-		r.sign = 0
+		r.end()
 		return ended
 	}
 	r.back = 0
 	copy(r.last[1:], r.last[:])
 	r.last[0] = size
 	r.peak, r.held = max(r.peak, size), max(r.held, r.steady())
-	r.trend.Add(d.Value - d.Usual)
+	r.trend.Add(r.newest)
 	return now
+}
+
+// end files the run, which has passed.
+func (r *run) end() {
+	k := r.side()
+	r.peaks[k], r.helds[k] = max(r.peaks[k], r.peak), max(r.helds[k], r.held)
+	r.sign = 0
 }
 
 // learnTypical takes in the size of a departure.
@@ -102,7 +119,7 @@ func (r *run) learnTypical(size float64) {
 	if r.known < r.perDay {
 		rate = max(rate, 1/float64(r.known))
 	} else {
-		size = min(size, excursionSize*r.typical)
+		size = min(size, r.limit())
 	}
 	r.typical += rate * (size - r.typical)
 }
@@ -110,8 +127,12 @@ func (r *run) learnTypical(size float64) {
 // isOut tells whether the last value is far from the usual.
 func (r *run) isOut() bool { return r.sign != 0 && r.back == 0 }
 
+// resolution of departures, in the unit of the window: that of single precision. Guard: what is constant has no noise,
+// and whatever is more than this is away from it.
+const resolution = 1.0 / (1 << 23)
+
 // limit is how large a departure begins a run. What is within half of it is near the usual.
-func (r *run) limit() float64 { return excursionSize * r.typical }
+func (r *run) limit() float64 { return excursionSize * max(r.typical, resolution) }
 
 // side is 0 above the usual, 1 below it.
 func (r *run) side() int {

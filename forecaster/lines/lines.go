@@ -1,4 +1,7 @@
-// Package lines continues straight lines: leaks, disks that fill, queues.
+// Package lines extrapolates linear trends: leaks, disks that fill, queues.
+//
+// A trend has a level and a slope (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition,
+// section 8.2). It is fitted by least squares, as by predict_linear of PromQL.
 package lines
 
 import (
@@ -7,17 +10,40 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 )
 
-// HourParts is how many parts an hour has, in which Recent and Climb take values. Chosen, not tuned.
-const HourParts = 12
-
-// MedianLag is how many parts ago a line was where its median of an hour is. Definition: the middle.
-const MedianLag = float64(HourParts-1) / 2
-
-// Parts of the variance of departures that a line explains. Chosen, not tuned.
+// Into how many parts an hour is divided, in which RecentTrends and Rise take values. Where a step is longer than such
+// a part, it is one, and there are fewer, but enough to tell a slope. Chosen, not tuned.
 const (
-	BentShare     = 0.8  // no line
-	straightShare = 0.92 // a line
+	HourParts  = 12
+	leastParts = 4
 )
+
+// PartsOf returns how many parts of so many minutes are as long as an hour, or as long as a slope needs.
+func PartsOf(minutes float64) int { return max(leastParts, int(math.Round(60/minutes))) }
+
+// MedianLag is how many parts ago a line was where its median of so many parts is. Definition: the middle.
+func MedianLag(parts int) float64 { return float64(parts-1) / 2 }
+
+// R squared of departures: the part of their variance that a line explains. Chosen, not tuned.
+const (
+	BentRSquared     = 0.8  // no line
+	straightRSquared = 0.92 // a line
+)
+
+// Parts of the departure that a line explains if it began with it: a level that wanders is none. Chosen, not tuned.
+const (
+	partOfDeparture = 0.5 // no line
+	allOfDeparture  = 0.8 // a line
+)
+
+// Parts of the growth of a departure that are growth of the values. The rest comes of the usual, as when a daily
+// restart does not come: then nothing grows. Chosen, not tuned.
+const (
+	leastOfValues = 0.25 // no line
+	halfOfValues  = 0.5  // a line
+)
+
+// Uncertainty times the growth that is foreseen is how uncertain that is. Chosen, not tuned.
+const Uncertainty = 0.4
 
 // Chosen, not tuned.
 const (
@@ -29,14 +55,14 @@ const (
 	reach = 4
 )
 
-// An Ahead is a straight line that is carried on.
-type Ahead struct {
-	Share      float64 // how surely, 0 to 1
-	Now, Slope float64 // departure from the usual, and its growth by the step
-	Steps      float64 // for which it goes on
-	OfValues   bool    // Now is a value, not a departure
+// An Extrapolation is a trend that is carried on.
+type Extrapolation struct {
+	Share        float64 // how surely, 0 to 1
+	Level, Slope float64 // departure from the usual, and its growth by the step
+	Steps        float64 // for which it goes on
+	OfValues     bool    // Level is a value, not a departure
 
-	explained float64 // the part of the variance
+	rSquared float64
 }
 
 // clearlyBetter is how many times as much of the variance is left open by a line that another is clearly nearer to its
@@ -46,18 +72,20 @@ const clearlyBetter = 1.5
 // Beats tells whether l, through departures, counts before a line through values: it is surer, or as sure and clearly
 // nearer to its points. If it is as sure and no nearer, it counts unless the usual jumps, as at a daily restart: that
 // tells nothing of values that are higher than ever.
-func (l *Ahead) Beats(values *Ahead, jumps bool) bool {
+func (l *Extrapolation) Beats(values *Extrapolation, jumps bool) bool {
 	if l.Share != values.Share {
 		return l.Share > values.Share
 	}
-	return !jumps || 1-values.explained > clearlyBetter*(1-l.explained)
+	return !jumps || 1-values.rSquared > clearlyBetter*(1-l.rSquared)
 }
 
-// A SoFar is the straight line since it began. Its unit of time is a part of an hour.
-type SoFar struct {
-	Now, Slope, Explained float64 // Explained: the part of the variance
-	Age                   float64 // mean one of its points
-	Lasted                float64
+// A Trend is a straight line through departures from the usual, or through values, since it began. Its unit of time is
+// a part of an hour.
+type Trend struct {
+	Level, Slope float64 // now, and by the part
+	RSquared     float64
+	Age          float64 // mean one of its points
+	Lasted       float64
 
 	side     float64 // -1 if it is of the mirror image, else 1
 	ofValues bool    // not of departures
@@ -65,49 +93,39 @@ type SoFar struct {
 
 // Fit returns the line through the points of a trend, which were taken perPart times a part, for so many steps. The
 // trend is late by lag parts.
-func Fit(trend *rolling.FadingLine, steps int, perPart, lag float64) SoFar {
-	now, slope, explained := trend.Fit()
-	return SoFar{
-		Now: now + slope*lag*perPart, Slope: slope * perPart, Explained: explained,
+func Fit(trend *rolling.FadingLine, steps int, perPart, lag float64) Trend {
+	level, slope, rSquared := trend.Fit()
+	return Trend{
+		Level: level + slope*lag*perPart, Slope: slope * perPart, RSquared: rSquared,
 		Age: trend.Age()/perPart + lag, Lasted: float64(steps) / perPart, side: 1,
 	}
 }
 
-// Ahead continues the line, by steps of which perPart make a part.
-func (s *SoFar) Ahead(perPart float64) Ahead {
-	return Ahead{
-		Now: s.side * s.Now, Slope: s.side * s.Slope / perPart, Steps: reach * s.Lasted * perPart, OfValues: s.ofValues,
-		explained: s.Explained,
+// Extrapolate continues the trend, by steps of which perPart make a part.
+func (s *Trend) Extrapolate(perPart float64) Extrapolation {
+	return Extrapolation{
+		Level: s.side * s.Level, Slope: s.side * s.Slope / perPart, Steps: reach * s.Lasted * perPart, OfValues: s.ofValues,
+		rSquared: s.RSquared,
 	}
 }
 
 // Straight is how surely departures are a line, 0 to 1.
-func (s *SoFar) Straight() float64 { return Ramp(s.Explained, BentShare, straightShare) }
+func (s *Trend) Straight() float64 { return Ramp(s.RSquared, BentRSquared, straightRSquared) }
 
-// usualMinutes is how long the steps of a trend mostly are: parts of an hour, or those that most series have.
-const usualMinutes = 5
-
-// usualFades are those of steps of usualMinutes. An exponential function takes longer than the rest of a step.
-//
-//nolint:gochecknoglobals // nothing changes it
-var usualFades = func() (fades [2*longestLine/usualMinutes + 1]float64) {
-	for steps := range fades {
-		fades[steps] = fade(steps, usualMinutes)
-	}
-	return fades
-}()
-
-// Fade returns what the points of a trend count after a step, as a share; the trend has lasted for so many.
+// Fade returns what the points of a trend count after a step, as a share; the trend has lasted for so many. The decay
+// to a half is integrated by the trapezoidal rule, which takes no exponential function: within 2e-5 of it at steps of
+// up to 5 minutes. Where a step is longer than the half-life, nothing may be left.
 func Fade(steps int, minutes float64) float64 {
-	if minutes == usualMinutes {
-		return usualFades[min(steps, len(usualFades)-1)]
-	}
-	return fade(steps, minutes)
+	halfLife := min(max(float64(steps)*minutes/2, shortestLine), longestLine)
+	decay := math.Ln2 / 2 * minutes
+	return max(halfLife-decay, 0) / (halfLife + decay)
 }
 
-func fade(steps int, minutes float64) float64 {
-	return math.Exp2(-minutes / min(max(float64(steps)*minutes/2, shortestLine), longestLine))
-}
+// FromUsual is how surely a trend began at the usual, 0 to 1: it explains such a part of the departure.
+func FromUsual(part float64) float64 { return Ramp(part, partOfDeparture, allOfDeparture) }
+
+// OfValues is how surely departures grow because the values do, 0 to 1: by such a part of their growth.
+func OfValues(part float64) float64 { return Ramp(part, leastOfValues, halfOfValues) }
 
 // Ramp is 0 up to from, 1 beyond to, and in between on the way.
 func Ramp(v, from, to float64) float64 {

@@ -13,9 +13,9 @@ import (
 
 const perDay = 24 * lines.HourParts
 
-// noisy returns a Recent that has seen a week of noise around the usual.
-func noisy(r *rand.Rand) lines.Recent {
-	recent := lines.NewRecent(1.0 / perDay)
+// noisy returns RecentTrends that have seen a week of noise around the usual.
+func noisy(r *rand.Rand) lines.RecentTrends {
+	recent := lines.NewRecentTrends(1.0/perDay, lines.HourParts)
 	for range 7 * perDay {
 		e := r.NormFloat64()
 		recent.Add(e, 100+e, 1, true)
@@ -23,7 +23,7 @@ func noisy(r *rand.Rand) lines.Recent {
 	return recent
 }
 
-func TestRecent_BendsALineWhereItsSlopeHasChanged(t *testing.T) {
+func TestRecentTrends_AdjustALineWhereItsSlopeHasChanged(t *testing.T) {
 	for name, tc := range map[string]struct{ slope, want float64 }{
 		"as steep":      {1, 1},
 		"a little less": {0.95, 1},
@@ -47,16 +47,16 @@ func TestRecent_BendsALineWhereItsSlopeHasChanged(t *testing.T) {
 				trend.Add(v + e)
 			}
 			line := lines.Fit(&trend, parts, 1, 0)
-			recent.Bend(&line, 0)
+			recent.AdjustSlope(&line, 0)
 			require.Greater(t, line.Slope, tc.want-0.3)
 			require.Less(t, line.Slope, max(2*tc.want, tc.want+0.3), "it may go on to get faster")
-			require.InDelta(t, v, line.Now, 3)
+			require.InDelta(t, v, line.Level, 3)
 		})
 	}
 }
 
-func TestRecent_DoesNotBendALineWithoutNoiseToJudgeBy(t *testing.T) {
-	recent, trend := lines.NewRecent(1.0/perDay), rolling.FadingLine{}
+func TestRecentTrends_DoNotAdjustALineWithoutNoiseToJudgeBy(t *testing.T) {
+	recent, trend := lines.NewRecentTrends(1.0/perDay, lines.HourParts), rolling.FadingLine{}
 	for i := range perDay {
 		v := float64(i * i)
 		recent.Add(v, v, 1, false)
@@ -65,48 +65,49 @@ func TestRecent_DoesNotBendALineWithoutNoiseToJudgeBy(t *testing.T) {
 	}
 	line := lines.Fit(&trend, perDay, 1, 0)
 	want := line
-	recent.Bend(&line, 0)
+	recent.AdjustSlope(&line, 0)
 	require.Equal(t, want, line)
 }
 
-// A climb that restarts end each day is continued when it is higher than ever, and straight.
-func TestClimb_IsContinuedAboveAllOthers(t *testing.T) {
-	climb, recent := lines.Climb{}, noisy(rand.New(rand.NewPCG(3, 4)))
-	advance := func(v float64) lines.Ahead {
-		climb.Advance(v, 5)
+// A rise that restarts end each day is continued when it is higher than ever, and straight.
+func TestRise_IsContinuedAboveAllOthers(t *testing.T) {
+	rise, recent := lines.NewRise(lines.HourParts), noisy(rand.New(rand.NewPCG(3, 4)))
+	advance := func(v float64) lines.Extrapolation {
+		rise.Advance(v, 5)
 		recent.Add(v, v, 1, false)
-		return climb.Ahead(v, &recent, 1)
+		return rise.Extrapolate(v, &recent, 1)
 	}
 	for range 3 {
 		for i := range perDay {
 			require.Zero(t, advance(float64(i)).Share, "as on other days")
 		}
 	}
-	var l lines.Ahead
+	var l lines.Extrapolation
 	for i := range 3 * perDay / 2 {
 		l = advance(float64(i))
 	}
 	require.InDelta(t, 1, l.Share, 0)
 	require.InDelta(t, 1, l.Slope, 0.01)
 	require.True(t, l.OfValues)
-	require.InDelta(t, 3*perDay/2+lines.MedianLag, l.Now, 2, "its values are medians of the hour")
-	require.InDelta(t, perDay-1, climb.Range(), 0)
+	require.InDelta(t, 3*perDay/2+lines.MedianLag(lines.HourParts), l.Level, 2, "its values are medians of the hour")
+	require.InDelta(t, perDay-1, rise.Range(), 0)
 }
 
-func TestAhead_OfDeparturesBeatsValuesIfItIsSurerOrNearer(t *testing.T) {
-	surer, values := lines.Ahead{Share: 0.6}, lines.Ahead{Share: 0.5}
+func TestExtrapolation_OfDeparturesBeatsValuesIfItIsSurerOrNearer(t *testing.T) {
+	surer, values := lines.Extrapolation{Share: 0.6}, lines.Extrapolation{Share: 0.5}
 	require.True(t, surer.Beats(&values, true))
 	require.False(t, values.Beats(&surer, false))
 	require.True(t, values.Beats(&values, false), "as sure")
 	require.False(t, values.Beats(&values, true), "as sure, and no nearer where the usual jumps")
-	near, far := (&lines.SoFar{Explained: 0.99}).Ahead(1), (&lines.SoFar{Explained: 0.95}).Ahead(1)
+	near, far := (&lines.Trend{RSquared: 0.99}).Extrapolate(1), (&lines.Trend{RSquared: 0.95}).Extrapolate(1)
 	require.True(t, near.Beats(&far, true))
 }
 
 func TestFade_HalvesAPointInHalfOfTheTimeThatItsLineHasLasted(t *testing.T) {
-	for _, minutes := range []float64{1, 5, 10} {
-		require.InDelta(t, 0.5, math.Pow(lines.Fade(int(6*60/minutes), minutes), 3*60/minutes), 1e-9, minutes)
-		require.InDelta(t, 0.5, math.Pow(lines.Fade(1, minutes), 60/minutes), 1e-9, "at least an hour")
-		require.InDelta(t, 0.5, math.Pow(lines.Fade(1e6, minutes), 8*60/minutes), 1e-9, "at most eight hours")
+	for minutes, exact := range map[float64]float64{1: 1e-5, 5: 2e-4, 10: 1e-3, 15: 2e-3, 60: 0.02} {
+		require.InDelta(t, 0.5, math.Pow(lines.Fade(int(6*60/minutes), minutes), 3*60/minutes), exact, minutes)
+		require.InDelta(t, 0.5, math.Pow(lines.Fade(1, minutes), 60/minutes), exact, "at least an hour")
+		require.InDelta(t, 0.5, math.Pow(lines.Fade(1e6, minutes), 8*60/minutes), exact, "at most eight hours")
 	}
+	require.Zero(t, lines.Fade(1e6, 24*60))
 }

@@ -6,6 +6,7 @@ import "math"
 // back from the newest one.
 type FadingLine struct {
 	n, x, y, xx, xy, yy float64
+	points              int // added, however old
 }
 
 // Step moves on by a step, which is so many half-lives.
@@ -20,18 +21,19 @@ func (l *FadingLine) Fade(share float64) {
 // Add takes the point of the newest step.
 func (l *FadingLine) Add(v float64) {
 	l.n++
+	l.points++
 	l.y += v
 	l.yy += v * v
 }
 
 // fewestPoints make a line. Chosen, not tuned.
-const fewestPoints = 5
+const fewestPoints = 4
 
 // Fit returns where the line is now, its slope by the step, and the share of the variance that it explains.
 func (l *FadingLine) Fit() (now, slope, explained float64) {
 	positions := l.xx - l.x*l.x/max(l.n, 1)
 	variance := l.yy - l.y*l.y/max(l.n, 1)
-	if l.n < fewestPoints || !(positions > 0) || !(variance > leastVariance*l.yy) {
+	if l.points < fewestPoints || !(positions > 0) || !(variance > leastVariance*l.yy) {
 		return 0, 0, 0
 	}
 	covariance := l.xy - l.x*l.y/l.n

@@ -78,3 +78,21 @@ func leastSquares(y []float64) float64 {
 	}
 	return (n*sumXY - sumX*sumY) / (n*sumXX - sumX*sumX)
 }
+
+// At long steps, points fade so fast that all of them together count as few. Four on a line are one nevertheless.
+func TestFadingLine_TakesFourPointsHoweverOld(t *testing.T) {
+	t.Parallel()
+	for _, halfLives := range []float64{0.01, 0.1, 1} {
+		var l rolling.FadingLine
+		for i := range 4 {
+			_, slope, _ := l.Fit()
+			require.Zero(t, slope)
+			l.Step(halfLives)
+			l.Add(float64(3 * i))
+		}
+		now, slope, explained := l.Fit()
+		require.InDelta(t, 9, now, 1e-9)
+		require.InDelta(t, 3, slope, 1e-9)
+		require.InDelta(t, 1, explained, 1e-9)
+	}
+}
