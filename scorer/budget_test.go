@@ -137,6 +137,37 @@ func TestModel_LastingOutagesClearTheBarOfAFleet(t *testing.T) {
 	}
 }
 
+// Bursts make it normal to be far from the level. Where a value may be expected, it does not matter for how long it has
+// been there.
+func TestModel_AFleetIsNotToldOfWhatMayBeExpected(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for seed := range uint64(3) {
+			r := rand.New(rand.NewPCG(seed, 9))
+			y, burst := make([]float64, (7*day+6*time.Hour)/step), 0
+			for i := range y {
+				y[i] = 100 + r.NormFloat64()
+				if burst--; burst > 0 {
+					y[i] += 40 * r.Float64()
+				} else if r.Float64() < float64(step)/float64(4*time.Hour) {
+					burst = int(15*time.Minute/step) + 1
+				}
+				if time.Duration(i)*step >= 7*day {
+					y[i] -= 10
+				}
+			}
+			window, learn := thin(y[:7*day/step], step)
+			m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
+			require.NoError(t, err)
+			for _, v := range y[7*day/step:] {
+				if s := m.Score(v, true); s.Value < 0.6 {
+					require.Less(t, s.ReturnPeriod, week.Seconds(), "seed %d, %s: %v of %v to %v", seed, step, v, s.Lower, s.Upper)
+				}
+			}
+		}
+	}
+}
+
 // alertsOf counts the alerts of AnomalyDetectedHighScore: over the bar for 5 minutes, two steps at least, and then 15
 // minutes on.
 func alertsOf(periods []float64, bar float64, step time.Duration) (alerts int) {

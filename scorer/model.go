@@ -336,7 +336,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 }
 
 // scoreChange scores the value of a step by how long the series has been away from where it nearly always was, and
-// raises the return period of a series that moves by how long it has been away.
+// raises the return period of a series that moves by how long it has been away, if it is not where it may be expected.
 func (m *Model) scoreChange(s *Score, at baseline.Step) {
 	before := m.away
 	m.countAway(at.Time, at.Value, at.Expected, at.Unit, 1)
@@ -344,7 +344,7 @@ func (m *Model) scoreChange(s *Score, at baseline.Step) {
 		s.set(log)
 		s.explainBy("change", m.o.ExplainThreshold)
 	}
-	if log := m.change.Lasting(m.away); log > 0 && m.away > before {
+	if log := m.change.Lasting(m.away); log > 0 && m.away > before && s.Value >= calibration.BandScore {
 		s.support(log)
 	}
 }

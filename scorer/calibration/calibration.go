@@ -170,7 +170,7 @@ func (c *Calibration) logPeriod(surprisal float64) float64 {
 
 // Band returns the distance from the expected value beyond which the distance by itself is rarer than once in 3.5 days.
 func (c *Calibration) Band() float32 {
-	return c.tails[0].Quantile((decades*bandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection)
+	return c.tails[0].Quantile((decades*BandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection)
 }
 
 // Threshold returns the distance beyond which the tail of distances begins.

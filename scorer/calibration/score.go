@@ -15,8 +15,8 @@ const (
 	// which people are told. The approach is a hyperbola, which leaves room for any surprisal that a float32 can hold; an
 	// exponential curve is 1 to six digits from three units on, so that the core of an incident and its edge were alike.
 	compressAbove = 0.8
-	// bandScore is the score at the edge of the band around the expected value: once in 3.5 days. Chosen, not tuned.
-	bandScore = 0.6
+	// BandScore is the score at the edge of the band around the expected value: once in 3.5 days. Chosen, not tuned.
+	BandScore = 0.6
 )
 
 // Score returns the score of a return period, and that period in seconds. The argument is the decimal logarithm of the
