@@ -144,7 +144,9 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	if !b.series.sawtooth.IsNone() {
 		e = b.series.sawtooth.Nearest(e, x)
 	}
-	e = b.series.lastWeek.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
+	if b.series.lastWeek.Known() {
+		e = b.series.lastWeek.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
+	}
 	if b.series.profile.Values != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].Periods]
 	}

@@ -30,6 +30,9 @@ func NewLastWeek(v *Values, season func(slot int64) float32, c *composition.Comp
 	return LastWeek{v.First + int64(len(v.Values)), v.Values, int64(7 * v.PerDay), near}
 }
 
+// Known tells whether anything of last week is known.
+func (w *LastWeek) Known() bool { return len(w.values) > 0 }
+
 // Nearest returns what is expected of the value x of a step between a slot and the next, where a deviation of unit
 // counts as 1: if x deviates there, what last week makes expected if it agrees with that.
 func (w *LastWeek) Nearest(slot int64, x, expected, unit float32) float32 {
