@@ -38,7 +38,7 @@ type Series struct {
 	Hour   int       // slots of an hour, at least one
 	New    int       // slots at the end that say nothing of the range: what has just left it is not normal yet
 	Again  int       // slots by which what comes again may be earlier or later
-	Block  int       // slots whose median tells the slow movement
+	Block  int       // slots whose median tells the slow movement; teeth are longer
 }
 
 // Find tells whether a series is a sawtooth that is reset at any time of day, and from where to where it goes.
@@ -50,8 +50,8 @@ func (s *Series) Find() (low, high float64, ok bool) {
 		}
 	}
 	limit := jumpShare * (high - low)
-	jumps := s.jumps(limit)
-	if !(high > low) || len(jumps) < atLeast || !s.isBetween(low, high) {
+	jumps, isQuick := s.jumps(limit)
+	if !(high > low) || len(jumps) < atLeast || isQuick || !s.isBetween(low, high) {
 		return 0, 0, false
 	}
 	up, sum := 0, 0.0
@@ -76,19 +76,22 @@ func (s *Series) Find() (low, high float64, ok bool) {
 	return low - before, high + after, true
 }
 
-// jumps returns the slots to which the series has jumped, and has stayed.
-func (s *Series) jumps(limit float64) (slots []int) {
+// jumps returns the slots to which the series has jumped, and has stayed, and whether it jumps more often than in each
+// block: the level and its noise say enough of such a series.
+func (s *Series) jumps(limit float64) (slots []int, isQuick bool) {
+	all := 0
 	for k := 1; k < len(s.Values); k++ {
 		d := s.Values[k] - s.Values[k-1]
 		if !(d > limit || d < -limit) {
 			continue
 		}
+		all++
 		left := s.Values[min(k+s.Hour, len(s.Values)-1)] - s.Values[max(k-1-s.Hour, 0)]
 		if left/d >= lasting {
 			slots = append(slots, k)
 		}
 	}
-	return slots
+	return slots, all*s.Block > len(s.Values)
 }
 
 // isBetween tells whether the series is often enough in the middle of its range.

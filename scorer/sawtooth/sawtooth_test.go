@@ -76,11 +76,14 @@ func TestFind(t *testing.T) {
 			}
 			return warmUp
 		}), false},
-		"two levels":    {each(func(slot int) float64 { return float64(slot / (3 * perDay) % 2) }), false},
-		"two steps up":  {each(func(slot int) float64 { return float64(slot / (6 * perDay)) }), false},
-		"bursts":        {each(func(slot int) float64 { return math.Exp(-float64(slot*7%401) / 3) }), false},
-		"nothing known": {each(func(int) float64 { return math.NaN() }), false},
-		"constant":      {each(func(int) float64 { return 5 }), false},
+		"as good as noise": {each(func(slot int) float64 { return math.Sin(300_000 * float64(slot)) }), false},
+		"noise":            {each(func(int) float64 { return r.Float64() }), false},
+		"by the hour":      {saw(30, func(_ int, x float64) bool { return x < 0.1 }), false},
+		"two levels":       {each(func(slot int) float64 { return float64(slot / (3 * perDay) % 2) }), false},
+		"two steps up":     {each(func(slot int) float64 { return float64(slot / (6 * perDay)) }), false},
+		"bursts":           {each(func(slot int) float64 { return math.Exp(-float64(slot*7%401) / 3) }), false},
+		"nothing known":    {each(func(int) float64 { return math.NaN() }), false},
+		"constant":         {each(func(int) float64 { return 5 }), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sawtooth.Series{Values: tc.y, Day: perDay, Hour: 12, Again: 2, Block: 36}
