@@ -77,6 +77,20 @@ func (g *growth) told(t *testing.T, step time.Duration, seed uint64) (lead, all,
 	return hours(float64(end - 1 - quiet)), hours(all), hours(float64(end - 1 - quietLinear)), hours(linearAll)
 }
 
+// requireNoLater requires that breaches of so many draws are told as early as by a line through the last hour, and none
+// later than by so many hours.
+func (g *growth) requireNoLater(t *testing.T, step time.Duration, draws int, most float64) {
+	t.Helper()
+	lags := make([]float64, draws)
+	for seed := range lags {
+		lead, _, linearLead, _ := g.told(t, step, uint64(seed))
+		lags[seed] = linearLead - lead
+	}
+	t.Logf("%.2f hours later", lags)
+	require.Less(t, median(lags), 0.2)
+	require.Less(t, slices.Max(lags), most)
+}
+
 // A leak that gets faster is told as early as a line through its last hour tells it.
 func TestTimeToBreach_IsToldOfALeakThatGetsFaster(t *testing.T) {
 	if testing.Short() {
@@ -98,14 +112,7 @@ func TestTimeToBreach_IsToldOfALeakThatGetsFaster(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%v", name, step), func(t *testing.T) {
 				t.Parallel()
 				g.noise = 0.004
-				lags := make([]float64, 5)
-				for seed := range lags {
-					lead, _, linearLead, _ := g.told(t, step, uint64(seed))
-					lags[seed] = linearLead - lead
-				}
-				t.Logf("%.2f hours later", lags)
-				require.Less(t, median(lags), 0.2)
-				require.Less(t, slices.Max(lags), 0.6)
+				g.requireNoLater(t, step, 5, 0.6)
 			})
 		}
 	}
@@ -195,14 +202,7 @@ func TestTimeToBreach_IsToldOfALeakOfWhatWasConstant(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%v", name, step), func(t *testing.T) {
 				t.Parallel()
 				g := growth{hours: 7, value: value}
-				lags := make([]float64, 11)
-				for seed := range lags {
-					lead, _, linearLead, _ := g.told(t, step, uint64(seed))
-					lags[seed] = linearLead - lead
-				}
-				t.Logf("%.2f hours later", lags)
-				require.Less(t, median(lags), 0.2)
-				require.Less(t, slices.Max(lags), 0.5)
+				g.requireNoLater(t, step, 11, 0.5)
 			})
 		}
 	}

@@ -20,7 +20,7 @@ func TestModel_DoesNotEchoLastWeeksIncident(t *testing.T) {
 		for _, lasts := range []time.Duration{hour, 2 * hour, 12 * hour} {
 			for _, size := range []float64{60, -60} {
 				t.Run(fmt.Sprintf("%s/%s/%g", step, lasts, size), func(t *testing.T) {
-					replay := func(weeksBefore []int, again bool) (highest float64) {
+					replay := func(weeksBefore []int, again bool) float64 {
 						r := rand.New(rand.NewPCG(3, uint64(lasts)))
 						at := fitAt + day + 7*hour // of the second day after the fit
 						y := make([]float64, (fitAt+2*day)/step)
@@ -40,16 +40,7 @@ func TestModel_DoesNotEchoLastWeeksIncident(t *testing.T) {
 								y[i] += size
 							}
 						}
-						window, learn := thin(y[:fitAt/step], step)
-						m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
-						require.NoError(t, err)
-						for i, v := range y[fitAt/step:] {
-							score := m.Score(v, true).Value
-							if since := fitAt + time.Duration(i)*step - at; since >= 0 && since < lasts {
-								highest = max(highest, score)
-							}
-						}
-						return highest
+						return highestScore(t, y, step, fitAt, at, lasts)
 					}
 					require.Less(t, replay([]int{1}, false), 0.8, "a normal week after an incident")
 					require.Greater(t, replay([]int{1}, true), 0.8, "the incident again")
@@ -68,7 +59,7 @@ func TestModel_DoesNotEchoAnIncidentOfTheFirstWeek(t *testing.T) {
 		for _, lasts := range []time.Duration{hour, 2 * hour, 8 * hour} {
 			for _, size := range []float64{80, -80} {
 				t.Run(fmt.Sprintf("%s/%s/%g", step, lasts, size), func(t *testing.T) {
-					replay := func(week0, week1 float64) (highest float64) {
+					replay := func(week0, week1 float64) float64 {
 						r := rand.New(rand.NewPCG(4, uint64(lasts)))
 						at := fitAt + hour
 						y := make([]float64, (fitAt+day)/step)
@@ -84,16 +75,7 @@ func TestModel_DoesNotEchoAnIncidentOfTheFirstWeek(t *testing.T) {
 								y[i] += week1
 							}
 						}
-						window, learn := thin(y[:fitAt/step], step)
-						m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
-						require.NoError(t, err)
-						for i, v := range y[fitAt/step:] {
-							score := m.Score(v, true).Value
-							if since := fitAt + time.Duration(i)*step - at; since >= 0 && since < lasts {
-								highest = max(highest, score)
-							}
-						}
-						return highest
+						return highestScore(t, y, step, fitAt, at, lasts)
 					}
 					require.Less(t, replay(0, 0), 0.8, "two normal weeks")
 					require.Less(t, replay(size, 0), 0.8, "a normal week after an incident")
@@ -102,6 +84,20 @@ func TestModel_DoesNotEchoAnIncidentOfTheFirstWeek(t *testing.T) {
 			}
 		}
 	}
+}
+
+// highestScore returns the highest score from a time on, for as long as something lasts, by a fit of what was before.
+func highestScore(t *testing.T, y []float64, step, fitAt, from, lasts time.Duration) (highest float64) {
+	window, learn := thin(y[:fitAt/step], step)
+	m, err := scorer.Fit(scorer.Options{Step: step, ExplainThreshold: 2}, 0, window, learn)
+	require.NoError(t, err)
+	for i, v := range y[fitAt/step:] {
+		score := m.Score(v, true).Value
+		if since := fitAt + time.Duration(i)*step - from; since >= 0 && since < lasts {
+			highest = max(highest, score)
+		}
+	}
+	return highest
 }
 
 // However long an outage in the second week was, the level and the season know what is normal a week later.

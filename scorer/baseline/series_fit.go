@@ -328,7 +328,7 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 		most = max(most, periods)
 		instead[i] = nan32
 		if days == 7 && periods == 1 {
-			instead[i] = values.Instead(p.First+int64(i), v, isOdd)
+			instead[i] = values.MedianIfOdd(p.First+int64(i), v, isOdd)
 		}
 		if days > 0 {
 			least = min(least, periods)
@@ -339,7 +339,7 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 			p.StandIns[i] = true
 		}
 	}
-	once = season.PassOver(p.Values, instead, values.PerDay/2)
+	once = season.ReplaceRuns(p.Values, instead, values.PerDay/2)
 	for i, v := range p.Values[1:] {
 		if d := abs(v - p.Values[i]); d == d {
 			differences = append(differences, d)

@@ -244,9 +244,9 @@ func (v *Values) OtherDays(slot int64) []float32 {
 	return values
 }
 
-// Instead returns what the days since last week make expected of a slot, if it is last week's value alone that a season
-// expects there, and it is odd by each of them; else NaN.
-func (v *Values) Instead(slot int64, lastWeek float32, isOdd func(x, expected float32) bool) float32 {
+// MedianIfOdd returns the median of the days since last week at the time of a slot, if last week's value is odd by each
+// of them; else NaN. It is for slots where a season knows last week's value only.
+func (v *Values) MedianIfOdd(slot int64, lastWeek float32, isOdd func(x, expected float32) bool) float32 {
 	others := v.OtherDays(slot)
 	for _, x := range others {
 		if !isOdd(lastWeek, x) {
@@ -259,10 +259,10 @@ func (v *Values) Instead(slot int64, lastWeek float32, isOdd func(x, expected fl
 	return orderstat.Median(others)
 }
 
-// PassOver makes a profile expect others of its slots (NaN: none) instead of its values where there are others for at
-// most so many slots in a row: an incident of last week is passed over, but a day that is unlike all others may be one
-// of each week. It returns the values that were replaced, by their slot; nil if there are none.
-func PassOver(profile, others []float32, most int) (replaced map[int]float32) {
+// ReplaceRuns puts others (NaN: none) into a profile, where there are some for at most so many slots in a row: an
+// incident of last week is replaced, but a day that is unlike all others may be one of each week. It returns the values
+// that were replaced, by their slot; nil if there are none.
+func ReplaceRuns(profile, others []float32, most int) (replaced map[int]float32) {
 	run := 0
 	for i := range len(profile) + 1 {
 		if i < len(profile) && others[i] == others[i] {

@@ -121,7 +121,7 @@ func TestValues_ExpectTheSameUnlessChanged(t *testing.T) {
 	require.Positive(t, same)
 }
 
-func TestPassOver_IncidentsButNotDaysOfAnotherKind(t *testing.T) {
+func TestReplaceRuns_OfIncidentsButNotDaysOfAnotherKind(t *testing.T) {
 	const perDay = 4
 	v := season.New(0, 7*perDay, perDay, 1, 1)
 	v.DayOff = func(slot int64) bool { return slot/perDay%7 == 6 }
@@ -135,11 +135,11 @@ func TestPassOver_IncidentsButNotDaysOfAnotherKind(t *testing.T) {
 	profile, others := make([]float32, 2*perDay), make([]float32, 2*perDay)
 	for i := range profile {
 		profile[i] = v.Values[i]
-		others[i] = v.Instead(7*perDay+int64(i), profile[i], func(x, e float32) bool { return math.Abs(float64(x-e)) > 5 })
+		others[i] = v.MedianIfOdd(7*perDay+int64(i), profile[i], func(x, e float32) bool { return x > e+5 })
 	}
 	nan := math.NaN()
 	require.InDeltaSlice(t, []float64{nan, nan, 10, nan, 10, 10, 10, 10}, toFloat64(others), 0)
-	require.Equal(t, map[int]float32{2: 90}, season.PassOver(profile, others, perDay/2))
+	require.Equal(t, map[int]float32{2: 90}, season.ReplaceRuns(profile, others, perDay/2))
 	require.Equal(t, []float32{10, 10, 10, 10, 50, 50, 50, 50}, profile)
 }
 
