@@ -2,7 +2,9 @@ package scorer_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,18 +14,21 @@ import (
 )
 
 // A corrupt sample, or a few, at steps of a minute has a high score while it lasts and for the five minutes after it,
-// also if a model is fitted then. What flickers for an hour has one for as long.
+// also if a model is fitted then. What flickers for an hour has one for as long, and for as long after it as it pauses.
 func TestModel_ForgetsABlip(t *testing.T) {
 	const history, from = 14 * 24 * hour, 2 * hour
 	for _, tc := range []struct {
 		name  string
 		is    func(s time.Duration) bool // since it began
-		lasts time.Duration
-		short bool
+		least time.Duration
+		most  time.Duration
 	}{
-		{"a minute", func(s time.Duration) bool { return s == 0 }, time.Minute, true},
-		{"four minutes", func(s time.Duration) bool { return s >= 0 && s < 4*time.Minute }, 4 * time.Minute, true},
-		{"every ten minutes", func(s time.Duration) bool { return s >= 0 && s <= hour && s%(hour/6) == 0 }, hour, false},
+		{"a minute", func(s time.Duration) bool { return s == 0 }, 1, 5 * time.Minute},
+		{"four minutes", func(s time.Duration) bool { return s >= 0 && s < 4*time.Minute }, 1, 8 * time.Minute},
+		{
+			"every ten minutes", func(s time.Duration) bool { return s >= 0 && s <= hour && s%(hour/6) == 0 },
+			hour - 5*time.Minute, hour + 15*time.Minute,
+		},
 	} {
 		for _, factor := range []float64{0, 2} {
 			for seed := range uint64(3) {
@@ -40,11 +45,65 @@ func TestModel_ForgetsABlip(t *testing.T) {
 					}
 					all := liveFrom(t, scorer.Options{Step: time.Minute, ExplainThreshold: 2}, y, history, r)
 					high, _ := high(all, time.Minute, from, 6*hour)
-					if most := int((tc.lasts + 4*time.Minute) / time.Minute); tc.short {
-						require.Positive(t, high)
-						require.LessOrEqual(t, high, most)
-					} else {
-						require.GreaterOrEqual(t, high, int(hour/time.Minute))
+					require.GreaterOrEqual(t, time.Duration(high)*time.Minute, tc.least)
+					require.LessOrEqual(t, time.Duration(high)*time.Minute, tc.most)
+				})
+			}
+		}
+	}
+}
+
+// At steps of 5 to 15 minutes, a corrupt sample has a high score at its own step, and at the next two at most. Then
+// scores are as in the twin without it. What flickers has high scores from the second time on, and after the last time
+// for as long as it paused. What lasts for longer than a step has them for as long as ever.
+func TestModel_ForgetsASingleStep(t *testing.T) {
+	const history, from = 14 * 24 * hour, 2 * hour
+	factor := func(f float64) func(float64) float64 { return func(y float64) float64 { return f * y } }
+	for _, tc := range []struct {
+		name  string
+		steps []int
+		value func(y float64) float64
+		after int // steps after the last one
+		lasts bool
+	}{
+		{"a zero", []int{0}, factor(0), 2, false},
+		{"ten times as much", []int{0}, factor(10), 2, false},
+		{"a hundred times as much", []int{0}, factor(100), 2, false},
+		{"-1 without its sign", []int{0}, func(float64) float64 { return math.MaxUint64 }, 2, false},
+		{"every other step", []int{0, 2, 4, 6, 8, 10}, factor(0), 2, false},
+		{"every third step", []int{0, 3, 6, 9}, factor(0), 3, false},
+		{"two steps", []int{0, 1}, factor(0), 4, true},
+	} {
+		for _, step := range []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute} {
+			for seed := range uint64(2) {
+				t.Run(fmt.Sprintf("%s/%s/%d", tc.name, step, seed), func(t *testing.T) {
+					r := rand.New(rand.NewPCG(seed, 17))
+					s := daily{300, 900, 0.7, 0.03}
+					y := make([]float64, (history+8*hour)/step)
+					for i := range y {
+						y[i] = s.at(time.Duration(i)*step) * (1 + s.noise*r.NormFloat64())
+					}
+					with, first := slices.Clone(y), int((history+from)/step)
+					for _, i := range tc.steps {
+						with[first+i] = tc.value(y[first+i])
+					}
+					live := func(y []float64) []scorer.Score {
+						o, r := scorer.Options{Step: step, ExplainThreshold: 2}, rand.New(rand.NewPCG(seed, 3))
+						return liveFrom(t, o, y, history, r)[from/step:]
+					}
+					again, last := tc.steps[min(1, len(tc.steps)-1)], tc.steps[len(tc.steps)-1]
+					until := last + tc.after
+					if len(tc.steps) == 1 {
+						until = last
+					}
+					twin := live(y)
+					for i, s := range live(with) {
+						switch {
+						case i == 0 || i >= again && i <= until:
+							require.GreaterOrEqual(t, s.Value, 0.8, i)
+						case i > last+tc.after && !tc.lasts:
+							require.InDelta(t, twin[i].Value, s.Value, 0.05, i)
+						}
 					}
 				})
 			}

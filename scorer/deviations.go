@@ -63,6 +63,15 @@ func (d *deviations) measureIf(counts bool, phase int, e float32) (st calibratio
 	return st
 }
 
+// sampleIf is measureIf for the tails. Those remember blips, as most of the history of short steps does, which does not
+// tell them from what lasts. So where there are many, one more is not the stranger for being forgotten soon.
+func (d *deviations) sampleIf(counts bool, phase int, e float32) (st calibration.Statistics) {
+	if counts {
+		st = measure(d.phases.WithBlips(phase), e)
+	}
+	return st
+}
+
 // measure returns the statistics after the deviation e, without the pattern.
 func measure(s *ewma.State, e float32) calibration.Statistics {
 	return calibration.Statistics{size: float32(math.Abs(float64(e))), trend: s.Trend(), volatility: s.Volatility()}

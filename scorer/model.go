@@ -205,7 +205,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			continue
 		}
 		counts := m.o.onSide(float64(e))
-		st := m.deviations.measureIf(counts, at.Phase, e)
+		st := m.deviations.sampleIf(counts, at.Phase, e)
 		if at.Phase == 0 && at.Index < to {
 			r.distances = append(r.distances, st[size])
 		}

@@ -2,39 +2,64 @@ package ewma_test
 
 import (
 	"math"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 )
 
-// What is far from expected for less than a slot leaves no trace once the series is back. What lasts for a slot, what
-// comes again within the hour, and what is not back, does.
+// What is far from expected for less than a slot, or for one step where that is the slot, leaves no trace once the
+// series is back. What lasts for longer, and what is not back, does. What comes again within the hour does for as long
+// as it took to come again.
 func TestPhases_ForgetBlips(t *testing.T) {
-	const stride, slot, before = 5, 5 * 60_000, 600
+	const before = 600
+	minutes, fives, quarters, hours := slots{5, 5}, slots{1, 5}, slots{1, 15}, slots{1, 60}
+	nan := float32(math.NaN())
 	for name, tc := range map[string]struct {
+		slots
 		after  []float32 // deviations
 		leaves bool
 	}{
-		"one minute":                {[]float32{20, 0}, false},
-		"four minutes":              {[]float32{20, -20, 9, 20, 0}, false},
-		"with a gap":                {[]float32{20, float32(math.NaN()), 0}, false},
-		"five minutes":              {[]float32{20, 20, 20, 20, 20, 0}, true},
-		"not back":                  {[]float32{20, 5, 5, 5, 5, 0}, true},
-		"again within the hour":     {[]float32{20, 0, 0, 0, 0, 0, 0, 20, 0}, true},
-		"not farther than ordinary": {[]float32{7.9, 0}, true},
+		"one minute":                {minutes, []float32{20, 0}, false},
+		"four minutes":              {minutes, []float32{20, -20, 9, 20, 0}, false},
+		"with a gap":                {minutes, []float32{20, nan, 0}, false},
+		"five minutes":              {minutes, []float32{20, 20, 20, 20, 20, 0}, true},
+		"not back":                  {minutes, []float32{20, 5, 5, 5, 5, 0}, true},
+		"not farther than ordinary": {minutes, []float32{7.9, 0}, true},
+		"again":                     {minutes, slices.Concat(blips(2, 7), back(7)), true},
+		"again, and then no more":   {minutes, slices.Concat(blips(2, 7), back(8)), false},
+		"six times":                 {minutes, slices.Concat(blips(6, 10), back(10)), true},
+		"six times, and no more":    {minutes, slices.Concat(blips(6, 10), back(11)), false},
+		"the longest pause counts":  {minutes, slices.Concat(blips(2, 30), back(9), blips(3, 10), back(29)), true},
+		"again after an hour":       {minutes, slices.Concat(blips(2, 61), back(1)), false},
+		"before what lasts":         {minutes, slices.Concat(blips(2, 10), back(9), []float32{20, 20, 20, 20, 20, 0}), true},
+
+		"soon after one step":          {fives, []float32{20, 0, 0}, true},
+		"one step":                     {fives, []float32{20, 0, 0, 0}, false},
+		"one step, and a gap":          {fives, []float32{20, nan, 0, 0, 0}, false},
+		"two steps":                    {fives, []float32{20, -20, 0, 0, 0}, true},
+		"not back after a step":        {fives, []float32{20, 5, 0, 0, 0}, true},
+		"every fourth step":            {fives, slices.Concat(blips(4, 4), back(4)), true},
+		"every fourth, and no more":    {fives, slices.Concat(blips(4, 4), back(5)), false},
+		"one step of 15 minutes":       {quarters, []float32{20, 0, 0, 0}, false},
+		"every half an hour":           {quarters, slices.Concat(blips(4, 2), back(2)), true},
+		"every half hour, and no more": {quarters, slices.Concat(blips(4, 2), back(3)), false},
+		"one step of an hour":          {hours, []float32{20, 0, 0, 0}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			slot := (time.Duration(tc.minutes) * time.Minute).Milliseconds()
 			within := ewma.NewBounds(8, 0, slot)
-			p := ewma.NewPhases(stride, slot)
+			p := ewma.NewPhases(tc.steps, slot)
 			step := 0
 			next := func(d float32) {
-				p.Next(step%stride, d, 0, 1, &within)
+				p.Next(step%tc.steps, d, 0, 1, &within)
 				step++
 			}
 			for range before {
-				next(float32(step/stride%2) / 10)
+				next(float32(step/tc.steps%2) / 20)
 			}
 			was := p.Average()
 			for _, d := range tc.after {
@@ -42,13 +67,49 @@ func TestPhases_ForgetBlips(t *testing.T) {
 			}
 			now := p.Average()
 			if tc.leaves {
-				require.Greater(t, now.Volatility(), 4*was.Volatility())
+				require.Greater(t, now.Volatility(), 8*was.Volatility())
 				return
 			}
 			require.InDelta(t, was.Volatility(), now.Volatility(), 0.05)
 			require.InDelta(t, was.Trend(), now.Trend(), 0.05)
 		})
 	}
+}
+
+// slots are of so many steps, and take so many minutes.
+type slots struct{ steps, minutes int }
+
+// back returns deviations of so many steps in which nothing happens.
+func back(steps int) []float32 { return make([]float32, steps) }
+
+// blips returns the deviations of so many blips of a step, from the first to the last one, every so many steps.
+func blips(n, every int) []float32 {
+	all := make([]float32, (n-1)*every+1)
+	for i := range n {
+		all[i*every] = 20
+	}
+	return all
+}
+
+// Blips that are forgotten are forgotten for good.
+func TestPhases_ForgetBlipsForGood(t *testing.T) {
+	const slot = 5 * 60_000
+	within := ewma.NewBounds(8, 0, slot)
+	with, without := ewma.NewPhases(1, slot), ewma.NewPhases(1, slot)
+	for i := range 600 {
+		d := float32(i*i%7) / 7
+		without.Next(0, d, 0, 1, &within)
+		if i == 300 {
+			d = 1000
+		}
+		with.Next(0, d, 0, 1, &within)
+		if i < 300 || i > 302 {
+			require.InDelta(t, without.At(0).Volatility(), with.At(0).Volatility(), 0.05, i)
+			require.InDelta(t, without.At(0).Trend(), with.At(0).Trend(), 0.15, i)
+		}
+	}
+	require.InDelta(t, without.At(0).Volatility(), with.At(0).Volatility(), 1e-6)
+	require.InDelta(t, without.At(0).Trend(), with.At(0).Trend(), 1e-6)
 }
 
 // History of one value for each slot does not tell how long it was there: that is no blip.
