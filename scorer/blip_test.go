@@ -110,3 +110,70 @@ func TestModel_ForgetsASingleStep(t *testing.T) {
 		}
 	}
 }
+
+// In a pool, what a member had for a step is forgotten as soon as in a series by itself. An outage is not.
+func TestGroup_ForgetsABlip(t *testing.T) {
+	const history, while, members = 4 * 24 * hour, 4 * hour, 5
+	for _, tc := range []struct {
+		name  string
+		lasts time.Duration // 0: a step
+		value func(y float64) float64
+	}{
+		{"zero", 0, func(float64) float64 { return 0 }},
+		{"a hundred times as much", 0, func(y float64) float64 { return 100 * y }},
+		{"-1 without its sign", 0, func(float64) float64 { return math.MaxUint64 }},
+		{"outage", hour, func(float64) float64 { return 0 }},
+	} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
+			t.Run(fmt.Sprintf("%s/%s", tc.name, step), func(t *testing.T) {
+				run := func(happens bool) (scores []float64) {
+					r := rand.New(rand.NewPCG(3, 4))
+					y := make([][]float64, members)
+					for i := range y {
+						y[i] = make([]float64, (history+while)/step)
+						for j := range y[i] {
+							s := daily{60, 140, 1, 0.05}
+							y[i][j] = s.at(time.Duration(j)*step) * (1 + s.noise*r.NormFloat64())
+							since := time.Duration(j)*step - history - hour
+							if i == 0 && happens && since >= 0 && since < max(tc.lasts, step) {
+								y[i][j] = tc.value(y[i][j])
+							}
+						}
+					}
+					n := int(history / step)
+					g, states, err := scorer.FitGroup(scorer.Options{Step: step, ExplainThreshold: 2}, 0, n,
+						func(yield func([]float64, []bool) bool) {
+							for i := range y {
+								window, learn := thin(y[i][:n], step)
+								if learn == nil {
+									learn = slices.Repeat([]bool{true}, n)
+								}
+								if !yield(window, learn) {
+									return
+								}
+							}
+						})
+					require.NoError(t, err)
+					pool := make([]scorer.Member, members)
+					for j := n; j < len(y[0]); j++ {
+						for i := range pool {
+							pool[i] = scorer.Member{State: states[i], Value: y[i][j], Learn: true}
+						}
+						g.Score(pool)
+						scores = append(scores, pool[0].Score.Value)
+					}
+					return scores[hour/step:]
+				}
+				with, without := run(true), run(false)
+				require.GreaterOrEqual(t, with[0], 0.8)
+				if tc.lasts > 0 {
+					require.GreaterOrEqual(t, slices.Min(with[:(tc.lasts+hour)/step]), 0.8)
+					return
+				}
+				for i := max(int(5*time.Minute/step), 3); i < len(with); i++ {
+					require.Less(t, with[i], without[i]+0.05, i)
+				}
+			})
+		}
+	}
+}

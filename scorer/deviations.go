@@ -26,9 +26,10 @@ type deviations struct {
 	within ewma.Bounds
 }
 
-func newDeviations(g grid.Grid, forest bool, within ewma.Bounds) deviations {
+// newDeviations returns what follows a series. The scores of a slot may count together, see maxOverSlot.
+func newDeviations(g grid.Grid, forest bool, within ewma.Bounds, together bool) deviations {
 	stride := g.Stride()
-	d := deviations{phases: ewma.NewPhases(stride, g.Slot()), within: within}
+	d := deviations{phases: ewma.NewPhases(stride, g.Slot(), together), within: within}
 	if forest {
 		for range stride {
 			d.recent = append(d.recent, isolationforest.NewRolling())

@@ -38,6 +38,7 @@ type Group struct {
 	enabled     [calibration.MaxStatistics]bool
 	forest      isolationforest.Forest
 	calibration calibration.Calibration
+	within      ewma.Bounds   // of the deviations of all members
 	constant    bool          // members were always alike
 	change      change.Change // of one of these
 }
@@ -79,6 +80,8 @@ func FitGroup(
 		return nil, nil, err
 	}
 	g := &Group{o: o, baseline: base, enabled: o.statistics()}
+	every := (len(backtest.Steps)*backtest.Members() + maxSample - 1) / maxSample
+	g.within = ewma.NewBounds(backtest.Ordinary(max(every, 1)), o.side(), base.Grid.Slot())
 	s, states := g.collectSample(backtest)
 	if !g.constant {
 		if g.enabled[pattern] {
@@ -126,7 +129,7 @@ func (g *Group) collectSample(b *peergroup.GroupBacktest) (*sample, []*MemberSta
 			if !begins || (slot+b.Number(int(at.Member)))%every != 0 {
 				continue
 			}
-			s.add(step.Time, d.measureIf(g.o.onSide(float64(e)), 0, e))
+			s.add(step.Time, d.sampleIf(g.o.onSide(float64(e)), 0, e))
 			if d.recent != nil {
 				s.points = append(s.points, point)
 			}
@@ -154,8 +157,7 @@ func (g *Group) states(b *peergroup.GroupBacktest, follow []*deviations) []*Memb
 }
 
 func (g *Group) newDeviations() deviations {
-	everything := ewma.NewBounds(float32(math.Inf(1)), g.o.side(), g.baseline.Grid.Slot())
-	return newDeviations(g.baseline.Grid, g.enabled[pattern], everything)
+	return newDeviations(g.baseline.Grid, g.enabled[pattern], g.within, false)
 }
 
 // Score scores the members at the step after the last one. All that have a State have to be there, with or without a

@@ -80,7 +80,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	within := ewma.NewBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
 	m := &Model{
 		o: o, baseline: series, lowest: math.Inf(-1),
-		deviations: newDeviations(series.Grid, enabled[pattern], within),
+		deviations: newDeviations(series.Grid, enabled[pattern], within, true),
 		change:     change.New(calibration.LogPeriod(backtest.Learned, series.Grid.Slot())),
 	}
 	end := start + int64(len(y))*series.Grid.Step()

@@ -86,7 +86,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	s.profile = profile.New(&s.slots, g.Stride(), s.slots.At(s.now))
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
-		b.setOrdinary()
+		b.ordinary = Ordinary(b.deviations())
 		return s, b, nil
 	}
 	b.chooseSeason()
@@ -94,14 +94,14 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	if !o.OneValue && b.findSawtooth(w) && s.Slope == 0 {
 		s.fixed = true // nothing else is expected, between resets or after one
 		b.choice = choice{seasonTest: seasonTest{expected: make([]float32, b.count), lasting: b.lasting}}
-		b.setOrdinary()
+		b.ordinary = Ordinary(b.deviations())
 		return s, b, nil
 	}
 	b.chooseComposition()
 	values := b.slots
 	b.holdLevel()
 	b.chooseWeeks(values)
-	b.setOrdinary()
+	b.ordinary = Ordinary(b.deviations())
 	once := b.setProfile()
 	if b.knownFor() < weeklyOnlyAfter.Milliseconds() {
 		near := awayFactor * orderstat.Quantile(b.deviations(), 0.5)

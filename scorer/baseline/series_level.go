@@ -149,13 +149,13 @@ func (b *Backtest) deviations() []float32 {
 	return all
 }
 
-// setOrdinary sets the largest ordinary deviation.
-func (b *Backtest) setOrdinary() {
-	all := b.deviations()
-	b.ordinary = infinite
-	if zeros, _ := slices.BinarySearch(all, math.SmallestNonzeroFloat32); zeros < len(all) {
-		b.ordinary = ordinaryFactor * max(orderstat.Quantile(all, ordinaryShare), orderstat.Quantile(all[zeros:], 0.5))
+// Ordinary returns the largest ordinary one of deviations, which are given in order of size; +Inf if all are 0.
+func Ordinary(all []float32) float32 {
+	zeros, _ := slices.BinarySearch(all, math.SmallestNonzeroFloat32)
+	if zeros == len(all) {
+		return infinite
 	}
+	return ordinaryFactor * max(orderstat.Quantile(all, ordinaryShare), orderstat.Quantile(all[zeros:], 0.5))
 }
 
 // chooseLine puts the values around a straight line, if deviations are then no larger.

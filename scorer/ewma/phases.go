@@ -49,15 +49,19 @@ type blips struct {
 	again  int  // steps
 }
 
-// NewPhases returns the state of a series that has so many steps in a slot of that length (ms).
-func NewPhases(stride int, slot int64) Phases {
+// NewPhases returns the state of a series that has so many steps in a slot of that length (ms). A blip within a slot
+// counts for as long as the slot, unless all scores of that time count together.
+func NewPhases(stride int, slot int64, together bool) Phases {
 	states := make([]State, 2*stride)
 	p := Phases{all: states[:stride], calm: states[stride:]}
 	if p.again = math.MaxInt; slot <= longest.Milliseconds() {
 		p.again = int(again.Milliseconds()/slot) * stride
 	}
-	if stride == 1 { // else the score is that of a slot, see maxOverSlot in package scorer
+	switch {
+	case stride == 1:
 		p.first = afterFirst
+	case !together:
+		p.first = stride - 1
 	}
 	for i := range p.all {
 		p.all[i].forget()

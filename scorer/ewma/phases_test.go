@@ -52,7 +52,7 @@ func TestPhases_ForgetBlips(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			slot := (time.Duration(tc.minutes) * time.Minute).Milliseconds()
 			within := ewma.NewBounds(8, 0, slot)
-			p := ewma.NewPhases(tc.steps, slot)
+			p := ewma.NewPhases(tc.steps, slot, true)
 			step := 0
 			next := func(d float32) {
 				p.Next(step%tc.steps, d, 0, 1, &within)
@@ -95,7 +95,7 @@ func blips(n, every int) []float32 {
 func TestPhases_ForgetBlipsForGood(t *testing.T) {
 	const slot = 5 * 60_000
 	within := ewma.NewBounds(8, 0, slot)
-	with, without := ewma.NewPhases(1, slot), ewma.NewPhases(1, slot)
+	with, without := ewma.NewPhases(1, slot, true), ewma.NewPhases(1, slot, true)
 	for i := range 600 {
 		d := float32(i*i%7) / 7
 		without.Next(0, d, 0, 1, &within)
@@ -116,7 +116,7 @@ func TestPhases_ForgetBlipsForGood(t *testing.T) {
 func TestPhases_DoNotForgetSlots(t *testing.T) {
 	const slot = 5 * 60_000
 	within := ewma.NewBounds(8, 0, slot)
-	p := ewma.NewPhases(5, slot)
+	p := ewma.NewPhases(5, slot, true)
 	for i := range 100 {
 		p.Next(0, float32(i%2)/10, 0, 1, &within)
 	}

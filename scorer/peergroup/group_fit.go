@@ -133,6 +133,19 @@ func (b *GroupBacktest) Residual(d GroupDeviation) float32 {
 	return b.group.Deviation(d.distance, offset)
 }
 
+// Ordinary returns the largest ordinary deviation of all members, by those of every n-th step.
+func (b *GroupBacktest) Ordinary(n int) float32 {
+	var all []float32
+	for i := 0; i < len(b.Steps); i += n {
+		for _, at := range b.Deviations(b.Steps[i]) {
+			d := b.Residual(at)
+			all = append(all, max(d, -d))
+		}
+	}
+	slices.Sort(all)
+	return baseline.Ordinary(all)
+}
+
 // add takes over the window of the next member.
 func (b *GroupBacktest) add(values []float64, learn []bool) {
 	m := member{first: b.steps, last: -1, lastOffset: math.NaN()}
