@@ -177,3 +177,33 @@ func TestGroup_ForgetsABlip(t *testing.T) {
 		}
 	}
 }
+
+// A corrupt sample of one of several signals is forgotten within an hour.
+func TestMultivariate_ForgetsACorruptSample(t *testing.T) {
+	const history, while = 14 * 24 * hour, 6 * hour
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		n := int(history / step)
+		y := shop(5, n+int(while/step), step)
+		run := func(corrupt int) (scores []float64) {
+			m := fitMultivariate(t, scorer.Options{Step: step, ExplainThreshold: 2}, signals(y, 0, n))
+			for i := n; i < len(y[0]); i++ {
+				v := []float64{y[0][i], y[1][i], y[2][i]}
+				if i == n && corrupt >= 0 {
+					v[corrupt] = math.MaxUint64
+				}
+				scores = append(scores, m.Score(v, true).Value)
+			}
+			return scores
+		}
+		without := run(-1)
+		for signal := range y {
+			t.Run(fmt.Sprintf("%s/%d", step, signal), func(t *testing.T) {
+				with := run(signal)
+				require.GreaterOrEqual(t, with[0], 0.8)
+				for i := int(hour / step); i < len(with); i++ {
+					require.InDelta(t, without[i], with[i], 0.05, i)
+				}
+			})
+		}
+	}
+}

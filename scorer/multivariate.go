@@ -52,12 +52,16 @@ type Multivariate struct {
 	learned     grid.Span
 }
 
+// farthest is how far a deviate moves the mean at most. Chosen, not tuned: an incident hardly goes as far, and at 5
+// minutes what does is forgotten within half an hour.
+const farthest = 30
+
 // ewmaVector is the exponentially weighted mean of vectors.
 type ewmaVector [MaxInputs]float64
 
 func (m *ewmaVector) next(v *pca.Vector, gain float64) {
 	for d, z := range v {
-		m[d] += gain * (float64(z) - m[d])
+		m[d] += gain * (min(max(float64(z), -farthest), farthest) - m[d])
 	}
 }
 
