@@ -75,5 +75,5 @@ func (d *deviations) sampleIf(counts bool, phase int, e float32) (st calibration
 
 // measure returns the statistics after the deviation e, without the pattern.
 func measure(s *ewma.State, e float32) calibration.Statistics {
-	return calibration.Statistics{size: float32(math.Abs(float64(e))), trend: s.Trend(), volatility: s.Volatility()}
+	return calibration.Statistics{size: e, trend: s.Trend(), volatility: s.Volatility()}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/credibility"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
@@ -45,8 +46,10 @@ type Model struct {
 	maxOverSlot maxOverSlot // nil where a slot is a step, and with a forest
 	bursts      burst.Normal
 	lowest      float64 // of the values learned from; -Inf if it does not matter
-	widest      float32 // deviation that the window supports
-	exact       bool    // every value that counts in the tails was what was expected
+	band        band
+	usual       envelope.Interval // all values of the window but for one incident
+	widest      float32           // deviation that the window supports
+	exact       bool              // every value that counts in the tails was what was expected
 	change      change.Change
 	away        int // steps since the series is away, see countAway
 }
@@ -104,6 +107,8 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
 	m.calibrate(r, enabled, end)
+	m.band = band{m.calibration.Band(), m.calibration.BandBeyond(-1), m.calibration.BandBeyond(1)}
+	m.usual.Low, m.usual.High = calibration.Usual(r.values, separation(series.Grid))
 	if m.widest = r.most - r.least; r.span() >= widestAfter.Milliseconds() {
 		m.widest = r.widest
 	}
@@ -147,8 +152,10 @@ type replay struct {
 	distances   []float32
 	longestAway int
 
-	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values.
+	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values, and so
+	// are values, which are those of the sample.
 	widest, least, most float32
+	values              []float32
 }
 
 // replay runs the statistics over the window.
@@ -207,7 +214,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		counts := m.o.onSide(float64(e))
 		st := m.deviations.sampleIf(counts, at.Phase, e)
 		if at.Phase == 0 && at.Index < to {
-			r.distances = append(r.distances, st[size])
+			r.distances = append(r.distances, st.Size(size))
 		}
 		if b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
@@ -218,6 +225,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 		if at.Phase == 0 {
 			r.add(at.Time, st)
+			r.values = append(r.values, x)
 			if m.deviations.recent != nil {
 				r.points = append(r.points, point)
 			}
@@ -294,6 +302,17 @@ func (m *Model) allowBurst(at *baseline.Step, part float32) {
 	at.Expected = normal.Nearest(at.Expected, at.Value)
 }
 
+// beyond tells on which side the value x is beyond the values of the window: 1 above, -1 below, 0 on neither.
+func (m *Model) beyond(x float32) int {
+	switch {
+	case x > m.usual.High:
+		return 1
+	case x < m.usual.Low:
+		return -1
+	}
+	return 0
+}
+
 // advance takes a step into the state.
 func (m *Model) advance(at baseline.Step) {
 	m.deviations.next(at.Phase, at.Value, at.Expected, at.Unit)
@@ -318,7 +337,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
 	}
 	var all surprisals
-	all.combined, all.parts = m.calibration.Combine(&st)
+	all.combined, all.parts = m.calibration.Combine(&st, m.beyond(at.Value))
 	if m.maxOverSlot != nil {
 		all = m.maxOverSlot.put(at.Phase, all)
 	}
@@ -360,19 +379,24 @@ func (m *Model) countAway(t int64, x, expected, unit float32, steps int) {
 	m.away = change.Count(m.away, steps, away)
 }
 
+// A band is how far from what was expected values are no news: anywhere, and beyond the usual ones below or above it.
+type band struct{ anywhere, below, above float32 }
+
 // setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.
 func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
-	expected, width := m.baseline.Value(at.Time, at.Forecast), 0.0
-	if _, constant := m.baseline.Constant(); !constant {
-		width = m.baseline.Distance(min(m.calibration.Band()*at.Unit, m.widest))
+	expected := m.baseline.Value(at.Time, at.Forecast)
+	low, high := m.baseline.Value(at.Time, at.Low), m.baseline.Value(at.Time, at.High)
+	least, part := m.o.minDeviation(expected), max(part, credibility.Least)
+	width := func(distance float32) float64 {
+		return max(m.baseline.Distance(min(distance*at.Unit, m.widest)), least) / part
 	}
-	width = max(width, m.o.minDeviation(expected)) / max(part, credibility.Least)
+	lower := max(low-width(m.band.anywhere), min(low-width(m.band.below), m.baseline.Value(at.Time, m.usual.Low)))
+	upper := min(high+width(m.band.anywhere), max(high+width(m.band.above), m.baseline.Value(at.Time, m.usual.High)))
 	r := datarange.Range(m.o.DataRange)
 	if m.lowest >= 0 { // as counts are
 		r[0] = max(r[0], 0)
 	}
-	low, high := m.baseline.Value(at.Time, at.Low), m.baseline.Value(at.Time, at.High)
-	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(low-width), r.Clip(high+width)
+	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(lower), r.Clip(upper)
 }
 
 // surprisals are the combined surprisal of a step and those of its statistics.

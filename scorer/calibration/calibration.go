@@ -35,8 +35,11 @@ const (
 const MaxStatistics = 4
 
 // Statistics are those of a step. What they are is the business of the caller, but the first one is a distance from
-// what was expected, 0 and more. All grow with what is anomalous.
+// what was expected. The sizes of all grow with what is anomalous. A sign tells the side, if a statistic has two.
 type Statistics [MaxStatistics]float32
+
+// Size returns the size of the i-th statistic.
+func (s *Statistics) Size(i int) float32 { return abs(s[i]) }
 
 // Options say how a Calibration is fitted.
 type Options struct {
@@ -54,7 +57,8 @@ type Options struct {
 // A Calibration knows how rare statistics are in normal life.
 type Calibration struct {
 	enabled [MaxStatistics]bool
-	tails   [MaxStatistics]Tail
+	tails   [MaxStatistics]Tail // of sizes
+	sides   [MaxStatistics][2]side
 	// What the tails are worth beyond the sample. Where nothing is doubted, it never ends.
 	beyond         [MaxStatistics]extrapolation
 	beyondCombined extrapolation
@@ -87,7 +91,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		}
 		zeros := 0
 		for i := range sample {
-			v[i] = sample[i][s]
+			v[i] = sample[i].Size(s)
 			if v[i] == 0 {
 				zeros++
 			}
@@ -104,13 +108,16 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		if enabled {
 			heaviest = max(heaviest, from.wideShape)
 		}
+		if separation > 0 {
+			c.fitSides(s, sample, v, from.sorted, o, &scratch)
+		}
 	}
 	// Means of deviations look normal up to far out, but in the end they are as heavy-tailed as the deviations.
 	for s := range c.beyond {
 		c.beyond[s].shape = heaviest
 	}
 	for i := range sample {
-		v[i], _ = c.Combine(&sample[i])
+		v[i], _ = c.Combine(&sample[i], 0)
 	}
 	c.fitted, c.shapeVariance = fitPredictiveTail(v, o.Normal, separation, &scratch)
 	if separation == 0 {
@@ -132,16 +139,17 @@ func (c *Calibration) setCombined() {
 	c.combined = c.fitted.widenShape(c.shapeVariance, surprisal)
 }
 
-// Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics.
+// Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics. A step whose
+// value is beyond all of the sample is on a side: 1 above them, -1 below. Of others it is 0.
 //
 // It averages the surprisals, and treats the mean as if it came from three independent tests (Fisher, "Statistical
 // methods for research workers", 1932). The tests are correlated, so LogPeriod recalibrates the result by its own
 // tail.
-func (c *Calibration) Combine(st *Statistics) (all float32, surprisals Statistics) {
+func (c *Calibration) Combine(st *Statistics, side int) (all float32, surprisals Statistics) {
 	var sum, n float64
 	for i, enabled := range c.enabled {
 		if enabled {
-			s := c.tails[i].Surprisal(st[i])
+			s := c.surprisal(i, st[i], side)
 			surprisals[i] = float32(s)
 			sum += s
 			n++
@@ -169,8 +177,18 @@ func (c *Calibration) logPeriod(surprisal float64) float64 {
 }
 
 // Band returns the distance from the expected value beyond which the distance by itself is rarer than once in 3.5 days.
-func (c *Calibration) Band() float32 {
-	return c.tails[0].Quantile((decades*BandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection)
+func (c *Calibration) Band() float32 { return c.tails[0].Quantile(c.bandSurprisal()) }
+
+// BandBeyond is Band for values that are beyond all of the sample on a side: 1 above them, -1 below.
+func (c *Calibration) BandBeyond(side int) float32 {
+	if own := &c.sides[0][sideOf(float32(side))]; own.known {
+		return min(own.tail.Quantile(c.bandSurprisal()+twoSides), c.Band())
+	}
+	return c.Band()
+}
+
+func (c *Calibration) bandSurprisal() float64 {
+	return (decades*BandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection
 }
 
 // Threshold returns the distance beyond which the tail of distances begins.
@@ -191,7 +209,7 @@ func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []
 	}
 	first := make([]float32, len(firsts))
 	for i := range firsts {
-		first[i], _ = c.Combine(&firsts[i])
+		first[i], _ = c.Combine(&firsts[i], 0)
 	}
 	slices.Sort(most)
 	limit := max(orderstat.Quantile(most, correctionQuantile), math.SmallestNonzeroFloat32)
@@ -209,7 +227,7 @@ func (c *Calibration) mostOfSlots(steps SlotSample, stride int) []float32 {
 	for i := 0; i < len(steps.Slots); {
 		slot, n, largest := steps.Slots[i], 0, float32(0)
 		for ; i < len(steps.Slots) && steps.Slots[i] == slot; i++ {
-			all, _ := c.Combine(&steps.Statistics[i])
+			all, _ := c.Combine(&steps.Statistics[i], 0)
 			largest = max(largest, all)
 			n++
 		}

@@ -41,7 +41,7 @@ func TestCalibration_ReturnPeriodIsWhatIsObserved(t *testing.T) {
 	for _, every := range []float64{100, 1000} {
 		beyond := 0
 		for _, st := range statistics(later, 2) {
-			if all, _ := c.Combine(&st); c.LogPeriod(all) >= math.Log10(every) {
+			if all, _ := c.Combine(&st, 0); c.LogPeriod(all) >= math.Log10(every) {
 				beyond++
 			}
 		}
@@ -74,7 +74,7 @@ func TestEstimateCorrection_CountsIndependentSteps(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			sample := statistics(n, 1)
 			c := fitted(sample)
-			all, _ := c.Combine(&calibration.Statistics{4, 4})
+			all, _ := c.Combine(&calibration.Statistics{4, 4}, 0)
 			before := c.LogPeriod(all)
 			each := statistics(stride*5000, 3)
 			var steps calibration.SlotSample

@@ -1,10 +1,6 @@
 package calibration
 
-import (
-	"slices"
-
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
-)
+import "github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 
 const (
 	// incidentShare is the largest part of a sample that may be incidents. Chosen, not tuned: more than a tenth of two
@@ -16,57 +12,65 @@ const (
 )
 
 // withoutIncidents returns a sample without the incidents that are longer than what a tail can censor: after an outage
-// of six hours, a tail of 80 values of 5 minutes would be that outage. An incident is one cluster, half of which at
-// least is far out. What is known to be normal stays.
+// of six hours, a tail of 80 values of 5 minutes would be that outage. What is known to be normal stays.
 func withoutIncidents(
 	sample []Statistics, normal []bool, separation int, scratch *orderstat.Scratch,
 ) ([]Statistics, []bool) {
-	n := len(sample)
-	distances := make([]float32, n)
+	distances := make([]float32, len(sample))
 	for i := range sample {
-		distances[i] = sample[i][0]
+		distances[i] = sample[i].Size(0)
 	}
-	sorted := scratch.Sorted(distances)
+	isIncident := findIncidents(distances, normal, separation, scratch)
+	if isIncident == nil {
+		return sample, normal
+	}
+	return keep(sample, isIncident), keep(normal, isIncident)
+}
+
+// keep returns a copy of values, one for each step or none, without those of incidents.
+func keep[T any](values []T, isIncident []bool) (kept []T) {
+	for i, v := range values {
+		if !isIncident[i] {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// findIncidents tells which values of a sample belong to incidents that are longer than what a tail can censor; nil:
+// none. An incident is one cluster, half of which at least is far out.
+func findIncidents(sizes []float32, normal []bool, separation int, scratch *orderstat.Scratch) (isIncident []bool) {
+	n := len(sizes)
+	sorted := scratch.Sorted(sizes)
 	most, mostFar := mostCensored(tailSize(n)), int(incidentShare*float64(n))
-	if clusteredTop(distances, sorted[n-most:], separation) < most {
-		return sample, normal
+	if clusteredTop(sizes, sorted[n-most:], separation) < most {
+		return nil
 	}
-	far := clusteredTop(distances, sorted[n-mostFar:], separation)
+	far := clusteredTop(sizes, sorted[n-mostFar:], separation)
 	if far == mostFar {
-		return sample, normal
+		return nil
 	}
 	limit := incidentFactor * sorted[n-1-far]
-	isIncident := make([]bool, n)
 	for from := 0; from < n; from++ {
-		if distances[from] <= limit {
+		if sizes[from] <= limit {
 			continue
 		}
 		to, count := from, 0
 		for i := from; i < n && i <= to+separation; i++ {
-			if distances[i] > limit {
+			if sizes[i] > limit {
 				to = i
 				count++
 			}
 		}
 		if length := to - from + 1; count > most && 2*count >= length {
+			if isIncident == nil {
+				isIncident = make([]bool, n)
+			}
 			for i := from; i <= to; i++ {
 				isIncident[i] = normal == nil || !normal[i]
 			}
 		}
 		from = to
 	}
-	if !slices.Contains(isIncident, true) {
-		return sample, normal
-	}
-	var kept []Statistics
-	var keptNormal []bool
-	for i, st := range sample {
-		if !isIncident[i] {
-			kept = append(kept, st)
-			if normal != nil {
-				keptNormal = append(keptNormal, normal[i])
-			}
-		}
-	}
-	return kept, keptNormal
+	return isIncident
 }

@@ -112,7 +112,8 @@ func (t Tail) widenShape(variance, surprisal float64) Tail {
 
 // evidence is what the fit of a tail is based on.
 type evidence struct {
-	n, measured     int // excesses, and those of them that are not censored
+	sorted          []float32 // the sample, until the scratch is used again
+	n, measured     int       // excesses, and those of them that are not censored
 	largestMeasured float32
 	wideShape       float64 // that of a larger part of the sample, see there
 }
@@ -136,7 +137,7 @@ func fitTail(
 	t.rate = float32(-math.Log(float64(m+1) / float64(n+1)))
 	if m == 0 {
 		t.shape = 1
-		return t, from
+		return t, evidence{sorted: sorted}
 	}
 	measured := m - min(censored, mostCensored(m))
 	scale, shape := fitExcesses(excesses, measured, t.threshold)
@@ -146,7 +147,7 @@ func fitTail(
 	if separation > 0 {
 		t.scale = max(t.scale, t.episodeScale(sample, separation))
 	}
-	return t, evidence{m, measured, excesses[measured-1], wideShape(sorted, censored)}
+	return t, evidence{sorted, m, measured, excesses[measured-1], wideShape(sorted, censored)}
 }
 
 // widenForEpisodes makes the scale that of episodes, see episodeScale, where something happens now and then, but more

@@ -37,9 +37,12 @@ const (
 	// and Nagaraja, "Order Statistics", 3rd edition, 2003: 1.70, 0.90 and -0.90).
 	leastMargin = 1.0 / 2
 	// beyondShare is the share of days that go beyond an interval with its margin at either end, and minBeyond how many
-	// tell how far they go. Chosen, not tuned: a score of 0.8 is once in 35 days.
-	beyondShare = 1.0 / 100
-	minBeyond   = 3
+	// tell how far they go at least. From enoughBeyond on their median tells it, whatever the width: where bursts are what
+	// makes the interval wide, they tell nothing of what is below it, and neither does one outage. Chosen, not tuned: a
+	// score of 0.8 is once in 35 days.
+	beyondShare  = 1.0 / 100
+	minBeyond    = 3
+	enoughBeyond = 10
 )
 
 var nan32 = float32(math.NaN())
@@ -66,9 +69,9 @@ func (i Interval) Join(o Interval) Interval {
 
 func (i Interval) width() float32 { return i.High - i.Low }
 
-// widen returns the interval with margins, as parts of its width, at its ends.
-func (i Interval) widen(low, high float32) Interval {
-	return Interval{i.Low - low*i.width(), i.High + high*i.width()}
+// widen returns the interval with margins at its ends.
+func (i Interval) widen(low, high margin) Interval {
+	return Interval{i.Low - low.of(i), i.High + high.of(i)}
 }
 
 // Moved returns the interval moved by d.
@@ -210,18 +213,21 @@ func (d *Days) Find(slot int64, n int, window []int64) (after Envelope, replay [
 	return after, replay
 }
 
-// margins returns the parts of its width by which an interval has to be larger at its ends, by how far beyond them the
-// days of a window went. That falls off as an exponential distribution does. The farthest may have been an incident: it
-// is counted but not measured.
-func (d *Days) margins(intervals []Interval, window []int64) (low, high float32) {
+// A margin is by how much an interval is larger at an end: a part of its width, and a distance.
+type margin struct{ part, distance float32 }
+
+func (m margin) of(i Interval) float32 { return m.part*i.width() + m.distance }
+
+// margins returns those that intervals have to have, by how far beyond them the days of a window went.
+func (d *Days) margins(intervals []Interval, window []int64) (low, high margin) {
 	var below, above excesses
 	for i, in := range intervals {
 		if in.IsNone() {
 			continue
 		}
 		if k := window[i] - d.o.First; k >= 0 && k < int64(len(d.exact)) && d.exact[k] == d.exact[k] {
-			below.peak = max(below.peak, (in.Low-d.exact[k])/in.width())
-			above.peak = max(above.peak, (d.exact[k]-in.High)/in.width())
+			below.add(in.Low-d.exact[k], in.width())
+			above.add(d.exact[k]-in.High, in.width())
 		}
 		if i+1 == len(intervals) || intervals[i+1].IsNone() {
 			below.end()
@@ -231,32 +237,42 @@ func (d *Days) margins(intervals []Interval, window []int64) (low, high float32)
 	return below.margin(), above.margin()
 }
 
-// excesses are how far values went beyond intervals, as parts of their width, and how often they could.
+// excesses are how far values went beyond intervals, also as parts of their width, and how often they could.
 type excesses struct {
-	peak             float32 // of the stretch of intervals that has begun
-	n, beyond        int
-	sum              float32
-	farthest, second float32
+	part, distance   float32 // of the stretch of intervals that has begun
+	n                int
+	parts, distances []float32
+}
+
+func (e *excesses) add(distance, width float32) {
+	e.part, e.distance = max(e.part, distance/width), max(e.distance, distance)
 }
 
 func (e *excesses) end() {
 	e.n++
-	if e.peak > 0 {
-		e.beyond++
-		e.sum += e.peak
-		e.second = max(e.second, min(e.farthest, e.peak))
-		e.farthest = max(e.farthest, e.peak)
+	if e.part > 0 {
+		e.parts, e.distances = append(e.parts, e.part), append(e.distances, e.distance)
 	}
-	e.peak = 0
+	e.part, e.distance = 0, 0
 }
 
-func (e *excesses) margin() float32 {
-	if e.beyond < minBeyond {
-		return leastMargin
+// margin makes excesses fall off as an exponential distribution does. The farthest may have been an incident: it is
+// counted but not measured.
+func (e *excesses) margin() margin {
+	n := len(e.parts)
+	if n < minBeyond {
+		return margin{part: leastMargin}
 	}
-	mean := (e.sum - e.farthest + e.second) / float32(e.beyond-1)
-	share := float64(e.beyond) / float64(e.n)
-	return max(leastMargin, mean*float32(math.Log(share/beyondShare)))
+	times := float32(math.Log(float64(n) / float64(e.n) / beyondShare))
+	if n >= enoughBeyond {
+		return margin{distance: orderstat.Median(e.distances) / math.Ln2 * times}
+	}
+	slices.Sort(e.parts)
+	sum := e.parts[n-2] // for the farthest
+	for _, x := range e.parts[:n-1] {
+		sum += x
+	}
+	return margin{part: max(leastMargin, sum/float32(n-1)*times)}
 }
 
 // earlier is what earlier days had around a time of day: at this very time, at most and at least.
