@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring/chance"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -21,13 +22,13 @@ const (
 	// blockLength is what the usual value around a cell is taken from. An event of up to half of it stands out. Chosen,
 	// not tuned: a job of an hour does, while the shape of the day is followed.
 	blockLength = 3 * 60 * 60 * 1000 // ms
-	// chance is up to which probability a cell that is high on so many days is not put down to chance. There are some
+	// byChance is up to which probability a cell that is high on so many days is not put down to chance. There are some
 	// hundred independent cells in a day, so that about one series in five has a false one. It costs little: the window
 	// is then forecast by what its like has held. Chosen, not tuned.
-	chance = 0.001
-	// ownChance is the same for a cell without those beside it, which have told already that something recurs. Chosen,
+	byChance = 0.001
+	// ownByChance is the same for a cell without those beside it, which have told already that something recurs. Chosen,
 	// not tuned: it only tells where.
-	ownChance = 0.05
+	ownByChance = 0.05
 	// minDays is how many days tell what recurs. Guard: of two, everything recurs.
 	minDays = 3
 	// splitLoss is the ratio of losses up to which days are told apart. On 14 days a chance event of 40 % is missing on
@@ -341,15 +342,15 @@ func (r *Profile) countOver(n *counts, values []float32, threshold float32) {
 // later than on other days is found by the cells beside it, but a cell must be high oftener itself, too.
 func (r *Profile) markRecurring(s *search) {
 	wide, own, known := &s.wide, &s.own, &s.known
-	byDay, ownDay := newSignificance(wide.day, known.day, chance), newSignificance(own.day, known.day, ownChance)
+	byDay, ownDay := chance.New(wide.day, known.day, byChance), chance.New(own.day, known.day, ownByChance)
 	weeks := r.days > 7 // else nothing is known twice
-	var byWeek, ownWeek significance
+	var byWeek, ownWeek chance.Test
 	if weeks {
-		byWeek, ownWeek = newSignificance(wide.week, known.week, chance), newSignificance(own.week, known.week, ownChance)
+		byWeek, ownWeek = chance.New(wide.week, known.week, byChance), chance.New(own.week, known.week, ownByChance)
 	}
 	for c := range r.perDay {
 		chosen := none
-		if byDay.passes(c) && ownDay.passes(c) && byDay.days[c] >= minDays && r.undecided(c) {
+		if byDay.Exceeds(c) && ownDay.Exceeds(c) && known.day[c] >= minDays && r.undecided(c) {
 			if s.tells[c] == none {
 				s.tells[c] = r.chooseGrouping(c, s.p)
 			}
@@ -363,7 +364,7 @@ func (r *Profile) markRecurring(s *search) {
 				chosen == sameDay && own.week[at] > 0,
 				chosen == sameKind && r.countKind(own.week, c, isWeekend(int64(d))) > 0:
 				r.groups[at] = chosen
-			case weeks && chosen == none && byWeek.passes(at) && ownWeek.passes(at):
+			case weeks && chosen == none && byWeek.Exceeds(at) && ownWeek.Exceeds(at):
 				r.groups[at] = sameDay
 			}
 		}
@@ -402,60 +403,4 @@ func (r *Profile) wrap(i int64) int {
 		i += n
 	}
 	return int(i)
-}
-
-// significance tells which counts of days are more than chance.
-type significance struct {
-	count, days  []int32
-	rate, chance float64
-	need         []int32 // by number of days; 0 until it is asked for
-}
-
-// newSignificance estimates the rate of chance from the share of cells that were never high: those that recur do not
-// count among them, however many they are.
-func newSignificance(count, days []int32, chance float64) significance {
-	var cells, never, total, most int32
-	for i, n := range days {
-		if n > 0 {
-			cells++
-			total += n
-			most = max(most, n)
-			if count[i] == 0 {
-				never++
-			}
-		}
-	}
-	rate := 1.0
-	if never > 0 {
-		rate = 1 - math.Pow(float64(never)/float64(cells), float64(cells)/float64(total))
-	}
-	return significance{count: count, days: days, rate: rate, chance: chance, need: make([]int32, most+1)}
-}
-
-func (s *significance) passes(cell int) bool {
-	n, days := s.count[cell], s.days[cell]
-	if n == 0 {
-		return false
-	}
-	if s.need[days] == 0 {
-		s.need[days] = int32(leastUnlikely(int(days), s.rate, s.chance))
-	}
-	return n >= s.need[days]
-}
-
-// leastUnlikely returns the least m for which m or more of n, each with the probability rate, are less probable than
-// chance; n+1 if there is none. It is at least 2.
-func leastUnlikely(n int, rate, chance float64) int {
-	tail, m := 0.0, n
-	a, _ := math.Lgamma(float64(n + 1))
-	yes, no := math.Log(rate), math.Log1p(-rate)
-	for ; m >= 0; m-- {
-		b, _ := math.Lgamma(float64(m + 1))
-		c, _ := math.Lgamma(float64(n - m + 1))
-		tail += math.Exp(a - b - c + float64(m)*yes + float64(n-m)*no)
-		if !(tail < chance) {
-			break
-		}
-	}
-	return max(m+1, 2)
 }
