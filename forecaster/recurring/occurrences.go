@@ -360,7 +360,7 @@ func (w *Window) given(g grouping) (near, rest Window, scales scales) {
 	switch {
 	case today == running: // all days tell how large it is, and those on which it came how large it becomes
 		scales.usual = r.occurrences.usual[r.ofDay(cell)]
-	case today == waiting && (toCome || now < onsets.end()):
+	case today == waiting && (toCome || now < onsets.last+onsets.margin()):
 		near.first = min(near.first, first) // it is as large as ever, when it comes
 	case alike != 0:
 		near.days = alike
@@ -432,41 +432,39 @@ func (s *spread) add(at int) {
 	s.n, s.first, s.last = s.n+1, min(s.first, at), max(s.last, at)
 }
 
-// end is until when the next onset is expected: beyond the last one by as much as two neighbouring ones are apart on
-// average, rounded to steps. That is where the next of uniformly distributed values is expected if it is the largest.
-func (s *spread) end() int {
+// margin is how far beyond the outermost onset the next one is expected if it lies beyond: as far as two neighbouring
+// ones are apart on average, rounded up to steps. So it is with uniformly distributed values.
+func (s *spread) margin() int {
 	if s.n < 2 {
-		return s.last
+		return 0
 	}
-	return s.last + (2*(s.last-s.first)+s.n-1)/(2*(s.n-1))
+	return (s.last - s.first + s.n - 2) / (s.n - 1)
 }
 
-// A bound is between which steps of a cell what recurs may lie.
+// A bound is between which steps of a cell what recurs may lie. The first one is negative if it may begin before the
+// cell.
 type bound struct{ first, last int32 }
 
-// locate finds the bounds of the recurring cells: from the first to the last step of any occurrence, and as far beyond
-// as the next day is from the outermost one. So what always comes at the same minute is expected at that minute.
+// locate finds the bounds of the recurring cells: from the first to the last step of any occurrence, and a margin. So
+// what always comes at the same minute is expected at that minute.
 func (r *Profile) locate() {
 	steps := r.steps
 	if steps == 1 {
 		return
 	}
-	begins, ends := make([]largest, r.perDay), make([]largest, r.perDay)
-	for c := range begins {
-		begins[c], ends[c] = largest{nan, nan, -1}, largest{nan, nan, -1}
-	}
+	begins, ends := make([]spread, r.perDay), make([]spread, r.perDay)
 	for _, o := range r.occurrences.past {
 		for cell := o.begin / steps; cell <= o.end/steps; cell++ {
-			c, day := r.ofDay(int64(cell)), cell/r.perDay
-			begins[c].add(float32(-max(o.begin-cell*steps, 0)), day)
-			ends[c].add(float32(min(o.end-cell*steps, steps-1)), day)
+			c := r.ofDay(int64(cell))
+			begins[c].add(o.begin - cell*steps)
+			ends[c].add(o.end - cell*steps)
 		}
 	}
 	r.bounds = make([]bound, r.perDay)
 	for c := range r.bounds {
 		r.bounds[c] = bound{0, int32(steps - 1)}
-		if b, e := begins[c], ends[c]; b.next == b.next && e.next == e.next {
-			r.bounds[c] = bound{max(0, int32(b.next-2*b.v)), min(int32(steps-1), int32(2*e.v-e.next))}
+		if b, e := &begins[c], &ends[c]; b.n > 1 {
+			r.bounds[c] = bound{int32(max(b.first-b.margin(), -steps)), int32(min(e.last+e.margin(), steps-1))}
 		}
 	}
 }

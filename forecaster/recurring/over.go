@@ -33,8 +33,11 @@ func (r *Profile) Over(from, to int) (w Window, ok bool) {
 		if int(r.bounds[r.ofDay(w.first)].last) < begins {
 			w.first++
 		}
-		if int(r.bounds[r.ofDay(w.last)].first) > ends {
+		switch {
+		case int(r.bounds[r.ofDay(w.last)].first) > ends:
 			w.last--
+		case r.groups[r.ofWeek(w.last)] == none && int(r.bounds[r.ofDay(w.last+1)].first) <= ends-r.steps:
+			w.last++ // what is in the next cell may come earlier than ever
 		}
 		if w.first > w.last {
 			return w, false

@@ -198,6 +198,48 @@ func TestProfile_OverKnowsTheMinutes(t *testing.T) {
 	}
 }
 
+// What moves by three minutes to either side, and comes on some days only, may come a little earlier than it ever has,
+// also in another cell: nineteen in twenty minutes at which it may begin are expected, and few others.
+func TestProfile_OverExpectsWhatMovesALittleEarlierThanEver(t *testing.T) {
+	const perDay, days, slots, moves, length = 1440, 14, 12, 3, 5
+	r := rand.New(rand.NewPCG(3, 3))
+	var may, expected, before float64
+	for range 20 {
+		y := make([]float64, days*perDay)
+		var at [slots]int
+		for k := range slots {
+			at[k] = 120*k + 30 + r.IntN(60)
+			for day := range days {
+				if r.Float64() < 0.6 {
+					from := day*perDay + at[k] + r.IntN(2*moves+1) - moves
+					for i := range length {
+						y[from+i] = 50
+					}
+				}
+			}
+		}
+		p := Find(newWindow(time.Minute, y), 0.9, false)
+		require.NotNil(t, p)
+		for _, center := range at {
+			for minute := center - 15; minute <= center+moves; minute++ {
+				_, ok := p.Over(days*perDay+minute, days*perDay+minute)
+				switch {
+				case minute >= center-moves:
+					may++
+					if ok {
+						expected++
+					}
+				case ok:
+					before++
+				}
+			}
+		}
+	}
+	t.Logf("expected %.3f, %.2f minutes before", expected/may, before/(may/(2*moves+1)))
+	require.Greater(t, expected, 0.95*may)
+	require.Less(t, before/(may/(2*moves+1)), 1.5)
+}
+
 func TestWiden_KeepsWhatIsKnownBesideAGap(t *testing.T) {
 	got := widen([]float32{nan, 5, nan, nan, nan, 3, 4})
 	for i, want := range []float32{5, 5, 5, nan, 3, 4, 4} {
