@@ -195,12 +195,31 @@ func (r *Profile) findHigh(s *search, over, high []float32, limits []limit, stan
 		r.markRecurring(s)
 		for c, g := range r.groups {
 			if g != none && limits[c] == (limit{}) {
-				limits[c] = limit{usual + highShare*(threshold-usual), usual + lowShare*(threshold-usual)}
+				by := threshold - usual
+				for typical := r.typical(high, c%r.perDay, threshold) - usual; 4*by <= typical; {
+					by *= 2 // few different limits, and none is far above half of what is typical
+				}
+				limits[c] = limit{usual + highShare*by, usual + lowShare*by}
 				found = true
 			}
 		}
 	}
 	return found
+}
+
+// typical returns the median of the values of a cell of the day that are over a threshold; that if none is.
+func (r *Profile) typical(values []float32, cell int, threshold float32) float32 {
+	var room [maxDays]float32
+	some := room[:0]
+	for ; cell < len(values) && len(some) < maxDays; cell += r.perDay {
+		if values[cell] > threshold {
+			some = append(some, values[cell])
+		}
+	}
+	if len(some) == 0 {
+		return threshold
+	}
+	return nthSmallest(some, len(some)/2)
 }
 
 // leaveOut makes values near recurring cells unknown.

@@ -240,6 +240,43 @@ func TestProfile_OverExpectsWhatMovesALittleEarlierThanEver(t *testing.T) {
 	require.Less(t, before/(may/(2*moves+1)), 1.5)
 }
 
+// What comes too rarely to be found beside the rest is found when that is left out, by a threshold within the noise. It
+// is high only from far above the noise on all the same: noise at such a time is not taken for it.
+func TestFind_TellsWhatIsRareFromNoise(t *testing.T) {
+	const perDay, days, slots, sigma = 1440, 14, 12, 15.0
+	r := rand.New(rand.NewPCG(5, 3))
+	low, cells := 0, 0
+	for range 20 {
+		y := noise(r, days*perDay)
+		for i := range y {
+			y[i] = 300 + sigma*y[i]
+		}
+		for k := range slots {
+			at := 120*k + 30 + r.IntN(60)
+			for day := range days {
+				from, size := day*perDay+at+r.IntN(7)-3, 1200*math.Exp(0.5*r.NormFloat64())
+				if r.Float64() < 0.4+0.4*float64(k)/(slots-1) {
+					for i := range 5 {
+						y[from+i] += size
+					}
+				}
+			}
+		}
+		w := newWindow(time.Minute, y)
+		p := Find(w, 0.9, false)
+		for at, level := range p.occurrences.level {
+			if p.groups[at] != none {
+				cells++
+				if l := p.occurrences.limits[level]; w.Scaling.Inverse(float64(l.high))-w.Scaling.Inverse(0) < 6*sigma {
+					low++
+				}
+			}
+		}
+	}
+	require.Greater(t, cells, 20*7*slots)
+	require.Less(t, low, cells/100)
+}
+
 func TestWiden_KeepsWhatIsKnownBesideAGap(t *testing.T) {
 	got := widen([]float32{nan, 5, nan, nan, nan, 3, 4})
 	for i, want := range []float32{5, 5, 5, nan, 3, 4, 4} {
