@@ -165,7 +165,8 @@ func totalsOf(
 }
 
 // At twelve fixed minutes of the day a spike of some minutes comes with a chance of 40 to 80 %. The replicas are there,
-// and not between; that costs little more than following the spikes does, and takes few changes.
+// also if the spikes become larger from day to day, and not between; that costs little more than following the spikes
+// does, and takes few changes.
 func TestObserve_IsReadyForSpikesThatMayCome(t *testing.T) {
 	if testing.Short() {
 		t.Skip("statistical: fits some 300 models")
@@ -176,8 +177,10 @@ func TestObserve_IsReadyForSpikesThatMayCome(t *testing.T) {
 		for _, spike := range []struct {
 			height  float64 // times the load
 			minutes int
-		}{{3, 5}, {5, 5}, {3, 20}, {10, 20}} {
-			t.Run(fmt.Sprintf("%v times %g for %d", step, spike.height, spike.minutes), func(t *testing.T) {
+			growth  float64 // a day
+		}{{3, 5, 0}, {5, 5, 0}, {3, 20, 0}, {10, 20, 0}, {3, 5, 0.02}, {3, 5, 0.05}} {
+			name := fmt.Sprintf("%v times %g for %d, growing by %g", step, spike.height, spike.minutes, spike.growth)
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(uint64(spike.height), 12))
 				length, height := spike.minutes, spike.height
@@ -196,7 +199,7 @@ func TestObserve_IsReadyForSpikesThatMayCome(t *testing.T) {
 						if r.Float64() < 0.4+0.4*float64(k)/(slots-1) {
 							begins[from] = true
 							for i := range min(length/every, len(loads)-from) {
-								loads[from+i] += 300 * (height - 1)
+								loads[from+i] += 300 * (height - 1) * math.Pow(1+spike.growth, float64(day))
 							}
 						}
 					}

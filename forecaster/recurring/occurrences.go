@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring/sizes"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
 
@@ -76,6 +77,7 @@ type occurrences struct {
 	reached bool // whether open was high
 
 	ratios []float32 // of sizes to the typical size at their time of day, sorted
+	growth float64   // of the logarithm of sizes, a day; 0 if they do not grow
 
 	share float32 // of lift that a step renews
 	lift  float32 // by how much the series was over the usual lately, without what recurs
@@ -128,7 +130,9 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 	r.occurrences = c
 	r.extend()
 	r.locate()
-	c.usual, c.ratios = r.usual(over), r.sizeRatios()
+	all := r.sizes()
+	c.usual, c.growth = r.usual(over), sizes.Growth(all, r.days)
+	c.ratios = sizes.Ratios(all, c.growth)
 	c.near = make([]bool, len(limits))
 	around := smearLength / r.length
 	for at, l := range limits {

@@ -191,13 +191,18 @@ func (w *Window) collect(g grouping, all bool, today *scales) (s, scaled sample)
 			at = 0
 		}
 	}
+	var of [maxDays]int
 	for k := oldest; k < r.days; k++ {
 		if v := most[k-oldest]; v > lowest && k != day && w.days>>(k-oldest)&1 != 0 && r.comparable(g, day, k) {
+			of[s.n] = k
 			s.add(v)
 			if today != nil && today.known() && today.by[k-oldest] > 0 {
 				scaled.add(today.usual + max(v-today.usual, 0)*today.by[k-oldest])
 			}
 		}
+	}
+	if g != none {
+		w.grow(&s, of[:s.n], day)
 	}
 	return s, scaled
 }

@@ -3,15 +3,13 @@ package recurring
 import (
 	"math"
 	"slices"
+
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring/sizes"
 )
 
-// minRatios is how many sizes tell how sizes vary. Guard: fewer tell no upper quantile.
-const minRatios = 30
-
-// sizeRatios returns, sorted, how many times as large each occurrence was as the median of the others that come in the
-// same cells. What lasts for longer than can stand out is the shape of the day. It is nil if there are too few.
-func (r *Profile) sizeRatios() (ratios []float32) {
-	steps := r.steps
+// sizes returns the sizes of occurrences that come in the same cells, by the first of these. What lasts for longer than
+// can stand out is the shape of the day.
+func (r *Profile) sizes() [][]sizes.Size {
 	of, count := make([]int, r.perDay), make([]int, r.perDay) // the first of the recurring cells around each, how many
 	for c := range of {
 		switch {
@@ -26,35 +24,18 @@ func (r *Profile) sizeRatios() (ratios []float32) {
 			count[of[c]]++
 		}
 	}
-	sizes := make([][]float32, r.perDay)
+	all := make([][]sizes.Size, r.perDay)
 	longest := int(blockLength / 2 / r.length)
 	for _, o := range r.occurrences.past {
 		size := o.peaks[len(o.peaks)-1]
-		for cell := o.begin / steps; cell <= o.end/steps && size > 0; cell++ {
+		for cell := o.begin / r.steps; cell <= o.end/r.steps && size > 0; cell++ {
 			if at := of[r.ofDay(int64(cell))]; at >= 0 && count[at] <= longest {
-				sizes[at] = append(sizes[at], size)
+				all[at] = append(all[at], sizes.Size{Day: cell / r.perDay, Value: size})
 				break
 			}
 		}
 	}
-	for _, s := range sizes {
-		if len(s) <= minDays {
-			continue
-		}
-		slices.Sort(s)
-		for i, v := range s {
-			middle := (len(s) - 1) / 2 // of the others
-			if middle >= i {
-				middle++
-			}
-			ratios = append(ratios, v/s[middle])
-		}
-	}
-	if len(ratios) < minRatios {
-		return nil
-	}
-	slices.Sort(ratios)
-	return ratios
+	return all
 }
 
 // never tells whether cell c of the day recurs on no day of the week.
@@ -85,12 +66,7 @@ func (w *Window) quantile(s *sample, p float64) float64 {
 		return upper
 	}
 	lower := interpolate(s.values[:s.n], p*float64(s.n-1))
-	usual, high := math.NaN(), math.NaN()
-	for cell := w.first; cell <= w.last && !(high > 0); cell++ {
-		if l := c.limits[c.level[w.r.ofWeek(cell)]]; l != (limit{}) {
-			usual, high = float64(c.usual[w.r.ofDay(cell)]), float64(l.high)
-		}
-	}
+	usual, high := w.usual()
 	first, _ := slices.BinarySearch(s.values[:s.n], float32(usual+high))
 	n := s.n - first
 	if !(high > 0) || math.IsNaN(usual) || n < minDays {
@@ -100,4 +76,39 @@ func (w *Window) quantile(s *sample, p float64) float64 {
 	ratio := interpolate(c.ratios, share*float64(len(c.ratios)+1)-1)
 	v := usual + (float64(s.values[first+n/2])-usual)*ratio
 	return min(max(v, (lower+upper)/2), upper)
+}
+
+// usual returns what is usual where the first thing in the window recurs, and by how much a value is high there: 0 if
+// that is not known.
+func (w *Window) usual() (usual, high float64) {
+	c := w.r.occurrences
+	for cell := w.first; cell <= w.last; cell++ {
+		if l := c.limits[c.level[w.r.ofWeek(cell)]]; l != (limit{}) {
+			return float64(c.usual[w.r.ofDay(cell)]), float64(l.high)
+		}
+	}
+	return math.NaN(), 0
+}
+
+// grow makes what came on other days as large as it would be on a day: of it as much as sizes have grown in between.
+// What comes is larger than ever by at most as much as they have grown since it came last. s is of the days.
+func (w *Window) grow(s *sample, days []int, day int) {
+	c := w.r.occurrences
+	if c == nil || c.growth == 0 || s.n == 0 {
+		return
+	}
+	usual, high := w.usual()
+	last := math.MinInt
+	for i, v := range s.values[:s.n] {
+		if days[i] < day && float64(v) >= usual+high {
+			last = days[i]
+		}
+	}
+	since := func(day, other int) float64 { return math.Exp(c.growth * float64(day-other)) }
+	most := usual + (float64(slices.Max(s.values[:s.n]))-usual)*since(day, max(last, days[0]))
+	for i, v := range s.values[:s.n] {
+		if over := float64(v) - usual; over > 0 { // not if it is NaN
+			s.values[i] = float32(min(usual+over*since(day, days[i]), most))
+		}
+	}
 }
