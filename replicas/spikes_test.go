@@ -29,7 +29,7 @@ func logNormal(sigma float64) func(*rand.Rand) float64 {
 // quantile 0.9 of what comes, or does not, is there for little more than it costs if chances and sizes are known.
 func TestObserve_IsReadyForSpikesThatVaryInSize(t *testing.T) {
 	if testing.Short() {
-		t.Skip("statistical: fits some 700 models")
+		t.Skip("statistical: fits some 1,400 models")
 	}
 	t.Parallel()
 	twoSizes := func(r *rand.Rand) float64 { return 1 + 2*math.Floor(1.3*r.Float64()) }
@@ -48,7 +48,7 @@ func TestObserve_IsReadyForSpikesThatVaryInSize(t *testing.T) {
 				{"log-normal 0.5, of typical sizes that differ by 0.8", 20, 0.8, logNormal(0.5)},
 			} {
 				var sum spikeSum
-				for seed := range uint64(2) {
+				for seed := range uint64(4) {
 					sum.follow(t, step, kind, seed)
 				}
 				cost, bound, days := sum.cost/sum.reactive, sum.bound/sum.reactive, sum.seconds/86400
@@ -64,6 +64,52 @@ func TestObserve_IsReadyForSpikesThatVaryInSize(t *testing.T) {
 			}
 			require.Less(t, costs/kinds, 1.08)
 			require.GreaterOrEqual(t, all.ready/all.slots, all.oracleReady/all.slots-0.04)
+		})
+	}
+}
+
+// Bursts at random times leave nothing to learn. If one comes within the horizon less often than one time in ten, the
+// replicas are not kept for it, and cost little more than following the load does.
+func TestObserve_HardlyPaysForBurstsAtRandomTimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("statistical: fits some 200 models")
+	}
+	t.Parallel()
+	const history, days, perDay, base = 14, 19, 1440, 300.0
+	for _, tc := range []struct {
+		name                    string
+		horizon, bursts, length int // minutes, a day, minutes
+		height                  float64
+	}{
+		{"five a day of 10 times the load", 15, 5, 5, 10},
+		{"twelve a day, which take 5 minutes to serve", 5, 12, 5, 5},
+		{"three long ones", 15, 3, 20, 5},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var sum replicas.StrategyTotals
+			for seed := range uint64(3) {
+				r := rand.New(rand.NewPCG(seed, 77))
+				loads := make([]float64, days*perDay)
+				for i := range loads {
+					loads[i] = base * (1 + 0.05*r.NormFloat64())
+				}
+				for range tc.bursts * days {
+					from := r.IntN(len(loads) - tc.length)
+					for i := range tc.length {
+						loads[from+i] += base * (tc.height - 1)
+					}
+				}
+				o := options()
+				o.Min, o.Max, o.Horizon = 1, 1000, tc.horizon
+				a, _ := totalsOf(t, o, history, loads, nil)
+				sum.Add(a)
+			}
+			cost := sum.ReplicaSeconds[replicas.Recommended] / sum.ReplicaSeconds[replicas.Reactive]
+			changes := float64(sum.Raised+sum.Lowered) / (sum.Seconds / 86400)
+			t.Logf("cost %.2f, %.0f changes a day", cost, changes)
+			require.Less(t, cost, 1.15)
+			require.Less(t, changes, 40.0)
 		})
 	}
 }
