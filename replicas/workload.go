@@ -164,26 +164,28 @@ func (w *Workload) holds(o *Observation, n int) bool {
 }
 
 // lasting returns what a step desires without what recurs by the clock. A load that recurs, which hides what else there
-// is, desires what the step before did. upper is the trusted forecast.
+// is, desires what the step before did, but no more than it needs itself, or than what recurs does: the step before may
+// have seen something larger, which is over. upper is the trusted forecast.
 func (w *Workload) lasting(o Observation, upper float64, passing bool) desired {
 	r := &o.Recurring
 	switch {
-	case !r.Known || w.accuracy.trusted == byLoad:
+	case passing || !r.Known || w.accuracy.trusted == byLoad:
 	case w.accuracy.trusted == byEarlier && isFinite(r.EarlierLasting):
 		upper = r.EarlierLasting
 	case isFinite(r.Lasting):
 		upper = r.Lasting
 	}
-	if n := w.desired.len(); n > 0 && passing {
-		before := w.desired.at(n - 1)
-		before.at = o.At
-		return before
-	}
-	return desired{
+	d := desired{
 		at:         o.At,
 		replicas:   w.o.desired(o.Load, upper, o.Capacity).Replicas,
 		withMargin: w.o.desired((1+hpaTolerance)*o.Load, (1+hpaTolerance)*upper, o.Capacity).Replicas,
 	}
+	if n := w.desired.len(); n > 0 && passing {
+		before := w.desired.at(n - 1)
+		d.replicas = min(before.replicas, max(d.replicas, w.o.clamped(r.Passing, o.Capacity)))
+		d.withMargin = min(before.withMargin, max(d.withMargin, w.o.clamped((1+hpaTolerance)*r.Passing, o.Capacity)))
+	}
+	return d
 }
 
 // lowered returns what the recommendation may be lowered to at a step. The desired number of the step must be known.

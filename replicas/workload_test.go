@@ -550,6 +550,32 @@ func TestObserve_LowersAtOnceWhatRecursAndIsLarger(t *testing.T) {
 }
 
 // Between two that come soon after each other the number is kept.
+// What fills much of the day recurs, too. A rush of more than twice as much that is over meanwhile does not keep the
+// number up beyond the stabilization window.
+func TestObserve_LowersAfterARushWhileSomethingRecurs(t *testing.T) {
+	o := options()
+	o.Max = 100
+	f := follow(t, o)
+	f.at -= f.at % 1440 // midnight is far
+	n := 0
+	see := func(steps int, load, upper float64) {
+		f.next.Recurring = replicas.Recurring{Known: true, Lasting: upper, EarlierLasting: nan, Passing: 1800, Coming: 1800}
+		for range steps {
+			r, ok := f.see(load, upper)
+			require.True(t, ok)
+			n = r.Replicas
+		}
+	}
+	see(60, 1600, 1800)
+	require.Equal(t, 18, n)
+	see(20, 4000, 7000)
+	require.Equal(t, 70, n)
+	see(10, 1600, 2000)
+	require.Equal(t, 70, n, "stabilization")
+	see(2, 1600, 2000)
+	require.LessOrEqual(t, n, 20)
+}
+
 func TestObserve_KeepsWhatRecursAgainSoon(t *testing.T) {
 	f := follow(t, options())
 	f.next.Recurring = replicas.Recurring{Known: true, Lasting: 300, EarlierLasting: 300, Passing: nan, Coming: 1500}
