@@ -12,7 +12,7 @@ const (
 	hpaTolerance = 0.1
 	// keepFor is the number of stabilization windows during which a number once desired may be kept: an hour by
 	// default. Chosen, with its effect measured by go test ./replicas -run RarelyChanges -v (table in
-	// docs/autoscaling.md, "How the number is made"): for daily seasons, spikes and ramps it saves 16 to 39 % of the
+	// docs/autoscaling.md, "How the number is computed"): for daily seasons, spikes and ramps it saves 14 to 45 % of the
 	// changes and costs 3 to 5 % more replicas.
 	keepFor = 6
 	// settled is how many times as much as the desired number fell within the last stabilization window must be saved at
