@@ -42,12 +42,14 @@ type accuracy struct {
 	buckets               []bucket
 	now                   int64 // bucket of the newest step
 	trusted               int   // what the buckets before it say is best
+	trustsRecurring       bool  // whether that is the forecast in windows where something recurs
 	ratio                 float64
 }
 
 // pendingForecast is what was said at a step of the load until the step due.
 type pendingForecast struct {
 	from, due int64
+	recurs    bool
 	said      [alternatives]float64
 }
 
@@ -58,10 +60,34 @@ type stepLoad struct {
 
 // bucket holds sums over an errorBucket.
 type bucket struct {
-	index     int64
-	forecasts float64               // how many
-	loss      [alternatives]float64 // pinball
-	load      float64               // absolute, of the largest loads
+	index          int64
+	all, recurring losses // of all windows, and of those where something recurs
+}
+
+// losses are sums over windows.
+type losses struct {
+	of   [alternatives]float64 // pinball
+	load float64               // absolute, of the largest loads
+}
+
+func (l *losses) add(other losses) {
+	l.load += other.load
+	for i, loss := range other.of {
+		l.of[i] += loss
+	}
+}
+
+// compare returns what had the least loss besides the forecast, and the loss of the forecast relative to it; NaN if
+// there is none.
+func (l *losses) compare(probability float64) (best int, ratio float64) {
+	best, ratio = byEarlier, math.NaN()
+	if l.of[byLoad] < l.of[byEarlier] {
+		best = byLoad
+	}
+	if least := (1+doubt)*l.of[best] + (1-probability)*lossFloor*l.load; least > 0 {
+		ratio = l.of[byForecast] / least
+	}
+	return best, ratio
 }
 
 func newAccuracy(o Options) accuracy {
@@ -91,15 +117,20 @@ func (a *accuracy) observe(o Observation) {
 	a.loads[o.At%n] = stepLoad{o.At, o.Load}
 	if p := &a.pending[o.At%n]; p.due == o.At {
 		if most := a.largest(p.from, p.due); isFinite(most) {
-			b.forecasts++
-			b.load += math.Abs(most)
+			l := losses{load: math.Abs(most)}
 			for i, said := range p.said {
 				missed := most - said
-				b.loss[i] += max(a.probability*missed, (a.probability-1)*missed)
+				l.of[i] = max(a.probability*missed, (a.probability-1)*missed)
+			}
+			b.all.add(l)
+			if p.recurs {
+				b.recurring.add(l)
 			}
 		}
 	}
-	p := pendingForecast{from: o.At, due: o.At + int64(o.Horizon), said: [...]float64{o.Upper, o.Earlier, o.Load}}
+	p := pendingForecast{
+		from: o.At, due: o.At + int64(o.Horizon), recurs: o.recurs(), said: [...]float64{o.Upper, o.Earlier, o.Load},
+	}
 	for _, said := range p.said {
 		if !isFinite(said) {
 			p.due = math.MinInt64
@@ -121,24 +152,18 @@ func (a *accuracy) largest(after, to int64) float64 {
 
 // chooseTrusted decides what is trusted until the next bucket, by the errorWindow before this one.
 func (a *accuracy) chooseTrusted() {
-	var sum bucket
+	var all, recurring losses
 	for index := max(0, a.now-int64(len(a.buckets))+1); index < a.now; index++ {
 		if b := &a.buckets[index%int64(len(a.buckets))]; b.index == index {
-			sum.forecasts, sum.load = sum.forecasts+b.forecasts, sum.load+b.load
-			for i, loss := range b.loss {
-				sum.loss[i] += loss
-			}
+			all.add(b.all)
+			recurring.add(b.recurring)
 		}
 	}
-	a.trusted, a.ratio = byForecast, math.NaN()
-	best := byEarlier
-	if sum.loss[byLoad] < sum.loss[byEarlier] {
-		best = byLoad
-	}
-	if least := (1+doubt)*sum.loss[best] + (1-a.probability)*lossFloor*sum.load; least > 0 {
-		a.ratio = sum.loss[byForecast] / least
-	}
-	if a.ratio > a.maxError {
+	best, ratio := all.compare(a.probability)
+	a.trusted, a.ratio = byForecast, ratio
+	if ratio > a.maxError {
 		a.trusted = best
 	}
+	_, ratio = recurring.compare(a.probability)
+	a.trustsRecurring = ratio <= a.maxError
 }

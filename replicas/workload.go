@@ -46,6 +46,9 @@ type Recurring struct {
 	Coming         float64 // that of the largest load until the horizon and the stabilization window are over
 }
 
+// recurs tells whether it is what recurs by the clock that makes the forecast as large as it is.
+func (o *Observation) recurs() bool { return o.Recurring.Known && o.Upper > o.Recurring.Lasting }
+
 // Workload follows one workload step by step: which numbers it desired lately, how good its forecasts were, and what
 // following its recommendations would have meant. A recommendation depends on the steps within LookBack alone. A
 // Workload is not safe for concurrent use.
@@ -113,13 +116,17 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	case byLoad:
 		upper = math.NaN()
 	}
+	lasting := upper
+	if w.accuracy.trustsRecurring && o.recurs() {
+		upper = o.Upper
+	}
 	passing := w.passes(&o)
 	expected := upper
 	if passing && isFinite(o.Earlier) {
 		expected = min(upper, o.Earlier)
 	}
 	r = w.o.desired(o.Load, expected, o.Capacity)
-	w.desired.push(w.lasting(o, upper, passing))
+	w.desired.push(w.lasting(o, lasting, passing))
 	n := w.lowered(o.At)
 	coming := w.o.clamped(o.Recurring.Coming, o.Capacity)
 	if r.Source == Forecast && r.Replicas > max(w.held, w.desired.at(w.desired.len()-1).withMargin) {

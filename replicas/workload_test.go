@@ -266,6 +266,36 @@ func TestObserve_IsReadyForADailySpikeWhicheverIsTrusted(t *testing.T) {
 	}
 }
 
+// Where forecasts and earlier days are far too high all day, the load decides, except where something recurs and that
+// was told well: until the day after it has not come.
+func TestObserve_TrustsWhatRecursApartFromTheRest(t *testing.T) {
+	const before, begin, end = 345, 360, 380 // minutes of the day
+	f := follow(t, options())
+	f.at -= f.at % 1440
+	ready := [5]int{}
+	for i := range 5 * 1440 {
+		day, minute := i/1440, i%1440
+		load, upper := 300.0, 3000.0
+		f.next.Earlier, f.next.Recurring = 4000, replicas.Recurring{
+			Known: true, Lasting: upper, EarlierLasting: 4000, Passing: nan, Coming: nan,
+		}
+		if minute >= before && minute < end {
+			upper, f.next.Recurring.Lasting, f.next.Recurring.Coming = 1000, 400, 1000
+		}
+		if minute >= begin && minute < end && day < 3 {
+			load = 1000
+		}
+		r, _ := f.see(load, upper)
+		if minute > before && minute < begin && r.Replicas == 10 {
+			ready[day]++
+		}
+	}
+	require.Equal(t, begin-before-1, ready[1])
+	require.Equal(t, begin-before-1, ready[2])
+	require.Equal(t, begin-before-1, ready[3])
+	require.Zero(t, ready[4])
+}
+
 // random is a workload of random loads, gaps, forecasts and capacities.
 func random(seed uint64, n int) []replicas.Observation {
 	r := rand.New(rand.NewPCG(seed, 4))
