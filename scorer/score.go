@@ -87,15 +87,15 @@ func (s *Score) set(logPeriod float64) { s.setSupported(logPeriod, logPeriod) }
 // setSupported sets the score by one return period, and the return period by the part of it that is supported. Only
 // that one is capped: the score still tells which of two steps is more anomalous.
 func (s *Score) setSupported(logPeriod, supportedLog float64) {
-	s.Value, _ = calibration.Score(logPeriod)
+	s.Value = calibration.Score(logPeriod)
 	s.ReturnPeriod = 0
 	s.support(supportedLog)
 }
 
 // support raises the return period to one that is supported.
 func (s *Score) support(log float64) {
-	_, period := calibration.Score(log)
-	s.ReturnPeriod = max(s.ReturnPeriod, min(period, max(supported*float64(s.To-s.From)/1000, shortestPeriod)))
+	longest := max(supported*float64(s.To-s.From)/1000, shortestPeriod)
+	s.ReturnPeriod = max(s.ReturnPeriod, min(calibration.Seconds(log), longest))
 }
 
 // explainBy makes a feature the only contribution, if the score is worth an explanation.

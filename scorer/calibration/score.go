@@ -19,20 +19,26 @@ const (
 	BandScore = 0.6
 )
 
-// Score returns the score of a return period, and that period in seconds. The argument is the decimal logarithm of the
-// period in units of 5 minutes. Periods below one unit count as one; +Inf has score 1 and an infinite period.
+// Score returns the score of a return period, the decimal logarithm of which is given in units of 5 minutes. Periods
+// below one unit count as one; +Inf has score 1.
 //
 // The score is log10(R / 5m) / 5 up to 0.8. Above it is compressed: 1 - 0.2 / (1 + x/0.2), where x is what the
-// uncompressed score exceeds 0.8 by. So 0.9 is once in 50 weeks, not once in 16. The period is never compressed.
-func Score(logPeriod float64) (score, seconds float64) {
-	score = max(logPeriod/decades, 0)
-	seconds = unit.Seconds() * math.Pow(10, decades*score)
+// uncompressed score exceeds 0.8 by. So 0.9 is once in 50 weeks, not once in 16.
+func Score(logPeriod float64) float64 {
+	score := uncompressed(logPeriod)
 	if score > compressAbove {
 		const rest = 1 - compressAbove
 		score = 1 - rest/(1+(score-compressAbove)/rest)
 	}
-	return score, seconds
+	return score
 }
+
+// Seconds returns the return period that Score is given, in seconds. It is at least one unit, and never compressed.
+func Seconds(logPeriod float64) float64 {
+	return unit.Seconds() * math.Pow(10, decades*uncompressed(logPeriod))
+}
+
+func uncompressed(logPeriod float64) float64 { return max(logPeriod/decades, 0) }
 
 // Inverse returns the argument of Score that gives a score; 0 for score 0, and +Inf for score 1.
 func Inverse(score float64) float64 {

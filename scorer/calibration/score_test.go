@@ -22,9 +22,9 @@ func TestScore_IsTheLogarithmOfTheReturnPeriod(t *testing.T) {
 		{5 * 1000 * time.Minute, 0.6},
 		{5 * 10_000 * time.Minute, 0.8}, // five weeks
 	} {
-		score, seconds := calibration.Score(math.Log10(tc.period.Minutes() / 5))
-		require.InDelta(t, tc.want, score, 1e-12)
-		require.InEpsilon(t, max(tc.period, 5*time.Minute).Seconds(), seconds, 1e-9)
+		log := math.Log10(tc.period.Minutes() / 5)
+		require.InDelta(t, tc.want, calibration.Score(log), 1e-12)
+		require.InEpsilon(t, max(tc.period, 5*time.Minute).Seconds(), calibration.Seconds(log), 1e-9)
 	}
 }
 
@@ -36,21 +36,20 @@ func TestScore_DoesNotCompressThePeriod(t *testing.T) {
 		{1.4, 0.95, 34_722},
 		{0.8 + 0.2*2, 1 - 0.2/3, 3472},
 	} {
-		score, seconds := calibration.Score(5 * tc.uncompressed)
-		require.InDelta(t, tc.score, score, 1e-12)
+		seconds := calibration.Seconds(5 * tc.uncompressed)
+		require.InDelta(t, tc.score, calibration.Score(5*tc.uncompressed), 1e-12)
 		require.InEpsilon(t, 300*math.Pow(10, 5*tc.uncompressed), seconds, 1e-12)
 		require.InEpsilon(t, tc.days, seconds/86400, 2e-3)
 	}
-	score, seconds := calibration.Score(math.Inf(1))
-	require.InDelta(t, 1, score, 0)
-	require.True(t, math.IsInf(seconds, 1))
+	require.InDelta(t, 1, calibration.Score(math.Inf(1)), 0)
+	require.True(t, math.IsInf(calibration.Seconds(math.Inf(1)), 1))
 }
 
 // However anomalous two steps are, the score tells which of them is more so.
 func TestScore_KeepsTheOrderOfWhatIsRare(t *testing.T) {
 	before := 0.0
 	for surprisal := float64(4); surprisal < 1e4; surprisal *= 1.01 { // powers of ten
-		score, _ := calibration.Score(surprisal)
+		score := calibration.Score(surprisal)
 		require.Less(t, score, 1.0)
 		require.Greater(t, float32(score), float32(before))
 		before = score
