@@ -234,7 +234,7 @@ func (g *Group) score(m *Member, offset float64, e float32, phase int) {
 		m.Score.set(0)
 	default:
 		all, parts := g.calibration.Combine(&st, 0)
-		m.Score.setSupported(g.calibration.LogPeriod(all), g.calibration.Supported(all, &parts))
+		m.Score.setSupported(g.calibration.LogPeriod(all, &parts))
 		if m.Score.Value >= g.o.ExplainThreshold {
 			m.Score.Contributions = contributions(groupFeatureNames, parts[:])
 		}

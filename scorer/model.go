@@ -275,7 +275,7 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	m.advance(at)
 	switch {
 	case y != y || math.IsInf(y, 0):
-	case !m.o.possible().Contains(y):
+	case at.Value != at.Value && !m.o.possible().Contains(y):
 		m.o.outside(&s, y)
 	case at.Value != at.Value || at.Expected != at.Expected:
 	default:
@@ -348,7 +348,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 		s.set(0)
 		return
 	}
-	s.setSupported(m.calibration.LogPeriod(all.combined), m.calibration.Supported(all.combined, &all.parts))
+	s.setSupported(m.calibration.LogPeriod(all.combined, &all.parts))
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = contributions(featureNames, all.parts[:])
 	}

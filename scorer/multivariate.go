@@ -247,7 +247,7 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 	st := m.measure(&v, m.means)
 	st[forest] = m.forest.Score(&v, 0, m.forest.Trees())
 	all, parts := m.calibration.Combine(&st, 0)
-	s.setSupported(m.calibration.LogPeriod(all), m.calibration.Supported(all, &parts))
+	s.setSupported(m.calibration.LogPeriod(all, &parts))
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = m.explain(&v)
 	}

@@ -74,6 +74,8 @@ type Calibration struct {
 	// multipleTestingCorrection is the logarithm of how many times more often the most anomalous step of a slot exceeds a
 	// limit than the first one does.
 	multipleTestingCorrection float64
+
+	band float32 // see Band
 }
 
 // Fit learns from a sample, not empty, in order of time. span is how much time it covers, in ms.
@@ -125,7 +127,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	}
 	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
 	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
-	c.setCombined()
+	c.setCorrection(0)
 	c.beyondCombined = newExtrapolation(v, &c.combined, o.Separation)
 	if o.Separation == 0 {
 		c.beyondCombined.from = math.Inf(1)
@@ -133,10 +135,12 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	return c
 }
 
-// setCombined sets the combined tail, which is to be right at 0.8, the score from which people are told.
-func (c *Calibration) setCombined() {
-	surprisal := (decades*compressAbove-c.logSlot)*math.Ln10 + c.multipleTestingCorrection
-	c.combined = c.fitted.widenShape(c.shapeVariance, surprisal)
+// setCorrection sets the correction for multiple tests, and with it the band and the combined tail, which is to be right
+// at 0.8, the score from which people are told.
+func (c *Calibration) setCorrection(correction float64) {
+	c.multipleTestingCorrection = correction
+	c.combined = c.fitted.widenShape(c.shapeVariance, (decades*compressAbove-c.logSlot)*math.Ln10+correction)
+	c.band = c.tails[0].Quantile(c.bandSurprisal())
 }
 
 // Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics. A step whose
@@ -167,24 +171,15 @@ func fisher(sum, n float64) float64 {
 	return sum
 }
 
-// LogPeriod returns the decimal logarithm of the return period of what Combine returned, in units of 5 minutes.
-func (c *Calibration) LogPeriod(all float32) float64 {
-	return c.logPeriod(c.combined.Surprisal(all))
-}
-
-func (c *Calibration) logPeriod(surprisal float64) float64 {
-	return max(surprisal-c.multipleTestingCorrection, 0)/math.Ln10 + c.logSlot
-}
-
 // Band returns the distance from the expected value beyond which the distance by itself is rarer than once in 3.5 days.
-func (c *Calibration) Band() float32 { return c.tails[0].Quantile(c.bandSurprisal()) }
+func (c *Calibration) Band() float32 { return c.band }
 
 // BandBeyond is Band for values that are beyond all of the sample on a side: 1 above them, -1 below.
 func (c *Calibration) BandBeyond(side int) float32 {
 	if own := &c.sides[0][sideOf(float32(side))]; own.known {
-		return min(own.tail.Quantile(c.bandSurprisal()+twoSides), c.Band())
+		return min(own.tail.Quantile(c.bandSurprisal()+twoSides), c.band)
 	}
-	return c.Band()
+	return c.band
 }
 
 func (c *Calibration) bandSurprisal() float64 {
@@ -217,8 +212,7 @@ func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []
 	if len(first) > 0 && slices.Max(first) < limit { // they are too few to tell
 		firstShare = min(firstShare, math.Exp(-c.fitted.Surprisal(limit)))
 	}
-	c.multipleTestingCorrection = max(math.Log(shareBeyond(most, limit)/firstShare), 0)
-	c.setCombined()
+	c.setCorrection(max(math.Log(shareBeyond(most, limit)/firstShare), 0))
 }
 
 // mostOfSlots returns the largest surprisal of each slot that has stride steps.

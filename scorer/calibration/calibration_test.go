@@ -33,6 +33,12 @@ func fitted(sample []calibration.Statistics) calibration.Calibration {
 	return calibration.Fit(o, sample, int64(len(sample))*slot)
 }
 
+func logPeriod(c *calibration.Calibration, st *calibration.Statistics) float64 {
+	all, parts := c.Combine(st, 0)
+	log, _ := c.LogPeriod(all, &parts)
+	return log
+}
+
 // Of correlated statistics, what is seen once in so many steps has the return period of so many steps.
 func TestCalibration_ReturnPeriodIsWhatIsObserved(t *testing.T) {
 	sample := statistics(n, 1)
@@ -41,7 +47,7 @@ func TestCalibration_ReturnPeriodIsWhatIsObserved(t *testing.T) {
 	for _, every := range []float64{100, 1000} {
 		beyond := 0
 		for _, st := range statistics(later, 2) {
-			if all, _ := c.Combine(&st, 0); c.LogPeriod(all) >= math.Log10(every) {
+			if logPeriod(&c, &st) >= math.Log10(every) {
 				beyond++
 			}
 		}
@@ -74,8 +80,7 @@ func TestEstimateCorrection_CountsIndependentSteps(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			sample := statistics(n, 1)
 			c := fitted(sample)
-			all, _ := c.Combine(&calibration.Statistics{4, 4}, 0)
-			before := c.LogPeriod(all)
+			before := logPeriod(&c, &calibration.Statistics{4, 4})
 			each := statistics(stride*5000, 3)
 			var steps calibration.SlotSample
 			var firsts []calibration.Statistics
@@ -88,7 +93,7 @@ func TestEstimateCorrection_CountsIndependentSteps(t *testing.T) {
 				steps.Statistics, steps.Slots = append(steps.Statistics, each[i]), append(steps.Slots, i/stride)
 			}
 			c.EstimateCorrection(steps, stride, firsts)
-			require.InDelta(t, tc.want, math.Pow(10, before-c.LogPeriod(all)), 0.3*tc.want)
+			require.InDelta(t, tc.want, math.Pow(10, before-logPeriod(&c, &calibration.Statistics{4, 4})), 0.3*tc.want)
 		})
 	}
 }

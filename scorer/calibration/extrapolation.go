@@ -89,16 +89,18 @@ func wideShape(sorted []float32, censored int) float64 {
 	return shape
 }
 
-// Supported returns what LogPeriod returns for what Combine returned, but no further beyond the sample than the
-// statistics support: either the most unusual one by itself, or all of them together.
+// LogPeriod returns the decimal logarithm of the return period of what Combine returned, in units of 5 minutes, and a
+// supported one: no further beyond the sample than the statistics support, either the most unusual one by itself, or all
+// of them together.
 //
 // That one of n statistics is as rare as e^-s has a probability of n e^-s at most, however they depend on each other
 // (Bonferroni). All together mean more where each is moderately rare, as at steps of an hour, but of something extreme
 // they mean less than one: their tail is that of sums of surprisals, which is heavier, and doubted once more.
-func (c *Calibration) Supported(all float32, surprisals *Statistics) float64 {
+func (c *Calibration) LogPeriod(all float32, surprisals *Statistics) (log, supported float64) {
 	combined := c.combined.Surprisal(all)
+	log = c.logPeriod(combined)
 	if combined <= c.beyondCombined.from {
-		return c.logPeriod(combined)
+		return log, log
 	}
 	var sum, most, n float64
 	for i, enabled := range c.enabled {
@@ -110,5 +112,9 @@ func (c *Calibration) Supported(all float32, surprisals *Statistics) float64 {
 		}
 	}
 	together := c.beyondCombined.limit(&c.combined, c.combined.Surprisal(float32(fisher(sum, n))))
-	return c.logPeriod(max(min(combined, most-math.Log(n)), together, c.beyondCombined.from))
+	return log, c.logPeriod(max(min(combined, most-math.Log(n)), together, c.beyondCombined.from))
+}
+
+func (c *Calibration) logPeriod(surprisal float64) float64 {
+	return max(surprisal-c.multipleTestingCorrection, 0)/math.Ln10 + c.logSlot
 }

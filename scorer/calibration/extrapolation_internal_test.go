@@ -147,8 +147,8 @@ func TestSupported_GrowsAndNeverExceedsTheScore(t *testing.T) {
 			before := 0.0
 			for x := float32(0); x < 40; x += 0.01 {
 				all, parts := fitted.Combine(&Statistics{x, 1, x / 2}, 0)
-				got := fitted.Supported(all, &parts)
-				require.LessOrEqual(t, got, fitted.LogPeriod(all))
+				log, got := fitted.LogPeriod(all, &parts)
+				require.LessOrEqual(t, got, log)
 				require.GreaterOrEqual(t, got, before)
 				if x > 0.1 {
 					require.Less(t, got, before+0.1, "at %v", x)

@@ -34,8 +34,9 @@ func TestCombine_ComparesWhatIsBeyondAllWithItsOwnSide(t *testing.T) {
 	}
 	c := Fit(Options{Enabled: [MaxStatistics]bool{true}, Slot: 5 * 60_000, Separation: 36}, sample, 7*24*3_600_000)
 	log := func(x float32, side int) float64 {
-		all, _ := c.Combine(&Statistics{x}, side)
-		return c.LogPeriod(all)
+		all, parts := c.Combine(&Statistics{x}, side)
+		period, _ := c.LogPeriod(all, &parts)
+		return period
 	}
 	require.Greater(t, log(-15, -1), log(-15, 0)+2, "100 times as rare")
 	require.Equal(t, log(30, 0), log(30, 1), "as the bursts are")

@@ -412,7 +412,7 @@ func (t *Tail) Surprisal(x float32) float64 {
 			}
 			below := t.knots[i-1]
 			s := math.Ln2 / 2 * (float64(i-1) + float64((x-below)/(k-below)))
-			return math.Min(s, float64(t.rate))
+			return min(s, float64(t.rate))
 		}
 	}
 	return float64(t.rate)
