@@ -24,6 +24,8 @@ type deviations struct {
 	phases ewma.Phases
 	recent []*isolationforest.Rolling // by phase, for the forest; nil without one
 	within ewma.Bounds
+	// sizeOnly tells that trend and volatility do not count, and need not be followed.
+	sizeOnly bool
 }
 
 // newDeviations returns what follows a series. The scores of a slot may count together, see maxOverSlot.
@@ -39,7 +41,11 @@ func newDeviations(g grid.Grid, forest bool, within ewma.Bounds, together bool) 
 }
 
 // next takes the value x of a phase, for which b was expected; a deviation of unit counts as 1.
-func (d *deviations) next(phase int, x, b, unit float32) { d.phases.Next(phase, x, b, unit, &d.within) }
+func (d *deviations) next(phase int, x, b, unit float32) {
+	if !d.sizeOnly {
+		d.phases.Next(phase, x, b, unit, &d.within)
+	}
+}
 
 // replay takes the value x of the training window, for which b was expected, and returns its point for the forest.
 func (d *deviations) replay(phase int, x, b, unit float32) (point isolationforest.Point) {
@@ -58,7 +64,11 @@ func (d *deviations) replay(phase int, x, b, unit float32) (point isolationfores
 // phase alone: so every phase is as the first one was in the older history, from which the tails are. What one minute
 // has seen the next does not forget all the same, see maxOverSlot.
 func (d *deviations) measureIf(counts bool, phase int, e float32) (st calibration.Statistics) {
-	if counts {
+	switch {
+	case !counts:
+	case d.sizeOnly:
+		st[size] = e
+	default:
 		st = measure(d.phases.At(phase), e)
 	}
 	return st

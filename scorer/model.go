@@ -86,6 +86,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		deviations: newDeviations(series.Grid, enabled[pattern], within, true),
 		change:     change.New(calibration.LogPeriod(backtest.Learned, series.Grid.Slot())),
 	}
+	m.deviations.sizeOnly = enabled == [calibration.MaxStatistics]bool{size: true}
 	end := start + int64(len(y))*series.Grid.Step()
 	var bursts *burst.Days
 	if enabled[trend] {
@@ -270,9 +271,9 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	s := unknown(m.baseline.Learned)
 	part := credibility.Of(weight)
 	m.allowBurst(&at, float32(max(part, credibility.Least)))
-	m.setBand(&s, at, part)
+	m.setBand(&s, &at, part)
 	at.Value = credibility.Towards(at.Value, at.Expected, float32(part))
-	m.advance(at)
+	m.advance(&at)
 	switch {
 	case y != y || math.IsInf(y, 0):
 	case at.Value != at.Value && !m.o.possible().Contains(y):
@@ -282,9 +283,9 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 		if m.exact {
 			s.set(0)
 		} else {
-			m.score(&s, part*(y-s.Expected), at)
+			m.score(&s, part*(y-s.Expected), &at)
 		}
-		m.scoreChange(&s, at)
+		m.scoreChange(&s, &at)
 	}
 	if at.NewUnit > 0 {
 		m.deviations.phases.Moved(at.NewUnit)
@@ -314,7 +315,7 @@ func (m *Model) beyond(x float32) int {
 }
 
 // advance takes a step into the state.
-func (m *Model) advance(at baseline.Step) {
+func (m *Model) advance(at *baseline.Step) {
 	m.deviations.next(at.Phase, at.Value, at.Expected, at.Unit)
 	if e := at.Value - at.Expected; e != e && m.deviations.recent != nil {
 		m.deviations.recent[at.Phase].Add(at.Value) // others are added when they are scored
@@ -325,7 +326,7 @@ func (m *Model) advance(at baseline.Step) {
 }
 
 // score sets the score by the statistics of a value whose deviation counts for d, in the unit of the series.
-func (m *Model) score(s *Score, d float64, at baseline.Step) {
+func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 	e, recent := (at.Value-at.Expected)/at.Unit, m.deviations.recent
 	var point isolationforest.Point
 	if recent != nil {
@@ -356,7 +357,7 @@ func (m *Model) score(s *Score, d float64, at baseline.Step) {
 
 // scoreChange scores the value of a step by how long the series has been away from where it nearly always was, and
 // raises the return period of a series that moves by how long it has been away, if it is not where it may be expected.
-func (m *Model) scoreChange(s *Score, at baseline.Step) {
+func (m *Model) scoreChange(s *Score, at *baseline.Step) {
 	before := m.away
 	m.countAway(at.Time, at.Value, at.Expected, at.Unit, 1)
 	if log := m.change.Score(m.away); log > 0 && log > calibration.Inverse(s.Value) {
@@ -383,7 +384,7 @@ func (m *Model) countAway(t int64, x, expected, unit float32, steps int) {
 type band struct{ anywhere, below, above float32 }
 
 // setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.
-func (m *Model) setBand(s *Score, at baseline.Step, part float64) {
+func (m *Model) setBand(s *Score, at *baseline.Step, part float64) {
 	expected := m.baseline.Value(at.Time, at.Forecast)
 	low, high := m.baseline.Value(at.Time, at.Low), m.baseline.Value(at.Time, at.High)
 	least, part := m.o.minDeviation(expected), max(part, credibility.Least)

@@ -122,9 +122,12 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
-	if slots := s.profile.Slots(slot); at.Phase > 0 && slots.IsEdge(s.profile.Jump) {
-		low, high := slots.Range(s.profile.Share(at.Phase), s.profile.Jump)
-		at.Low, at.High = min(at.Low, s.composed.Join(low, s.level.Now())), max(at.High, s.composed.Join(high, s.level.Now()))
+	if at.Phase > 0 {
+		if slots := s.profile.Slots(slot); slots.IsEdge(s.profile.Jump) {
+			low, high := slots.Range(s.profile.Share(at.Phase), s.profile.Jump)
+			at.Low = min(at.Low, s.composed.Join(low, s.level.Now()))
+			at.High = max(at.High, s.composed.Join(high, s.level.Now()))
+		}
 	}
 	if !s.sawtooth.IsNone() {
 		at.Low, at.High, at.Expected = s.sawtooth.Low, s.sawtooth.High, s.sawtooth.Nearest(at.Expected, at.Value)
@@ -134,8 +137,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Low, at.High = normal.Nearest(at.Low, -standardize.Max), normal.Nearest(at.High, standardize.Max)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
-	at.Low, at.High = s.lastWeek.Widen(slot, at.Low, at.High, at.Unit)
-	at.Expected = s.lastWeek.Nearest(slot, at.Value, at.Expected, at.Unit)
+	if s.lastWeek.Known() {
+		at.Low, at.High = s.lastWeek.Widen(slot, at.Low, at.High, at.Unit)
+		at.Expected = s.lastWeek.Nearest(slot, at.Value, at.Expected, at.Unit)
+	}
 	at.Expected = s.Resolve(at.Expected, at.Value)
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.IsHoliday(slot) {
 		x := at.Value

@@ -135,8 +135,8 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	return c
 }
 
-// setCorrection sets the correction for multiple tests, and with it the band and the combined tail, which is to be right
-// at 0.8, the score from which people are told.
+// setCorrection sets the correction for multiple tests, and with it the band and the combined tail, which is to be
+// right at 0.8, the score from which people are told.
 func (c *Calibration) setCorrection(correction float64) {
 	c.multipleTestingCorrection = correction
 	c.combined = c.fitted.widenShape(c.shapeVariance, (decades*compressAbove-c.logSlot)*math.Ln10+correction)

@@ -89,9 +89,9 @@ func wideShape(sorted []float32, censored int) float64 {
 	return shape
 }
 
-// LogPeriod returns the decimal logarithm of the return period of what Combine returned, in units of 5 minutes, and a
-// supported one: no further beyond the sample than the statistics support, either the most unusual one by itself, or all
-// of them together.
+// LogPeriod returns the decimal logarithm of the return period of what Combine returned, in units of 5 minutes, and
+// that of a supported one: no further beyond the sample than the statistics support, either the most unusual one by
+// itself, or all of them together.
 //
 // That one of n statistics is as rare as e^-s has a probability of n e^-s at most, however they depend on each other
 // (Bonferroni). All together mean more where each is moderately rare, as at steps of an hour, but of something extreme

@@ -25,4 +25,9 @@ func (r Range) AtEnd(y float64) float64 {
 }
 
 // Clip returns the value of the range that is nearest to y.
-func (r Range) Clip(y float64) float64 { return min(max(y, r[0]), r[1]) }
+func (r Range) Clip(y float64) float64 {
+	if y > r[0] && y < r[1] { // mostly
+		return y
+	}
+	return min(max(y, r[0]), r[1])
+}
