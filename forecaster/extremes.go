@@ -85,6 +85,9 @@ type windowSample struct {
 func (s *windowSample) grow(n int) {
 	s.above.grow(n)
 	s.below.grow(n)
+	if s.split {
+		s.apart = make([]apartError, 0, n)
+	}
 }
 
 // chooseShrinkage returns what choose returns for the errors above, and changes apart likewise.

@@ -28,8 +28,9 @@ type hourly struct {
 	recent     lines.RecentTrends
 }
 
-// sorted are the values of parts, in order, and then infinities.
-type sorted [lines.HourParts]float64
+// sorted are the values of parts, in order, and then infinities: integers in the order of the values, so that the least
+// and the largest of them are found without a branch.
+type sorted [lines.HourParts]int64
 
 // sums are of the sizes of departures, of how far values are from the usual, and of values.
 type sums struct{ size, distance, value float64 }
@@ -124,36 +125,37 @@ func (h *hourly) lineOf(r *run) lines.Extrapolation {
 	return h.lineThrough(r, perPart, 0, (float64(h.steps)+(perPart-1)/2)/perPart)
 }
 
-// replace takes a value in the place of an old one. The places are counted, not searched: a processor would guess
-// wrong half of the time where a search ends.
+// replace takes a value in the place of an old one. Each place is worked out: a processor would guess wrong half of the
+// time where a search ends.
 func (s *sorted) replace(old, v float64) {
-	from, to := 0, 0
-	for _, x := range s {
-		from += below(x, old)
-		to += below(x, v)
+	out, in := orderOf(old), orderOf(v)
+	before := int64(math.MinInt64) // of those that stay
+	for i, x := range s[:len(s)-1] {
+		next := s[i+1]
+		if x < out {
+			next = x
+		}
+		s[i], before = max(before, min(next, in)), next
 	}
-	if to -= below(old, v); from < to {
-		copy(s[from:to], s[from+1:to+1])
-	} else {
-		copy(s[to+1:from+1], s[to:from])
-	}
-	s[to] = v
+	s[len(s)-1] = max(before, in)
 }
 
-// below returns 1 if x is less than v, else 0.
-func below(x, v float64) int {
-	if x < v {
-		return 1
-	}
-	return 0
+// orderOf returns an integer that is the larger, the larger v is. inOrder returns v.
+func orderOf(v float64) int64 {
+	bits := int64(math.Float64bits(v)) //nolint:gosec // the sign is that of v
+	return bits ^ bits>>63&math.MaxInt64
+}
+
+func inOrder(order int64) float64 {
+	return math.Float64frombits(uint64(order ^ order>>63&math.MaxInt64)) //nolint:gosec // as above
 }
 
 // median is that of the first n, the rest of which are infinities.
-func (s *sorted) median(n int) float64 { return (s[(n-1)/2] + s[n/2]) / 2 }
+func (s *sorted) median(n int) float64 { return (inOrder(s[(n-1)/2]) + inOrder(s[n/2])) / 2 }
 
 func newSorted(n int) (s sorted) {
 	for i := n; i < len(s); i++ {
-		s[i] = math.Inf(1)
+		s[i] = orderOf(math.Inf(1))
 	}
 	return s
 }

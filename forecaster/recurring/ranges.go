@@ -2,6 +2,7 @@ package recurring
 
 import (
 	"math"
+	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
 )
@@ -55,19 +56,11 @@ func (l *largest) but(day int) float64 {
 // findRanges finds the ranges where something recurs: in r, or in lows, which has the smallest values with the other
 // sign.
 func (r *Profile) findRanges(lows *Profile) {
-	n := len(r.groups)
-	a := &ranges{near: make([]bool, n)}
-	found := false
-	for c := range n {
-		if r.groups[c] == none && lows.groups[c] == none {
-			continue
-		}
-		found = true
-		for d := -nearCells; d <= nearCells; d++ {
-			a.near[(c+d+n)%n] = true
-		}
+	a := &ranges{near: r.near(nearCells)}
+	for c, near := range lows.near(nearCells) {
+		a.near[c] = a.near[c] || near
 	}
-	if !found {
+	if !slices.Contains(a.near, true) {
 		return
 	}
 	a.known = make([]int32, r.perDay)
@@ -82,9 +75,9 @@ func (r *Profile) largest(known []int32) []largest {
 	for c := range found {
 		found[c] = largest{nan, nan, -1}
 	}
-	near := r.cells
+	near := slices.Clone(r.cells)
 	for range nearCells {
-		near = widen(near)
+		widen(near)
 	}
 	for day := range r.days {
 		for c, v := range near[day*r.perDay : (day+1)*r.perDay] {

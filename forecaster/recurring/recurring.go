@@ -87,8 +87,8 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
 		var room search
-		over, limits := r.findRecurring(p, &room)
-		r.trace(w, over, limits)
+		limits := r.findRecurring(p, &room)
+		r.trace(w, room.over, limits)
 		lows.groups = make([]grouping, 7*r.perDay)
 		lows.findRecurring(p, &room)
 		r.findRanges(&lows)
@@ -145,32 +145,36 @@ type search struct {
 
 	known     counts // of days
 	wide, own counts // of those on which a cell or one beside it was high, and on which it was itself
-	some      []float32
+
+	over       []float32 // by how much each cell exceeds the usual
+	rest, high []float32 // the same without what is left out; that of each cell and those beside it
+	some       []float32
 }
 
-// findRecurring decides which cells are recurring. It returns by how much each cell exceeds the usual, and by cell of
-// the week what on a recurring one counts as high.
-func (r *Profile) findRecurring(p float64, s *search) (over []float32, limits []limit) {
+// findRecurring decides which cells are recurring. It returns by cell of the week what on a recurring one counts as
+// high.
+func (r *Profile) findRecurring(p float64, s *search) []limit {
 	s.p, s.tells = p, make([]grouping, r.perDay)
-	over, limits = r.prominence(), make([]limit, len(r.groups))
-	rest, high := slices.Clone(over), widen(over)
+	s.over = r.prominence(s.over[:0])
+	s.rest, s.high = append(s.rest[:0], s.over...), append(s.high[:0], s.over...)
+	widen(s.high)
+	limits := make([]limit, len(r.groups))
 	for i := range rounds {
-		if !r.findHigh(s, rest, high, limits, i > 0) {
+		if !r.findHigh(s, limits, i > 0) {
 			break
 		}
-		r.leaveOut(rest, high)
+		r.leaveOut(s.rest, s.high)
 	}
-	return over, limits
+	return limits
 }
 
-// findHigh marks cells as recurring, of those that are known: over is by how much they exceed the usual, high by how
-// much they or one beside them do. If they have to stand out, only what is outlying counts. It fills in limits, and
-// tells whether it has found any.
-func (r *Profile) findHigh(s *search, over, high []float32, limits []limit, standOut bool) (found bool) {
-	some := slices.Grow(s.some[:0], len(high)/3+1)
-	for i := 0; i < len(high); i += 3 { // neighbours share values
-		if high[i] == high[i] {
-			some = append(some, high[i])
+// findHigh marks cells as recurring, of those that are not left out. If they have to stand out, only what is outlying
+// counts. It fills in limits, and tells whether it has found any.
+func (r *Profile) findHigh(s *search, limits []limit, standOut bool) (found bool) {
+	some := slices.Grow(s.some[:0], len(s.high)/3+1)
+	for i := 0; i < len(s.high); i += 3 { // neighbours share values
+		if v := s.high[i]; v == v {
+			some = append(some, v)
 		}
 	}
 	s.some = some
@@ -183,20 +187,20 @@ func (r *Profile) findHigh(s *search, over, high []float32, limits []limit, stan
 	if standOut {
 		least += outlying * (nthSmallest(upper, len(upper)/2) - usual)
 	}
-	r.countOver(&s.known, high, float32(math.Inf(-1)))
+	r.countOver(&s.known, s.high, float32(math.Inf(-1)))
 	for _, share := range highShares {
 		large := nthSmallest(upper, int(float64(len(some)-1)*(1-share))-middle)
 		threshold := usual + (large-usual)/2
 		if !(threshold > usual && large >= least) {
 			continue // most cells are as high
 		}
-		r.countOver(&s.wide, high, threshold)
-		r.countOver(&s.own, over, threshold)
+		r.countOver(&s.wide, s.high, threshold)
+		r.countOver(&s.own, s.rest, threshold)
 		r.markRecurring(s)
 		for c, g := range r.groups {
 			if g != none && limits[c] == (limit{}) {
 				by := threshold - usual
-				for typical := r.typical(high, c%r.perDay, threshold) - usual; 4*by <= typical; {
+				for typical := r.typical(s.high, c%r.perDay, threshold) - usual; 4*by <= typical; {
 					by *= 2 // few different limits, and none is far above half of what is typical
 				}
 				limits[c] = limit{usual + highShare*by, usual + lowShare*by}
@@ -249,9 +253,9 @@ func (r *Profile) near(cells int) []bool {
 	return near
 }
 
-// prominence returns by how much each cell exceeds the usual value around it: NaN where nothing is known. The usual
-// value is the median of a block, between two of them interpolated.
-func (r *Profile) prominence() []float32 {
+// prominence appends to over by how much each cell exceeds the usual value around it: NaN where nothing is known. The
+// usual value is the median of a block, between two of them interpolated.
+func (r *Profile) prominence(over []float32) []float32 {
 	per := int(blockLength / r.length)
 	blocks := make([]float64, (len(r.cells)+per-1)/per)
 	buffer := make([]float32, 0, per)
@@ -268,7 +272,7 @@ func (r *Profile) prominence() []float32 {
 		}
 		blocks[b] = last
 	}
-	over := make([]float32, len(r.cells))
+	over = slices.Grow(over, len(r.cells))
 	for i, v := range r.cells {
 		at := (float64(i)+0.5)/float64(per) - 0.5
 		b := min(max(int(math.Floor(at)), 0), len(blocks)-1)
@@ -281,19 +285,17 @@ func (r *Profile) prominence() []float32 {
 		if to != to {
 			to = from
 		}
-		over[i] = v - float32(from+x*(to-from))
+		over = append(over, v-float32(from+x*(to-from)))
 	}
 	return over
 }
 
-// widen returns the largest of each value and those beside it.
-func widen(values []float32) []float32 {
-	wide := slices.Clone(values)
-	for i := 1; i < len(values); i++ {
-		wide[i-1] = larger(wide[i-1], values[i])
-		wide[i] = larger(wide[i], values[i-1])
+// widen makes of each value, of which there is one, the largest of it and those beside it.
+func widen(values []float32) {
+	for i, before := 1, values[0]; i < len(values); i++ {
+		v := values[i]
+		values[i-1], values[i], before = larger(values[i-1], v), larger(v, before), v
 	}
-	return wide
 }
 
 // larger returns the larger one of two values, of which NaN is not known. Which of two known ones that is a processor

@@ -278,7 +278,8 @@ func TestFind_TellsWhatIsRareFromNoise(t *testing.T) {
 }
 
 func TestWiden_KeepsWhatIsKnownBesideAGap(t *testing.T) {
-	got := widen([]float32{nan, 5, nan, nan, nan, 3, 4})
+	got := []float32{nan, 5, nan, nan, nan, 3, 4}
+	widen(got)
 	for i, want := range []float32{5, 5, 5, nan, 3, 4, 4} {
 		require.Equal(t, want != want, got[i] != got[i], i)
 		if want == want {
