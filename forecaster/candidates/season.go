@@ -2,6 +2,7 @@ package candidates
 
 import (
 	"math"
+	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
@@ -24,7 +25,7 @@ type season struct {
 	levels  []float32 // the fast mean when the cell was closed
 	means   []float32 // the mean of the last day when the cell was closed
 	medians []float32 // median of values over the last medianPeriods periods, from
-	history []float32 // those: medianPeriods of each slot, newest first
+	history []int32   // those, as orderOf returns: medianPeriods of each slot, newest first
 
 	blend       float64   // weight of the newest period in the profile
 	newest      []float32 // the cells that the smoothing needs: half its width to both sides
@@ -49,19 +50,14 @@ func newSeason(period, length int64, blend float64, halfWidth int, robust bool) 
 	if blend == 0 {
 		return s
 	}
-	per := 4
+	fields := []*[]float32{&s.values, &s.profile, &s.levels, &s.means}
 	if robust {
-		per += 1 + medianPeriods
+		fields = append(fields, &s.medians)
+		s.history = slices.Repeat([]int32{unknown}, medianPeriods*n)
 	}
-	bySlot := make([]float32, per*n)
-	for i := range bySlot {
-		bySlot[i] = nan32
-	}
-	for _, field := range []*[]float32{&s.values, &s.profile, &s.levels, &s.means} {
+	bySlot := slices.Repeat([]float32{nan32}, len(fields)*n)
+	for _, field := range fields {
 		*field, bySlot = bySlot[:n:n], bySlot[n:]
-	}
-	if robust {
-		s.medians, s.history = bySlot[:n:n], bySlot[n:]
 	}
 	s.newest, s.newestSlots = make([]float32, 2*halfWidth+1), make([]int32, halfWidth+1)
 	return s
@@ -149,19 +145,16 @@ func (s *season) store(cell, level, mean float64) {
 func (s *season) medianOf(slot int, value float32) float32 {
 	history := s.history[slot*medianPeriods : (slot+1)*medianPeriods]
 	copy(history[1:], history)
-	history[0] = value
-	var known [medianPeriods]int32
-	n := 0
-	for n < len(history) && history[n] == history[n] {
-		known[n] = orderOf(history[n])
-		n++
+	history[0] = orderOf(value)
+	sorted, n := sort7([medianPeriods]int32(history)), medianPeriods
+	for sorted[n-1] == unknown {
+		n--
 	}
-	for i := range known[n:] {
-		known[n+i] = math.MaxInt32
-	}
-	sorted := sort7(known)
 	return (inOrder(sorted[(n-1)/2]) + inOrder(sorted[n/2])) / 2
 }
+
+// unknown is larger than what orderOf returns of any value.
+const unknown = math.MaxInt32
 
 // orderOf returns an integer that is the larger, the larger v is. inOrder returns v.
 func orderOf(v float32) int32 {
