@@ -42,7 +42,8 @@ type Target struct {
 
 // PrepareTarget looks up in t what the candidates share at h. It is valid until the next Advance.
 func (s *State) PrepareTarget(t *Target, h *Horizon) {
-	slot := s.grid.Slot(s.now+h.Steps, s.day.period, s.day.length)
+	at := s.grid.Local(s.now + h.Steps)
+	slot := s.day.slotAt(at)
 	t.Horizon = h
 	t.yesterday = orElse(s.day.values[slot], s.dayMean)
 	t.profile = orElse(s.day.profile[slot], s.dayMean)
@@ -54,7 +55,7 @@ func (s *State) PrepareTarget(t *Target, h *Horizon) {
 	if !s.weekly {
 		return
 	}
-	slot = s.grid.Slot(s.now+h.Steps, s.week.period, s.week.length)
+	slot = s.week.slotAt(at)
 	t.lastWeek = orElse(s.week.values[slot], s.weekMean)
 	t.weekProfile = orElse(s.week.profile[slot], s.weekMean)
 	t.weekLift, t.weekMean = 0, s.dayMean

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/anomaly-exporter/anomaly-exporter/calendar"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/rolling"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
@@ -66,12 +67,16 @@ func newSeason(period, length int64, blend float64, halfWidth int, robust bool) 
 // start sets the slot of the first value.
 func (s *season) start(g *window.Grid) {
 	s.single = s.length <= g.Step
-	s.next = g.Slot(0, s.period, s.length)
+	s.next = s.slotAt(g.Local(0))
 }
 
-// enter moves on to step i, and looks up what there was a period ago.
-func (s *season) enter(g *window.Grid, i int) {
-	s.slot, s.next = s.next, g.Slot(i+1, s.period, s.length)
+// slotAt returns the slot of a time of the wall clock.
+func (s *season) slotAt(local int64) int { return calendar.SlotIn(local, s.period, s.length) }
+
+// enter moves on to the next step, before another one at a time of the wall clock, and looks up what there was a period
+// ago.
+func (s *season) enter(before int64) {
+	s.slot, s.next = s.next, s.slotAt(before)
 	if s.blend == 0 {
 		return
 	}

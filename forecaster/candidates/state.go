@@ -138,8 +138,9 @@ func (s *State) Advance(y float64) {
 	if s.now == 0 {
 		s.last, s.levels, s.usual = y, [3]float64{y, y, y}, [2]float64{y, y}
 	}
-	s.day.enter(&s.grid, s.now)
-	s.week.enter(&s.grid, s.now)
+	next := s.grid.Local(s.now + 1)
+	s.day.enter(next)
+	s.week.enter(next)
 	copy(s.changes[1:], s.changes[:])
 	s.changes[0] = y - s.last
 	s.last = y

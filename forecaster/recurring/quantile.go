@@ -38,7 +38,6 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 	}
 	best, least := everyDay, math.Inf(1)
 	var groups [7]sample
-	var room [maxDays]float32
 	for g := everyDay; g < groupings; g++ {
 		for i := range groups {
 			groups[i].n = 0
@@ -50,13 +49,16 @@ func (r *Profile) chooseGrouping(c int, p float64) grouping {
 		var before [7]int // how many of each group there were
 		for i, v := range known.values[:known.n] {
 			d := r.group(g, days[i])
-			if groups[d].n == 1 {
+			same := groups[d].values[:groups[d].n] // in the place of the first one, the day itself
+			if len(same) == 1 {
 				loss = math.Inf(1) // a day without another of its group
 				break
 			}
-			missed := float64(v) - sortedQuantile(groups[d].without(before[d], room[:0]), p)
+			missed := float64(v) - sortedQuantile(same[1:], p)
 			loss += max(p*missed, (p-1)*missed)
-			before[d]++
+			if before[d]++; before[d] < len(same) {
+				same[before[d]] = v // takes the place of the next day
+			}
 		}
 		if g == everyDay || loss < splitLoss*least {
 			best, least = g, loss
@@ -115,11 +117,6 @@ func interpolate(sorted []float32, rank float64) float64 {
 	}
 	x := rank - float64(i)
 	return float64(sorted[i]) + x*float64(sorted[i+1]-sorted[i])
-}
-
-// without appends the values but the i-th to others.
-func (s *sample) without(i int, others []float32) []float32 {
-	return append(append(others, s.values[:i]...), s.values[i+1:s.n]...)
 }
 
 // atMost is quantile, or infinite if there are no values.

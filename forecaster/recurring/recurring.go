@@ -273,19 +273,20 @@ func (r *Profile) prominence(over []float32) []float32 {
 		blocks[b] = last
 	}
 	over = slices.Grow(over, len(r.cells))
+	b, from, to := -1, 0.0, 0.0
 	for i, v := range r.cells {
 		at := (float64(i)+0.5)/float64(per) - 0.5
-		b := min(max(int(math.Floor(at)), 0), len(blocks)-1)
-		next := min(b+1, len(blocks)-1)
-		x := min(max(at-float64(b), 0), 1)
-		from, to := blocks[b], blocks[next]
-		if from != from {
-			from = to
+		if b < 0 || b+1 < len(blocks) && at >= float64(b+1) {
+			b++
+			from, to = blocks[b], blocks[min(b+1, len(blocks)-1)]
+			if from != from {
+				from = to
+			}
+			if to != to {
+				to = from
+			}
 		}
-		if to != to {
-			to = from
-		}
-		over = append(over, v-float32(from+x*(to-from)))
+		over = append(over, v-float32(from+max(at-float64(b), 0)*(to-from)))
 	}
 	return over
 }
