@@ -59,6 +59,7 @@ type Backtest struct {
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
 	ordinary         float32 // see Ordinary
+	median           float32 // deviation
 	usual            float32 // median deviation from a level that follows at once; 0: not known
 	flat             bool    // most values are exactly what is expected
 
@@ -86,26 +87,27 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	s.profile = profile.New(&s.slots, g.Stride(), s.slots.At(s.now))
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
-		b.ordinary = Ordinary(b.deviations())
+		b.setOrdinary()
 		return s, b, nil
 	}
 	b.chooseSeason()
-	b.chooseLine(w)
-	if !o.OneValue && b.findSawtooth(w) && s.Slope == 0 {
+	inUnit := b.slotValues(w)
+	b.chooseLine(w, inUnit)
+	if !o.OneValue && b.findSawtooth(inUnit) && s.Slope == 0 {
 		s.fixed = true // nothing else is expected, between resets or after one
 		b.choice = choice{seasonTest: seasonTest{expected: make([]float32, b.count), lasting: b.lasting}}
-		b.ordinary = Ordinary(b.deviations())
+		b.setOrdinary()
 		return s, b, nil
 	}
 	b.chooseComposition()
 	values := b.slots
 	b.holdLevel()
 	b.chooseWeeks(values)
-	b.ordinary = Ordinary(b.deviations())
+	b.setOrdinary()
 	once := b.setProfile()
 	if b.knownFor() < weeklyOnlyAfter.Milliseconds() {
-		near := awayFactor * orderstat.Quantile(b.deviations(), 0.5)
-		s.lastWeek = season.NewLastWeek(b.bySlot(), s.profile.At, &s.composed, near)
+		near := awayFactor * b.median
+		s.lastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, near, &b.scratch)
 	}
 	if !o.OneValue {
 		b.setEnvelope()
@@ -318,7 +320,8 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 	p := &s.profile
 	p.Values = make([]float32, b.season.Days*values.PerDay)
 	most, least, differences := 0, 7, make([]float32, 0, len(p.Values))
-	instead, h := make([]float32, len(p.Values)), holdPass{Backtest: b, seasonTest: b.seasonTest, values: values}
+	h := holdPass{Backtest: b, seasonTest: b.seasonTest, values: values}
+	var instead []float32 // where last week alone is known
 	isOdd := func(x, e float32) bool {
 		return h.isOdd(h.composed.Join(x, h.level.Now()), h.composed.Join(e, h.level.Now()))
 	}
@@ -326,8 +329,10 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 		v, days, periods := values.Expected(b.season, p.First+int64(i))
 		p.Values[i] = v
 		most = max(most, periods)
-		instead[i] = nan32
 		if days == 7 && periods == 1 {
+			if instead == nil {
+				instead = slices.Repeat([]float32{nan32}, len(p.Values))
+			}
 			instead[i] = values.MedianIfOdd(p.First+int64(i), v, isOdd)
 		}
 		if days > 0 {
@@ -339,7 +344,9 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 			p.StandIns[i] = true
 		}
 	}
-	once = season.ReplaceRuns(p.Values, instead, values.PerDay/2)
+	if instead != nil {
+		once = season.ReplaceRuns(p.Values, instead, values.PerDay/2)
+	}
 	for i, v := range p.Values[1:] {
 		if d := abs(v - p.Values[i]); d == d {
 			differences = append(differences, d)

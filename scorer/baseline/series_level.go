@@ -149,6 +149,12 @@ func (b *Backtest) deviations() []float32 {
 	return all
 }
 
+// setOrdinary sets the median deviation and the largest ordinary one.
+func (b *Backtest) setOrdinary() {
+	all := b.deviations()
+	b.median, b.ordinary = orderstat.Quantile(all, 0.5), Ordinary(all)
+}
+
 // Ordinary returns the largest ordinary one of deviations, which are given in order of size; +Inf if all are 0.
 func Ordinary(all []float32) float32 {
 	zeros, _ := slices.BinarySearch(all, math.SmallestNonzeroFloat32)
@@ -158,10 +164,11 @@ func Ordinary(all []float32) float32 {
 	return ordinaryFactor * max(orderstat.Quantile(all, ordinaryShare), orderstat.Quantile(all[zeros:], 0.5))
 }
 
-// chooseLine puts the values around a straight line, if deviations are then no larger.
-func (b *Backtest) chooseLine(w Window) {
+// chooseLine puts the values, those of slots as slotValues returns them, around a straight line, if deviations are then
+// no larger.
+func (b *Backtest) chooseLine(w Window, slots []float64) {
 	s := b.series
-	lag, slots := float64((level.Window / 2).Milliseconds()), b.slotValues(w)
+	lag := float64((level.Window / 2).Milliseconds())
 	usual := b.usualDeviation()
 	for _, over := range [...]time.Duration{day, time.Hour} {
 		slope := b.slope(slots, s.Grid.Slots(over))
@@ -201,10 +208,10 @@ func (b *Backtest) usualDeviation() float64 {
 }
 
 // findSawtooth expects anything from where a sawtooth goes to where it comes back, if its resets come at any time.
-func (b *Backtest) findSawtooth(w Window) (ok bool) {
+func (b *Backtest) findSawtooth(slots []float64) (ok bool) {
 	s := b.series
 	saw := sawtooth.Series{
-		Values: b.slotValues(w), Day: s.Grid.Slots(day), Hour: max(s.Grid.Slots(time.Hour), 1),
+		Values: slots, Day: s.Grid.Slots(day), Hour: max(s.Grid.Slots(time.Hour), 1),
 		Again: max(s.Grid.Slots(again), 1), Block: max(s.Grid.Slots(jumpIn), 1), New: s.Grid.Slots(level.SettleAfter),
 	}
 	low, high, ok := saw.Find()

@@ -18,12 +18,14 @@ type LastWeek struct {
 // NewLastWeek takes the values of the days, which it changes. season returns that of a slot, which the composition
 // makes the expected value with the level. The level is the median of half a day around a slot, so an incident of some
 // hours is not expected again. Values that deviate by near at most agree.
-func NewLastWeek(v *Values, season func(slot int64) float32, c *composition.Composition, near float32) LastWeek {
+func NewLastWeek(
+	v *Values, season func(slot int64) float32, c *composition.Composition, near float32, scratch *orderstat.Scratch,
+) LastWeek {
 	for i, x := range v.Values {
 		v.Values[i] = c.LevelOf(x, season(v.First+int64(i)))
 	}
-	scratch, n := orderstat.Scratch{}, v.PerDay/2
-	levels := scratch.AppendRollingMedians(nil, v.Values, n)
+	n := v.PerDay / 2
+	levels := scratch.AppendRollingMedians(make([]float32, 0, len(v.Values)+1), v.Values, n)
 	for i := range v.Values {
 		v.Values[i] = c.Join(season(v.First+int64(i)), levels[min(i+n/2, len(levels)-1)])
 	}

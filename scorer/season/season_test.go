@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -199,7 +200,7 @@ func TestLastWeek_IsAsNormalAsTheRecentLevel(t *testing.T) {
 		}
 	}
 	v.Values[3] = 500 // an incident
-	w := season.NewLastWeek(v, func(int64) float32 { return 0 }, &composition.Composition{}, 5)
+	w := season.NewLastWeek(v, func(int64) float32 { return 0 }, &composition.Composition{}, 5, new(orderstat.Scratch))
 	const slot = 7*perDay + 3
 	require.Equal(t, float32(100), w.Nearest(slot, 101, 50, 1), "as last week")
 	require.Equal(t, float32(50), w.Nearest(slot, 54, 50, 1), "as expected")
