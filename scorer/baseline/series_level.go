@@ -7,6 +7,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
@@ -41,10 +42,6 @@ const (
 	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
 	// change as a matter of course, and are followed at once. Chosen, not tuned.
 	lastingPerWeek, lastingAtLeast = 1, 2
-	// ordinaryShare is the share of deviations that are ordinary, and ordinaryFactor how many times larger one may be: of
-	// normal noise it is 8 standard deviations. Chosen after smaller bounds on what a deviation does had cost recall on
-	// the developing series (test/accuracy anomaly).
-	ordinaryShare, ordinaryFactor = 0.99, 3
 	// lineFactor is the part of the usual deviation that a line has to move by while the level, which looks back 16 hours,
 	// lags behind it. Chosen, not tuned: what moves by less is followed well enough.
 	lineFactor = 1.0 / 2
@@ -152,16 +149,7 @@ func (b *Backtest) deviations() []float32 {
 // setOrdinary sets the median deviation and the largest ordinary one.
 func (b *Backtest) setOrdinary() {
 	all := b.deviations()
-	b.median, b.ordinary = orderstat.Quantile(all, 0.5), Ordinary(all)
-}
-
-// Ordinary returns the largest ordinary one of deviations, which are given in order of size; +Inf if all are 0.
-func Ordinary(all []float32) float32 {
-	zeros, _ := slices.BinarySearch(all, math.SmallestNonzeroFloat32)
-	if zeros == len(all) {
-		return infinite
-	}
-	return ordinaryFactor * max(orderstat.Quantile(all, ordinaryShare), orderstat.Quantile(all[zeros:], 0.5))
+	b.median, b.ordinary = orderstat.Quantile(all, 0.5), ewma.Ordinary(all)
 }
 
 // chooseLine puts the values, those of slots as slotValues returns them, around a straight line, if deviations are then

@@ -13,6 +13,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
@@ -143,7 +144,7 @@ func (b *GroupBacktest) Ordinary(n int) float32 {
 		}
 	}
 	slices.Sort(all)
-	return baseline.Ordinary(all)
+	return ewma.Ordinary(all)
 }
 
 // add takes over the window of the next member.
