@@ -157,6 +157,7 @@ type replay struct {
 	// are values, which are those of the sample.
 	widest, least, most float32
 	values              []float32
+	early               int // see calibration.Options
 }
 
 // replay runs the statistics over the window.
@@ -225,6 +226,9 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			r.addStep(at.Slot, st)
 		}
 		if at.Phase == 0 {
+			if b.Early(at) {
+				r.early = len(r.times) + 1
+			}
 			r.add(at.Time, st)
 			r.values = append(r.values, x)
 			if m.deviations.recent != nil {
@@ -250,7 +254,7 @@ func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, en
 		settled, normal = m.o.Normal.Settled(r.statistics, r.times, end)
 	}
 	m.calibration = calibration.Fit(calibration.Options{
-		Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: normal,
+		Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: normal, Early: min(r.early, len(settled)/2),
 	}, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
 	m.exact = m.change.Learn(settled, in.Stride())

@@ -61,3 +61,30 @@ func TestModel_TellsAnOutageFromBursts(t *testing.T) {
 		}
 	}
 }
+
+// In the first days of a window, bursts are expected again a day later. That tells nothing of how far values fall.
+func TestModel_TellsAnOutageOfADailyLoadFromBursts(t *testing.T) {
+	const step, quiet, lasts, seeds = 5 * time.Minute, 13 * hour, 3 * hour, 6
+	load, n, of := daily{20, 100, 1, 0.05}, 0, 0
+	for seed := range uint64(seeds) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		left, size := 0, 1.0 // of the burst: two a day
+		y := generate(step, quiet+lasts, func(at time.Duration) float64 {
+			if left--; left < 0 && r.Float64() < 2*step.Hours()/24 {
+				left, size = int((10+60*r.Float64())/step.Minutes()), 1+3*(0.3+r.ExpFloat64())
+			}
+			v := load.at(at) * (1 + load.noise*r.NormFloat64())
+			switch {
+			case at >= quiet:
+				return 0.02 * v
+			case left >= 0:
+				return size * v
+			}
+			return v
+		})
+		all := liveAfter(t, scorer.Options{Step: step, ExplainThreshold: 2}, y, 14*24*hour, quiet+lasts)
+		found, steps := high(all, step, quiet, quiet+lasts)
+		n, of = n+found, of+steps
+	}
+	require.GreaterOrEqual(t, float64(n), 0.75*float64(of), "%d of %d", n, of)
+}

@@ -215,6 +215,15 @@ func (b *Backtest) Unusable() error {
 	return ErrGaps
 }
 
+// Early tells whether what was expected at a position is the median of fewer periods than now, and of fewer than three:
+// a burst may have been expected again.
+func (b *Backtest) Early(at grid.Position) bool {
+	if b.series.profile.Values == nil {
+		return false
+	}
+	return b.seasonal[at.Slot].Periods < min(3, b.seasonal[b.count-1].Periods)
+}
+
 // DropWarmup forgets what was expected in the first days of a season. As long as the level is that of slots whose
 // season was not known, and then as long as few days say what is usual, deviations are larger than they will be.
 func (b *Backtest) DropWarmup() {

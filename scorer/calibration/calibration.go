@@ -52,6 +52,9 @@ type Options struct {
 	Separation int
 	// Normal tells which steps of the sample are known to be normal life, however anomalous they look; nil: none is known.
 	Normal []bool
+	// Early is how many steps the sample begins with of which less was known than later. Bursts may have been expected
+	// again. Sides do not learn from them.
+	Early int
 }
 
 // A Calibration knows how rare statistics are in normal life.
@@ -83,7 +86,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 	c := Calibration{enabled: o.Enabled, logSlot: LogPeriod(1, o.Slot)}
 	separation, scratch := o.Separation, orderstat.Scratch{}
 	if separation > 0 {
-		sample, o.Normal = withoutIncidents(sample, o.Normal, separation, &scratch)
+		sample = withoutIncidents(&o, sample, &scratch)
 	}
 	v := make([]float32, len(sample))
 	heaviest := 0.0

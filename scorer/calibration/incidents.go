@@ -13,18 +13,17 @@ const (
 
 // withoutIncidents returns a sample without the incidents that are longer than what a tail can censor: after an outage
 // of six hours, a tail of 80 values of 5 minutes would be that outage. What is known to be normal stays.
-func withoutIncidents(
-	sample []Statistics, normal []bool, separation int, scratch *orderstat.Scratch,
-) ([]Statistics, []bool) {
+func withoutIncidents(o *Options, sample []Statistics, scratch *orderstat.Scratch) []Statistics {
 	distances := make([]float32, len(sample))
 	for i := range sample {
 		distances[i] = sample[i].Size(0)
 	}
-	isIncident := findIncidents(distances, normal, separation, scratch)
+	isIncident := findIncidents(distances, o.Normal, o.Separation, scratch)
 	if isIncident == nil {
-		return sample, normal
+		return sample
 	}
-	return keep(sample, isIncident), keep(normal, isIncident)
+	o.Normal, o.Early = keep(o.Normal, isIncident), len(keep(sample[:o.Early], isIncident))
+	return keep(sample, isIncident)
 }
 
 // keep returns a copy of values, one for each step or none, without those of incidents.

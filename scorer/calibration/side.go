@@ -35,7 +35,7 @@ func (c *Calibration) fitSides(
 ) {
 	var differs [2]bool
 	for n := int(widestShare * float64(len(sorted))); n >= leastEpisodes; n /= 2 {
-		above, below := episodesBySide(sample, s, sorted[len(sorted)-n], o.Separation)
+		above, below := episodesBySide(sample[o.Early:], s, sorted[len(sorted)-n], o.Separation)
 		differs[0], differs[1] = differs[0] || fewer(above, below), differs[1] || fewer(below, above)
 	}
 	for k := range differs {
@@ -43,17 +43,20 @@ func (c *Calibration) fitSides(
 			continue
 		}
 		found := false
-		for i := range sample {
-			if sizes[i] = 0; sideOf(sample[i][s]) == k {
-				sizes[i] = sample[i].Size(s)
-				found = found || sizes[i] > 0
+		own, normal := sizes[o.Early:], o.Normal
+		if normal != nil {
+			normal = normal[o.Early:]
+		}
+		for i, st := range sample[o.Early:] {
+			if own[i] = 0; sideOf(st[s]) == k {
+				own[i] = st.Size(s)
+				found = found || own[i] > 0
 			}
 		}
 		if found {
 			c.sides[s][k].known = true
-			own, normal := sizes, o.Normal
-			if isIncident := findIncidents(sizes, normal, o.Separation, scratch); isIncident != nil {
-				own, normal = keep(sizes, isIncident), keep(normal, isIncident)
+			if isIncident := findIncidents(own, normal, o.Separation, scratch); isIncident != nil {
+				own, normal = keep(own, isIncident), keep(normal, isIncident)
 			}
 			c.sides[s][k].tail, _ = fitTail(own, normal, o.Separation, scratch)
 		}
