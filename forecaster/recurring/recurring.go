@@ -22,13 +22,13 @@ const (
 	// blockLength is what the usual value around a cell is taken from. An event of up to half of it stands out. Chosen,
 	// not tuned: a job of an hour does, while the shape of the day is followed.
 	blockLength = 3 * 60 * 60 * 1000 // ms
-	// byChance is up to which probability a cell that is high on so many days is not put down to chance. There are some
-	// hundred independent cells in a day, so that about one series in five has a false one. It costs little: the window
-	// is then forecast by what its like has held. Chosen, not tuned.
-	byChance = 0.001
-	// ownByChance is the same for a cell without those beside it, which have told already that something recurs. Chosen,
-	// not tuned: it only tells where.
-	ownByChance = 0.05
+	// significance is up to which probability a cell that is high on so many days is not put down to chance. There are
+	// some hundred independent cells in a day, so that about one series in five has a false one. It costs little: the
+	// window is then forecast by what its like has held. Chosen, not tuned.
+	significance = 0.001
+	// ownSignificance is the same for a cell without those beside it, which have told already that something recurs.
+	// Chosen, not tuned: it only tells where.
+	ownSignificance = 0.05
 	// minDays is how many days tell what recurs. Guard: of two, everything recurs.
 	minDays = 3
 	// splitLoss is the ratio of losses up to which days are told apart. On 14 days a chance event of 40 % is missing on
@@ -364,11 +364,11 @@ func (r *Profile) countOver(n *counts, values []float32, threshold float32) {
 // later than on other days is found by the cells beside it, but a cell must be high oftener itself, too.
 func (r *Profile) markRecurring(s *search) {
 	wide, own, known := &s.wide, &s.own, &s.known
-	byDay, ownDay := chance.New(wide.day, known.day, byChance), chance.New(own.day, known.day, ownByChance)
+	byDay, ownDay := chance.New(wide.day, known.day, significance), chance.New(own.day, known.day, ownSignificance)
 	weeks := r.days > 7 // else nothing is known twice
 	var byWeek, ownWeek chance.Test
 	if weeks {
-		byWeek, ownWeek = chance.New(wide.week, known.week, byChance), chance.New(own.week, known.week, ownByChance)
+		byWeek, ownWeek = chance.New(wide.week, known.week, significance), chance.New(own.week, known.week, ownSignificance)
 	}
 	for c := range r.perDay {
 		chosen := none
