@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -212,6 +214,42 @@ func TestInit_SaysThatNothingIsThere(t *testing.T) {
 	require.ErrorContains(t, err, "exit status 1")
 	require.Equal(t, p.URL()+": there was no metric within the last hour; does it scrape anything?\n", out)
 	require.NoFileExists(t, filepath.Join(dir, "anomaly-exporter.yml"))
+}
+
+// On a Prometheus that was started seconds ago, check-config counts the series that init counted, and says that there
+// is little history.
+func TestInit_CountsAsCheckConfigOnANewPrometheus(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real server")
+	}
+	target := httptest.NewServer(promhttp.Handler())
+	t.Cleanup(target.Close)
+	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{Config: fmt.Sprintf(`
+scrape_configs:
+  - job_name: test
+    scrape_interval: 1s
+    static_configs: [{targets: ['%s']}]
+`, strings.TrimPrefix(target.URL, "http://"))})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	require.Eventually(t, func() bool {
+		v, err := p.Query(t.Context(), "rate(process_cpu_seconds_total[1m])", time.Now())
+		return err == nil && len(v) == 1
+	}, 20*time.Second, 100*time.Millisecond)
+	dir := t.TempDir()
+	out, err := program(t, dir, "init", "--url="+p.URL())
+	require.NoError(t, err, out)
+	checked, err := program(t, dir, "check-config", "anomaly-exporter.yml")
+	require.NoError(t, err, checked)
+
+	counted := regexp.MustCompile(`(?m)^\w+\.yml +(\w+) +(\d+) `).FindAllStringSubmatch(out, -1)
+	require.Len(t, counted, 10, out)
+	for _, m := range counted {
+		require.Contains(t, checked, fmt.Sprintf("  detector %q: %s series: about ", m[1], m[2]))
+	}
+	warnings := regexp.MustCompile(`(?m)^.*: warning: .*$`).FindAllString(checked, -1)
+	require.Len(t, warnings, 1, checked)
+	require.Contains(t, warnings[0], "and 9 others: the oldest values are less than 1h old, too little to learn from: ")
 }
 
 // detectorsOfFiles returns the names of the detectors of all files that name what they need.

@@ -300,7 +300,9 @@ scalers:
 			`have the same labels in by`,
 		"# check-config file/disable metric\n" + one + "expr: none, series_limit: 1}, {name: y, expr: memory, " +
 			"series_limit: 1}]": `1 of 2 series are over series_limit`,
-		one + `expr: memory, history: 14d}]`:    `detector "x": history is 2w, but the oldest values are about 1d2`,
+		one + `expr: memory, history: 14d}]`: `detector "x": history is 2w, but the oldest values are about 1d2`,
+		one + `expr: memory, history: 14d, min_history: 3d}, {name: y, expr: memory, history: 14d}]`: `detector "x": the ` +
+			`oldest values are about 1d2`,
 		one + `expr: memory, series_limit: 1}]`: `1 of 2 series are over series_limit`,
 	} {
 		got := checked(text)
@@ -314,4 +316,101 @@ scalers:
 		"config.yml:2: warning: remote_read[0]: the tenant in X-Scope-OrgID has no series of any expression; "+
 			"is its name right?")
 	require.NotContains(t, said(check.File(t.Context(), write(t, tenant, one+"expr: memory}]\n"), options(end))), "tenant")
+}
+
+// A server that was started just now has nothing at the newest time whose samples are complete, and nothing to learn
+// from. A server that gets its samples late has nothing now.
+func TestFile_CountsTheSeriesOfAYoungServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real Prometheus")
+	}
+	end, dir := time.Now(), t.TempDir()
+	every := func(step, from, until time.Duration) iter.Seq2[int64, float64] {
+		return func(yield func(int64, float64) bool) {
+			for ago := from; ago >= until; ago -= step {
+				if !yield(end.Add(-ago).UnixMilli(), float64(from-ago)/1e9) {
+					return
+				}
+			}
+		}
+	}
+	p := parser.NewParser(parser.Options{})
+	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
+		for text, samples := range map[string]iter.Seq2[int64, float64]{
+			`young_total{pod="a"}`:      every(time.Second, 20*time.Second, 0),
+			`young_total{pod="b"}`:      every(time.Second, 20*time.Second, 0),
+			`level{pod="a"}`:            every(time.Second, 20*time.Second, 0),
+			`limit{pod="a"}`:            every(time.Second, 20*time.Second, 0),
+			`once_total{pod="a"}`:       every(time.Hour, 10*time.Second, 0),
+			`minutes{pod="a"}`:          every(time.Minute, 20*time.Minute, 0),
+			`minutes{pod="b"}`:          every(time.Minute, 20*time.Minute, 0),
+			`late_total{pod="a"}`:       every(time.Second, 8*time.Minute, 6*time.Minute),
+			`yesterday_total{pod="a"}`:  every(time.Minute, 22*time.Hour, 20*time.Hour),
+			`ALERTS{alertname="other"}`: every(time.Second, 20*time.Second, 0),
+		} {
+			l, err := p.ParseMetric(text)
+			require.NoError(t, err)
+			if !yield(servers.Series{Labels: l, Samples: samples}) {
+				return
+			}
+		}
+	}))
+	server, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{
+		Dir: dir, Config: "global: {external_labels: {cluster: eu1}}\n",
+	})
+	require.NoError(t, err)
+	defer server.Stop()
+	const labels = "/api/v1/read\n    external_labels: {cluster: eu1}"
+	checked := func(text string) (*check.Result, []string) {
+		r := check.File(t.Context(), write(t, server.URL()+labels, text), options(end))
+		require.True(t, r.Valid, said(r))
+		return r, strings.Split(strings.TrimSuffix(said(r), "\n"), "\n")
+	}
+	young := `the oldest values are less than 1h old, too little to learn from: scores and forecasts begin after 1d ` +
+		`(min_history); wait; if the server is not new, does it keep less (--storage.tsdb.retention.time)?`
+
+	// One expression fails, and one matches nothing: that is said of these, and of no other.
+	r, lines := checked(`detectors:
+  - {name: rated, expr: 'rate(young_total[5m])'}
+  - {name: fails, expr: 'level * on () group_left () minutes'}
+  - {name: hourly, expr: 'level{cluster="eu1"}', step: 1h, bounds: {upper: {expr: limit}}}
+  - {name: minutes, expr: minutes, step: 1h}
+  - {name: none, expr: none}
+  - {name: both, by: [pod], inputs: {a: level, b: 'sum by (pod) (rate(young_total[5m]))'}}
+scalers:
+  - {name: load, load: 'sum(rate(young_total[5m]))', capacity_per_replica: 1, max_replicas: 2}
+`)
+	require.Len(t, lines, 3, said(r))
+	require.Equal(t, `config.yml:5: warning: detector "rated" and 4 others: `+young, lines[0])
+	require.Contains(t, lines[1], `config.yml:6: warning: detector "fails": expr: found duplicate series`)
+	require.Contains(t, lines[2], `config.yml:9: warning: detector "none": expr: there is no metric none; `)
+	for i, want := range []int{2, -1, 1, 2, 0, 2, 1} {
+		if want < 0 {
+			require.Nil(t, r.Costs[i].Series, r.Costs[i].Name)
+			continue
+		}
+		require.Equal(t, want, *r.Costs[i].Series, r.Costs[i].Name)
+	}
+	require.Equal(t, 8, r.Series)
+
+	_, lines = checked("detectors: [{name: x, expr: 'sum(increase(once_total[1m]))'}, {name: y, expr: level}]\n")
+	require.Equal(t, []string{
+		`config.yml:4: warning: detector "x": expr: increase(once_total[1m]) has no result now: no series has two samples ` +
+			`in that time; has it been scraped only once so far? If not, use a range of at least four scrape intervals`,
+		`config.yml:4: warning: detector "y": ` + young,
+	}, lines)
+	_, lines = checked("detectors: [{name: x, expr: 'rate(yesterday_total[5m])'}]\n")
+	require.Equal(t, []string{
+		`config.yml:4: warning: detector "x": expr: metric yesterday_total has no series now, but had some within the last ` +
+			`day; is the target that exposes it down?`,
+	}, lines)
+
+	r, lines = checked("global: {query_offset: 7m}\ndetectors: [{name: x, expr: 'rate(late_total[1m])'}]\n")
+	require.Equal(t, []string{`config.yml:5: warning: detector "x": ` + young}, lines)
+	require.Equal(t, 1, r.Series)
+
+	// The server answers any tenant. That it has series is not hidden by their age.
+	tenant := server.URL() + labels + "\n    http_headers: {X-Scope-OrgID: {values: [shop]}}"
+	r = check.File(t.Context(), write(t, tenant, "detectors: [{name: x, expr: level}]\n"), options(end))
+	require.Equal(t, "config.yml:5: warning: detector \"x\": "+young+"\n", said(r))
 }

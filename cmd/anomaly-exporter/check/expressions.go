@@ -107,15 +107,10 @@ func (c *checker) expressions() []expression {
 	return all
 }
 
-// newest returns the newest time whose samples are expected to be there.
-func (c *checker) newest(e expression) time.Time {
-	return c.Now.Add(-time.Duration(e.shape.QueryOffset))
-}
-
 // series returns the newest series of each expression. ok is false if they cannot be known.
 func (c *checker) series(ctx context.Context, e expression) (found []promql.Vector, ok bool) {
 	for i, expr := range e.shape.Exprs() {
-		v, err := c.query(ctx, expr.String(), c.newest(e))
+		v, err := c.query(ctx, e, expr.String())
 		if err != nil {
 			if !c.Offline {
 				c.warn("remote_read", e.at(e.keys[i]), fmt.Sprintf("%s: %s: %s", e.title(), e.keys[i], err), "")
@@ -127,8 +122,23 @@ func (c *checker) series(ctx context.Context, e expression) (found []promql.Vect
 	return found, true
 }
 
-// query evaluates an expression.
-func (c *checker) query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
+// query evaluates an expression now. Where that has no result, it evaluates it at the newest time whose samples are
+// complete: a server may get them late. Not the other way round: a young server has nothing at that time.
+func (c *checker) query(ctx context.Context, e expression, expr string) (promql.Vector, error) {
+	v, err := c.queryAt(ctx, expr, c.Now)
+	if complete := c.complete(e); err == nil && len(v) == 0 && complete.Before(c.Now) {
+		return c.queryAt(ctx, expr, complete)
+	}
+	return v, err
+}
+
+// complete returns the newest time whose samples are complete.
+func (c *checker) complete(e expression) time.Time {
+	return c.Now.Add(-time.Duration(e.shape.QueryOffset))
+}
+
+// queryAt evaluates an expression at a time.
+func (c *checker) queryAt(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	if c.Offline {
 		return nil, fmt.Errorf("no server was asked")
 	}
@@ -145,8 +155,8 @@ func (c *checker) query(ctx context.Context, expr string, at time.Time) (promql.
 }
 
 // exists reports whether a query has a result. If that cannot be known, it has.
-func (c *checker) exists(ctx context.Context, expr string, at time.Time) bool {
-	v, err := c.query(ctx, expr, at)
+func (c *checker) exists(ctx context.Context, e expression, expr string) bool {
+	v, err := c.query(ctx, e, expr)
 	return err != nil || len(v) > 0
 }
 
@@ -177,7 +187,7 @@ func (c *checker) mayBeEmpty(ctx context.Context, e expression, expr config.Expr
 		has := matcher(s, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
 		for _, m := range s.LabelMatchers {
 			labelled := strings.TrimSuffix(has, "}") + fmt.Sprintf(",%q!=\"\"}", m.Name)
-			if !c.exists(ctx, labelled, c.newest(e)) {
+			if !c.exists(ctx, e, labelled) {
 				return false
 			}
 		}
@@ -190,17 +200,43 @@ func (c *checker) mayBeEmpty(ctx context.Context, e expression, expr config.Expr
 func (c *checker) explainEmpty(ctx context.Context, e expression, key string, expr config.Expr, whole bool) bool {
 	warned := false
 	for _, s := range selectors(expr.Parsed()) {
-		if message, remedy := c.missing(ctx, s, c.newest(e)); message != "" {
+		if message, remedy := c.missing(ctx, e, s); message != "" {
 			c.warn("metric", e.at(key), fmt.Sprintf("%s: %s: %s", e.title(), key, message), remedy)
 			warned = true
 		}
 	}
 	if !warned && whole {
-		c.warn("metric", e.at(key), fmt.Sprintf("%s: %s: the expression has no series now, although its metrics have",
-			e.title(), key), "look at it in Prometheus: do both sides of each operator have the same labels?")
+		message := "the expression has no series now, although its metrics have"
+		remedy := "look at it in Prometheus: do both sides of each operator have the same labels?"
+		if call := c.starved(ctx, e, expr.Parsed()); call != "" {
+			message = fmt.Sprintf("%s has no result now: no series has two samples in that time", call)
+			remedy = "has it been scraped only once so far? If not, use a range of at least four scrape intervals"
+		}
+		c.warn("metric", e.at(key), fmt.Sprintf("%s: %s: %s", e.title(), key, message), remedy)
 		warned = true
 	}
 	return warned
+}
+
+// starved returns the call in an expression that has too few samples for any result, as rate has of a metric that was
+// scraped once; "": there is none.
+func (c *checker) starved(ctx context.Context, e expression, expr parser.Expr) (call string) {
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		f, ok := n.(*parser.Call)
+		if !ok || call != "" || !needsTwo(f.Func.Name) {
+			return nil
+		}
+		if !c.exists(ctx, e, f.String()) && !c.exists(ctx, e, fmt.Sprintf("count_over_time(%s) > 1", f.Args[0])) {
+			call = f.String()
+		}
+		return nil
+	})
+	return call
+}
+
+// needsTwo reports whether a function has no result for a series with one sample in its range.
+func needsTwo(function string) bool {
+	return slices.Contains([]string{"delta", "deriv", "idelta", "increase", "irate", "rate"}, function)
 }
 
 // selectors returns the selectors of an expression without offsets, each once.
@@ -221,8 +257,8 @@ func selectors(expr parser.Expr) []*parser.VectorSelector {
 }
 
 // missing says why a selector matches nothing; "": it does.
-func (c *checker) missing(ctx context.Context, s *parser.VectorSelector, at time.Time) (message, remedy string) {
-	if c.exists(ctx, s.String(), at) {
+func (c *checker) missing(ctx context.Context, e expression, s *parser.VectorSelector) (message, remedy string) {
+	if c.exists(ctx, e, s.String()) {
 		return "", ""
 	}
 	metric := syntax.SelectedName(s)
@@ -230,8 +266,8 @@ func (c *checker) missing(ctx context.Context, s *parser.VectorSelector, at time
 		return fmt.Sprintf("no series matches %s", s), ""
 	}
 	name := matcher(s, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
-	if !c.exists(ctx, name, at) {
-		if c.exists(ctx, fmt.Sprintf("count(last_over_time(%s[1d]))", name), at) {
+	if !c.exists(ctx, e, name) {
+		if c.exists(ctx, e, fmt.Sprintf("count(last_over_time(%s[1d]))", name)) {
 			return fmt.Sprintf("metric %s has no series now, but had some within the last day", metric),
 				"is the target that exposes it down?"
 		}
@@ -239,12 +275,12 @@ func (c *checker) missing(ctx context.Context, s *parser.VectorSelector, at time
 	}
 	for _, m := range s.LabelMatchers {
 		one := matcher(s, func(other *labels.Matcher) bool { return other.Name == labels.MetricName || other == m })
-		if m.Name != labels.MetricName && !c.exists(ctx, one, at) {
-			return fmt.Sprintf("no series of %s has %s", metric, m), c.example(ctx, name, at)
+		if m.Name != labels.MetricName && !c.exists(ctx, e, one) {
+			return fmt.Sprintf("no series of %s has %s", metric, m), c.example(ctx, e, name)
 		}
 	}
 	return fmt.Sprintf("no series of %s has all of %s", metric, strings.TrimPrefix(s.String(), metric)),
-		c.example(ctx, name, at)
+		c.example(ctx, e, name)
 }
 
 // matcher returns the selector with the matchers that are kept.
@@ -259,8 +295,8 @@ func matcher(s *parser.VectorSelector, keep func(*labels.Matcher) bool) string {
 }
 
 // example returns a series that a selector matches.
-func (c *checker) example(ctx context.Context, selector string, at time.Time) string {
-	v, err := c.query(ctx, "topk(1, "+selector+")", at)
+func (c *checker) example(ctx context.Context, e expression, selector string) string {
+	v, err := c.query(ctx, e, "topk(1, "+selector+")")
 	if err != nil || len(v) == 0 {
 		return ""
 	}
@@ -280,7 +316,7 @@ func (c *checker) checkCounters(ctx context.Context, e expression) {
 		for _, s := range rawSelectors(expr.Parsed()) {
 			metric := syntax.SelectedName(s)
 			maybe, sure := counterName(metric)
-			if !maybe || !c.grows(ctx, s, c.newest(e), sure) {
+			if !maybe || !c.grows(ctx, e, s, sure) {
 				continue
 			}
 			c.warn("counter", e.at(e.keys[i]), fmt.Sprintf("%s: %s: %s looks like a counter, and is used without rate()",
@@ -291,9 +327,9 @@ func (c *checker) checkCounters(ctx context.Context, e expression) {
 
 // grows reports whether the values of a selector have only grown recently, as those of counters do. If that cannot be
 // known, it returns what the name says.
-func (c *checker) grows(ctx context.Context, s *parser.VectorSelector, at time.Time, byName bool) bool {
+func (c *checker) grows(ctx context.Context, e expression, s *parser.VectorSelector, byName bool) bool {
 	count := func(function string) (float64, bool) {
-		v, err := c.query(ctx, fmt.Sprintf("count(%s(%s[15m]) > 0)", function, s), at)
+		v, err := c.query(ctx, e, fmt.Sprintf("count(%s(%s[15m]) > 0)", function, s))
 		if err != nil || len(v) == 0 {
 			return 0, err == nil
 		}
@@ -359,7 +395,7 @@ type age struct {
 	oldest time.Duration
 }
 
-// checkHistory warns if the servers keep less history than is asked for.
+// checkHistory warns if the servers have less history than is asked for, first of what is too little to learn from.
 func (c *checker) checkHistory(ctx context.Context, ages []age) {
 	var short []age
 	longest := time.Duration(0)
@@ -370,27 +406,50 @@ func (c *checker) checkHistory(ctx context.Context, ages []age) {
 		}
 		longest = max(longest, a.oldest)
 	}
-	for _, a := range short {
-		if a.oldest < longest-longest/10 {
-			continue // the server keeps more: the series are new
-		}
-		old := "less than 1h"
-		if exactly := c.oldest(ctx, a.expression, 0); exactly > 0 {
-			old = "about " + model.Duration(exactly).String()
-		}
-		c.warn("history", a.at("history"), fmt.Sprintf("%s: history is %s, but the oldest values are %s old",
-			a.title(), a.shape.History, old),
-			"does the server keep less (--storage.tsdb.retention.time)? Until there is more, models learn from what there is")
+	// Where the server keeps more, the series are new.
+	short = slices.DeleteFunc(short, func(a age) bool { return a.oldest < longest-longest/10 })
+	if len(short) == 0 {
 		return
 	}
+	old := func(a age) string {
+		if exactly := c.oldest(ctx, a.expression, 0); exactly > 0 {
+			return "about " + model.Duration(exactly).String()
+		}
+		return "less than 1h"
+	}
+	var learning []age
+	for _, a := range short {
+		if least := time.Duration(a.shape.MinHistory); a.oldest < least && !c.had(ctx, a.expression, least) {
+			learning = append(learning, a)
+		}
+	}
+	if len(learning) > 0 {
+		a, others := learning[0], ""
+		if n := len(learning) - 1; n > 0 {
+			others = " and " + count(n, "other")
+		}
+		c.warn("history", a.at("min_history"), fmt.Sprintf("%s%s: the oldest values are %s old, too little to learn from: "+
+			"scores and forecasts begin after %s (min_history)", a.title(), others, old(a), a.shape.MinHistory),
+			"wait; if the server is not new, does it keep less (--storage.tsdb.retention.time)?")
+		return
+	}
+	a := short[0]
+	c.warn("history", a.at("history"), fmt.Sprintf("%s: history is %s, but the oldest values are %s old",
+		a.title(), a.shape.History, old(a)),
+		"does the server keep less (--storage.tsdb.retention.time)? Until there is more, models learn from what there is")
+}
+
+// had reports whether the first expression had values some time ago.
+func (c *checker) had(ctx context.Context, e expression, ago time.Duration) bool {
+	v, err := c.queryAt(ctx, "count("+e.shape.Exprs()[0].String()+")", c.complete(e).Add(-ago))
+	return err != nil || len(v) > 0
 }
 
 // oldest returns how far back the first expression has values, up to its history. If that is no more than what is known
 // of another expression, it does not look closer.
 func (c *checker) oldest(ctx context.Context, e expression, known time.Duration) time.Duration {
 	history := time.Duration(e.shape.History)
-	expr := e.shape.Exprs()[0].String()
-	has := func(ago time.Duration) bool { return c.exists(ctx, "count("+expr+")", c.newest(e).Add(-ago)) }
+	has := func(ago time.Duration) bool { return c.had(ctx, e, ago) }
 	if has(history) {
 		return history
 	}

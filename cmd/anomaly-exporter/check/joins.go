@@ -60,7 +60,7 @@ func (c *checker) checkJoins(ctx context.Context, e expression, found []promql.V
 		if j.filters {
 			expr = unfiltered(j.expr.Parsed()).String() // where it has no value now, its labels still tell
 		}
-		others, err := c.query(ctx, expr, c.newest(e))
+		others, err := c.query(ctx, e, expr)
 		if err != nil {
 			continue
 		}
