@@ -282,8 +282,8 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 		g.alerts.Log(g.logger, b)
 	}
 	if len(b.Series) == 0 && g.options.Owns == nil && g.options.Wants == nil {
-		g.warnOnce("The expression has no series",
-			"remedy", "check-config tells which selector matches nothing; with tenants, look at X-Scope-OrgID")
+		g.warnOnce("The expression has no series", "step", stamp(to), "remedy", "if the server is new, wait for the next "+
+			"steps; else check-config tells which selector matches nothing; with tenants, look at X-Scope-OrgID")
 	}
 	logger := level.Debug(g.logger)
 	if first {

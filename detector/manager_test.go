@@ -148,5 +148,6 @@ detectors: [{name: wrong, expr: laod}, {name: right, expr: load}]
 	cycle(t, m, epoch.Add(50*time.Minute))
 	cycle(t, m, epoch.Add(55*time.Minute))
 	require.Equal(t, 1, strings.Count(out.String(), "no series"), out.String())
-	require.Contains(t, out.String(), `level=warn component=detector detector=wrong msg="The expression has no series"`)
+	require.Contains(t, out.String(), `level=warn component=detector detector=wrong msg="The expression has no series" `+
+		`step=2026-03-02T00:50:00Z `)
 }
