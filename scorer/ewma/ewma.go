@@ -76,6 +76,9 @@ const (
 	// corrupt is how many times larger than the largest ordinary deviation one must be to count as a corrupt value, if
 	// the one before it was ordinary. Chosen, not tuned: of normal noise it is 80 standard deviations.
 	corrupt = 10
+	// fewCorrupt is how many values of a window may be corrupt, and at most one in fewPart. Chosen, not tuned: as many as
+	// a tail leaves aside incidents. At steps of an hour, six are more than 1 % of two weeks.
+	fewCorrupt, fewPart = 6, 10
 )
 
 // Ordinary returns the largest ordinary one of deviations, which are given in order of size; +Inf if all are 0.
@@ -84,7 +87,21 @@ func Ordinary(all []float32) float32 {
 	if zeros == len(all) {
 		return float32(math.Inf(1))
 	}
-	return ordinaryFactor * max(orderstat.Quantile(all, ordinaryShare), orderstat.Quantile(all[zeros:], 0.5))
+	most := min(orderstat.Quantile(all, ordinaryShare), largestNotCorrupt(all))
+	return ordinaryFactor * max(most, orderstat.Quantile(all[zeros:], 0.5))
+}
+
+// largestNotCorrupt returns the largest one of deviations that is not that of a corrupt value, as seen from those that
+// remain when the few largest are left aside.
+func largestNotCorrupt(all []float32) float32 {
+	n := len(all)
+	i := n - 1
+	if usual := all[n-1-min(fewCorrupt, n/fewPart)]; usual > 0 {
+		for all[i] > corrupt*ordinaryFactor*usual {
+			i--
+		}
+	}
+	return all[i]
 }
 
 // Bounds bound what a deviation does to trend and volatility. After one corrupt value, the state is as if that had been

@@ -91,6 +91,31 @@ func blips(n, every int) []float32 {
 	return all
 }
 
+// A few corrupt values do not change which deviations are ordinary, also where they are more than 1 % of all. What is
+// large more often, or not that far out, does.
+func TestOrdinary_IsNotCorrupt(t *testing.T) {
+	for _, tc := range []struct {
+		all, large int
+		size       float32
+		ordinary   float32
+	}{
+		{336, 0, 0, 3},
+		{336, 1, 1e9, 3},
+		{336, 6, 1e9, 3},
+		{336, 6, 31, 3},
+		{336, 6, 29, 3 * 29},
+		{336, 7, 1e9, 3e9},
+		{24, 2, 1e9, 3},
+		{24, 3, 1e9, 3e9},
+		{2000, 6, 1e9, 3},
+	} {
+		all := slices.Concat(slices.Repeat([]float32{1}, tc.all-tc.large), slices.Repeat([]float32{tc.size}, tc.large))
+		require.InDelta(t, tc.ordinary, ewma.Ordinary(all), 1e-6, tc)
+	}
+	require.Equal(t, float32(6), ewma.Ordinary([]float32{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}))
+	require.True(t, math.IsInf(float64(ewma.Ordinary([]float32{0, 0})), 1))
+}
+
 // Blips that are forgotten are forgotten for good.
 func TestPhases_ForgetBlipsForGood(t *testing.T) {
 	const slot = 5 * 60_000
