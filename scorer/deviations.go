@@ -40,10 +40,15 @@ func newDeviations(g grid.Grid, forest bool, within ewma.Bounds, together bool) 
 	return d
 }
 
-// next takes the value x of a phase, for which b was expected; a deviation of unit counts as 1.
+// next takes the value x of a phase, for which b was expected; a deviation of unit counts as 1. Where only corrupt
+// values are blips, the forest goes on as if one had been what was expected.
 func (d *deviations) next(phase int, x, b, unit float32) {
-	if !d.sizeOnly {
-		d.phases.Next(phase, x, b, unit, &d.within)
+	if d.sizeOnly {
+		return
+	}
+	wasBlip := d.phases.Next(phase, x, b, unit, &d.within)
+	if wasBlip && d.within.OnlyCorrupt && d.recent != nil {
+		d.recent[phase].Replace(b)
 	}
 }
 

@@ -45,8 +45,9 @@ type Multivariate struct {
 	bursts      []burst.Normal         // of the deviations
 	marginals   []calibration.Marginal // of the deviations
 	pca         *pca.Model
-	means       []ewmaVector // by phase
-	meanGain    float64      // the part that the newest slot has in them
+	means       []ewmaVector   // by phase
+	corrupt     []ewma.Corrupt // by signal; nil at steps of up to 15 minutes
+	meanGain    float64        // the part that the newest slot has in them
 	forest      isolationforest.Forest
 	calibration calibration.Calibration
 	learned     grid.Span
@@ -106,6 +107,9 @@ func FitMultivariate(o Options, start int64, inputs []Input) (*Multivariate, err
 		end := start + int64(len(in.Values))*series.Grid.Step()
 		m.bursts = append(m.bursts, burst.Find(series.Grid, backtest, end, func(int) float32 { return 1 }).Next())
 		backtests = append(backtests, backtest)
+		if within := ewma.NewBounds(backtest.Ordinary(), 0, series.Grid.Slot()); within.OnlyCorrupt {
+			m.corrupt = append(m.corrupt, ewma.NewCorrupt(within))
+		}
 	}
 	if allConstant {
 		return nil, ErrConstant
@@ -180,8 +184,7 @@ func (m *Multivariate) fit(vectors []vector) error {
 	}
 	m.means, m.meanGain = make([]ewmaVector, in.Stride()), ewma.TrendGain(in.Slot())
 	for _, v := range vectors {
-		m.toDeviates(&v.values)
-		m.means[v.phase].next(&v.values, m.meanGain)
+		m.advance(v.phase, &v.values)
 		if v.phase == 0 {
 			s.statistics = append(s.statistics, m.measure(&v.values, m.means[:1]))
 		}
@@ -217,6 +220,16 @@ func (m *Multivariate) toDeviates(v *pca.Vector) {
 	}
 }
 
+// advance takes the deviations of a step into the mean, and turns them into deviates.
+func (m *Multivariate) advance(phase int, v *pca.Vector) {
+	mean := &m.means[phase]
+	for d := range m.corrupt {
+		mean[d] = m.corrupt[d].Undo(v[d], mean[d])
+	}
+	m.toDeviates(v)
+	mean.next(v, m.meanGain)
+}
+
 // measure returns the statistics of a vector, without the forest, and of the mean of the phases given.
 func (m *Multivariate) measure(v *pca.Vector, means []ewmaVector) calibration.Statistics {
 	mean := averageVector(means)
@@ -242,8 +255,7 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 	if !complete {
 		return s
 	}
-	m.toDeviates(&v)
-	m.means[phase].next(&v, m.meanGain)
+	m.advance(phase, &v)
 	st := m.measure(&v, m.means)
 	st[forest] = m.forest.Score(&v, 0, m.forest.Trees())
 	all, parts := m.calibration.Combine(&st, 0)

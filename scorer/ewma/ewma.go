@@ -109,8 +109,11 @@ func largestNotCorrupt(all []float32) float32 {
 // back from there would be anomalous.
 type Bounds struct {
 	ordinary                  float32
+	far                       float32 // beyond which a deviation may be that of a blip
 	low, high                 float32 // 0 or infinite: by side
 	trendGain, volatilityGain float64
+	// OnlyCorrupt tells whether slots are so long that only a corrupt value is a blip.
+	OnlyCorrupt bool
 }
 
 // NewBounds returns the bounds of deviations the largest ordinary one of which is given, of slots of that length (ms).
@@ -118,8 +121,12 @@ type Bounds struct {
 func NewBounds(ordinary float32, side int, slot int64) Bounds {
 	infinite := float32(math.Inf(1))
 	b := Bounds{
-		ordinary: ordinary, low: -infinite, high: infinite,
+		ordinary: ordinary, far: ordinary, low: -infinite, high: infinite,
 		trendGain: TrendGain(slot), volatilityGain: gain(volatilityHalfLife, slot),
+		OnlyCorrupt: slot > longest.Milliseconds(),
+	}
+	if b.OnlyCorrupt {
+		b.far *= corrupt
 	}
 	switch {
 	case side > 0:
@@ -129,6 +136,12 @@ func NewBounds(ordinary float32, side int, slot int64) Bounds {
 	}
 	return b
 }
+
+// isFar tells whether a deviation is so large that it may be that of a blip.
+func (b *Bounds) isFar(d float32) bool { return d > b.far || d < -b.far }
+
+// isBack tells whether a series that was far from what was expected is back there.
+func (b *Bounds) isBack(d float32) bool { return d <= back*b.ordinary && d >= -back*b.ordinary }
 
 // side returns what counts of a deviation by its side.
 func (b *Bounds) side(d float32) float32 { return min(max(d, b.low), b.high) }

@@ -1,9 +1,6 @@
 package ewma
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 const (
 	// back is the part of the largest ordinary deviation beyond which a series is not back. Chosen, not tuned: of normal
@@ -12,13 +9,13 @@ const (
 	// again is for how long after something far from what was expected a blip belongs to it. Chosen, not tuned: what comes
 	// again within the hour flickers, and that is what volatility is for.
 	again = time.Hour
-	// longest is the longest slot one of which may be a blip. Chosen: what an hour tells is no moment. With blips at steps
-	// of an hour, the average precision on the developing series of that step (test/accuracy anomaly) was .264 instead of
-	// .362 (nab) and .585 instead of .594 (ms).
+	// longest is the longest slot for which all that is far from what was expected may be a blip. Chosen: what an hour
+	// tells is no moment, unless it is corrupt. With all of it at steps of an hour, the average precision on the
+	// developing series of that step (test/accuracy anomaly) was .264 instead of .362 (nab) and .585 instead of .594 (ms).
 	longest = 15 * time.Minute
 	// afterFirst is for how many steps after the first blip it counts, where a step is a slot. So what comes at every
 	// third step is not interrupted, and an alert may want two steps in a row. Chosen: with one, recall at 0.8 on nab was
-	// .500 instead of .517.
+	// .500 instead of .517. Of long steps there are fewer: after an hour it is over.
 	afterFirst = 2
 )
 
@@ -26,10 +23,10 @@ const (
 // the series at 5 minutes: the older history is known at no finer resolution.
 //
 // What is far from expected for less than a slot, or for a single step where that is the slot, is a blip, such as a
-// corrupt sample. It says nothing about the values that come after it. So while there are blips, two states follow each
-// phase: for one of them they are values, for the other one missing values. The first one counts in a blip, and for as
-// long after it as it ever took from one to the next: blips that come again are one event, which ends with the last.
-// Then the second one counts.
+// corrupt sample; of a step of more than 15 minutes, only that. It says nothing about the values that come after it. So
+// while there are blips, two states follow each phase: for one of them they are values, for the other one missing
+// values. The first one counts in a blip, and for as long after it as it ever took from one to the next: blips that
+// come again are one event, which ends with the last. Then the second one counts.
 type Phases struct {
 	all  []State
 	calm []State // without the blips, if there are any
@@ -54,12 +51,11 @@ type blips struct {
 func NewPhases(stride int, slot int64, together bool) Phases {
 	states := make([]State, 2*stride)
 	p := Phases{all: states[:stride], calm: states[stride:]}
-	if p.again = math.MaxInt; slot <= longest.Milliseconds() {
-		p.again = int(again.Milliseconds()/slot) * stride
-	}
+	slots := max(int(again.Milliseconds()/slot), 1)
+	p.again = slots * stride
 	switch {
 	case stride == 1:
-		p.first = afterFirst
+		p.first = min(afterFirst, slots-1)
 	case !together:
 		p.first = stride - 1
 	}
@@ -96,10 +92,12 @@ func (p *Phases) Average() State {
 	return s
 }
 
-// Next takes the value x of a phase, for which b was expected; a deviation of unit counts as 1. NaN is no value.
-func (p *Phases) Next(phase int, x, b, unit float32, within *Bounds) {
+// Next takes the value x of a phase, for which b was expected; a deviation of unit counts as 1. NaN is no value. It
+// tells whether the value before was a blip by itself.
+func (p *Phases) Next(phase int, x, b, unit float32, within *Bounds) (wasBlip bool) {
 	if d := within.side((x - b) / unit); d == d {
-		p.look(phase, max(d, -d), within.ordinary)
+		p.look(phase, within.isFar(d), within.isBack(d))
+		wasBlip = p.any && !p.now && p.since == 1
 	}
 	switch {
 	case p.now:
@@ -108,6 +106,7 @@ func (p *Phases) Next(phase int, x, b, unit float32, within *Bounds) {
 		p.calm[phase].next(x, b, unit, within)
 	}
 	p.all[phase].next(x, b, unit, within)
+	return wasBlip
 }
 
 // Moved forgets what deviations have been from a level that has moved, as a deviation of unit now counts as 1.
@@ -121,9 +120,9 @@ func (p *Phases) Moved(unit float32) {
 	p.any, p.now = false, false
 }
 
-// look looks for blips at the next value, whose deviation has that size. Ordinary is the largest ordinary one.
-func (p *Phases) look(phase int, size, ordinary float32) {
-	before, isFar := p.since, size > ordinary
+// look looks for blips at the next value.
+func (p *Phases) look(phase int, isFar, isBack bool) {
+	before := p.since
 	if p.since++; isFar {
 		p.since = 0
 	}
@@ -133,9 +132,9 @@ func (p *Phases) look(phase int, size, ordinary float32) {
 	}
 	switch {
 	case p.isLong:
-		p.isLong = size > back*ordinary
+		p.isLong = !isBack
 	case p.now:
-		if p.now = size > back*ordinary; phase == p.phase && (p.now || len(p.all) > 1) { // a slot is over: no blip
+		if p.now = !isBack; phase == p.phase && (p.now || len(p.all) > 1) { // a slot is over: no blip
 			p.isLong, p.any, p.now = p.now, false, false
 		}
 	case !isFar:

@@ -16,7 +16,8 @@ import (
 // as it took to come again.
 func TestPhases_ForgetBlips(t *testing.T) {
 	const before = 600
-	minutes, fives, quarters, hours := slots{5, 5}, slots{1, 5}, slots{1, 15}, slots{1, 60}
+	minutes, fives, quarters := slots{5, 5}, slots{1, 5}, slots{1, 15}
+	halves, hours, days := slots{1, 30}, slots{1, 60}, slots{1, 24 * 60}
 	nan := float32(math.NaN())
 	for name, tc := range map[string]struct {
 		slots
@@ -48,6 +49,19 @@ func TestPhases_ForgetBlips(t *testing.T) {
 		"every half an hour":           {quarters, slices.Concat(blips(4, 2), back(2)), true},
 		"every half hour, and no more": {quarters, slices.Concat(blips(4, 2), back(3)), false},
 		"one step of an hour":          {hours, []float32{20, 0, 0, 0}, true},
+
+		"soon after a corrupt half hour":  {halves, []float32{100, 0}, true},
+		"a corrupt half hour":             {halves, []float32{100, 0, 0}, false},
+		"again within an hour":            {halves, []float32{100, 0, -100, 0, 0}, true},
+		"again within one, and no more":   {halves, []float32{100, 0, -100, 0, 0, 0}, false},
+		"a corrupt hour":                  {hours, []float32{100, 0}, false},
+		"a corrupt hour, and a gap":       {hours, []float32{100, nan, 0}, false},
+		"corrupt hours":                   {hours, []float32{100, 0, -100, 0, 100, 0, 0, 100, 0}, false},
+		"two corrupt hours":               {hours, []float32{100, 100, 0}, true},
+		"not back after a corrupt hour":   {hours, []float32{100, 5, 0}, true},
+		"large after a corrupt hour":      {hours, []float32{100, 0, 20, 0}, true},
+		"corrupt in the middle of others": {hours, []float32{20, 100, 20, 0}, true},
+		"a corrupt day":                   {days, []float32{100, 0}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			slot := (time.Duration(tc.minutes) * time.Minute).Milliseconds()

@@ -9,6 +9,8 @@ import (
 // rollingWindow is the number of values that the rolling features describe. Chosen, not tuned: an hour at 5 minutes.
 const rollingWindow = 12
 
+var nan32 = float32(math.NaN())
+
 // Rolling makes points of the values of a series: the value, its change and acceleration, and of the last 12 values
 // mean, median, standard deviation, interquartile range, and the share that is known.
 type Rolling struct {
@@ -20,10 +22,9 @@ type Rolling struct {
 
 // NewRolling returns a Rolling that has seen nothing.
 func NewRolling() *Rolling {
-	nan := float32(math.NaN())
-	r := &Rolling{change: nan, last: nan}
+	r := &Rolling{change: nan32, last: nan32}
 	for i := range r.ring {
-		r.ring[i] = nan
+		r.ring[i] = nan32
 	}
 	return r
 }
@@ -34,6 +35,19 @@ func (r *Rolling) Add(x float32) {
 	r.next = (r.next + 1) % rollingWindow
 	if x != x {
 		r.last, r.change = x, x
+	}
+}
+
+// Replace replaces the last value that is known.
+func (r *Rolling) Replace(x float32) {
+	for i := 1; i <= rollingWindow; i++ {
+		if y := &r.ring[(r.next+rollingWindow-i)%rollingWindow]; *y == *y {
+			*y = x
+			break
+		}
+	}
+	if r.last == r.last {
+		r.last, r.change = x, nan32
 	}
 }
 
