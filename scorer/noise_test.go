@@ -56,3 +56,50 @@ func TestModel_ExpectsTheNoiseOfANewLevel(t *testing.T) {
 		})
 	}
 }
+
+// A burst of noise in the window hides no outage of the days after it. Where bursts come again and again, they are
+// normal life.
+func TestModel_FindsAnOutageAfterABurstOfNoise(t *testing.T) {
+	const step, history, while, lasts = 5 * time.Minute, 14 * 24 * hour, 12 * hour, 3 * hour
+	for _, tc := range []struct {
+		name   string
+		begins []time.Duration // of bursts, since the start
+		burst  time.Duration
+		left   float64 // of the load in the outage
+		finds  bool
+	}{
+		{"two hours", []time.Duration{8*24*hour + 12*hour}, 2 * hour, 0, true},
+		{"eight hours", []time.Duration{8*24*hour + 12*hour}, 8 * hour, 0, true},
+		{"eight hours, half of the load", []time.Duration{8*24*hour + 12*hour}, 8 * hour, 0.5, true},
+		{"soon after", []time.Duration{13*24*hour - 6*hour}, 8 * hour, 0, true},
+		{"again and again", []time.Duration{50 * hour, 110 * hour, 200 * hour, 290 * hour}, 6 * hour, 0.5, false},
+	} {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprintf("%s/%d", tc.name, seed), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(seed, 23))
+				s := daily{300, 900, 0.7, 0.04}
+				from := 2*hour + time.Duration(seed)*hour
+				y := generate(step, while, func(at time.Duration) float64 {
+					noise := s.noise
+					for _, begins := range tc.begins {
+						if since := at + history - begins; since >= 0 && since < tc.burst {
+							noise = 10 * s.noise
+						}
+					}
+					y := max(s.at(at+history)*(1+noise*r.NormFloat64()), 0)
+					if at >= from && at < from+lasts {
+						y *= tc.left
+					}
+					return y
+				})
+				all := liveAfter(t, scorer.Options{Step: step, ExplainThreshold: 2}, y, history, while)
+				n, of := high(all, step, from, from+lasts)
+				if tc.finds {
+					require.GreaterOrEqual(t, n, of/2)
+				} else {
+					require.Zero(t, n)
+				}
+			})
+		}
+	}
+}
