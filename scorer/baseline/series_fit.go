@@ -11,7 +11,6 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
 
 const (
@@ -299,17 +298,9 @@ func (b *Backtest) scale(w Window, method Method) error {
 	} else {
 		b.scratch.Sort64(values)
 	}
-	s.Center, s.Scale = orderstat.Quantile(known, 0.5), orderstat.Spread(known)
-	if method == Mean {
-		s.Center = orderstat.Mean(known)
-	}
-	if s.Slope == 0 && known[len(known)-1]-known[0] <= standardize.Rounding {
-		s.constant, s.Scale = true, 1
-	}
-	if s.constant && s.fixed {
+	if s.constant = s.Fit(known, values, method == Mean); s.constant && s.fixed {
 		return ErrConstant
 	}
-	s.Resolution = float32(max(standardize.Digits*orderstat.SizeQuantile(values, 0.9), standardize.Rounding) / s.Scale)
 	for i, x := range b.Values {
 		if x == x {
 			b.Values[i] = s.Scaled(w.Start+int64(i)*s.Grid.Step(), w.Values[i])

@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/line"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
 )
@@ -50,14 +51,10 @@ const (
 	// that copies a line are as small, but they age. Chosen after looser limits had cost best F1 on the developing series
 	// (test/accuracy anomaly).
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
-	// slopeTolerance is the part by which two slopes of a line may differ. Chosen, not tuned.
-	slopeTolerance = 1.0 / 2
 	// manyPerDay is how many slots a day tell how noise grows with the load, and what runs are usual: those of a quarter
 	// of an hour. Chosen: with fewer, the average precision on the hourly developing series (test/accuracy anomaly) was
 	// .546 instead of .564.
 	manyPerDay = 96
-	// differences is how many differences of values a slope is the median of. Chosen, not tuned.
-	differences = 512
 )
 
 // holdLevel repeats the pass over the window with a level that stays where it is while values are away.
@@ -159,9 +156,11 @@ func (b *Backtest) chooseLine(w Window, slots []float64) {
 	lag := float64((level.Window / 2).Milliseconds())
 	usual := b.usualDeviation()
 	for _, over := range [...]time.Duration{day, time.Hour} {
-		slope := b.slope(slots, s.Grid.Slots(over))
+		perSlot := line.Slope(slots, s.Grid.Slots(over), &b.scratch)
+		slope := perSlot / float64(s.Grid.Slot())
 		turn := math.Abs(slope-s.Slope) * lag
-		if !(turn > lineFactor*usual) || over < level.Window/2 && !b.keepsSlope(slots, slope) {
+		if !(turn > lineFactor*usual) ||
+			over < level.Window/2 && !line.Keeps(perSlot, slots, s.Grid.Slots(level.Window/2), &b.scratch) {
 			continue
 		}
 		before, values, choice := s.Standardizer, b.Values, b.choice
@@ -180,13 +179,6 @@ func (b *Backtest) chooseLine(w Window, slots []float64) {
 		}
 		s.Standardizer, b.Values, b.choice = before, values, choice
 	}
-}
-
-// lasts tells whether a slope of neighbouring values is also that of values as far apart as the level lags. That of a
-// sawtooth is not, which goes back to where it began before the level has followed.
-func (b *Backtest) keepsSlope(values []float64, slope float64) bool {
-	lasting := b.slope(values, b.series.Grid.Slots(level.Window/2))
-	return math.Abs(lasting-slope) <= slopeTolerance*math.Abs(slope)
 }
 
 // usualDeviation returns the median deviation in the unit of the series, at least what can be told apart. While a jump
@@ -226,9 +218,4 @@ func (b *Backtest) slotValues(w Window) []float64 {
 		}
 	}
 	return values
-}
-
-// slope returns the median slope of slots over so many of them, per ms; NaN if it is not known.
-func (b *Backtest) slope(values []float64, slots int) float64 {
-	return b.scratch.MedianSlope(values, slots, differences, MinValues) / float64(b.series.Grid.Slot())
 }

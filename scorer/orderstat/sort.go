@@ -130,19 +130,3 @@ func value64(key uint64) float64 {
 	}
 	return math.Float64frombits(^key)
 }
-
-// MedianSlope returns the median slope, per place, of some count differences of values that are so many places apart.
-// NaN is no value; fewer than least differences give NaN.
-func (s *Scratch) MedianSlope(values []float64, apart, count, least int) float64 {
-	d := make([]float64, 0, 2*count)
-	for i := apart; i < len(values); i += max(1, (len(values)-apart)/count) {
-		if x := values[i] - values[i-apart]; x == x {
-			d = append(d, x)
-		}
-	}
-	if len(d) < least {
-		return math.NaN()
-	}
-	s.Sort64(d)
-	return Quantile(d, 0.5) / float64(apart)
-}

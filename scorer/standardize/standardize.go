@@ -5,17 +5,18 @@ import (
 	"math"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
 const (
 	// Max is the largest scaled value. It keeps squares of scaled values within float32 (guard).
 	Max = 1e15
-	// Digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
+	// digits is the relative distance below which values cannot be told apart. Guard: history keeps float32, of which
 	// values, season and level are sums.
-	Digits = 1.0 / (1 << 22)
-	// Rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
+	digits = 1.0 / (1 << 22)
+	// rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
 	// multiple of 2^-53. It is that of four such operations, and nothing is as small as that in any unit in use.
-	Rounding = 1.0 / (1 << 51)
+	rounding = 1.0 / (1 << 51)
 )
 
 // A Standardizer scales values: (value - line) / scale. Its line goes through Center at Origin.
@@ -26,6 +27,21 @@ type Standardizer struct {
 	Origin        int64   // ms
 	// Resolution is the scaled distance below which two values cannot be told apart.
 	Resolution float32
+}
+
+// Fit finds centre, scale and resolution of values around the line. around are the values less the line, from its
+// origin on, in order of size, and values are they themselves. If mean is set, the centre is the mean, and else the
+// median. It tells whether all are one value.
+func (s *Standardizer) Fit(around, values []float64, mean bool) (constant bool) {
+	s.Center, s.Scale = orderstat.Quantile(around, 0.5), orderstat.Spread(around)
+	if mean {
+		s.Center = orderstat.Mean(around)
+	}
+	if constant = s.Slope == 0 && around[len(around)-1]-around[0] <= rounding; constant {
+		s.Scale = 1
+	}
+	s.Resolution = float32(max(digits*orderstat.SizeQuantile(values, 0.9), rounding) / s.Scale)
+	return constant
 }
 
 // Value returns the scaled value of the time t (ms) in the unit of the series.
