@@ -319,7 +319,7 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 	}
 	p := &s.profile
 	p.Values = make([]float32, b.season.Days*values.PerDay)
-	most, least, differences := 0, 7, make([]float32, 0, len(p.Values))
+	most, least := 0, 7
 	h := holdPass{Backtest: b, seasonTest: b.seasonTest, values: values}
 	var instead []float32 // where last week alone is known
 	isOdd := func(x, e float32) bool {
@@ -347,13 +347,7 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 	if instead != nil {
 		once = season.ReplaceRuns(p.Values, instead, values.PerDay/2)
 	}
-	for i, v := range p.Values[1:] {
-		if d := abs(v - p.Values[i]); d == d {
-			differences = append(differences, d)
-		}
-	}
-	b.scratch.Sort(differences)
-	p.Jump = edge.Jump(differences)
+	p.FindEdges(&b.scratch)
 	if b.season.ByKind { // days off are fewer
 		most = least
 	}

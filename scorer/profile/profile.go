@@ -4,6 +4,7 @@ package profile
 import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
 // A Profile is the season of the slots to come, a day or a week around.
@@ -20,6 +21,18 @@ type Profile struct {
 // New returns a profile without a season, from a slot on.
 func New(slots *grid.LocalSlots, stride int, first int64) Profile {
 	return Profile{First: first, slots: slots, stride: float32(stride)}
+}
+
+// FindEdges finds from which difference on there is an edge between neighbouring slots.
+func (p *Profile) FindEdges(scratch *orderstat.Scratch) {
+	differences := make([]float32, 0, len(p.Values))
+	for i, v := range p.Values[1:] {
+		if d := v - p.Values[i]; d == d {
+			differences = append(differences, max(d, -d))
+		}
+	}
+	scratch.Sort(differences)
+	p.Jump = edge.Jump(differences)
 }
 
 // At returns the season at a slot, 0 if there is none.

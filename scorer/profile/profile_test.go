@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
 )
 
@@ -18,11 +19,12 @@ func TestProfile(t *testing.T) {
 	require.Zero(t, p.At(1234))
 	require.Equal(t, int64(1), p.Index(1001+slots.PerDay))
 
-	p.Values, p.Jump = make([]float32, slots.PerDay), 50
+	p.Values = make([]float32, slots.PerDay)
 	for i := range p.Values {
 		p.Values[i] = float32(i)
 	}
 	p.Values[100] = 1000
+	p.FindEdges(&orderstat.Scratch{})
 	require.Equal(t, float32(7), p.At(1007))
 	require.Equal(t, float32(7), p.At(1007-3*slots.PerDay))
 	require.Equal(t, float32(7), p.At(1007+30*slots.PerDay))
