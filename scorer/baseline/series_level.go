@@ -12,6 +12,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/line"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
 const (
@@ -172,7 +173,13 @@ func (b *Backtest) chooseLine(w Window, slots []float64) {
 			if over == day && turn > clearlyVisible*usual {
 				limit = lineTolerance
 			}
-			if around := b.usualDeviation(); around <= limit*usual {
+			around, lined, without := b.usualDeviation(), b.choice, usual
+			if lined.season != choice.season { // it is not the line's merit
+				s.Standardizer, b.Values, b.choice, before, values = before, values, choice, s.Standardizer, b.Values
+				without = min(usual, b.usualDeviationWith(lined.season))
+				s.Standardizer, b.Values, b.choice, before, values = before, values, lined, s.Standardizer, b.Values
+			}
+			if around <= limit*without {
 				usual = around
 				continue
 			}
@@ -187,6 +194,12 @@ func (b *Backtest) usualDeviation() float64 {
 	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.Resolution))
 }
 
+// usualDeviationWith returns it for a season.
+func (b *Backtest) usualDeviationWith(s season.Season) float64 {
+	b.seasonTest = b.follow(s, b.seasonValues(s, b.slots), &composition.Composition{})
+	return b.usualDeviation()
+}
+
 // findSawtooth expects anything from where a sawtooth goes to where it comes back, if its resets come at any time.
 func (b *Backtest) findSawtooth(slots []float64) (ok bool) {
 	s := b.series
@@ -199,11 +212,8 @@ func (b *Backtest) findSawtooth(slots []float64) (ok bool) {
 		return false
 	}
 	s.sawtooth = envelope.Interval{Low: s.Scaled(s.now, low), High: s.Scaled(s.now, high)}
-	for k, y := range saw.Values {
-		if k >= b.count-saw.New && (y < low || y > high) {
-			b.lasting = append(b.lasting, level.Episode{First: k, Last: b.count})
-			break
-		}
+	if k, left := saw.Leaves(low, high); left {
+		b.lasting = append(b.lasting, level.Episode{First: k, Last: b.count})
 	}
 	return true
 }

@@ -41,6 +41,16 @@ type Series struct {
 	Block  int       // slots whose median tells the slow movement; teeth are longer
 }
 
+// Leaves returns the first of the slots at the end whose value is out of a range.
+func (s *Series) Leaves(low, high float64) (slot int, ok bool) {
+	for k := max(len(s.Values)-s.New, 0); k < len(s.Values); k++ {
+		if y := s.Values[k]; y < low || y > high {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
 // Find tells whether a series is a sawtooth that is reset at any time of day, and from where to where it goes.
 func (s *Series) Find() (low, high float64, ok bool) {
 	low, high = math.Inf(1), math.Inf(-1)
