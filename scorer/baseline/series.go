@@ -82,6 +82,7 @@ type Series struct {
 	profile  profile.Profile   // the season, from the end of the window on
 	envelope envelope.Envelope // of the slots of the season, less the level
 	level    level.Level
+	hasMoved bool            // the season alone is as normal as a former level, see rememberUsual
 	lastWeek season.LastWeek // of a series that is younger than two weeks
 }
 
@@ -120,6 +121,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 	at.Expected = s.expect(slot, at.Phase, s.level.Now(), at.Value)
 	if old := s.level.Before(); old == old {
 		at.Expected = s.choose(at.Expected, s.expect(slot, at.Phase, old, at.Value), at.Value)
+	}
+	if s.hasMoved {
+		usual := s.expect(slot, at.Phase, s.composed.Neutral(), at.Value)
+		at.Expected, at.Unit = s.choose(at.Expected, usual, at.Value), max(at.Unit, s.composed.Unit(usual))
 	}
 	at.Low, at.High = at.Forecast, at.Forecast
 	if at.Phase > 0 {

@@ -27,6 +27,10 @@ const (
 	neighbourhood = time.Hour
 	// again is by how much what happens again may be earlier or later. Chosen, not tuned, as in package envelope.
 	again = 10 * time.Minute
+	// A level has moved if it is movedFactor times as far from the season's as wanderShare of the levels of the window are
+	// from each other. Of one that wanders, that is five standard deviations. Chosen: 6 and 12 were much the same.
+	movedFactor, wanderShare = 8, 1.0 / 4
+	usualPeriods             = 3 // whose median passes over an odd one
 	// dropDays and dropShare bound what DropWarmup leaves out: the days until a median of days is a usual one, but no more
 	// than a quarter of what is known. Chosen, not tuned.
 	dropDays, dropShare = 3, 4
@@ -102,11 +106,11 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	values := b.slots
 	b.holdLevel()
 	b.chooseWeeks(values)
+	b.rememberUsual()
 	b.setOrdinary()
 	once := b.setProfile()
 	if b.knownFor() < weeklyOnlyAfter.Milliseconds() {
-		near := awayFactor * b.median
-		s.lastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, near, &b.scratch)
+		s.lastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, awayFactor*b.median, &b.scratch)
 	}
 	if !o.OneValue {
 		b.setEnvelope()
@@ -154,6 +158,28 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	return b.series.Resolve(e, x)
 }
 
+// rememberUsual makes what the season makes normal by itself as normal as a former level, if one side matters and the
+// level has moved far away from there. While it moves, values are between the two, and season and level may not be told
+// apart yet: then what is left after a fall may look like a rise.
+func (b *Backtest) rememberUsual() {
+	if b.series.side == 0 {
+		return
+	}
+	levels := slices.DeleteFunc(append(b.medians[:0], b.levels...), func(l float32) bool { return l != l })
+	b.scratch.Sort(levels)
+	wander := orderstat.ShortestWidth(levels, wanderShare)
+	if b.series.hasMoved = abs(b.level.Now()-b.composed.Neutral()) > movedFactor*wander; !b.series.hasMoved {
+		return
+	}
+	for k, v := range b.seasonal {
+		usual := v.Value
+		if b.former != nil && b.former[k] == b.former[k] {
+			usual = b.series.choose(usual, b.former[k], nan32)
+		}
+		b.former = set(b.former, k, b.count, usual, nan32)
+	}
+}
+
 // Unit returns how large a deviation at a position is that counts as 1.
 func (b *Backtest) Unit(at grid.Position) float32 {
 	noise := float32(1)
@@ -163,7 +189,11 @@ func (b *Backtest) Unit(at grid.Position) float32 {
 	if b.composed.Gain == 0 {
 		return noise
 	}
-	return noise * b.composed.Unit(b.between(b.expected, at, nan32))
+	e := b.between(b.expected, at, nan32)
+	if b.series.hasMoved {
+		e = max(e, b.between(b.former, at, nan32))
+	}
+	return noise * b.composed.Unit(e)
 }
 
 // between returns what was expected at a position by what was expected at slots.
@@ -214,13 +244,10 @@ func (b *Backtest) Unusable() error {
 	return ErrGaps
 }
 
-// Early tells whether what was expected at a position is the median of fewer periods than now, and of fewer than three:
+// Early tells whether what was expected at a position is the median of fewer periods than now, and of too few:
 // a burst may have been expected again.
 func (b *Backtest) Early(at grid.Position) bool {
-	if b.series.profile.Values == nil {
-		return false
-	}
-	return b.seasonal[at.Slot].Periods < min(3, b.seasonal[b.count-1].Periods)
+	return len(b.seasonal) > 0 && b.seasonal[at.Slot].Periods < min(usualPeriods, b.seasonal[b.count-1].Periods)
 }
 
 // DropWarmup forgets what was expected in the first days of a season. As long as the level is that of slots whose
@@ -230,12 +257,7 @@ func (b *Backtest) DropWarmup() {
 	if s.profile.Values == nil {
 		return
 	}
-	known := 0
-	for _, e := range b.expected {
-		if e == e {
-			known++
-		}
-	}
+	known := len(slices.DeleteFunc(slices.Clone(b.expected), func(e float32) bool { return e != e }))
 	drop := min(max(s.Grid.Slots(level.Window), min(s.Grid.Slots(dropDays*day), known/dropShare)), known/2)
 	for i, e := range b.expected {
 		if drop > 0 && e == e {
@@ -330,18 +352,12 @@ func (b *Backtest) setProfile() (once map[int]float32) {
 		p.Values[i] = v
 		most = max(most, periods)
 		if days == 7 && periods == 1 {
-			if instead == nil {
-				instead = slices.Repeat([]float32{nan32}, len(p.Values))
-			}
-			instead[i] = values.MedianIfOdd(p.First+int64(i), v, isOdd)
+			instead = set(instead, i, len(p.Values), values.MedianIfOdd(p.First+int64(i), v, isOdd), nan32)
 		}
 		if days > 0 {
 			least = min(least, periods)
 		} else {
-			if p.StandIns == nil {
-				p.StandIns = make([]bool, len(p.Values))
-			}
-			p.StandIns[i] = true
+			p.StandIn(i)
 		}
 	}
 	if instead != nil {
@@ -364,32 +380,29 @@ func (b *Backtest) setEnvelope() {
 		level = b.composed.Neutral() // the first days are what the season begins with
 	}
 	// As the level moved for good, it moved the values before that: the envelope is that of the moved ones.
-	moved := make([]float32, len(b.levels))
+	moved, slots := make([]float32, len(b.levels)), make([]int64, 0, len(b.levels))
 	shift := b.composed.Neutral()
 	for at := range b.Positions(0) {
 		if l := b.levels[at.Slot]; l == l {
 			level = l
 		}
-		i := s.slots.At(at.Time) - values.First
+		slot := s.slots.At(at.Time)
+		i := slot - values.First
 		if d := b.composed.LevelOf(values.Values[i], b.Values[at.Index]); d == d {
 			shift = d
 		}
 		moved[at.Slot] = shift
 		values.Values[i] = b.composed.Without(values.Values[i], level)
+		if weekly {
+			slot = s.slots.Season(slot)
+		}
+		slots = append(slots, slot)
 	}
 	o := envelope.Options{
 		First: values.First, Slot: time.Duration(s.Grid.Slot()) * time.Millisecond, PerDay: values.PerDay,
 	}
 	if weekly {
 		o.Alike = func(slot, earlier int64) bool { return s.slots.IsWeekend(slot) == s.slots.IsWeekend(earlier) }
-	}
-	slots := make([]int64, 0, len(b.levels))
-	for at := range b.Positions(0) {
-		slot := s.slots.At(at.Time)
-		if weekly {
-			slot = s.slots.Season(slot)
-		}
-		slots = append(slots, slot)
 	}
 	n := max(b.season.Days, 1) * values.PerDay
 	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.profile.First, n, slots)

@@ -40,7 +40,7 @@ const (
 	oneLevel = 1.0 / 8
 	// apartFor is for how long a level that began apart from the season's may come to be there without being news. Chosen,
 	// not tuned: a week after a step, both weeks are at the level after it, and the window begins up to a week later.
-	apartFor = 14 * day
+	apartFor = 15 * day
 	// lastingPerWeek is how many of those a week may hold, and lastingAtLeast the window. Where there are more, levels
 	// change as a matter of course, and are followed at once. Chosen, not tuned.
 	lastingPerWeek, lastingAtLeast = 1, 2

@@ -3,7 +3,10 @@
 // NaN stands for a missing value. Unless a comment says otherwise, arguments must not contain it.
 package orderstat
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // few is the number of values up to which they are sorted by comparing each with each. Chosen, not tuned; it must be a
 // power of 2.
@@ -91,4 +94,14 @@ func Spread(sorted []float64) float64 {
 		scale = 1
 	}
 	return scale
+}
+
+// ShortestWidth returns the width of the shortest interval that holds more than a share of sorted values, as the shorth
+// does of half of them (Andrews and others, "Robust Estimates of Location", 1972); +Inf if there are none.
+func ShortestWidth(sorted []float32, share float64) float32 {
+	n, width := int(share*float64(len(sorted))), float32(math.Inf(1))
+	for i := n; i < len(sorted); i++ {
+		width = min(width, sorted[i]-sorted[i-n])
+	}
+	return width
 }

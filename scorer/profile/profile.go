@@ -23,6 +23,14 @@ func New(slots *grid.LocalSlots, stride int, first int64) Profile {
 	return Profile{First: first, slots: slots, stride: float32(stride)}
 }
 
+// StandIn says that others stand in for a slot of Values.
+func (p *Profile) StandIn(i int) {
+	if p.StandIns == nil {
+		p.StandIns = make([]bool, len(p.Values))
+	}
+	p.StandIns[i] = true
+}
+
 // FindEdges finds from which difference on there is an edge between neighbouring slots.
 func (p *Profile) FindEdges(scratch *orderstat.Scratch) {
 	differences := make([]float32, 0, len(p.Values))
