@@ -72,7 +72,7 @@ func (d *deviations) measureIf(counts bool, phase int, e float32) (st calibratio
 	switch {
 	case !counts:
 	case d.sizeOnly:
-		st[size] = e
+		st[size] = max(e, -e)
 	default:
 		st = measure(d.phases.At(phase), e)
 	}
@@ -90,5 +90,5 @@ func (d *deviations) sampleIf(counts bool, phase int, e float32) (st calibration
 
 // measure returns the statistics after the deviation e, without the pattern.
 func measure(s *ewma.State, e float32) calibration.Statistics {
-	return calibration.Statistics{size: e, trend: s.Trend(), volatility: s.Volatility()}
+	return calibration.Statistics{size: max(e, -e), trend: s.Trend(), volatility: s.Volatility()}
 }

@@ -233,7 +233,7 @@ func (g *Group) score(m *Member, offset float64, e float32, phase int) {
 		m.State.away = 0
 		m.Score.set(0)
 	default:
-		all, parts := g.calibration.Combine(&st, 0)
+		all, parts := g.calibration.Combine(&st)
 		m.Score.setSupported(g.calibration.LogPeriod(all, &parts))
 		if m.Score.Value >= g.o.ExplainThreshold {
 			m.Score.Contributions = contributions(groupFeatureNames, parts[:])

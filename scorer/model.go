@@ -11,9 +11,9 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/credibility"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/ewma"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/hours"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/isolationforest"
 )
 
@@ -47,9 +47,8 @@ type Model struct {
 	bursts      burst.Normal
 	lowest      float64 // of the values learned from; -Inf if it does not matter
 	band        band
-	usual       envelope.Interval // all values of the window but for one incident
-	widest      float32           // deviation that the window supports
-	exact       bool              // every value that counts in the tails was what was expected
+	widest      float32 // deviation that the window supports
+	exact       bool    // every value that counts in the tails was what was expected
 	change      change.Change
 	away        int // steps since the series is away, see countAway
 }
@@ -109,7 +108,6 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	}
 	m.calibrate(r, enabled, end)
 	m.band = band{m.calibration.Band(), m.calibration.BandBeyond(-1), m.calibration.BandBeyond(1)}
-	m.usual.Low, m.usual.High = calibration.Usual(r.values, separation(series.Grid))
 	if m.widest = r.most - r.least; r.span() >= widestAfter.Milliseconds() {
 		m.widest = r.widest
 	}
@@ -153,11 +151,9 @@ type replay struct {
 	distances   []float32
 	longestAway int
 
-	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values, and so
-	// are values, which are those of the sample.
+	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values.
 	widest, least, most float32
-	values              []float32
-	early               int // see calibration.Options
+	beyond              []float32 // of the sample, see calibration.FitSides
 }
 
 // replay runs the statistics over the window.
@@ -216,7 +212,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		counts := m.o.onSide(float64(e))
 		st := m.deviations.sampleIf(counts, at.Phase, e)
 		if at.Phase == 0 && at.Index < to {
-			r.distances = append(r.distances, st.Size(size))
+			r.distances = append(r.distances, st[size])
 		}
 		if b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
@@ -226,11 +222,12 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 			r.addStep(at.Slot, st)
 		}
 		if at.Phase == 0 {
-			if b.Early(at) {
-				r.early = len(r.times) + 1
-			}
 			r.add(at.Time, st)
-			r.values = append(r.values, x)
+			d := float32(0)
+			if counts {
+				d = hours.Beyond(x, expected, b.Usual(at)) / unit
+			}
+			r.beyond = append(r.beyond, d)
 			if m.deviations.recent != nil {
 				r.points = append(r.points, point)
 			}
@@ -249,14 +246,16 @@ func (r *replay) addStep(slot int, st calibration.Statistics) {
 // calibrate makes the tails of the sample of a window that ends at end (ms).
 func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, end int64) {
 	in := m.baseline.Grid
-	settled, normal := m.o.Normal.Settled(r.statistics, r.times, end-holdback.Milliseconds())
-	if heldbackOf*len(settled) < (heldbackOf-heldbackPart)*len(r.statistics) {
-		settled, normal = m.o.Normal.Settled(r.statistics, r.times, end)
+	known, until := m.o.Normal, end-holdback.Milliseconds()
+	times := calibration.Settled(known, r.times, r.times, until)
+	if heldbackOf*len(times) < (heldbackOf-heldbackPart)*len(r.times) {
+		until, times = end, r.times
 	}
-	m.calibration = calibration.Fit(calibration.Options{
-		Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: normal, Early: min(r.early, len(settled)/2),
-	}, settled, r.span())
+	settled := calibration.Settled(known, r.statistics, r.times, until)
+	o := calibration.Options{Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: known.Of(times)}
+	m.calibration = calibration.Fit(o, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
+	m.calibration.FitSides(calibration.Settled(known, r.beyond, r.times, until), o, r.span())
 	m.exact = m.change.Learn(settled, in.Stride())
 	m.change.LearnExcursions(change.Excursions{
 		Distances: r.distances, Limit: m.calibration.Threshold(), Away: r.longestAway,
@@ -307,15 +306,13 @@ func (m *Model) allowBurst(at *baseline.Step, part float32) {
 	at.Expected = normal.Nearest(at.Expected, at.Value)
 }
 
-// beyond tells on which side the value x is beyond the values of the window: 1 above, -1 below, 0 on neither.
-func (m *Model) beyond(x float32) int {
-	switch {
-	case x > m.usual.High:
-		return 1
-	case x < m.usual.Low:
-		return -1
+// beyond returns how far the value of a step is beyond all that is usual, in units and with its sign; 0 if it is not or
+// does not count.
+func (m *Model) beyond(at *baseline.Step, counts bool) float32 {
+	if usual := at.Usual.Range; !counts || !(at.Value < usual.Low || at.Value > usual.High) {
+		return 0
 	}
-	return 0
+	return hours.Beyond(at.Value, at.Expected, at.Usual.Center) / at.Unit
 }
 
 // advance takes a step into the state.
@@ -325,7 +322,7 @@ func (m *Model) advance(at *baseline.Step) {
 		m.deviations.recent[at.Phase].Add(at.Value) // others are added when they are scored
 	}
 	if m.maxOverSlot != nil {
-		m.maxOverSlot[at.Phase].combined = 0
+		m.maxOverSlot[at.Phase] = surprisals{}
 	}
 }
 
@@ -341,8 +338,8 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 	if counts && recent != nil {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
 	}
-	var all surprisals
-	all.combined, all.parts = m.calibration.Combine(&st, m.beyond(at.Value))
+	all := surprisals{beyond: m.beyond(at, counts)}
+	all.combined, all.parts = m.calibration.Combine(&st)
 	if m.maxOverSlot != nil {
 		all = m.maxOverSlot.put(at.Phase, all)
 	}
@@ -353,7 +350,15 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 		s.set(0)
 		return
 	}
-	s.setSupported(m.calibration.LogPeriod(all.combined, &all.parts))
+	log, supported := m.calibration.LogPeriod(all.combined, &all.parts)
+	if all.beyond != 0 {
+		if own, far := m.calibration.LogPeriodBeyond(all.beyond); own > log {
+			s.setSupported(own, max(supported, far))
+			s.explainBy(featureNames[size], m.o.ExplainThreshold)
+			return
+		}
+	}
+	s.setSupported(log, supported)
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = contributions(featureNames, all.parts[:])
 	}
@@ -395,8 +400,14 @@ func (m *Model) setBand(s *Score, at *baseline.Step, part float64) {
 	width := func(distance float32) float64 {
 		return max(m.baseline.Distance(min(distance*at.Unit, m.widest)), least) / part
 	}
-	lower := max(low-width(m.band.anywhere), min(low-width(m.band.below), m.baseline.Value(at.Time, m.usual.Low)))
-	upper := min(high+width(m.band.anywhere), max(high+width(m.band.above), m.baseline.Value(at.Time, m.usual.High)))
+	lower, upper := low-width(m.band.anywhere), high+width(m.band.anywhere)
+	if usual := at.Usual.Range; !usual.IsNone() {
+		if center := m.baseline.Value(at.Time, at.Usual.Center); center == center {
+			low, high = min(low, center), max(high, center)
+		}
+		lower = max(lower, min(low-width(m.band.below), m.baseline.Value(at.Time, usual.Low)))
+		upper = min(upper, max(high+width(m.band.above), m.baseline.Value(at.Time, usual.High)))
+	}
 	r := datarange.Range(m.o.DataRange)
 	if m.lowest >= 0 { // as counts are
 		r[0] = max(r[0], 0)
@@ -408,6 +419,7 @@ func (m *Model) setBand(s *Score, at *baseline.Step, part float64) {
 type surprisals struct {
 	combined float32
 	parts    calibration.Statistics
+	beyond   float32 // how far the value is beyond all that is usual, see Model.beyond
 }
 
 // maxOverSlot holds the newest step of each phase. The score is that of the most anomalous of them: so one event is one
@@ -417,11 +429,16 @@ type maxOverSlot []surprisals
 // put takes the step of a phase, and returns the most anomalous one.
 func (m maxOverSlot) put(phase int, s surprisals) surprisals {
 	m[phase] = s
-	most := phase
+	most, farthest := phase, phase
 	for i := range m {
 		if m[i].combined > m[most].combined {
 			most = i
 		}
+		if math.Abs(float64(m[i].beyond)) > math.Abs(float64(m[farthest].beyond)) {
+			farthest = i
+		}
 	}
-	return m[most]
+	s = m[most]
+	s.beyond = m[farthest].beyond
+	return s
 }

@@ -258,7 +258,7 @@ func (m *Multivariate) Score(values []float64, learn bool) Score {
 	m.advance(phase, &v)
 	st := m.measure(&v, m.means)
 	st[forest] = m.forest.Score(&v, 0, m.forest.Trees())
-	all, parts := m.calibration.Combine(&st, 0)
+	all, parts := m.calibration.Combine(&st)
 	s.setSupported(m.calibration.LogPeriod(all, &parts))
 	if s.Value >= m.o.ExplainThreshold {
 		s.Contributions = m.explain(&v)

@@ -43,14 +43,14 @@ func (s *sample) fitForest(o Options, width int) isolationforest.Forest {
 	forest := isolationforest.New(width)
 	sizes := make([]float32, len(s.statistics))
 	for i := range s.statistics {
-		sizes[i] = s.statistics[i].Size(size)
+		sizes[i] = s.statistics[i][size]
 	}
 	slices.Sort(sizes)
 	limit := orderstat.Quantile(sizes, 1-o.Contamination)
 	half := func(i int) int { return int(calendar.Slot(s.times[i], calendar.Day) & 1) }
 	var days [2][]isolationforest.Point
 	for i, p := range s.points {
-		if s.statistics[i].Size(size) <= limit {
+		if s.statistics[i][size] <= limit {
 			days[half(i)] = append(days[half(i)], p)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/hours"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
@@ -32,10 +33,8 @@ var (
 	ErrConstant = errors.New("constant")
 )
 
-const (
-	// MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
-	MinValues = 20
-)
+// MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
+const MinValues = 20
 
 // Method is how a Series expects values.
 type Method int
@@ -81,6 +80,7 @@ type Series struct {
 	composed composition.Composition
 	profile  profile.Profile   // the season, from the end of the window on
 	envelope envelope.Envelope // of the slots of the season, less the level
+	hours    *hours.Hours      // nil with one value
 	level    level.Level
 	hasMoved bool            // the season alone is as normal as a former level, see rememberUsual
 	lastWeek season.LastWeek // of a series that is younger than two weeks
@@ -101,6 +101,8 @@ type Step struct {
 	// Low and High are what was expected of a sawtooth, where days differ, see envelope, and at an edge of the season;
 	// else they are Forecast.
 	Low, High float32
+	// Usual is where values usually are at this hour of the day, with the level.
+	Usual hours.Hour
 	// Expected is Forecast, except next to an edge of the season (see package edge), where a former level is remembered
 	// (see choose), where days differ, of a sawtooth, and for a value that cannot be told from it: there it is what is
 	// nearest to the value. NaN: not known.
@@ -126,7 +128,8 @@ func (s *Series) Next(y float64, learn bool) Step {
 		usual := s.expect(slot, at.Phase, s.composed.Neutral(), at.Value)
 		at.Expected, at.Unit = s.choose(at.Expected, usual, at.Value), max(at.Unit, s.composed.Unit(usual))
 	}
-	at.Low, at.High = at.Forecast, at.Forecast
+	at.Low, at.High, at.Usual = at.Forecast, at.Forecast, s.hours.At(slot)
+	at.Usual.Center = s.composed.Join(at.Usual.Center, s.level.Now())
 	if at.Phase > 0 {
 		if slots := s.profile.Slots(slot); slots.IsEdge(s.profile.Jump) {
 			low, high := slots.Range(s.profile.Share(at.Phase), s.profile.Jump)

@@ -7,6 +7,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/hours"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
@@ -18,10 +19,6 @@ const (
 	// choiceWindow is the part of the window, at its end, over which the season is chosen. Chosen, not tuned: two weeks
 	// hold two weekends.
 	choiceWindow = 14 * 24 * time.Hour
-	// weeklyOnlyAfter is how long a series has to be known until a weekly season speaks for itself. Before that, slots of
-	// the first week are expected by days of the same kind, so that the tails know more than the last few days. Chosen,
-	// not tuned: a little less than two weeks, so that a window of two weeks qualifies though its first hours are empty.
-	weeklyOnlyAfter = 320 * time.Hour
 	// neighbourhood is how far from a time of day its neighbours are, which stand in for it while it is not known. Chosen,
 	// not tuned: an hour earlier or later most series are still much the same.
 	neighbourhood = time.Hour
@@ -30,7 +27,6 @@ const (
 	// A level has moved if it is movedFactor times as far from the season's as wanderShare of the levels of the window are
 	// from each other. Of one that wanders, that is five standard deviations. Chosen: 6 and 12 were much the same.
 	movedFactor, wanderShare = 8, 1.0 / 4
-	usualPeriods             = 3 // whose median passes over an odd one
 	// dropDays and dropShare bound what DropWarmup leaves out: the days until a median of days is a usual one, but no more
 	// than a quarter of what is known. Chosen, not tuned.
 	dropDays, dropShare = 3, 4
@@ -58,6 +54,7 @@ type Backtest struct {
 	doubtful bool                // a weekly season may be better than the daily one, see chooseWeeks
 	added    choice              // if season and level are multiplied: what it was before
 	normal   []envelope.Interval // by slot, the envelope with the level; nil: none
+	moved    []float32           // by slot, the level from the values as the level has moved them; nil: no season
 	// sampleSizeFactor is by number of periods: how much smaller deviations are from the median of as many as are known
 	// now. 1 where there is no season.
 	sampleSizeFactor [8]float32
@@ -91,6 +88,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
 		b.setOrdinary()
+		s.hours = hours.New(b.bySlot(), nil, true)
 		return s, b, nil
 	}
 	b.chooseSeason()
@@ -98,6 +96,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.chooseLine(w, inUnit)
 	if !o.OneValue && b.findSawtooth(inUnit) && s.Slope == 0 {
 		s.fixed = true // nothing else is expected, between resets or after one
+		s.hours = hours.New(b.slots, nil, true)
 		b.choice = choice{seasonTest: seasonTest{expected: make([]float32, b.count), lasting: b.lasting}}
 		b.setOrdinary()
 		return s, b, nil
@@ -109,7 +108,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.rememberUsual()
 	b.setOrdinary()
 	once := b.setProfile()
-	if b.knownFor() < weeklyOnlyAfter.Milliseconds() {
+	if b.knownFor() < season.WeeklyOnlyAfter.Milliseconds() {
 		s.lastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, awayFactor*b.median, &b.scratch)
 	}
 	if !o.OneValue {
@@ -244,10 +243,13 @@ func (b *Backtest) Unusable() error {
 	return ErrGaps
 }
 
-// Early tells whether what was expected at a position is the median of fewer periods than now, and of too few:
-// a burst may have been expected again.
-func (b *Backtest) Early(at grid.Position) bool {
-	return len(b.seasonal) > 0 && b.seasonal[at.Slot].Periods < min(usualPeriods, b.seasonal[b.count-1].Periods)
+// Usual returns around what values usually are at the hour of a position, with the level; NaN: not known.
+func (b *Backtest) Usual(at grid.Position) float32 {
+	s := b.series
+	if b.moved == nil {
+		return nan32
+	}
+	return s.composed.Join(s.hours.At(s.slots.At(at.Time)).Center, b.moved[at.Slot])
 }
 
 // DropWarmup forgets what was expected in the first days of a season. As long as the level is that of slots whose
@@ -381,6 +383,7 @@ func (b *Backtest) setEnvelope() {
 	}
 	// As the level moved for good, it moved the values before that: the envelope is that of the moved ones.
 	moved, slots := make([]float32, len(b.levels)), make([]int64, 0, len(b.levels))
+	whole := values.Clone()
 	shift := b.composed.Neutral()
 	for at := range b.Positions(0) {
 		if l := b.levels[at.Slot]; l == l {
@@ -404,9 +407,14 @@ func (b *Backtest) setEnvelope() {
 	if weekly {
 		o.Alike = func(slot, earlier int64) bool { return s.slots.IsWeekend(slot) == s.slots.IsWeekend(earlier) }
 	}
+	s.hours = hours.New(whole, values.Values, !weekly)
 	n := max(b.season.Days, 1) * values.PerDay
 	s.envelope, b.normal = envelope.New(o, values.Values).Find(s.profile.First, n, slots)
-	for i := range b.normal {
-		b.normal[i] = b.composed.At(b.normal[i], b.composed.Difference(b.levels[i], moved[i]))
+	for i, l := range b.levels {
+		moved[i] = b.composed.Difference(l, moved[i])
 	}
+	for i := range b.normal {
+		b.normal[i] = b.composed.At(b.normal[i], moved[i])
+	}
+	b.moved = moved
 }

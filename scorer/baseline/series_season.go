@@ -3,7 +3,6 @@ package baseline
 import (
 	"math"
 	"slices"
-	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
@@ -51,7 +50,7 @@ func (b *Backtest) chooseSeason() {
 	values := b.bySlot()
 	b.choice, b.doubtful = choice{}, false
 	for _, candidate := range season.Candidates {
-		if !b.shows(candidate) {
+		if !candidate.IsShownIn(b.knownFor()) {
 			continue
 		}
 		t := b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
@@ -62,7 +61,7 @@ func (b *Backtest) chooseSeason() {
 			b.choice = choice{season: candidate, slots: values, seasonTest: t}
 		}
 	}
-	if b.season.Days != 7 && b.knownFor() < weeklyOnlyAfter.Milliseconds() {
+	if b.season.Days != 7 && b.knownFor() < season.WeeklyOnlyAfter.Milliseconds() {
 		b.chooseByKind(values)
 	}
 }
@@ -96,7 +95,7 @@ func (b *Backtest) chooseWeeks(values *season.Values) {
 		return
 	}
 	for _, candidate := range append(season.Candidates[:], season.ByKind()) {
-		if candidate.Days != 7 || b.season.Days == 7 && !candidate.ByKind || !b.shows(candidate) {
+		if candidate.Days != 7 || b.season.Days == 7 && !candidate.ByKind || !candidate.IsShownIn(b.knownFor()) {
 			continue
 		}
 		before, t := b.choice, b.follow(candidate, b.seasonValues(candidate, values), &composition.Composition{})
@@ -179,21 +178,11 @@ func (b *Backtest) isNearer(one, other *choice, factor float64, beside []level.E
 	return by < 0
 }
 
-// shows tells whether the window is long enough to show a season, other than on holidays.
-func (b *Backtest) shows(s season.Season) bool {
-	const clockChange = time.Hour
-	least := float64(s.Days) + season.MinOwnDays
-	if s.ByKind {
-		least = weeklyOnlyAfter.Hours() / 24
-	}
-	return s.Days == 0 || float64(b.knownFor()) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
-}
-
 // teaches tells whether the level learns from a slot with the value of a season.
 func teaches(c *composition.Composition, v season.Value) bool { return !v.Holiday && c.Tells(v.Value) }
 
 func (b *Backtest) seasonReader(s season.Season, values *season.Values) season.Reader {
-	s.Alone = s.Days == 7 && b.knownFor() >= weeklyOnlyAfter.Milliseconds()
+	s.Alone = s.Days == 7 && b.knownFor() >= season.WeeklyOnlyAfter.Milliseconds()
 	return season.Reader{Season: s, Values: values, Slots: &b.series.slots}
 }
 

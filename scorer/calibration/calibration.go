@@ -35,11 +35,8 @@ const (
 const MaxStatistics = 4
 
 // Statistics are those of a step. What they are is the business of the caller, but the first one is a distance from
-// what was expected. The sizes of all grow with what is anomalous. A sign tells the side, if a statistic has two.
+// what was expected, 0 and more. All grow with what is anomalous.
 type Statistics [MaxStatistics]float32
-
-// Size returns the size of the i-th statistic.
-func (s *Statistics) Size(i int) float32 { return abs(s[i]) }
 
 // Options say how a Calibration is fitted.
 type Options struct {
@@ -52,16 +49,13 @@ type Options struct {
 	Separation int
 	// Normal tells which steps of the sample are known to be normal life, however anomalous they look; nil: none is known.
 	Normal []bool
-	// Early is how many steps the sample begins with of which less was known than later. Bursts may have been expected
-	// again. Sides do not learn from them.
-	Early int
 }
 
 // A Calibration knows how rare statistics are in normal life.
 type Calibration struct {
 	enabled [MaxStatistics]bool
-	tails   [MaxStatistics]Tail // of sizes
-	sides   [MaxStatistics][2]side
+	tails   [MaxStatistics]Tail
+	sides   [2]side // above, below
 	// What the tails are worth beyond the sample. Where nothing is doubted, it never ends.
 	beyond         [MaxStatistics]extrapolation
 	beyondCombined extrapolation
@@ -96,7 +90,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		}
 		zeros := 0
 		for i := range sample {
-			v[i] = sample[i].Size(s)
+			v[i] = sample[i][s]
 			if v[i] == 0 {
 				zeros++
 			}
@@ -113,23 +107,19 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 		if enabled {
 			heaviest = max(heaviest, from.wideShape)
 		}
-		if separation > 0 {
-			c.fitSides(s, sample, v, from.sorted, o, &scratch)
-		}
 	}
 	// Means of deviations look normal up to far out, but in the end they are as heavy-tailed as the deviations.
 	for s := range c.beyond {
 		c.beyond[s].shape = heaviest
 	}
 	for i := range sample {
-		v[i], _ = c.Combine(&sample[i], 0)
+		v[i], _ = c.Combine(&sample[i])
 	}
 	c.fitted, c.shapeVariance = fitPredictiveTail(v, o.Normal, separation, &scratch)
 	if separation == 0 {
 		c.fitted.widenForEpisodes(v, o.Separation)
 	}
-	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
-	c.fitted.shape = float32(notZero(float64(c.fitted.shape) + youngShape*young))
+	c.fitted = c.fitted.widenYoung(span)
 	c.setCorrection(0)
 	c.beyondCombined = newExtrapolation(v, &c.combined, o.Separation)
 	if o.Separation == 0 {
@@ -146,17 +136,16 @@ func (c *Calibration) setCorrection(correction float64) {
 	c.band = c.tails[0].Quantile(c.bandSurprisal())
 }
 
-// Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics. A step whose
-// value is beyond all of the sample is on a side: 1 above them, -1 below. Of others it is 0.
+// Combine returns the surprisal of a step, before it is calibrated, and that of each of its statistics.
 //
 // It averages the surprisals, and treats the mean as if it came from three independent tests (Fisher, "Statistical
 // methods for research workers", 1932). The tests are correlated, so LogPeriod recalibrates the result by its own
 // tail.
-func (c *Calibration) Combine(st *Statistics, side int) (all float32, surprisals Statistics) {
+func (c *Calibration) Combine(st *Statistics) (all float32, surprisals Statistics) {
 	var sum, n float64
 	for i, enabled := range c.enabled {
 		if enabled {
-			s := c.surprisal(i, st[i], side)
+			s := c.tails[i].Surprisal(st[i])
 			surprisals[i] = float32(s)
 			sum += s
 			n++
@@ -176,14 +165,6 @@ func fisher(sum, n float64) float64 {
 
 // Band returns the distance from the expected value beyond which the distance by itself is rarer than once in 3.5 days.
 func (c *Calibration) Band() float32 { return c.band }
-
-// BandBeyond is Band for values that are beyond all of the sample on a side: 1 above them, -1 below.
-func (c *Calibration) BandBeyond(side int) float32 {
-	if own := &c.sides[0][sideOf(float32(side))]; own.known {
-		return min(own.tail.Quantile(c.bandSurprisal()+twoSides), c.band)
-	}
-	return c.band
-}
 
 func (c *Calibration) bandSurprisal() float64 {
 	return (decades*BandScore-c.logSlot)*math.Ln10 + c.multipleTestingCorrection
@@ -207,7 +188,7 @@ func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []
 	}
 	first := make([]float32, len(firsts))
 	for i := range firsts {
-		first[i], _ = c.Combine(&firsts[i], 0)
+		first[i], _ = c.Combine(&firsts[i])
 	}
 	slices.Sort(most)
 	limit := max(orderstat.Quantile(most, correctionQuantile), math.SmallestNonzeroFloat32)
@@ -224,7 +205,7 @@ func (c *Calibration) mostOfSlots(steps SlotSample, stride int) []float32 {
 	for i := 0; i < len(steps.Slots); {
 		slot, n, largest := steps.Slots[i], 0, float32(0)
 		for ; i < len(steps.Slots) && steps.Slots[i] == slot; i++ {
-			all, _ := c.Combine(&steps.Statistics[i], 0)
+			all, _ := c.Combine(&steps.Statistics[i])
 			largest = max(largest, all)
 			n++
 		}

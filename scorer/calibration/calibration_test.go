@@ -34,7 +34,7 @@ func fitted(sample []calibration.Statistics) calibration.Calibration {
 }
 
 func logPeriod(c *calibration.Calibration, st *calibration.Statistics) float64 {
-	all, parts := c.Combine(st, 0)
+	all, parts := c.Combine(st)
 	log, _ := c.LogPeriod(all, &parts)
 	return log
 }

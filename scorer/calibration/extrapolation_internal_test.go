@@ -146,7 +146,7 @@ func TestSupported_GrowsAndNeverExceedsTheScore(t *testing.T) {
 			}, sample, n*300_000)
 			before := 0.0
 			for x := float32(0); x < 40; x += 0.01 {
-				all, parts := fitted.Combine(&Statistics{x, 1, x / 2}, 0)
+				all, parts := fitted.Combine(&Statistics{x, 1, x / 2})
 				log, got := fitted.LogPeriod(all, &parts)
 				require.LessOrEqual(t, got, log)
 				require.GreaterOrEqual(t, got, before)

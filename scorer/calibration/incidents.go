@@ -36,7 +36,7 @@ func without(isIncident []bool, o *Options, sample []Statistics) []Statistics {
 	if isIncident == nil {
 		return sample
 	}
-	o.Normal, o.Early = keep(o.Normal, isIncident), len(keep(sample[:o.Early], isIncident))
+	o.Normal = keep(o.Normal, isIncident)
 	return keep(sample, isIncident)
 }
 
@@ -46,7 +46,7 @@ func meanDistances(sample []Statistics, around int) []float32 {
 	for i := range sample {
 		near, sum := sample[max(i-around, 0):min(i+around+1, len(sample))], 0.0
 		for k := range near {
-			sum += float64(near[k].Size(0))
+			sum += float64(near[k][0])
 		}
 		means[i] = float32(sum / float64(len(near)))
 	}

@@ -19,22 +19,17 @@ func (n Normal) Of(times []int64) (normal []bool) {
 	return normal
 }
 
-// Settled returns the part of a sample, with its times in order, that lies before until (ms) or is known to be normal
-// life; and for Options.Normal which of it is known to be.
-func (n Normal) Settled(sample []Statistics, times []int64, until int64) (settled []Statistics, normal []bool) {
+// Settled returns what belongs to the times (ms, in order) that lie before until or are known to be normal life.
+func Settled[T any](n Normal, of []T, times []int64, until int64) []T {
 	first, _ := slices.BinarySearch(times, until)
 	if n == nil {
-		return sample[:first], nil
+		return of[:first]
 	}
-	settled = slices.Clone(sample[:first])
-	for i, t := range times {
-		known := n(t)
-		if i >= first && known {
-			settled = append(settled, sample[i])
-		}
-		if i < first || known {
-			normal = append(normal, known)
+	settled := slices.Clone(of[:first])
+	for i, t := range times[first:] {
+		if n(t) {
+			settled = append(settled, of[first+i])
 		}
 	}
-	return settled, normal
+	return settled
 }

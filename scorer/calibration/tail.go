@@ -110,10 +110,16 @@ func (t Tail) widenShape(variance, surprisal float64) Tail {
 	return t
 }
 
+// widenYoung returns the tail of a sample that covers so much time (ms), see matureAfter.
+func (t Tail) widenYoung(span int64) Tail {
+	young := max(0, 1-float64(span)/float64(matureAfter.Milliseconds()))
+	t.shape = float32(notZero(float64(t.shape) + youngShape*young))
+	return t
+}
+
 // evidence is what the fit of a tail is based on.
 type evidence struct {
-	sorted          []float32 // the sample, until the scratch is used again
-	n, measured     int       // excesses, and those of them that are not censored
+	n, measured     int // excesses, and those of them that are not censored
 	largestMeasured float32
 	wideShape       float64 // that of a larger part of the sample, see there
 }
@@ -137,7 +143,7 @@ func fitTail(
 	t.rate = float32(-math.Log(float64(m+1) / float64(n+1)))
 	if m == 0 {
 		t.shape = 1
-		return t, evidence{sorted: sorted}
+		return t, from
 	}
 	measured := m - min(censored, mostCensored(m))
 	scale, shape := fitExcesses(excesses, measured, t.threshold)
@@ -147,7 +153,7 @@ func fitTail(
 	if separation > 0 {
 		t.scale = max(t.scale, t.episodeScale(sample, separation))
 	}
-	return t, evidence{sorted, m, measured, excesses[measured-1], wideShape(sorted, censored)}
+	return t, evidence{m, measured, excesses[measured-1], wideShape(sorted, censored)}
 }
 
 // widenForEpisodes makes the scale that of episodes, see episodeScale, where something happens now and then, but more

@@ -61,8 +61,8 @@ func (s *State) next(x, b, unit float32, within *Bounds) {
 // forget forgets the last values.
 func (s *State) forget() { s.last, s.value = nan32, nan32 }
 
-// Trend returns the mean deviation.
-func (s *State) Trend() float32 { return float32(s.mean) }
+// Trend returns the size of the mean deviation.
+func (s *State) Trend() float32 { return float32(math.Abs(s.mean)) }
 
 // Volatility returns how much deviations change. A series is volatile if both its deviations and its values are: an
 // incident that the season remembers makes only the deviations jump.

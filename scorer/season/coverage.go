@@ -3,9 +3,9 @@ package season
 import "math"
 
 const (
-	// MinOwnDays and minOwnShare say how much a season has to show by itself: at least half a day of slots, and a quarter
+	// minOwnDays and minOwnShare say how much a season has to show by itself: at least half a day of slots, and a quarter
 	// of those that it is compared on. Guard: a smaller part says nothing of the rest.
-	MinOwnDays, minOwnShare = 1.0 / 2, 1.0 / 4
+	minOwnDays, minOwnShare = 1.0 / 2, 1.0 / 4
 	// MaxDeviation is the scaled deviation that counts at most when seasons are compared: an incident of hours does not
 	// choose the season. Chosen on generated incidents in weeks with low weekends, where 4 took days for alike that
 	// differ, and on TestModel_IsCalibrated, where 2 let a sawtooth cross twice as often. On the developing series
@@ -44,7 +44,7 @@ func (c *Coverage) Add(i int, x, expected float32, days int) {
 // MeanDeviation is infinite if the season is not covered.
 func (c *Coverage) MeanDeviation() float64 {
 	own := float64(c.own)
-	if c.Days > 0 && !(own >= MinOwnDays*float64(c.PerDay) && own >= minOwnShare*float64(c.slots)) {
+	if c.Days > 0 && !(own >= minOwnDays*float64(c.PerDay) && own >= minOwnShare*float64(c.slots)) {
 		return math.Inf(1)
 	}
 	return c.sum / float64(max(c.known, 1))

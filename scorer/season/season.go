@@ -4,6 +4,7 @@ package season
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
@@ -28,6 +29,21 @@ var Candidates = [...]Season{{}, daily(), {Days: 7, Periods: 1, Min: 1}, {Days: 
 func ByKind() Season { return Season{Days: 7, ByKind: true} }
 
 func daily() Season { return Season{Days: 1, Periods: 7, Min: 2} }
+
+// WeeklyOnlyAfter is how long a series has to be known until a weekly season speaks for itself. Before that, slots of
+// the first week are expected by days of the same kind, so that the tails know more than the last few days. Chosen,
+// not tuned: a little less than two weeks, so that a window of two weeks qualifies though its first hours are empty.
+const WeeklyOnlyAfter = 320 * time.Hour
+
+// IsShownIn tells whether a series that has been known for so long (ms) shows the season, other than on holidays.
+func (s Season) IsShownIn(knownFor int64) bool {
+	const day, clockChange = 24 * time.Hour, time.Hour
+	least := float64(s.Days) + minOwnDays
+	if s.ByKind {
+		least = WeeklyOnlyAfter.Hours() / 24
+	}
+	return s.Days == 0 || float64(knownFor) >= least*float64(day.Milliseconds())-float64(clockChange.Milliseconds())
+}
 
 // kindWithin is how many days back a day of the same kind may be. Chosen, not tuned: a week has only two days off, and
 // the median of seven of them passes over an incident of a weekend.

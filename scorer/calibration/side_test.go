@@ -1,0 +1,61 @@
+package calibration_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
+)
+
+// sides returns the calibration of two weeks of deviations, one in 5 minutes.
+func sides(deviation func(i int, r *rand.Rand) float32) calibration.Calibration {
+	const n, slot, span = 4032, 5 * 60_000, 14 * 24 * 3_600_000
+	r := rand.New(rand.NewPCG(1, 1))
+	deviations, sample := make([]float32, n), make([]calibration.Statistics, n)
+	for i := range deviations {
+		d := deviation(i, r)
+		deviations[i], sample[i] = d, calibration.Statistics{max(d, -d)}
+	}
+	o := calibration.Options{Enabled: [calibration.MaxStatistics]bool{true}, Slot: slot, Separation: 36}
+	c := calibration.Fit(o, sample, span)
+	c.FitSides(deviations, o, span)
+	return c
+}
+
+// Bursts above make others normal, and nothing below that was never seen.
+func TestFitSides_TellsTheSideWithoutBursts(t *testing.T) {
+	c := sides(func(i int, r *rand.Rand) float32 {
+		if i%200 < 6 {
+			return float32(30 + r.NormFloat64())
+		}
+		return float32(r.NormFloat64())
+	})
+	own, supported := c.LogPeriodBeyond(-15)
+	require.Greater(t, own, logPeriod(&c, &calibration.Statistics{15})+2, "100 times as rare")
+	require.LessOrEqual(t, supported, own)
+	usual, _ := c.LogPeriodBeyond(-1)
+	require.Less(t, usual, logPeriod(&c, &calibration.Statistics{1}))
+	above, _ := c.LogPeriodBeyond(30)
+	require.True(t, math.IsInf(above, -1), "bursts are what makes all deviations large")
+	require.Less(t, c.BandBeyond(-1), float32(10))
+	require.Greater(t, c.Band(), float32(25))
+	require.Equal(t, c.Band(), c.BandBeyond(1))
+}
+
+func TestFitSides_LeavesSidesThatAreAlike(t *testing.T) {
+	for name, deviation := range map[string]func(i int, r *rand.Rand) float32{
+		"normal":  func(_ int, r *rand.Rand) float32 { return float32(r.NormFloat64()) },
+		"laplace": func(_ int, r *rand.Rand) float32 { return float32(r.ExpFloat64() - r.ExpFloat64()) },
+		"none":    func(int, *rand.Rand) float32 { return 0 },
+	} {
+		c := sides(deviation)
+		for _, x := range []float32{-30, -8, 8, 30} {
+			own, _ := c.LogPeriodBeyond(x)
+			require.True(t, math.IsInf(own, -1), "%s: %g", name, x)
+			require.Equal(t, c.Band(), c.BandBeyond(x), "%s: %g", name, x)
+		}
+	}
+}
