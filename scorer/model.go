@@ -153,7 +153,7 @@ type replay struct {
 
 	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values.
 	widest, least, most float32
-	beyond              []float32 // of the sample, see calibration.FitSides
+	beyond              []calibration.Beyond // of the sample
 }
 
 // replay runs the statistics over the window.
@@ -223,11 +223,11 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 		if at.Phase == 0 {
 			r.add(at.Time, st)
-			d := float32(0)
+			var far calibration.Beyond
 			if counts {
-				d = hours.Beyond(x, expected, b.Usual(at)) / unit
+				far = m.beyond(at.Time, x, hours.Nearest(x, expected, b.Usual(at)), unit)
 			}
-			r.beyond = append(r.beyond, d)
+			r.beyond = append(r.beyond, far)
 			if m.deviations.recent != nil {
 				r.points = append(r.points, point)
 			}
@@ -255,7 +255,8 @@ func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, en
 	o := calibration.Options{Enabled: enabled, Slot: in.Slot(), Separation: separation(in), Normal: known.Of(times)}
 	m.calibration = calibration.Fit(o, settled, r.span())
 	m.calibration.EstimateCorrection(r.steps, in.Stride(), settled[min(r.firsts, len(settled)):])
-	m.calibration.FitSides(calibration.Settled(known, r.beyond, r.times, until), o, r.span())
+	usual := float32(m.baseline.Share.Usual / m.baseline.Scale)
+	m.calibration.FitSides(calibration.Settled(known, r.beyond, r.times, until), usual, o, r.span())
 	m.exact = m.change.Learn(settled, in.Stride())
 	m.change.LearnExcursions(change.Excursions{
 		Distances: r.distances, Limit: m.calibration.Threshold(), Away: r.longestAway,
@@ -306,13 +307,14 @@ func (m *Model) allowBurst(at *baseline.Step, part float32) {
 	at.Expected = normal.Nearest(at.Expected, at.Value)
 }
 
-// beyond returns how far the value of a step is beyond all that is usual, in units and with its sign; 0 if it is not or
-// does not count.
-func (m *Model) beyond(at *baseline.Step, counts bool) float32 {
-	if usual := at.Usual.Range; !counts || !(at.Value < usual.Low || at.Value > usual.High) {
-		return 0
+// beyond returns how far the value x at the time t (ms) is from the nearest usual one, where a deviation of unit counts
+// as 1.
+func (m *Model) beyond(t int64, x, usual, unit float32) calibration.Beyond {
+	b := calibration.Beyond{Distance: (x - usual) / unit}
+	if x < usual {
+		b.Log = m.baseline.Share.Log(m.baseline.Value(t, x), m.baseline.Value(t, usual))
 	}
-	return hours.Beyond(at.Value, at.Expected, at.Usual.Center) / at.Unit
+	return b
 }
 
 // advance takes a step into the state.
@@ -338,7 +340,10 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 	if counts && recent != nil {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
 	}
-	all := surprisals{beyond: m.beyond(at, counts)}
+	var all surprisals
+	if in := at.Usual.Range; counts && (at.Value < in.Low || at.Value > in.High) {
+		all.beyond = m.beyond(at.Time, at.Value, hours.Nearest(at.Value, at.Expected, at.Usual.Center), at.Unit)
+	}
 	all.combined, all.parts = m.calibration.Combine(&st)
 	if m.maxOverSlot != nil {
 		all = m.maxOverSlot.put(at.Phase, all)
@@ -351,7 +356,7 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 		return
 	}
 	log, supported := m.calibration.LogPeriod(all.combined, &all.parts)
-	if all.beyond != 0 {
+	if all.beyond.Distance != 0 {
 		if own, far := m.calibration.LogPeriodBeyond(all.beyond); own > log {
 			s.setSupported(own, max(supported, far))
 			s.explainBy(featureNames[size], m.o.ExplainThreshold)
@@ -390,23 +395,29 @@ func (m *Model) countAway(t int64, x, expected, unit float32, steps int) {
 }
 
 // A band is how far from what was expected values are no news: anywhere, and beyond the usual ones below or above it.
-type band struct{ anywhere, below, above float32 }
+type band struct {
+	anywhere     float32
+	below, above calibration.Beyond
+}
 
 // setBand sets the expected value of a step and what is normal around it, where a part of deviations counts.
 func (m *Model) setBand(s *Score, at *baseline.Step, part float64) {
 	expected := m.baseline.Value(at.Time, at.Forecast)
 	low, high := m.baseline.Value(at.Time, at.Low), m.baseline.Value(at.Time, at.High)
 	least, part := m.o.minDeviation(expected), max(part, credibility.Least)
-	width := func(distance float32) float64 {
-		return max(m.baseline.Distance(min(distance*at.Unit, m.widest)), least) / part
-	}
+	counting := func(distance float64) float64 { return max(distance, least) / part }
+	width := func(distance float32) float64 { return counting(m.baseline.Distance(min(distance*at.Unit, m.widest))) }
 	lower, upper := low-width(m.band.anywhere), high+width(m.band.anywhere)
 	if usual := at.Usual.Range; !usual.IsNone() {
 		if center := m.baseline.Value(at.Time, at.Usual.Center); center == center {
 			low, high = min(low, center), max(high, center)
 		}
-		lower = max(lower, min(low-width(m.band.below), m.baseline.Value(at.Time, usual.Low)))
-		upper = min(upper, max(high+width(m.band.above), m.baseline.Value(at.Time, usual.High)))
+		below := width(m.band.below.Distance)
+		if log := m.band.below.Log; log > 0 {
+			below = min(below, counting(m.baseline.Share.Below(log, low)))
+		}
+		lower = max(lower, min(low-below, m.baseline.Value(at.Time, usual.Low)))
+		upper = min(upper, max(high+width(m.band.above.Distance), m.baseline.Value(at.Time, usual.High)))
 	}
 	r := datarange.Range(m.o.DataRange)
 	if m.lowest >= 0 { // as counts are
@@ -419,7 +430,7 @@ func (m *Model) setBand(s *Score, at *baseline.Step, part float64) {
 type surprisals struct {
 	combined float32
 	parts    calibration.Statistics
-	beyond   float32 // how far the value is beyond all that is usual, see Model.beyond
+	beyond   calibration.Beyond
 }
 
 // maxOverSlot holds the newest step of each phase. The score is that of the most anomalous of them: so one event is one
@@ -434,7 +445,7 @@ func (m maxOverSlot) put(phase int, s surprisals) surprisals {
 		if m[i].combined > m[most].combined {
 			most = i
 		}
-		if math.Abs(float64(m[i].beyond)) > math.Abs(float64(m[farthest].beyond)) {
+		if math.Abs(float64(m[i].beyond.Distance)) > math.Abs(float64(m[farthest].beyond.Distance)) {
 			farthest = i
 		}
 	}

@@ -71,14 +71,14 @@ func TestModel_TellsAnOutageOfALoadFromBursts(t *testing.T) {
 		weekend, perDay, left float64
 		want                  float64 // share of the steps
 	}{
-		{1, 0.5, 0.02, 0.95},
-		{1, 2, 0.02, 0.85},
+		{1, 0.5, 0.02, 1},
+		{1, 2, 0.02, 0.95},
 		{1, 6, 0.02, 0.95},
 		{1, 0.5, 0.3, 0.95},
-		{1, 2, 0.3, 0.75},
+		{1, 2, 0.3, 0.9},
 		{1, 6, 0.3, 0.95},
-		{0.5, 2, 0.02, 0.8},
-		{0.5, 2, 0.3, 0.8},
+		{0.5, 2, 0.02, 0.85},
+		{0.5, 2, 0.3, 0.85},
 	} {
 		for _, direction := range []string{"both", "below"} {
 			name := fmt.Sprintf("%g at weekends, %g bursts a day, %g left, %s", tc.weekend, tc.perDay, tc.left, direction)
@@ -109,6 +109,46 @@ func TestModel_TellsAnOutageOfALoadFromBursts(t *testing.T) {
 					n, of = n+found, of+steps
 				}
 				require.GreaterOrEqual(t, float64(n), tc.want*float64(of), "%d of %d", n, of)
+			})
+		}
+	}
+}
+
+// Where values are now and then twice or half the usual one, an outage is not much farther from that, but is a much
+// smaller share of it.
+func TestModel_TellsAnOutageOfAVolatileLoad(t *testing.T) {
+	const quiet, lasts, seeds = 13 * hour, 4 * hour, 6
+	for _, tc := range []struct {
+		name  string
+		load  daily
+		sigma float64 // of lognormal noise
+		left  float64
+	}{
+		{"flat", daily{100, 100, 1, 0}, 0.5, 0.02},
+		{"by day", daily{30, 100, 1, 0}, 0.5, 0.02},
+		{"a tenth is left", daily{30, 100, 1, 0}, 0.3, 0.1},
+	} {
+		for _, step := range []time.Duration{5 * time.Minute, hour} {
+			t.Run(fmt.Sprintf("%s/%s", tc.name, step), func(t *testing.T) {
+				n, of := 0, 0
+				for seed := range uint64(seeds) {
+					noise := multiplicative(rand.New(rand.NewPCG(seed, 3)), step, tc.sigma, false)
+					y := generate(step, quiet+lasts, func(at time.Duration) float64 {
+						v := tc.load.at(at) * noise()
+						if at >= quiet {
+							v *= tc.left
+						}
+						return v
+					})
+					all := liveAfter(t, scorer.Options{Step: step, ExplainThreshold: 2}, y, 14*24*hour, quiet+lasts)
+					before, _ := high(all, step, 0, quiet)
+					require.Zero(t, before, "seed %d", seed)
+					found, steps := high(all, step, quiet, quiet+lasts)
+					n, of = n+found, of+steps
+					last, x := all[len(all)-1], y[len(y)-1]
+					require.Less(t, x, last.Lower, "seed %d", seed)
+				}
+				require.GreaterOrEqual(t, float64(n), 0.9*float64(of), "%d of %d", n, of)
 			})
 		}
 	}

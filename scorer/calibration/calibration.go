@@ -132,7 +132,7 @@ func Fit(o Options, sample []Statistics, span int64) Calibration {
 // right at 0.8, the score from which people are told.
 func (c *Calibration) setCorrection(correction float64) {
 	c.multipleTestingCorrection = correction
-	c.combined = c.fitted.widenShape(c.shapeVariance, (decades*compressAbove-c.logSlot)*math.Ln10+correction)
+	c.combined = c.fitted.widenShape(c.shapeVariance, c.alertSurprisal())
 	c.band = c.tails[0].Quantile(c.bandSurprisal())
 }
 

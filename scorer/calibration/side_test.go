@@ -14,14 +14,14 @@ import (
 func sides(deviation func(i int, r *rand.Rand) float32) calibration.Calibration {
 	const n, slot, span = 4032, 5 * 60_000, 14 * 24 * 3_600_000
 	r := rand.New(rand.NewPCG(1, 1))
-	deviations, sample := make([]float32, n), make([]calibration.Statistics, n)
+	deviations, sample := make([]calibration.Beyond, n), make([]calibration.Statistics, n)
 	for i := range deviations {
 		d := deviation(i, r)
-		deviations[i], sample[i] = d, calibration.Statistics{max(d, -d)}
+		deviations[i], sample[i] = calibration.Beyond{Distance: d}, calibration.Statistics{max(d, -d)}
 	}
 	o := calibration.Options{Enabled: [calibration.MaxStatistics]bool{true}, Slot: slot, Separation: 36}
 	c := calibration.Fit(o, sample, span)
-	c.FitSides(deviations, o, span)
+	c.FitSides(deviations, 0, o, span)
 	return c
 }
 
@@ -33,16 +33,16 @@ func TestFitSides_TellsTheSideWithoutBursts(t *testing.T) {
 		}
 		return float32(r.NormFloat64())
 	})
-	own, supported := c.LogPeriodBeyond(-15)
+	own, supported := c.LogPeriodBeyond(calibration.Beyond{Distance: -15})
 	require.Greater(t, own, logPeriod(&c, &calibration.Statistics{15})+2, "100 times as rare")
 	require.LessOrEqual(t, supported, own)
-	usual, _ := c.LogPeriodBeyond(-1)
+	usual, _ := c.LogPeriodBeyond(calibration.Beyond{Distance: -1})
 	require.Less(t, usual, logPeriod(&c, &calibration.Statistics{1}))
-	above, _ := c.LogPeriodBeyond(30)
+	above, _ := c.LogPeriodBeyond(calibration.Beyond{Distance: 30})
 	require.True(t, math.IsInf(above, -1), "bursts are what makes all deviations large")
-	require.Less(t, c.BandBeyond(-1), float32(10))
+	require.Less(t, c.BandBeyond(-1).Distance, float32(10))
 	require.Greater(t, c.Band(), float32(25))
-	require.Equal(t, c.Band(), c.BandBeyond(1))
+	require.Equal(t, c.Band(), c.BandBeyond(1).Distance)
 }
 
 func TestFitSides_LeavesSidesThatAreAlike(t *testing.T) {
@@ -53,9 +53,9 @@ func TestFitSides_LeavesSidesThatAreAlike(t *testing.T) {
 	} {
 		c := sides(deviation)
 		for _, x := range []float32{-30, -8, 8, 30} {
-			own, _ := c.LogPeriodBeyond(x)
+			own, _ := c.LogPeriodBeyond(calibration.Beyond{Distance: x})
 			require.True(t, math.IsInf(own, -1), "%s: %g", name, x)
-			require.Equal(t, c.Band(), c.BandBeyond(x), "%s: %g", name, x)
+			require.Equal(t, c.Band(), c.BandBeyond(x).Distance, "%s: %g", name, x)
 		}
 	}
 }

@@ -25,19 +25,10 @@ type Hour struct {
 	Range envelope.Interval
 }
 
-// Beyond returns how far the value x is beyond both what was expected and the center, on the side where it is beyond
-// both; else 0. A center that is NaN is not known: then it is how far x is from what was expected.
-func Beyond(x, expected, center float32) float32 {
-	d, c := x-expected, x-center
-	switch {
-	case c != c:
-		return d
-	case d > 0 && c > 0:
-		return min(d, c)
-	case d < 0 && c < 0:
-		return max(d, c)
-	}
-	return 0
+// Nearest returns the usual value that is nearest to x: all between what was expected and the center, if that is known,
+// is usual.
+func Nearest(x, expected, center float32) float32 {
+	return envelope.Interval{Low: center, High: center}.Nearest(expected, x)
 }
 
 // Hours are those of the day, or of workdays and days off.

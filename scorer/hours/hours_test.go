@@ -13,20 +13,20 @@ import (
 
 var nan = float32(math.NaN())
 
-func TestBeyond(t *testing.T) {
+func TestNearest(t *testing.T) {
 	for _, tc := range []struct{ x, expected, center, want float32 }{
-		{10, 4, 7, 3},
-		{10, 7, 4, 3},
-		{1, 4, 7, -3},
-		{1, 7, 4, -3},
-		{5, 4, 7, 0},
-		{5, 7, 4, 0},
-		{4, 4, 7, 0},
-		{1, 4, nan, -3},
+		{10, 4, 7, 7},
+		{10, 7, 4, 7},
+		{1, 4, 7, 4},
+		{1, 7, 4, 4},
+		{5, 4, 7, 5},
+		{5, 7, 4, 5},
+		{4, 4, 7, 4},
+		{1, 4, nan, 4},
+		{nan, 4, 7, 4},
 	} {
-		require.Equal(t, tc.want, hours.Beyond(tc.x, tc.expected, tc.center), "%v", tc)
+		require.Equal(t, tc.want, hours.Nearest(tc.x, tc.expected, tc.center), "%v", tc)
 	}
-	require.True(t, math.IsNaN(float64(hours.Beyond(nan, 1, 2))))
 }
 
 // days returns the values of whole days, by day and slot of the day.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/share"
 )
 
 const (
@@ -27,10 +28,11 @@ type Standardizer struct {
 	Origin        int64   // ms
 	// Resolution is the scaled distance below which two values cannot be told apart.
 	Resolution float32
+	Share      share.Scale
 }
 
-// Fit finds centre, scale and resolution of values around the line. around are the values less the line, from its
-// origin on, in order of size, and values are they themselves. If mean is set, the centre is the mean, and else the
+// Fit finds what is scaled by and how values around the line are told apart. around are the values less the line, from
+// its origin on, in order of size, and values are they themselves. If mean is set, the centre is the mean, and else the
 // median. It tells whether all are one value.
 func (s *Standardizer) Fit(around, values []float64, mean bool) (constant bool) {
 	s.Center, s.Scale = orderstat.Quantile(around, 0.5), orderstat.Spread(around)
@@ -41,6 +43,7 @@ func (s *Standardizer) Fit(around, values []float64, mean bool) (constant bool) 
 		s.Scale = 1
 	}
 	s.Resolution = float32(max(digits*orderstat.SizeQuantile(values, 0.9), rounding) / s.Scale)
+	s.Share = share.New(values)
 	return constant
 }
 
