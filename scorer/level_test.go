@@ -184,6 +184,44 @@ func TestModel_BelievesANewLevelAfterADayAndAHalf(t *testing.T) {
 	require.LessOrEqual(t, n, 2)
 }
 
+// The scores of a new level mean the same as those of the former one, though its noise is known from two days only.
+func TestModel_KnowsTheNoiseOfANewLevel(t *testing.T) {
+	skipStatistical(t)
+	for _, tc := range []struct {
+		step  time.Duration
+		seeds uint64
+		times float64 // level and noise are as large, an hour after the history
+		alike float64 // how much of the noise is still there a step later
+		most  float64 // steps at 0.8 or more in five weeks, over many seeds
+	}{
+		{5 * time.Minute, 40, 1.6, 0, 2},
+		{5 * time.Minute, 40, 2, 0.9, 4}, // one excursion is several steps
+		{hour, 100, 2, 0, 2},
+		{hour, 100, 2, 0.9, 4},
+	} {
+		t.Run(fmt.Sprintf("%s/%g/%g", tc.step, tc.times, tc.alike), func(t *testing.T) {
+			t.Parallel()
+			n, of := 0, 0
+			for seed := range tc.seeds {
+				r := rand.New(rand.NewPCG(seed, 77))
+				e := 0.0
+				y := generate(tc.step, 5*24*hour, func(at time.Duration) float64 {
+					e = tc.alike*e + math.Sqrt(1-tc.alike*tc.alike)*r.NormFloat64()
+					if at < hour {
+						return 100 + 3*e
+					}
+					return tc.times * (100 + 3*e)
+				})
+				all := live(t, scorer.Options{Step: tc.step, ExplainThreshold: 2}, y)
+				above, steps := high(all, tc.step, 48*hour, 5*24*hour)
+				n, of = n+above, of+steps
+			}
+			weeks := float64(of) / float64(7*24*hour/tc.step)
+			require.Less(t, float64(n)/weeks, tc.most/5, "%d of %d steps", n, of)
+		})
+	}
+}
+
 // Less than usual is nothing to those who look above, nor is it when the usual comes back.
 func TestModel_IgnoresTheOtherSideAndTheWayBack(t *testing.T) {
 	skipStatistical(t)

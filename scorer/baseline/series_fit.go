@@ -60,7 +60,6 @@ type Backtest struct {
 	sampleSizeFactor [8]float32
 	ordinary         float32 // see Ordinary
 	median           float32 // deviation
-	usual            float32 // median deviation from a level that follows at once; 0: not known
 	flat             bool    // most values are exactly what is expected
 
 	scratch          orderstat.Scratch

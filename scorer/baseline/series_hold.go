@@ -17,7 +17,7 @@ func (b *Backtest) hold(below, above, runShare float32) (*season.Values, seasonT
 	case b.flat:
 		l.ExpectFlat(awayFactor)
 	case b.composed.Gain == 0: // else the unit grows with what is expected
-		l.ExpectNoise(b.usual)
+		l.ExpectNoise(awayFactor)
 	}
 	begin, from := b.beginning(&l), 0
 	if begin.away {
@@ -292,6 +292,7 @@ func (b *Backtest) undisturbed(l *level.Level) (until int) {
 		}
 		if slots++; l.Strays(x, e, unit) == 0 {
 			until, known = slots, len(learned)
+			l.KnowNoise(&follows)
 		}
 	}
 	for _, x := range learned[max(0, known-b.series.Grid.Slots(level.Window)):known] {

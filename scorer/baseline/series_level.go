@@ -64,9 +64,6 @@ func (b *Backtest) holdLevel() {
 	usual := b.deviations()
 	median := orderstat.Quantile(usual, 0.5)
 	away := max(awayFactor*median, 2*s.Resolution)
-	if b.usual = median; b.composed.Multiplied {
-		b.usual = 0 // deviations of the level are none of values
-	}
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
 	b.flat = away <= 2*s.Resolution // most values are exactly where the level has followed to
 	below, above, runShare := away, away, b.runShare(away)

@@ -68,9 +68,9 @@ type Level struct {
 	// flat is how many median deviations a value may be from a level that has changed, where values of the first one are
 	// all alike; 0: they are not. belowFirst and aboveFirst are how far one may be from that.
 	flat, belowFirst, aboveFirst float32
-	hasNoise                     bool    // levels have noise of their own
-	usual                        float32 // median deviation of the first one; 0: not known
-	noise, oldNoise              float32 // of the level and of the former one, as a multiple of that of the first
+	mostNoise                    float32 // median deviations that count as noise; 0: levels have no noise of their own
+	noise, oldNoise              noise   // of the level and of the former one
+	factor                       float32 // of the noise
 	runShare                     float32 // of these, from which a run is away
 	run                          Run     // of deviations from the level
 
@@ -96,7 +96,7 @@ func New(slots func(d time.Duration) int, below, above, runShare float32) Level 
 	n := slots(Window)
 	return Level{
 		below: below, above: above, runShare: runShare, run: NewRun(slots), first: float32(math.NaN()),
-		noise: 1, oldNoise: 1,
+		factor: 1,
 		values: orderstat.NewRollingMedian(n), episode: orderstat.NewRollingMedian(n),
 		settleAfter: slots(SettleAfter), backAfter: slots(backAfter), rememberFor: slots(rememberFor),
 	}
@@ -114,12 +114,16 @@ func (l *Level) ExpectFlat(factor float32) {
 	l.flat, l.belowFirst, l.aboveFirst = factor, l.below, l.above
 }
 
-// ExpectNoise says that a level to which values move may have noise of its own. The median deviation from the first
-// level is usual.
-func (l *Level) ExpectNoise(usual float32) { l.hasNoise, l.usual = true, usual }
+// ExpectNoise says that a level to which values move may have noise of its own. What is farther from it than so many
+// median deviations is no noise.
+func (l *Level) ExpectNoise(most float32) { l.mostNoise = most }
 
-// Noise returns how many times as large deviations from the level are as those from the first one, at least 1.
-func (l *Level) Noise() float32 { return max(l.noise, 1) }
+// Noise returns how many times as large deviations from the level are as those from the first one, at least 1, with an
+// allowance for how few values say so, see noise.
+func (l *Level) Noise() float32 { return max(l.factor, 1) }
+
+// KnowNoise takes the noise that another level, of the same values, has seen.
+func (l *Level) KnowNoise(other *Level) { l.noise = other.noise }
 
 // Remember makes old the former level for so many slots.
 func (l *Level) Remember(old float32, slots int) { l.old, l.remembered = old, slots }
@@ -168,14 +172,20 @@ func (l *Level) Strays(x, level, unit float32) int {
 	return 0
 }
 
-// IsAway tells whether the next value is away from a level, and takes it into the run.
+// IsAway tells whether the next value is away from a level. It takes it into the run, and if it is not, into the noise.
 func (l *Level) IsAway(x, level, unit float32) bool {
 	l.run.Add((x-level)/unit, min(l.below, l.above))
 	if !l.IsNear(x, level, unit) {
 		return true
 	}
-	side := l.Strays(x, level, unit)
-	return side != 0 && side == l.Strays(l.run.mean, 0, 1)
+	if side := l.Strays(x, level, unit); side != 0 && side == l.Strays(l.run.mean, 0, 1) {
+		return true
+	}
+	if l.mostNoise > 0 {
+		l.noise.now.add(float64(min(abs(x-level), min(l.below, l.above)*unit)))
+		l.factor = l.noise.factor()
+	}
+	return false
 }
 
 // Pass takes a slot that tells nothing about the level, such as one of a night without requests. It does not end an
@@ -243,23 +253,30 @@ func (l *Level) settle() (from float32, moved bool) {
 	}
 	l.values, l.episode = l.episode, l.values
 	l.away, l.run.mean = 0, 0
-	switch {
-	case back:
+	if back {
 		l.noise = l.oldNoise
-	case l.hasNoise:
-		usual := l.usual
-		if usual == 0 {
-			usual = l.episode.MedianDeviation(now) / l.noise
+	} else if l.mostNoise > 0 {
+		if l.noise.first.count == 0 {
+			l.noise.first = l.noise.now
 		}
-		if usual > 0 {
-			l.noise = max(l.values.MedianDeviation(l.Now())/usual, 1)
-		}
+		l.noise.now = l.spread()
 	}
+	l.factor = l.noise.factor()
 	if l.flat > 0 {
 		noise := l.flat * l.values.MedianDeviation(l.Now())
 		l.below, l.above = max(l.belowFirst, noise), max(l.aboveFirst, noise)
 	}
 	return now, true
+}
+
+// spread returns how large deviations of the last hours from the level are.
+func (l *Level) spread() (s spread) {
+	now := l.Now()
+	most := l.mostNoise * l.values.MedianDeviation(now)
+	for x := range l.values.All() {
+		s.add(float64(min(abs(x-now), most)))
+	}
+	return s
 }
 
 // Shift makes the level that of values which are larger by d.
@@ -272,6 +289,9 @@ func (l *Level) Shift(d float32) {
 func (l *Level) Scale(f float32) {
 	l.values.Scale(f)
 	l.old *= f
+	for _, s := range [...]*spread{&l.noise.first, &l.noise.now, &l.oldNoise.first, &l.oldNoise.now} {
+		s.scale(float64(f))
+	}
 }
 
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }

@@ -1,6 +1,7 @@
 package orderstat
 
 import (
+	"iter"
 	"math"
 	"slices"
 )
@@ -106,6 +107,17 @@ func (r *RollingMedian) Len() int { return len(r.sorted) }
 
 // Size returns how many values the window has room for.
 func (r *RollingMedian) Size() int { return len(r.ring) }
+
+// All yields the values of the window in order of time.
+func (r *RollingMedian) All() iter.Seq[float32] {
+	return func(yield func(float32) bool) {
+		for i := range r.ring {
+			if v := r.ring[(r.oldest+i)%len(r.ring)]; v == v && !yield(v) {
+				return
+			}
+		}
+	}
+}
 
 // Median returns the median. It is NaN while less than an eighth of the window is filled.
 func (r *RollingMedian) Median() float32 {
