@@ -41,10 +41,11 @@ func (c *Calibration) FitSides(deviations []Beyond, usual float32, o Options, sp
 	if o.Separation == 0 {
 		return
 	}
-	above := c.fitSide(deviations, o, span, func(b Beyond) float32 { return max(b.Distance, 0) })
-	below := c.fitSide(deviations, o, span, func(b Beyond) float32 { return max(-b.Distance, 0) })
+	var scratch orderstat.Scratch
+	above := c.fitSide(deviations, o, span, &scratch, func(b Beyond) float32 { return max(b.Distance, 0) })
+	below := c.fitSide(deviations, o, span, &scratch, func(b Beyond) float32 { return max(-b.Distance, 0) })
 	if usual > 0 {
-		logs := c.fitSide(deviations, o, span, func(b Beyond) float32 { return b.Log })
+		logs := c.fitSide(deviations, o, span, &scratch, func(b Beyond) float32 { return b.Log })
 		logs.reach = -float32(math.Expm1(-float64(logs.reach))) * usual
 		if logs.known && logs.reach < below.reach {
 			below, below.logs = logs, true
@@ -58,18 +59,20 @@ func (c *Calibration) FitSides(deviations []Beyond, usual float32, o Options, sp
 }
 
 // fitSide fits a side to sizes of deviations, which are 0 if they are on the other one.
-func (c *Calibration) fitSide(deviations []Beyond, o Options, span int64, size func(Beyond) float32) side {
-	sizes, normal, scratch := make([]float32, len(deviations)), o.Normal, orderstat.Scratch{}
+func (c *Calibration) fitSide(
+	deviations []Beyond, o Options, span int64, scratch *orderstat.Scratch, size func(Beyond) float32,
+) side {
+	sizes, normal := make([]float32, len(deviations)), o.Normal
 	for i, d := range deviations {
 		sizes[i] = size(d)
 	}
 	if slices.Max(sizes) == 0 {
 		return side{}
 	}
-	if isIncident := findIncidents(sizes, normal, o.Separation, &scratch); isIncident != nil {
+	if isIncident := findIncidents(sizes, normal, o.Separation, scratch); isIncident != nil {
 		sizes, normal = keep(sizes, isIncident), keep(normal, isIncident)
 	}
-	tail, variance := fitPredictiveTail(sizes, normal, o.Separation, &scratch)
+	tail, variance := fitPredictiveTail(sizes, normal, o.Separation, scratch)
 	tail = tail.widenYoung(span).widenShape(variance, c.alertSurprisal()+sideTests)
 	s := side{known: true, reach: tail.Quantile(c.alertSurprisal() + sideTests), tail: tail}
 	s.beyond = newExtrapolation(sizes, &tail, o.Separation)
