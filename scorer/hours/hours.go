@@ -9,9 +9,15 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
-// perDay is how many hours a day has. minDays is how many days have to be known for the range of an hour to be known.
-// Chosen, not tuned, as in package envelope.
-const perDay, minDays = 24, 4
+const (
+	perDay = 24
+	// minDays is how many days have to be known for the range of an hour to be known. Chosen, not tuned, as in package
+	// envelope.
+	minDays = 4
+	// quarters is how many values of each hour tell its center, where there are as many. Chosen, not tuned: neighbours are
+	// much alike.
+	quarters = 4
+)
 
 var nan32 = float32(math.NaN())
 
@@ -131,8 +137,9 @@ func (c *cells) summarize(kind, hour int, scratch *orderstat.Scratch) Hour {
 		isKnown, in := !c.ranges[i].IsNone(), envelope.None()
 		for near := max(i-1, 0); near < min(i+2, len(c.ranges)); near++ {
 			in = in.Join(c.ranges[near])
-			for _, x := range c.levelled[near] {
-				if x == x {
+			levelled := c.levelled[near]
+			for k := 0; k < len(levelled); k += (len(levelled) + quarters - 1) / quarters {
+				if x := levelled[k]; x == x {
 					c.known = append(c.known, x)
 				}
 			}
