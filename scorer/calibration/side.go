@@ -8,14 +8,15 @@ import (
 )
 
 const (
-	// nearer is the part of the distance at which all deviations together are as rare as a score of 0.8 at which those to
-	// one side have to be that rare, to be compared with their own side as well. Chosen on TestModel_IsCalibrated: where
-	// sides are alike, chance makes one of them look nearer. With 3/4, heavy-tailed normal life at a minute crossed 0.8
-	// 0.98 times a week after 14 days of history, with 2/3 0.86 times, and 0.72 times without sides.
-	nearer = 2.0 / 3
 	// sideTests is the logarithm of how many times rarer on its own side a deviation has to be for the same score. Chosen:
 	// so two sides add half as many crossings as the score allows, at most (Bonferroni).
 	sideTests = 2 * math.Ln2
+	// nearer is the part of the distance at which all deviations together are as rare as a score of 0.8 at which those to
+	// one side have to be that rare, to go less far. Where they are not, sides may be alike, and chance makes one look
+	// nearer: then alikeTests count instead. Chosen on TestModel_IsCalibrated: with 3/4, heavy-tailed normal life at a
+	// minute crossed 0.8 0.98 times a week after 14 days of history, with 2/3 0.90 times, and with alikeTests 0.93 times.
+	nearer     = 2.0 / 3
+	alikeTests = 8 * math.Ln2
 )
 
 // Beyond is how far a value is beyond all that is usual; 0: it is not.
@@ -25,10 +26,11 @@ type Beyond struct {
 	Log float32
 }
 
-// A side is one to which deviations go less far than to the other one, as those of a service with bursts.
+// A side is what deviations to one side say, such as those below what is usual of a service with bursts.
 type side struct {
-	known  bool    // else sides are alike
+	known  bool    // else there were no deviations to it
 	logs   bool    // tail is one of logarithms
+	tests  float64 // see sideTests
 	reach  float32 // the distance that is as rare as a score of 0.8
 	tail   Tail    // of a sample in which what is on the other side counts as 0
 	beyond extrapolation
@@ -51,10 +53,13 @@ func (c *Calibration) FitSides(deviations []Beyond, usual float32, o Options, sp
 			below, below.logs = logs, true
 		}
 	}
-	limit := nearer * c.tails[0].Quantile(c.alertSurprisal())
-	for i, s := range [...]side{above, below} {
-		s.known = s.known && s.reach < limit
-		c.sides[i] = s
+	c.sides = [...]side{above, below}
+	for i := range c.sides {
+		if s := &c.sides[i]; s.reach < nearer*c.tails[0].Quantile(c.alertSurprisal()) {
+			s.tests = sideTests
+		} else {
+			s.tests = alikeTests
+		}
 	}
 }
 
@@ -96,7 +101,7 @@ func (c *Calibration) LogPeriodBeyond(b Beyond) (log, supported float64) {
 		size = b.Log
 	}
 	surprisal := s.tail.Surprisal(size)
-	return c.logPeriod(surprisal - sideTests), c.logPeriod(s.beyond.limit(&s.tail, surprisal) - sideTests)
+	return c.logPeriod(surprisal - s.tests), c.logPeriod(s.beyond.limit(&s.tail, surprisal) - s.tests)
 }
 
 // BandBeyond is Band for deviations from all that is usual, to the side of a sign. Where the logarithm of a share tells
@@ -106,7 +111,7 @@ func (c *Calibration) BandBeyond(sign float32) (b Beyond) {
 	if b.Distance = c.band; !s.known {
 		return b
 	}
-	if q := s.tail.Quantile(c.bandSurprisal() + sideTests); s.logs {
+	if q := s.tail.Quantile(c.bandSurprisal() + s.tests); s.logs {
 		b.Log = q
 	} else {
 		b.Distance = min(q, c.band)
