@@ -14,6 +14,9 @@ const (
 	// minDays is how many days have to be known for the range of an hour to be known. Chosen, not tuned, as in package
 	// envelope.
 	minDays = 4
+	// weeks is how many days have to be known for one of days that are alike to be an exception: those of two weeks, as
+	// until then it may be the only one of its weekday.
+	weeks = 13
 	// quarters is how many values of each hour tell its center, where there are as many. Chosen, not tuned: neighbours are
 	// much alike.
 	quarters = 4
@@ -26,8 +29,8 @@ type Hour struct {
 	// Center is the median of the values less their levels, up to an hour earlier or later. A season expects what few
 	// days had at a time of day, and a burst may be most of that; it is not most of an hour of many days. NaN: not known.
 	Center float32
-	// Range holds the values of all days but one, to either side, of the same hours. So after an outage, the
-	// next one is beyond it like the first. None: not known.
+	// Range holds the values of the same hours, to either side without the day that went farthest, if two weeks are known.
+	// So after an outage, the next one is beyond it like the first. None: not known.
 	Range envelope.Interval
 }
 
@@ -55,7 +58,7 @@ func New(values *season.Values, levelled []float32, alike bool) *Hours {
 	var scratch orderstat.Scratch
 	for kind := range h.kinds {
 		for hour := range h.kinds[kind] {
-			h.kinds[kind][hour] = cells.summarize(kind, hour, &scratch)
+			h.kinds[kind][hour] = cells.summarize(kind, hour, alike, &scratch)
 		}
 	}
 	return h
@@ -127,7 +130,7 @@ func newCells(h *Hours, first int64, values, levelled []float32) *cells {
 }
 
 // summarize returns the hour of days of a kind.
-func (c *cells) summarize(kind, hour int, scratch *orderstat.Scratch) Hour {
+func (c *cells) summarize(kind, hour int, alike bool, scratch *orderstat.Scratch) Hour {
 	var lows, highs []float32
 	c.known = c.known[:0]
 	for i := int((int64(hour) - c.first%perDay + perDay) % perDay); i < len(c.kinds); i += perDay {
@@ -154,9 +157,13 @@ func (c *cells) summarize(kind, hour int, scratch *orderstat.Scratch) Hour {
 		h.Center = orderstat.Quantile(c.known, 0.5)
 	}
 	if n := len(lows); n >= minDays {
+		exceptions := 1
+		if alike && n < weeks {
+			exceptions = 0
+		}
 		orderstat.Sort(lows)
 		orderstat.Sort(highs)
-		h.Range = envelope.Interval{Low: lows[1], High: highs[n-2]}
+		h.Range = envelope.Interval{Low: lows[exceptions], High: highs[n-1-exceptions]}
 	}
 	return h
 }

@@ -42,21 +42,21 @@ func TestHours_At(t *testing.T) {
 	for _, perDay := range []int{288, 96, 24, 12} { // slots of 5 minutes to 2 hours
 		for _, firstDay := range []int64{-5, 0, 19_000} {
 			hourly := func(day, slot int) float32 { return float32(24*slot/perDay) + float32(day)/16 }
-			values := days(7, perDay, hourly)
-			levelled := days(7, perDay, func(day, slot int) float32 { return hourly(day, slot) - 100 })
+			values := days(14, perDay, hourly)
+			levelled := days(14, perDay, func(day, slot int) float32 { return hourly(day, slot) - 100 })
 			noon := perDay / 2
 			values[3*perDay+noon] = -50 // an incident
 			values[5*perDay+noon] = 500 // another one, above
 			values[2*perDay+noon] = nan // not known
 			h := hours.New(&season.Values{First: firstDay * int64(perDay), PerDay: perDay, Values: values}, levelled, true)
-			at := h.At((firstDay+7)*int64(perDay) + int64(noon))
-			require.InDelta(t, 12-100+3.0/16, at.Center, 1, "%d a day", perDay)
+			at := h.At((firstDay+14)*int64(perDay) + int64(noon))
+			require.InDelta(t, 12-100+6.5/16, at.Center, 1, "%d a day", perDay)
 			width := float32(1) // within an hour
 			if perDay == 12 {
 				width = 0
 			}
 			require.InDelta(t, 12-width, at.Range.Low, 2.0/16, "%d a day", perDay)
-			require.InDelta(t, 12+width+6.0/16, at.Range.High, 2.0/16, "%d a day", perDay)
+			require.InDelta(t, 12+width+13.0/16, at.Range.High, 2.0/16, "%d a day", perDay)
 		}
 	}
 }
