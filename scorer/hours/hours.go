@@ -14,9 +14,9 @@ const (
 	// minDays is how many days have to be known for the range of an hour to be known. Chosen, not tuned, as in package
 	// envelope.
 	minDays = 4
-	// weeks is how many days have to be known for one of days that are alike to be an exception: those of two weeks, as
-	// until then it may be the only one of its weekday.
-	weeks = 13
+	// fortnight is how many days have to be known for one of days that are alike to be an exception: those of two weeks.
+	// Until then it may be the only one of its weekday.
+	fortnight = 13
 	// quarters is how many values of each hour tell its center, where there are as many. Chosen, not tuned: neighbours are
 	// much alike.
 	quarters = 4
@@ -158,7 +158,7 @@ func (c *cells) summarize(kind, hour int, alike bool, scratch *orderstat.Scratch
 	}
 	if n := len(lows); n >= minDays {
 		exceptions := 1
-		if alike && n < weeks {
+		if alike && n < fortnight {
 			exceptions = 0
 		}
 		orderstat.Sort(lows)
