@@ -131,8 +131,8 @@ func (s *Series) Next(y float64, learn bool) Step {
 	at.Low, at.High, at.Usual = at.Forecast, at.Forecast, s.hours.At(slot)
 	at.Usual.Center = s.composed.Join(at.Usual.Center, s.level.Now())
 	if at.Phase > 0 {
-		if slots := s.profile.Slots(slot); slots.IsEdge(s.profile.Jump) {
-			low, high := slots.Range(s.profile.Share(at.Phase), s.profile.Jump)
+		if slots := s.profile.Slots(slot); slots.IsEdge() {
+			low, high := slots.Range(s.profile.Share(at.Phase))
 			at.Low = min(at.Low, s.composed.Join(low, s.level.Now()))
 			at.High = max(at.High, s.composed.Join(high, s.level.Now()))
 		}

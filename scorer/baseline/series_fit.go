@@ -83,7 +83,7 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	if err := b.scale(w, o.Method); err != nil {
 		return nil, nil, err
 	}
-	s.profile = profile.New(&s.slots, g.Stride(), s.slots.At(s.now))
+	s.profile = profile.New(&s.slots, g.Stride(), s.slots.At(s.now), &s.composed)
 	if s.constant || s.fixed {
 		b.expected = make([]float32, len(w.Values)/g.Stride()+1)
 		b.setOrdinary()
@@ -196,24 +196,15 @@ func (b *Backtest) Unit(at grid.Position) float32 {
 
 // between returns what was expected at a position by what was expected at slots.
 func (b *Backtest) between(expected []float32, at grid.Position, x float32) float32 {
-	k, s := at.Slot, b.series
+	k, p := at.Slot, &b.series.profile
 	if at.Phase == 0 || k+1 >= len(expected) {
 		return expected[k]
 	}
-	slots := edge.Slots{From: expected[k], To: expected[k+1], Before: nan32, After: nan32}
-	if s.profile.Values != nil {
+	slots := edge.At(expected, k)
+	if p.Values != nil {
 		slots.Prefer(b.seasonal[k].Periods == 0, b.seasonal[k+1].Periods == 0)
 	}
-	if !slots.IsEdge(s.profile.Jump) {
-		return slots.Line(s.profile.Share(at.Phase))
-	}
-	if k > 0 {
-		slots.Before = expected[k-1]
-	}
-	if k+2 < len(expected) {
-		slots.After = expected[k+2]
-	}
-	return slots.Between(s.profile.Share(at.Phase), s.profile.Jump, x)
+	return p.BetweenSlots(&slots, at.Phase, x)
 }
 
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.

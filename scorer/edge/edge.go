@@ -31,7 +31,23 @@ func Jump(sorted []float32) float32 {
 }
 
 // Slots are the values of two slots, From and To, and of those beside them; NaN is not known.
-type Slots struct{ Before, From, To, After float32 }
+type Slots struct {
+	Before, From, To, After float32
+	Jump                    float32 // a larger difference of neighbours is an edge
+}
+
+// At returns the k-th of values and the next, and those beside them.
+func At(values []float32, k int) Slots {
+	nan := float32(math.NaN())
+	s := Slots{Before: nan, From: values[k], To: values[k+1], After: nan}
+	if k > 0 {
+		s.Before = values[k-1]
+	}
+	if k+2 < len(values) {
+		s.After = values[k+2]
+	}
+	return s
+}
 
 // Prefer makes a slot that others stand in for unknown, if the other one is known by itself.
 func (s *Slots) Prefer(fromStandsIn, toStandsIn bool) {
@@ -44,16 +60,16 @@ func (s *Slots) Prefer(fromStandsIn, toStandsIn bool) {
 	}
 }
 
-// IsEdge tells whether a difference of more than jump is between two slots, or one of them is not known.
-func (s *Slots) IsEdge(jump float32) bool { return !(distance(s.From, s.To) <= jump) }
+// IsEdge tells whether an edge is between two slots, or one of them is not known.
+func (s *Slots) IsEdge() bool { return !(distance(s.From, s.To) <= s.Jump) }
 
 // Line returns what is expected at a share of the way where there is no edge.
 func (s *Slots) Line(share float32) float32 { return s.From + share*(s.To-s.From) }
 
 // Between returns what is expected at a share of the way at an edge: of what either side makes expected, and the
 // line between them, that which is nearest to the value x. NaN: the value is not known.
-func (s *Slots) Between(share, jump, x float32) float32 {
-	from, to := s.ahead(share, jump)
+func (s *Slots) Between(share, x float32) float32 {
+	from, to := s.ahead(share)
 	left, right := nearest(s.From, from, x), nearest(s.To, to, x)
 	if s.From != s.From {
 		return right
@@ -71,8 +87,8 @@ func (s *Slots) Between(share, jump, x float32) float32 {
 }
 
 // Range returns from where to where that can be.
-func (s *Slots) Range(share, jump float32) (low, high float32) {
-	from, to := s.ahead(share, jump)
+func (s *Slots) Range(share float32) (low, high float32) {
+	from, to := s.ahead(share)
 	switch {
 	case s.From != s.From:
 		return min(s.To, to), max(s.To, to)
@@ -83,13 +99,13 @@ func (s *Slots) Range(share, jump float32) (low, high float32) {
 }
 
 // ahead returns the values to which either side goes on.
-func (s *Slots) ahead(share, jump float32) (from, to float32) {
-	return s.From + share*slope(s.Before, s.From, jump), s.To - (1-share)*slope(s.To, s.After, jump)
+func (s *Slots) ahead(share float32) (from, to float32) {
+	return s.From + share*s.slope(s.Before, s.From), s.To - (1-share)*s.slope(s.To, s.After)
 }
 
 // slope returns the difference from one slot to the next; 0 if it is not known, or an edge.
-func slope(from, to, jump float32) float32 {
-	if d := to - from; distance(from, to) <= jump {
+func (s *Slots) slope(from, to float32) float32 {
+	if d := to - from; distance(from, to) <= s.Jump {
 		return d
 	}
 	return 0

@@ -2,6 +2,7 @@
 package profile
 
 import (
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/edge"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
@@ -11,16 +12,17 @@ import (
 type Profile struct {
 	Values   []float32 // by slot from First on; NaN: not known; nil: there is no season
 	First    int64
-	StandIns []bool  // slots of Values for which those around them stand in; nil: none
-	Jump     float32 // difference of neighbouring slots above which there is an edge between them
+	StandIns []bool // slots of Values for which those around them stand in; nil: none
 
-	slots  *grid.LocalSlots
-	stride float32
+	slots    *grid.LocalSlots
+	stride   float32
+	composed *composition.Composition
+	jump     float32 // in units, see jumpBetween
 }
 
-// New returns a profile without a season, from a slot on.
-func New(slots *grid.LocalSlots, stride int, first int64) Profile {
-	return Profile{First: first, slots: slots, stride: float32(stride)}
+// New returns a profile without a season, from a slot on. The composition says how large a deviation counts as 1.
+func New(slots *grid.LocalSlots, stride int, first int64, c *composition.Composition) Profile {
+	return Profile{First: first, slots: slots, stride: float32(stride), composed: c}
 }
 
 // StandIn says that others stand in for a slot of Values.
@@ -31,17 +33,25 @@ func (p *Profile) StandIn(i int) {
 	p.StandIns[i] = true
 }
 
-// FindEdges finds from which difference on there is an edge between neighbouring slots.
+// FindEdges finds from which difference on there is an edge between neighbouring slots. Where noise grows with the
+// expected value, a night has an edge that is no larger than what neighbours differ by at noon.
 func (p *Profile) FindEdges(scratch *orderstat.Scratch) {
 	differences := make([]float32, 0, len(p.Values))
 	for i, v := range p.Values[1:] {
 		if d := v - p.Values[i]; d == d {
-			differences = append(differences, max(d, -d))
+			differences = append(differences, max(d, -d)/p.unit(v, p.Values[i]))
 		}
 	}
 	scratch.Sort(differences)
-	p.Jump = edge.Jump(differences)
+	p.jump = edge.Jump(differences)
 }
+
+// jumpBetween returns from which difference on there is an edge between two slots.
+func (p *Profile) jumpBetween(slots *edge.Slots) float32 {
+	return p.jump * p.unit(slots.From, slots.To)
+}
+
+func (p *Profile) unit(from, to float32) float32 { return p.composed.Unit((from + to) / 2) }
 
 // At returns the season at a slot, 0 if there is none.
 func (p *Profile) At(slot int64) float32 {
@@ -71,10 +81,21 @@ func (p *Profile) Share(phase int) float32 { return float32(phase) / p.stride }
 // the season the value may change at any of the steps between, see package edge. There, x is the value less the level.
 func (p *Profile) Between(slot int64, phase int, x float32) float32 {
 	slots := p.Slots(slot)
-	if !slots.IsEdge(p.Jump) {
-		return slots.Line(p.Share(phase))
+	return p.between(&slots, phase, x)
+}
+
+// BetweenSlots is Between for slots of the same unit, such as those of a window.
+func (p *Profile) BetweenSlots(slots *edge.Slots, phase int, x float32) float32 {
+	slots.Jump = p.jumpBetween(slots)
+	return p.between(slots, phase, x)
+}
+
+func (p *Profile) between(slots *edge.Slots, phase int, x float32) float32 {
+	share := p.Share(phase)
+	if slots.IsEdge() {
+		return slots.Between(share, x)
 	}
-	return slots.Between(p.Share(phase), p.Jump, x)
+	return slots.Line(share)
 }
 
 // Slots returns the season of a slot and of the next, at an edge also of those beside them.
@@ -83,7 +104,7 @@ func (p *Profile) Slots(slot int64) edge.Slots {
 	if p.StandIns != nil {
 		slots.Prefer(p.StandIns[p.Index(slot)], p.StandIns[p.Index(slot+1)])
 	}
-	if slots.IsEdge(p.Jump) {
+	if slots.Jump = p.jumpBetween(&slots); slots.IsEdge() {
 		slots.Before, slots.After = p.At(slot-1), p.At(slot+2)
 	}
 	return slots

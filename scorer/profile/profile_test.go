@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/grid"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
@@ -15,7 +16,7 @@ import (
 func TestProfile(t *testing.T) {
 	g := grid.New(time.Minute)
 	slots := grid.NewLocalSlots(g, nil, nil)
-	p := profile.New(&slots, g.Stride(), 1000)
+	p := profile.New(&slots, g.Stride(), 1000, &composition.Composition{})
 	require.Zero(t, p.At(1234))
 	require.Equal(t, int64(1), p.Index(1001+slots.PerDay))
 
@@ -31,7 +32,7 @@ func TestProfile(t *testing.T) {
 	require.InDelta(t, 7.4, p.Between(1007, 2, 0), 1e-4)
 
 	between := p.Slots(1099)
-	require.True(t, between.IsEdge(p.Jump))
+	require.True(t, between.IsEdge())
 	require.InDelta(t, 99, p.Between(1099, 2, 99), 1, "not yet")
 	require.InDelta(t, 1000, p.Between(1099, 2, 1000), 1, "by now")
 }
