@@ -15,7 +15,8 @@ const (
 )
 
 // chooseComposition multiplies season and level if deviations are clearly smaller then, or if noise grows with what is
-// expected and they are no larger. If it grows, deviations count relative to that.
+// expected. Then deviations count relative to that, and so does the level: what a day has less than others would be more
+// than all that its night has.
 func (b *Backtest) chooseComposition() {
 	s := b.series
 	zero := s.Scaled(s.Origin, 0)
@@ -41,12 +42,8 @@ func (b *Backtest) chooseComposition() {
 	}
 	take := multiplied.MeanDeviation(noise) < multipliedGain*added.MeanDeviation(other)
 	perDay := int(s.slots.PerDay)
-	if (take || perDay >= manyPerDay) && multiplied.FitUnit(noise, perDay, usual) {
-		added.FitUnit(other, perDay, usual)
-		take = take || multiplied.MeanDeviation(noise) < added.MeanDeviation(other)
-	}
-	b.composed = added
-	if take {
+	grows := (take || perDay >= manyPerDay) && multiplied.FitUnit(noise, perDay, usual)
+	if b.composed = added; take || grows {
 		b.added = b.choice
 		b.composed, b.seasonTest = multiplied, test
 	}
