@@ -116,7 +116,16 @@ func TestScores_AreAsDocumentedForOddSeries(t *testing.T) {
 			},
 		},
 		{
-			name: "flat after it was busy", least: 0, most: 0.6,
+			name: "stuck at one value after it was busy", least: 0.8, most: 1,
+			value: func(at time.Time) float64 {
+				if since(at, 6*time.Hour) {
+					return 100
+				}
+				return noise(at)
+			},
+		},
+		{
+			name: "stuck at one value after it was busy", mode: "mad", least: 0, most: 0.6,
 			value: func(at time.Time) float64 {
 				if since(at, 6*time.Hour) {
 					return 100

@@ -51,6 +51,7 @@ type Model struct {
 	exact       bool    // every value that counts in the tails was what was expected
 	change      change.Change
 	away        int // steps since the series is away, see countAway
+	stuck       change.Stuck
 }
 
 // Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
@@ -79,25 +80,25 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		return nil, err
 	}
 	enabled := o.statistics()
-	within := ewma.NewBounds(backtest.Ordinary(), o.side(), series.Grid.Slot())
+	in, log := series.Grid, calibration.LogPeriod(backtest.Learned, series.Grid.Slot())
 	m := &Model{
-		o: o, baseline: series, lowest: math.Inf(-1),
-		deviations: newDeviations(series.Grid, enabled[pattern], within, true),
-		change:     change.New(calibration.LogPeriod(backtest.Learned, series.Grid.Slot())),
+		o: o, baseline: series, lowest: math.Inf(-1), change: change.New(log),
+		stuck:      change.NewStuck(log, in.Slots(time.Hour)),
+		deviations: newDeviations(in, enabled[pattern], ewma.NewBounds(backtest.Ordinary(), o.side(), in.Slot()), true),
 	}
 	m.deviations.sizeOnly = enabled == [calibration.MaxStatistics]bool{size: true}
-	end := start + int64(len(y))*series.Grid.Step()
+	end := start + int64(len(y))*in.Step()
 	var bursts *burst.Days
 	if enabled[trend] {
-		bursts = burst.Find(series.Grid, backtest, end, func(i int) float32 { return credibility.At(weights, i) })
+		bursts = burst.Find(in, backtest, end, func(i int) float32 { return credibility.At(weights, i) })
 		m.bursts = bursts.Next()
 	}
 	if _, constant := series.Constant(); constant {
 		m.exact = true
 		return m, nil
 	}
-	if series.Grid.Stride() > 1 && !enabled[pattern] {
-		m.maxOverSlot = make(maxOverSlot, series.Grid.Stride())
+	if in.Stride() > 1 && !enabled[pattern] {
+		m.maxOverSlot = make(maxOverSlot, in.Stride())
 	}
 	r := m.replay(backtest, bursts, y, weights)
 	if len(r.statistics) < baseline.MinValues {
@@ -175,6 +176,9 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 	longest := 0
 	for at := range b.Positions(while) {
 		x, part, unit := b.Values[at.Index], credibility.At(weights, at.Index), b.Unit(at)
+		if at.Phase == 0 && !m.deviations.sizeOnly {
+			m.stuck.Learn(x, at.Index < to)
+		}
 		if x != x && in.Stride() == 1 && m.o.possible().Contains(y[at.Index]) {
 			x := m.baseline.Scaled(at.Time, y[at.Index]) // carries the state, but is not in the sample
 			expected := b.Expected(at, x)
@@ -273,6 +277,7 @@ func (m *Model) Score(y float64, learn bool) Score { return m.ScoreWeighted(y, m
 func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 	at := m.baseline.Next(y, learn)
 	s := unknown(m.baseline.Learned)
+	m.stuck.Next(at.Value, at.Phase == 0)
 	part := credibility.Of(weight)
 	m.allowBurst(&at, float32(max(part, credibility.Least)))
 	m.setBand(&s, &at, part)
@@ -369,14 +374,19 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 	}
 }
 
-// scoreChange scores the value of a step by how long the series has been away from where it nearly always was, and
-// raises the return period of a series that moves by how long it has been away, if it is not where it may be expected.
+// scoreChange scores the value of a step by how long the series has been away from where it nearly always was, or has
+// been stuck. It raises the return period of one that moves by how long that has been away from where it may be.
 func (m *Model) scoreChange(s *Score, at *baseline.Step) {
 	before := m.away
 	m.countAway(at.Time, at.Value, at.Expected, at.Unit, 1)
 	if log := m.change.Score(m.away); log > 0 && log > calibration.Inverse(s.Value) {
 		s.set(log)
 		s.explainBy("change", m.o.ExplainThreshold)
+	}
+	d := m.baseline.Distance(at.Value - at.Expected)
+	if log := m.stuck.Score(); log > calibration.Inverse(s.Value) && m.o.onSide(d) && m.o.large(d, s.Expected) {
+		s.set(log)
+		s.explainBy("stuck", m.o.ExplainThreshold)
 	}
 	if log := m.change.Lasting(m.away); log > 0 && m.away > before && s.Value >= calibration.BandScore {
 		s.support(log)

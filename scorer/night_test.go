@@ -46,7 +46,7 @@ func TestModel_ExpectsOfANightWhatNightsHave(t *testing.T) {
 	}
 }
 
-// Traffic falls to 40 % as a Saturday begins, and comes back after Sunday. The steps between the two slots are as before
+// Traffic falls to 40 % as a Saturday begins, and comes back after Sunday. The steps between two slots are as before it
 // or as after it, though neighbours differ by more each morning.
 func TestModel_KnowsTheEdgesOfNights(t *testing.T) {
 	const step, week = time.Minute, 7 * 24 * hour

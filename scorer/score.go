@@ -55,8 +55,8 @@ type Score struct {
 }
 
 // A Contribution is the share of a feature in a score; those of a score sum to 1. Features are "level", "trend",
-// "volatility", "pattern", "change" of a series that was constant, and "range" of a value outside of the data range.
-// Of a Group, "peers" takes the place of "level" and "change"; of a Multivariate they are the names of the inputs.
+// "volatility", "pattern", "change" of a series that was constant, "stuck" of one that is now, and "range" outside
+// of the data range. A Group has "peers" in place of "level", "change" and "stuck", a Multivariate its inputs' names.
 type Contribution struct {
 	Feature string
 	Share   float64

@@ -1,6 +1,6 @@
-// Package change scores series by how long they have been away from what was expected. What is nearly always the same
-// has no tails to speak of: nothing else tells how rare something else is. What moves is scored by its tails, and they
-// say as much of the first minutes of an outage as of its sixth hour.
+// Package change scores series by how long they have been away from what was expected, or stuck at one value. What is
+// nearly always the same has no tails to speak of: nothing else tells how rare something else is. What moves is scored
+// by its tails, and they say as much of the first minutes of an outage as of its sixth hour.
 package change
 
 import (
@@ -28,6 +28,7 @@ const (
 type Change struct {
 	logWindow float64
 	longest   int // steps in a row for which it has been away, or as its excursions last; 0: too long
+	least     int // steps that a time as long as ever before counts for at least
 	flat      bool
 }
 
@@ -101,7 +102,7 @@ func (c *Change) Score(away int) float64 {
 	if !c.flat || away <= c.longest {
 		return 0
 	}
-	return c.logPeriod(float64(away-c.longest-1) / float64(max(c.longest, 1)))
+	return c.logPeriod(float64(away-c.longest-1) / float64(max(c.longest, c.least, 1)))
 }
 
 // Lasting is Score for a series that moves; 0 if it has not been away for twice as long as its excursions last.

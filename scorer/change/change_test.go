@@ -82,3 +82,38 @@ func TestCount_IsNotEndedByOneStep(t *testing.T) {
 	require.Equal(t, 15, change.Count(60, 1, false))
 	require.Equal(t, 0, change.Count(2, 1, false))
 }
+
+// A series is stuck once it repeats a value for half an hour longer than ever before, of what has settled. For as long
+// again, its return period doubles. What often repeats values is not stuck, and a gap says nothing.
+func TestStuck_CountsRepetitions(t *testing.T) {
+	learn := func(repeats, days int, settled bool) change.Stuck {
+		s := change.NewStuck(3, 4) // quarters of an hour
+		for i := range days * 24 * 4 {
+			s.Learn(float32(i-min(i%10, repeats)), settled)
+			s.Learn(float32(math.NaN()), settled)
+		}
+		return s
+	}
+	for name, tc := range map[string]struct {
+		s    change.Stuck
+		want []float64 // from the first step on
+	}{
+		"never":    {learn(0, 7, true), []float64{0, 0, 3 + math.Log10(2)/2, 3 + 2*math.Log10(2)/2}},
+		"before":   {learn(3, 7, true), []float64{0, 0, 0, 0, 0, 3 + math.Log10(2)/3, 3 + 2*math.Log10(2)/3}},
+		"often":    {learn(6, 7, true), []float64{0, 0, 0, 0, 0, 0, 0, 0, 0}},
+		"too late": {learn(2, 7, false), []float64{0, 0, 0, 0}},
+		"young":    {learn(2, 5, true), []float64{0, 0, 0, 0, 0, 0, 0, 0, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i, want := range tc.want {
+				tc.s.Next(7, true)
+				require.InDelta(t, want, tc.s.Score(), 1e-9, i)
+				tc.s.Next(7, false)
+				tc.s.Next(float32(math.NaN()), true)
+				require.InDelta(t, want, tc.s.Score(), 1e-9, "within a slot, and in a gap")
+			}
+			tc.s.Next(8, false)
+			require.Zero(t, tc.s.Score())
+		})
+	}
+}
