@@ -28,7 +28,7 @@ type excursion struct {
 	zero                 float64 // what 0 is; hasZero is false if a ratio to the usual means nothing
 	hasZero              bool
 	offset, ratio, level float64 // means of the departures from the usual, of the ratios to it, and of the values
-	newest               float64 // departure
+	newest, newestRatio  float64 // departure, and ratio to the usual
 	age                  int     // steps of the level that offset, ratio and level are of
 	stray                float64 // mean distance of departures from offset
 	apart                int     // newest steps that were all far above, or below (negative), the level
@@ -50,12 +50,13 @@ type evidence struct {
 }
 
 // The alternatives: the usual day, moved or multiplied by a mean; a level without the shape of a day; and the usual
-// day, moved by the newest departure alone.
+// day, moved or multiplied by the newest departure alone.
 const (
 	altOffset = iota
 	altRatio
 	altLevel
 	altNow
+	altNowRatio
 	numAlternatives
 )
 
@@ -160,10 +161,13 @@ func (e *excursion) follow(d *candidates.Departure) {
 // followLevel follows the level on which the series is now. What lies far from it for some steps in a row begins
 // another one, such as that after the dip of a deploy; until then it is left out.
 func (e *excursion) followLevel(d *candidates.Departure) {
-	e.newest = d.Value - d.Usual
+	e.newest, e.newestRatio = d.Value-d.Usual, 1
+	if usual := d.Usual - d.Zero; usual > 0 {
+		e.newestRatio = (d.Value - d.Zero) / usual
+	}
 	distance := e.newest - e.offset
 	switch {
-	case e.age == 0 || math.Abs(distance) <= excursionSize*max(e.stray, e.typical*e.unit):
+	case e.age == 0 || math.Abs(distance) <= excursionSize*max(e.stray, e.typical*e.unit*e.multiple()):
 		e.apart = 0
 	case distance > 0:
 		e.apart = max(e.apart, 0) + 1
@@ -183,11 +187,16 @@ func (e *excursion) followLevel(d *candidates.Departure) {
 	}
 	e.offset += gain * (e.newest - e.offset)
 	e.level += gain * (d.Value - e.level)
-	ratio := 1.0
-	if usual := d.Usual - d.Zero; usual > 0 {
-		ratio = (d.Value - d.Zero) / usual
+	e.ratio += gain * (e.newestRatio - e.ratio)
+}
+
+// multiple is how many times as much as near the usual the series may stray on its level: what is multiplied does so in
+// proportion.
+func (e *excursion) multiple() float64 {
+	if !e.hasZero {
+		return 1
 	}
-	e.ratio += gain * (ratio - e.ratio)
+	return max(1, e.ratio)
 }
 
 // beginLevel forgets the level on which the series was, and what was forecast from there.
@@ -225,12 +234,14 @@ func (e *excursion) leaveUsual() {
 func (e *excursion) alternative(k int, t *candidates.Target) float64 {
 	usual := t.Usual()
 	switch {
-	case k == altNow:
-		return usual + e.newest
 	case k == altLevel:
 		return e.level
 	case k == altRatio && e.hasZero:
 		return e.zero + (usual-e.zero)*e.ratio
+	case k == altNowRatio && e.hasZero && e.newestRatio > 0:
+		return e.zero + (usual-e.zero)*e.newestRatio
+	case k == altNow, k == altNowRatio:
+		return usual + e.newest
 	}
 	return usual + e.offset
 }
@@ -295,16 +306,14 @@ func (e *excursion) apply(h *hourly, t *candidates.Target, p *Prediction) {
 	reach := b.share * lasting
 	p.Uncertainty = undecided * max(surprise, min(2*b.share, 1)) * (1 - reach) * math.Abs(v-p.Median)
 	p.Median += reach * (v - p.Median)
-	highest := max(v, t.Usual()+e.newest) // what capacity has to hold is not below what is there now
+	// What capacity has to hold is not below what is there now, as it goes on by the day.
+	highest := max(v, e.alternative(altNow, t), e.alternative(altNowRatio, t))
 	p.ExtremeBase += max(reach, surprise) * (highest - p.ExtremeBase)
 
-	p.Spread = Spread{Share: reach, Ratio: youngSpread}
+	p.Spread = Spread{Share: reach, Ratio: youngSpread * e.multiple()}
 	p.Spread.Measured = lasting * e.here.rows / (e.here.rows + max(spreadDoubt/e.minutes, fewestErrors))
-	if e.hasZero {
-		p.Spread.Ratio *= max(1, e.ratio) // what is multiplied strays in proportion
-	}
 	if e.here.rows > 0 {
-		p.Spread.MeanError = min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
+		p.Spread.MeanError = e.meanError(b)
 	}
 }
 
@@ -318,6 +327,16 @@ func (e *excursion) applyBack(b *evidence, t *candidates.Target, p *Prediction) 
 	p.Spread = Spread{Share: reach, Ratio: 1}
 	p.Spread.Measured = lasting * e.here.rows / (e.here.rows + max(spreadDoubt/e.minutes, fewestErrors))
 	if e.here.rows > 0 {
-		p.Spread.MeanError = min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
+		p.Spread.MeanError = e.meanError(b)
 	}
+}
+
+// meanError is the size of errors so far. Errors of the lead overlap, so few of them are independent, and they are
+// those of the best of several: by as much as they may be too small for that they are taken larger. The factor is the
+// first term of what makes the 0.9 quantile of Student's t distribution of the normal one (Abramowitz and Stegun,
+// "Handbook of Mathematical Functions", 1964, 26.7.5).
+func (e *excursion) meanError(b *evidence) float64 {
+	const widening = (1.2816*1.2816 + 1) / 4
+	free := max(e.here.rows/float64(e.lead.Steps)-1, 1)
+	return (1 + widening/free) * min(e.here.alternatives[b.alternative], e.here.combined) / e.here.weight
 }

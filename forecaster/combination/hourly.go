@@ -99,7 +99,11 @@ func (h *hourly) ahead() *lines.Extrapolation {
 		h.line = l
 	}
 	if h.isOut() {
-		if l := h.lineThrough(&h.run, 1, lines.MedianLag(len(h.parts)), 0); l.Beats(&h.line, h.jumps()) {
+		l := h.lineThrough(&h.run, 1, lines.MedianLag(len(h.parts)), 0)
+		if l.Share > 0 {
+			l.Share *= h.reaches(&l)
+		}
+		if l.Beats(&h.line, h.jumps()) {
 			h.line = l
 		}
 	}
@@ -108,8 +112,21 @@ func (h *hourly) ahead() *lines.Extrapolation {
 	return &h.line
 }
 
+// reaches is how surely the series is where l says, 0 to 1: one part of the hour was as far away. While the medians
+// pass the middle of a jump they grow as on a line, but the series does not.
+func (h *hourly) reaches(l *lines.Extrapolation) float64 {
+	farthest := len(h.parts) - 1
+	if l.Slope < 0 {
+		farthest = 0
+	}
+	beyond := (l.Level - inOrder(h.distances[farthest])) / l.Slope
+	return 1 - lines.Ramp(beyond, thereUntil, beyondFrom)
+}
+
 // Chosen, not tuned.
 const (
+	thereUntil, beyondFrom = 1, 3 // parts of an hour that a line is ahead of the series
+
 	longestPart = 30 // minutes: an hour has more than one. The median of four hours tells less than the single values
 
 	jumpFade = 0.998 // what is left of a jump after a part of an hour: 0.56 after a day
