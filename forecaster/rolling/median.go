@@ -52,11 +52,15 @@ func (m *Median) Add(v float32) (oldest float32) {
 	if len(m.sorted) == 0 {
 		return oldest
 	}
-	to := m.CountBelow(v)
 	if !full {
+		to := m.CountBelow(v)
 		m.sorted = m.sorted[:m.filled]
 		copy(m.sorted[to+1:], m.sorted[to:])
-	} else if from := m.CountBelow(oldest); from < to {
+		m.sorted[to] = v
+		return oldest
+	}
+	to, from := m.countBelow(v, oldest)
+	if from < to {
 		// Only what lies between the two values moves.
 		to--
 		copy(m.sorted[from:to], m.sorted[from+1:to+1])
@@ -67,22 +71,33 @@ func (m *Median) Add(v float32) (oldest float32) {
 	return oldest
 }
 
-// CountBelow returns how many values are less than v. It compares v with three values at a time, which leaves a quarter
-// of the rest: a binary search takes fewer comparisons, but each has to wait for the one before it.
+// CountBelow returns how many values are less than v.
 func (m *Median) CountBelow(v float32) int {
+	less, _ := m.countBelow(v, v)
+	return less
+}
+
+// countBelow returns how many values are less than v, and how many less than w. It compares each with three values at a
+// time, which leaves a quarter of the rest: a binary search takes fewer comparisons, but each has to wait for the one
+// before it. The two searches do not wait for each other.
+func (m *Median) countBelow(v, w float32) (lessV, lessW int) {
 	const few = 8
 	sorted := m.Sorted()
-	less, n := 0, len(sorted) // those before less are less, and of those after it none from the n-th on
+	n := len(sorted) // of those after the ones that are less, none from the n-th on is
 	for n > few {
 		quarter := n / 4
-		a, b, c := sorted[less+quarter-1], sorted[less+2*quarter-1], sorted[less+3*quarter-1]
-		less += quarter * (below(a, v) + below(b, v) + below(c, v))
+		a, b := sorted[lessV:lessV+3*quarter], sorted[lessW:lessW+3*quarter]
+		lessV += quarter * (below(a[quarter-1], v) + below(a[2*quarter-1], v) + below(a[3*quarter-1], v))
+		lessW += quarter * (below(b[quarter-1], w) + below(b[2*quarter-1], w) + below(b[3*quarter-1], w))
 		n -= 3 * quarter
 	}
-	for _, x := range sorted[less : less+n] {
-		less += below(x, v)
+	for _, x := range sorted[lessV : lessV+n] {
+		lessV += below(x, v)
 	}
-	return less
+	for _, x := range sorted[lessW : lessW+n] {
+		lessW += below(x, w)
+	}
+	return lessV, lessW
 }
 
 // below returns 1 if x is less than v, else 0. It is compiled to code without a branch, which a processor would guess
