@@ -77,7 +77,7 @@ func ExampleModel_BreachProbability() {
 	}
 	// Output:
 	// over 480 within 6h0m0s: 0.00
-	// over 480 within 12h0m0s: 0.35
+	// over 480 within 12h0m0s: 0.37
 	// over 480 within 14h0m0s: 1.00
 	// expected in 12.4 hours
 }

@@ -44,8 +44,8 @@ type prediction struct {
 // pathSteps is how many horizons the path has at most beside the configured ones, and denseSteps how many of them are
 // the next steps, one by one. The extremes of a window are looked for on the path. Chosen, not tuned.
 const (
-	pathSteps  = 40
-	denseSteps = 16
+	pathSteps  = 32
+	denseSteps = 10
 )
 
 // newPath chooses the horizons of the path, ascending: every step at first, then evenly up to the longest horizon, and
