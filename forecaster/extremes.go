@@ -211,29 +211,27 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 		s.above.add(high-top, up, e)
 		s.below.add(low-bottom, down, e)
 		if s.split {
-			_, recurs := m.recurring.Over(t+1, t+h)
-			s.apart = append(s.apart, apartError{
-				recurs: recurs, told: m.told(h, m.options.MaxProbability) - top, ordinary: m.ordinary(h) - top,
-			})
+			told, recurs := m.told(h, m.options.MaxProbability)
+			s.apart = append(s.apart, apartError{recurs: recurs, told: told - top, ordinary: m.ordinary(h) - top})
 		}
 	}
 }
 
-// told is the quantile p of the largest recurring value over the next h steps; -Inf if nothing recurs.
-func (m *Model) told(h int, p float64) float64 {
+// told is the quantile p of the largest recurring value over the next h steps; -Inf and false if nothing recurs.
+func (m *Model) told(h int, p float64) (v float64, recurs bool) {
 	if m.recurring == nil {
-		return math.Inf(-1)
+		return math.Inf(-1), false
 	}
 	w, ok := m.recurring.Over(m.now+1, m.now+h)
 	if !ok {
-		return math.Inf(-1)
+		return math.Inf(-1), false
 	}
 	w = w.Given(m.now)
-	v := m.ofDays(w.Quantile(p))
+	v = m.ofDays(w.Quantile(p))
 	if m.counts != nil && !math.IsInf(v, -1) { // whole numbers stay whole
 		v = m.scaling.Forward(math.Ceil(m.scaling.Inverse(v)))
 	}
-	return v
+	return v, true
 }
 
 // extremes are the largest and the smallest value of the path up to h.
@@ -290,7 +288,8 @@ func (m *Model) uncertainty(h int) float64 { return m.at(h).Uncertainty }
 func (m *Model) largest(i, h int, p float64) float64 {
 	v := m.lasting(i, h, p)
 	if m.tells(i) {
-		v = max(v, m.told(h, p))
+		told, _ := m.told(h, p)
+		v = max(v, told)
 	}
 	return v
 }
