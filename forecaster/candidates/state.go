@@ -196,9 +196,20 @@ func (s *State) depart(y float64) {
 		s.usual[i] += a * (usual - s.usual[i])
 		s.ratios[i] = 1
 		if usual := s.usual[i] - s.zero; usual > 0 {
-			s.ratios[i] = min(max((usual+s.departures[i+1])/usual, leastRatio), mostRatio)
+			s.ratios[i] = keepRatio((usual + s.departures[i+1]) / usual)
 		}
 	}
+}
+
+// keepRatio returns r within leastRatio and mostRatio.
+func keepRatio(r float64) float64 {
+	switch {
+	case r < leastRatio:
+		return leastRatio
+	case r > mostRatio:
+		return mostRatio
+	}
+	return r
 }
 
 // excess is how far y, which departs so far from the usual day, is from both that and, where it is known, the same time
