@@ -220,23 +220,13 @@ func (c *checker) explainEmpty(ctx context.Context, e expression, key string, ex
 
 // starved returns the call in an expression that has too few samples for any result, as rate has of a metric that was
 // scraped once; "": there is none.
-func (c *checker) starved(ctx context.Context, e expression, expr parser.Expr) (call string) {
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		f, ok := n.(*parser.Call)
-		if !ok || call != "" || !needsTwo(f.Func.Name) {
-			return nil
+func (c *checker) starved(ctx context.Context, e expression, expr parser.Expr) string {
+	for _, call := range syntax.CallsOfTwo(expr) {
+		if !c.exists(ctx, e, call.String()) && !c.exists(ctx, e, fmt.Sprintf("count_over_time(%s) > 1", call.Args[0])) {
+			return call.String()
 		}
-		if !c.exists(ctx, e, f.String()) && !c.exists(ctx, e, fmt.Sprintf("count_over_time(%s) > 1", f.Args[0])) {
-			call = f.String()
-		}
-		return nil
-	})
-	return call
-}
-
-// needsTwo reports whether a function has no result for a series with one sample in its range.
-func needsTwo(function string) bool {
-	return slices.Contains([]string{"delta", "deriv", "idelta", "increase", "irate", "rate"}, function)
+	}
+	return ""
 }
 
 // selectors returns the selectors of an expression without offsets, each once.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -134,6 +135,7 @@ func (c *Command) report(p *plan, e Environment) {
 	}
 	fmt.Fprintln(w, "memory")
 	detectors, series, bytes := 0, 0, int64(0)
+	var young, absent []string
 	for _, of := range p.parts {
 		for _, d := range of.detectors {
 			limit, memory := "-", "left out: "+d.leftOut
@@ -143,6 +145,12 @@ func (c *Command) report(p *plan, e Environment) {
 			if d.leftOut == "" {
 				detectors, series, bytes = detectors+1, series+d.series, bytes+d.bytes
 				memory = e.Size(d.bytes)
+			}
+			switch {
+			case d.leftOut == noSeries:
+				absent = append(absent, d.Name)
+			case d.leftOut == "" && d.young:
+				young = append(young, d.Name)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t", of.file, d.Name, d.series, limit)
 			if c.Backtest {
@@ -156,6 +164,14 @@ func (c *Command) report(p *plan, e Environment) {
 		count(detectors, "detector", "detectors"), count(series, "series", "series"), e.Size(estimate.MemoryLimit(bytes)))
 	if n := len(p.scalers); n > 0 {
 		fmt.Fprintf(e.Stdout, "%s suggested, as comments at its end\n", count(n, "scaler", "scalers"))
+	}
+	if n := len(young); n > 0 {
+		fmt.Fprintf(e.Stdout, "%s without a value yet (%s): the metrics have been scraped only once, a rate needs two "+
+			"samples\n", count(n, "detector", "detectors"), strings.Join(young, ", "))
+	}
+	if n := len(absent); n > 0 {
+		fmt.Fprintf(e.Stdout, "%s left out for want of series (%s): once there are some, run init again with --force, or "+
+			"remove the comment marks\n", count(n, "detector", "detectors"), strings.Join(absent, ", "))
 	}
 	fmt.Fprintf(e.Stdout, `
 Next:

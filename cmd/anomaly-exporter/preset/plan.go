@@ -17,6 +17,9 @@ import (
 // leastJudged is for how long there must be results, so that the number of alerts says something. Chosen, not tuned.
 const leastJudged = 24 * time.Hour
 
+// noSeries is the reason that passes by itself.
+const noSeries = "there are no such series now"
+
 // A plan says which detectors a Prometheus has the metrics for.
 type plan struct {
 	*Command
@@ -37,6 +40,7 @@ type part struct {
 type planned struct {
 	entry
 	series   int                // now
+	young    bool               // none of them has a value before the next scrape
 	limit    int                // of series; 0: the default
 	bytes    int64              // of memory
 	replayed *backtest.Detector // nil: not replayed, or without any result
@@ -61,7 +65,8 @@ func (p *plan) inspect(ctx context.Context, s *server) error {
 	}
 	switch {
 	case len(metrics) == 0:
-		return errors.New("there was no metric within the last hour; does it scrape anything?")
+		return errors.New("there was no metric within the last hour; does it scrape anything? If it " +
+			"was started just now, wait for its first scrape")
 	case len(p.parts) == 0:
 		return fmt.Errorf("no preset is for what it has (%s); write a detector for an expression of yours, as in "+
 			"examples/prometheus.yml", count(len(metrics), "metric", "metrics"))
@@ -105,14 +110,16 @@ func (p *plan) add(ctx context.Context, s *server, from preset, metrics map[stri
 		}
 		one := &planned{entry: d}
 		var err error
-		one.series, err = s.count(ctx, &d)
+		one.series, one.young, err = s.count(ctx, &d)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, errTooShort):
+			one.leftOut = err.Error()
 		case err != nil:
 			one.leftOut = fmt.Sprintf("the query for its series failed: %v", err)
 		case one.series == 0 && d.Missing != "zero":
-			one.leftOut = "there are no such series now"
+			one.leftOut = noSeries
 		case one.series > 0:
 			one.limit = seriesLimit(one.series)
 		}

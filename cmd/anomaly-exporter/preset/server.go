@@ -2,6 +2,7 @@ package preset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,9 +11,11 @@ import (
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
+	"github.com/anomaly-exporter/anomaly-exporter/config/promql"
 )
 
 // recent is how far back metrics count as being there. Chosen, not tuned: a job that ran within it is there.
@@ -56,18 +59,63 @@ func (s *server) query(ctx context.Context, expr string) (model.Vector, error) {
 	return ask.Vector(ctx, s.api, expr, s.at)
 }
 
-// count returns the number of series of a detector; for several inputs the largest of their numbers.
-func (s *server) count(ctx context.Context, d *entry) (most int, err error) {
+// count returns the number of series of a detector; for several inputs the largest of their numbers, or 0 if one has
+// none. Where an expression has none because its metrics have one sample so far, of which a rate is not known yet, it
+// counts those that the second one brings, and young is true.
+func (s *server) count(ctx context.Context, d *entry) (most int, young bool, err error) {
 	for _, expr := range d.Exprs() {
-		vector, err := s.query(ctx, "count("+expr.String()+")")
+		n, err := s.countOf(ctx, expr.String())
+		if err == nil && n == 0 {
+			n, err = s.countYoung(ctx, expr.Parsed())
+			young = young || n > 0
+		}
+		if err != nil || n == 0 {
+			return 0, false, err
+		}
+		most = max(most, n)
+	}
+	return most, young, nil
+}
+
+// countOf returns the number of series of an expression.
+func (s *server) countOf(ctx context.Context, expr string) (n int, err error) {
+	vector, err := s.query(ctx, "count("+expr+")")
+	for _, sample := range vector {
+		n += int(sample.Value)
+	}
+	return n, err
+}
+
+// errTooShort says that a range is too short for how often a metric is scraped.
+var errTooShort = errors.New("two samples are farther apart: use a range of at least four scrape intervals")
+
+// countYoung returns the number of series that an expression would have if one sample were enough for it. It changes
+// the expression. The error says if more samples change nothing.
+func (s *server) countYoung(ctx context.Context, expr parser.Expr) (int, error) {
+	calls := promql.CallsOfTwo(expr)
+	if len(calls) == 0 {
+		return 0, nil
+	}
+	for _, call := range calls {
+		over, ok := call.Args[0].(*parser.MatrixSelector)
+		if !ok {
+			continue
+		}
+		one := over.VectorSelector.(*parser.VectorSelector)
+		selector := &parser.VectorSelector{Name: one.Name, LabelMatchers: one.LabelMatchers} // without an offset
+		samples, err := s.query(ctx, fmt.Sprintf("max(count_over_time(%s[%s]))", selector, model.Duration(recent)))
 		if err != nil {
 			return 0, err
 		}
-		for _, sample := range vector {
-			most = max(most, int(sample.Value))
+		atMost := 2 * recent.Seconds() / over.Range.Seconds()
+		if len(samples) > 0 && samples[0].Value > 1 && float64(samples[0].Value) <= atMost {
+			return 0, fmt.Errorf("%s: %w", call, errTooShort)
 		}
 	}
-	return most, nil
+	for _, call := range calls {
+		call.Func, call.Args = parser.Functions["last_over_time"], call.Args[:1]
+	}
+	return s.countOf(ctx, expr.String())
 }
 
 // externalLabels returns those of the configuration of the server. Servers other than Prometheus do not show one: then
