@@ -212,7 +212,8 @@ func TestInit_SaysThatNothingIsThere(t *testing.T) {
 	dir := t.TempDir()
 	out, err := program(t, dir, "init", "--url="+p.URL())
 	require.ErrorContains(t, err, "exit status 1")
-	require.Equal(t, p.URL()+": there was no metric within the last hour; does it scrape anything?\n", out)
+	require.Equal(t, p.URL()+": there was no metric within the last hour; does it scrape anything? If it "+
+		"was started just now, wait for its first scrape\n", out)
 	require.NoFileExists(t, filepath.Join(dir, "anomaly-exporter.yml"))
 }
 

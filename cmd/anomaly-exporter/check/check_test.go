@@ -275,8 +275,7 @@ scalers:
 			`is the name right, and the exporter that exposes it scraped?`,
 		one + `expr: 'rate(http_requests_total{code="500"}[5m])', missing: zero}]`: `no series of http_requests_total ` +
 			`has code="500"`,
-		one + "expr: gone}]": `metric gone has no series now, but had some within the last day; ` +
-			`is the target that exposes it down?`,
+		one + "expr: gone}]": `metric gone has had no series since `,
 		one + `expr: 'memory{namespace="y", pod="a"}'}]`: `no series of memory has namespace="y"; ` +
 			`there is {__name__="memory", namespace="x", pod="`,
 		one + `expr: 'limit{uid="1", container!="c"}'}]`: `no series of limit has container!="c"`,
@@ -346,6 +345,8 @@ func TestFile_CountsTheSeriesOfAYoungServer(t *testing.T) {
 			`minutes{pod="b"}`:          every(time.Minute, 20*time.Minute, 0),
 			`late_total{pod="a"}`:       every(time.Second, 8*time.Minute, 6*time.Minute),
 			`yesterday_total{pod="a"}`:  every(time.Minute, 22*time.Hour, 20*time.Hour),
+			`old_level{pod="a"}`:        every(time.Minute, 72*time.Hour, 70*time.Hour),
+			`minutes{pod="c"}`:          every(time.Minute, 31*time.Hour, 30*time.Hour),
 			`ALERTS{alertname="other"}`: every(time.Second, 20*time.Second, 0),
 		} {
 			l, err := p.ParseMetric(text)
@@ -401,9 +402,18 @@ scalers:
 	}, lines)
 	_, lines = checked("detectors: [{name: x, expr: 'rate(yesterday_total[5m])'}]\n")
 	require.Equal(t, []string{
-		`config.yml:4: warning: detector "x": expr: metric yesterday_total has no series now, but had some within the last ` +
-			`day; is the target that exposes it down?`,
+		`config.yml:4: warning: detector "x": expr: metric yesterday_total has had no series since ` +
+			end.Add(-20*time.Hour).UTC().Format(time.RFC3339) + `, for 20 h; is the target that exposes it down, or the ` +
+			`metric renamed or removed?`,
 	}, lines)
+	_, lines = checked("detectors: [{name: x, expr: 'avg(old_level)', history: 4d}]\n")
+	require.Contains(t, lines[0], "metric old_level has had no series since "+
+		end.Add(-70*time.Hour).UTC().Format(time.RFC3339)+", for 2 d 22 h; ")
+	_, lines = checked("detectors: [{name: x, expr: 'avg(old_level)', history: 2d, min_history: 1h}]\n")
+	require.Contains(t, lines[0], "there is no metric old_level; ")
+	_, lines = checked("detectors: [{name: x, expr: 'minutes{pod=\"c\"}'}]\n")
+	require.Contains(t, lines[0], "no series of minutes has pod=\"c\" since "+
+		end.Add(-30*time.Hour).UTC().Format(time.RFC3339)+", for 1 d 6 h; there is {__name__=\"minutes\"")
 
 	r, lines = checked("global: {query_offset: 7m}\ndetectors: [{name: x, expr: 'rate(late_total[1m])'}]\n")
 	require.Equal(t, []string{`config.yml:5: warning: detector "x": ` + young}, lines)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	syntax "github.com/anomaly-exporter/anomaly-exporter/config/promql"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 )
 
 // expression is what a detector, or a part of a scaler, reads.
@@ -257,20 +258,46 @@ func (c *checker) missing(ctx context.Context, e expression, s *parser.VectorSel
 	}
 	name := matcher(s, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
 	if !c.exists(ctx, e, name) {
-		if c.exists(ctx, e, fmt.Sprintf("count(last_over_time(%s[1d]))", name)) {
-			return fmt.Sprintf("metric %s has no series now, but had some within the last day", metric),
-				"is the target that exposes it down?"
+		if since := c.ended(ctx, e, name); since != "" {
+			return fmt.Sprintf("metric %s has had no series %s", metric, since),
+				"is the target that exposes it down, or the metric renamed or removed?"
 		}
 		return fmt.Sprintf("there is no metric %s", metric), "is the name right, and the exporter that exposes it scraped?"
 	}
 	for _, m := range s.LabelMatchers {
 		one := matcher(s, func(other *labels.Matcher) bool { return other.Name == labels.MetricName || other == m })
 		if m.Name != labels.MetricName && !c.exists(ctx, e, one) {
-			return fmt.Sprintf("no series of %s has %s", metric, m), c.example(ctx, e, name)
+			return notNow(fmt.Sprintf("no series of %s has %s", metric, m), c.ended(ctx, e, one)), c.example(ctx, e, name)
 		}
 	}
-	return fmt.Sprintf("no series of %s has all of %s", metric, strings.TrimPrefix(s.String(), metric)),
+	all := strings.TrimPrefix(s.String(), metric)
+	return notNow(fmt.Sprintf("no series of %s has all of %s", metric, all), c.ended(ctx, e, s.String())),
 		c.example(ctx, e, name)
+}
+
+// notNow adds to a message since when it has been so; "": for long.
+func notNow(message, since string) string {
+	if since == "" {
+		return message
+	}
+	return message + " " + since
+}
+
+// ended says since when a selector has matched nothing; "": not within the history of the expression, or that cannot be
+// known. It looks back day by day, as more would be too much to read at a time.
+func (c *checker) ended(ctx context.Context, e expression, selector string) string {
+	const day = 24 * time.Hour
+	for back := time.Duration(0); back < max(time.Duration(e.shape.History), day); back += day {
+		v, err := c.queryAt(ctx, fmt.Sprintf("max(max_over_time(timestamp(%s)[1d:1m]))", selector), c.Now.Add(-back))
+		switch {
+		case err != nil:
+			return ""
+		case len(v) > 0:
+			at := time.UnixMilli(int64(v[0].F * 1000)).UTC()
+			return fmt.Sprintf("since %s, for %s", at.Format(time.RFC3339), humanize.Duration(c.Now.Sub(at)))
+		}
+	}
+	return ""
 }
 
 // matcher returns the selector with the matchers that are kept.
