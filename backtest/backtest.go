@@ -49,6 +49,8 @@ type Options struct {
 	Output string
 	// Truth is what alerts are compared with; nil: the truth in the configuration.
 	Truth *config.Selector
+	// Explain says why a detector had no series until the end, and whether it has some later; nil: nobody knows.
+	Explain func(ctx context.Context, detector string) (why string, later bool)
 	// Progress is called when a detector or scaler starts, and after each of its steps; nil: no callback. The numbers are
 	// those of the steps of all.
 	Progress func(doing string, done, total int)
@@ -95,6 +97,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			return nil, err
 		}
 		r.report(report)
+		if p.scaler == nil && o.Explain != nil && len(r.order) == 0 {
+			d := &report.Detectors[len(report.Detectors)-1]
+			d.Why, d.Later = o.Explain(ctx, d.Name)
+		}
 		replays = append(replays, r)
 	}
 	report.setBudgets(replays)

@@ -9,6 +9,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/backtest/breach"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/meaning"
 	"github.com/anomaly-exporter/anomaly-exporter/replicas"
 )
 
@@ -24,8 +25,9 @@ type replay struct {
 	findings  []*Finding
 	alerts    []*Alert
 	incidents []Period
-	highest   *labels.Labels // input of the series with the highest score; nil: none
-	most      float64        // that score
+	highest   *labels.Labels    // input of the series with the highest score; nil: none
+	most      float64           // that score
+	learning  *meaning.Learning // at the end, of the series that gets a score next; nil: none waits for one
 }
 
 func newReplay(p *plan) *replay { return &replay{plan: p, series: map[uint64]*inputSeries{}} }
@@ -57,11 +59,21 @@ func (r *replay) observe(b *result.Batch) {
 		}
 		current[i] = r.inputSeries(s)
 		r.evaluate(current[i], b, s)
+		if b.Step == r.end && r.scaler == nil {
+			r.learns(meaning.LearningOf(b, s, time.Duration(r.config.Detectors[0].MinHistory)))
+		}
 	}
 	r.alert(b, current)
 	r.extend(b, current)
 	if b.Outcomes != nil {
 		r.outcomes.Add(*b.Outcomes)
+	}
+}
+
+// learns takes how far a series is; nil: it waits for no history.
+func (r *replay) learns(l *meaning.Learning) {
+	if l != nil && (r.learning == nil || l.FirstScore.Before(r.learning.FirstScore)) {
+		r.learning = l
 	}
 }
 

@@ -311,6 +311,9 @@ outcomes: {truth: {expr: load > 150, on: [pod]}}
 	require.Zero(t, young.Steps)
 	require.True(t, young.Unknown(), young.Reason)
 	require.Empty(t, young.Problems())
+	require.Regexp(t, `^history: .* of 30 d; first score \d+ \w+ \d\d:\d\d UTC$`, young.Why)
+	require.Empty(t, scored.Why)
+	require.Empty(t, forecast.Why)
 }
 
 // A leak reaches its limit at noon of the last day: the alert comes four hours before, for the workload.

@@ -42,6 +42,8 @@ type Detector struct {
 	Judged         time.Duration
 	Unscored       int    // steps with a state: no score, or an expression not joined
 	Reason         string // the most frequent of these states with its reason
+	Why            string // there is no score at all, for people; empty: not known
+	Later          bool   // it has series, or may have some, but only after the replayed time
 	Horizons       []Horizon
 	Truth          *Truth // nil: unknown
 	// Fired are the alerts, the earliest first, and Incidents the periods in which the truth had a value.
@@ -99,6 +101,9 @@ func (r *replay) report(to *Report) {
 	d.WorkloadAlerts = r.workloads.alerts(lowestBar, r.step)
 	d.Workloads, d.Judged = r.workloads.together, time.Duration(r.workloads.steps)*d.Step
 	d.Unscored, d.Reason = r.unscored()
+	if r.learning != nil && d.Steps == 0 && r.scores {
+		d.Why = "history: " + r.learning.String()
+	}
 	for i, h := range r.horizons {
 		d.Horizons = append(d.Horizons, r.reportHorizon(i, h))
 	}

@@ -335,7 +335,7 @@ func sample() *backtest.Report {
 				},
 				Incidents: []backtest.Period{{Start: at.Add(-hour), End: at}},
 			},
-			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}},
+			{Name: "quiet", Over: nan, PerWeek: nan, Truth: &backtest.Truth{}, Why: "there is no metric quiet"},
 			{
 				Name: "noisy", Series: 1, Steps: 2016, Over: 0.012, Alerts: 9, PerWeek: 9,
 				WorkloadAlerts: 9, Workloads: 1, Judged: 7 * day,
@@ -349,8 +349,13 @@ func sample() *backtest.Report {
 				Name: "young", Series: 1, Over: nan, PerWeek: nan,
 				Unscored: 2016, Reason: "muted (mute)",
 			},
+			{Name: "newer", Over: nan, PerWeek: nan, Why: "no series until then", Later: true},
+			{
+				Name: "newest", Series: 1, Over: nan, PerWeek: nan, Unscored: 2, Reason: "learning (gaps)",
+				Why: "no series until then",
+			},
 		},
-		Budgets: []backtest.Budget{{PerWeek: 5, Bar: 6e6, Alerts: []float64{12, 0, 9, 0, 0}}},
+		Budgets: []backtest.Budget{{PerWeek: 5, Bar: 6e6, Alerts: []float64{12, 0, 9, 0, 0, 0, 0}}},
 		Scalers: []backtest.Scaler{
 			{Name: "checkout", Series: 1, Steps: 2016, Up: 31, Down: 30, Strategies: [replicas.NumStrategies]backtest.Strategy{
 				{Replicas: 6.25, ReplicaHours: 1050, Cost: 52.5, Under: 10 * time.Minute, UnderShare: 0.001},
@@ -404,7 +409,13 @@ quiet         0       0       -         0       -                -         no se
 		`forecast      1       0       -         -       -                -         -                                -
 young         1       0       -         0       -                -         2016 steps, mostly muted (mute)  `+
 		"BAD: no score\n"+
-		`
+		`newer         0       0       -         0       -                -         no series                        -
+newest        1       0       -         0       -                -         2 steps, mostly learning (gaps)  -
+
+no score yet, because     detectors
+there is no metric quiet  quiet
+no series until then      newer, newest
+
 alerts a week by budget     5 a week
 bar: as unusual as once in  9.92 weeks
 pod_restarts                12
@@ -412,6 +423,8 @@ quiet                       0
 noisy                       9
 forecast                    0
 young                       0
+newer                       0
+newest                      0
 all                         21
 
 forecasts of  horizon  error vs a day before  bias     in interval  nominal  outcomes  verdict
@@ -467,7 +480,7 @@ func TestJSONReport_HasStableAndDocumentedKeys(t *testing.T) {
 	_, section, found := strings.Cut(string(page), "\n## Read it by a program\n")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")
-	noKeys := []string{"pod", "service", "pod_restarts", "quiet", "noisy", "forecast", "young"}
+	noKeys := []string{"pod", "service", "pod_restarts", "quiet", "noisy", "forecast", "young", "newer", "newest"}
 	for _, key := range regexp.MustCompile(`"([a-z_]+)":`).FindAllStringSubmatch(out.String(), -1) {
 		if !slices.Contains(noKeys, key[1]) {
 			require.Contains(t, section, "`"+key[1]+"`")

@@ -39,7 +39,7 @@ func (r *Report) String() string {
 
 // A Table is a part of the report.
 type Table struct {
-	About string     // "detectors", "budgets", "forecasts", "truth", "scalers" or "alerts"
+	About string     // "detectors", "unscored", "budgets", "forecasts", "truth", "scalers" or "alerts"
 	Rows  [][]string // the first is the header
 }
 
@@ -47,6 +47,7 @@ type Table struct {
 func (r *Report) Tables() []Table {
 	all := []Table{
 		{"detectors", r.detectors()},
+		{"unscored", r.unscored()},
 		{"budgets", r.budgets()},
 		{"forecasts", r.forecasts()},
 		{"truth", r.truths()},
@@ -81,6 +82,24 @@ func (r *Report) detectors() [][]string {
 			row[8] = "-"
 		}
 		table = append(table, row)
+	}
+	return table
+}
+
+// unscored has a row for each reason why detectors have no score at all.
+func (r *Report) unscored() [][]string {
+	table := [][]string{{"no score yet, because", "detectors"}}
+	rows := map[string]int{} // by reason
+	for _, d := range r.Detectors {
+		i, known := rows[d.Why]
+		switch {
+		case d.Why == "":
+		case known:
+			table[i][1] += ", " + d.Name
+		default:
+			rows[d.Why] = len(table)
+			table = append(table, []string{d.Why, d.Name})
+		}
 	}
 	return table
 }

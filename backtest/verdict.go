@@ -41,16 +41,16 @@ func (d *Detector) TooManyAlerts() bool {
 }
 
 // Unknown tells whether there is no basis for a verdict yet: nothing to alert on is published, or all series are still
-// learning.
+// learning or came later.
 func (d *Detector) Unknown() bool {
 	learning := strings.HasPrefix(d.Reason, result.Learning+" ")
-	return d.Series > 0 && d.Workloads == 0 && d.Steps == 0 && (d.NoScore || learning)
+	return d.Series == 0 && d.Later || d.Series > 0 && d.Workloads == 0 && d.Steps == 0 && (d.NoScore || learning)
 }
 
 // Problems says why a detector is not fit for alerts; none: it is.
 func (d *Detector) Problems() []string {
 	switch {
-	case d.Series == 0:
+	case d.Series == 0 && !d.Later:
 		return []string{"no series"}
 	case d.Steps == 0 && !d.NoScore && !d.Unknown():
 		return []string{"no score"}

@@ -59,6 +59,7 @@ type detector struct {
 	PerWorkload   number     `json:"alerts_per_workload_week"`
 	Unscored      int        `json:"steps_without_score"`
 	Reason        string     `json:"steps_without_score_reason,omitempty"`
+	Why           string     `json:"no_score_because,omitempty"`
 	Alerts        []alert    `json:"alerts"`
 	Breaches      []alert    `json:"breach_alerts"`
 	Forecasts     []forecast `json:"forecasts"`
@@ -206,7 +207,7 @@ func newDetector(d *backtest.Detector) detector {
 	out := detector{
 		Name: d.Name, verdict: verdictOn(d.Problems()), Series: d.Series, Steps: d.Steps, StepSeconds: d.Step.Seconds(),
 		Over: number(d.Over), PerSeries: number(d.PerWeek), PerWorkload: number(d.PerWorkload()),
-		Unscored: d.Unscored, Reason: d.Reason,
+		Unscored: d.Unscored, Reason: d.Reason, Why: d.Why,
 		Alerts: []alert{}, Breaches: []alert{}, Forecasts: []forecast{}, TrueIncidents: []period{},
 	}
 	if d.Unknown() {

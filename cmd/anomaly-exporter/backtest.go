@@ -21,6 +21,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
 	"github.com/anomaly-exporter/anomaly-exporter/backtest/jsonreport"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
@@ -106,6 +107,11 @@ func runBacktest(
 	run.NewReplayer = newReplayer(src, said, detector.Options{
 		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})
+	run.Explain = func(ctx context.Context, detector string) (why string, later bool) {
+		return check.WithoutSeries(ctx, cfg, detector, check.Options{
+			Engine: q.engine(logger), MaxConcurrency: q.maxConcurrency, Now: run.Now, Timeout: checkTimeout,
+		})
+	}
 	bar := newProgressBar(stderr)
 	run.Progress = bar.show
 	found, err := runReport(ctx, run, o)

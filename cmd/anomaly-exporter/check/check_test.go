@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
+	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/test/servers"
 )
 
@@ -418,6 +419,24 @@ scalers:
 	r, lines = checked("global: {query_offset: 7m}\ndetectors: [{name: x, expr: 'rate(late_total[1m])'}]\n")
 	require.Equal(t, []string{`config.yml:5: warning: detector "x": ` + young}, lines)
 	require.Equal(t, 1, r.Series)
+
+	// What a backtest of the time before says.
+	cfg, err := config.LoadFile(write(t, server.URL()+labels, `detectors:
+  - {name: rated, expr: 'rate(young_total[5m])'}
+  - {name: gone, expr: old_level}
+  - {name: none, expr: 'rate(young_total{pod="c"}[5m])', missing: zero}
+`))
+	require.NoError(t, err)
+	for name, want := range map[string]string{
+		"rated": "no series until then: the oldest values are less than 1h old; the first score comes after 1d (min_history)",
+		"gone": "expr: metric old_level has had no series since " + end.Add(-70*time.Hour).UTC().Format(time.RFC3339) +
+			", for 2 d 22 h; is the target that exposes it down, or the metric renamed or removed?",
+		"none": "nothing has happened yet that the expression counts (missing: zero)",
+	} {
+		why, later := check.WithoutSeries(t.Context(), cfg, name, options(end))
+		require.Equal(t, want, why)
+		require.Equal(t, name != "gone", later, name)
+	}
 
 	// The server answers any tenant. That it has series is not hidden by their age.
 	tenant := server.URL() + labels + "\n    http_headers: {X-Scope-OrgID: {values: [shop]}}"

@@ -428,12 +428,6 @@ func (c *checker) checkHistory(ctx context.Context, ages []age) {
 	if len(short) == 0 {
 		return
 	}
-	old := func(a age) string {
-		if exactly := c.oldest(ctx, a.expression, 0); exactly > 0 {
-			return "about " + model.Duration(exactly).String()
-		}
-		return "less than 1h"
-	}
 	var learning []age
 	for _, a := range short {
 		if least := time.Duration(a.shape.MinHistory); a.oldest < least && !c.had(ctx, a.expression, least) {
@@ -446,14 +440,23 @@ func (c *checker) checkHistory(ctx context.Context, ages []age) {
 			others = " and " + count(n, "other")
 		}
 		c.warn("history", a.at("min_history"), fmt.Sprintf("%s%s: the oldest values are %s old, too little to learn from: "+
-			"scores and forecasts begin after %s (min_history)", a.title(), others, old(a), a.shape.MinHistory),
+			"scores and forecasts begin after %s (min_history)",
+			a.title(), others, c.old(ctx, a.expression), a.shape.MinHistory),
 			"wait; if the server is not new, does it keep less (--storage.tsdb.retention.time)?")
 		return
 	}
 	a := short[0]
 	c.warn("history", a.at("history"), fmt.Sprintf("%s: history is %s, but the oldest values are %s old",
-		a.title(), a.shape.History, old(a)),
+		a.title(), a.shape.History, c.old(ctx, a.expression)),
 		"does the server keep less (--storage.tsdb.retention.time)? Until there is more, models learn from what there is")
+}
+
+// old says how old the oldest values of an expression are.
+func (c *checker) old(ctx context.Context, e expression) string {
+	if exactly := c.oldest(ctx, e, 0); exactly > 0 {
+		return "about " + model.Duration(exactly).String()
+	}
+	return "less than 1h"
 }
 
 // had reports whether the first expression had values some time ago.
