@@ -41,7 +41,7 @@ type Options struct {
 	Snapshot func() *result.Snapshot
 	Replay   past.Replay
 	Query    incident.Query // evaluates an expression over the source of the configuration in force
-	// Gatherer has the exporter's own metrics, and Faults returns why cycles failed, for the page of its status; nil:
+	// Gatherer has the exporter's own metrics, and Faults returns why cycles failed, for its pages and the API; nil:
 	// there is none.
 	Gatherer prometheus.Gatherer
 	Faults   func() map[result.Source]result.Fault
@@ -170,7 +170,8 @@ func (o *Options) registerPages(mux *http.ServeMux) error {
 		public = prefix
 	}
 	v, err := view.New(view.Options{
-		Snapshot: o.Snapshot, Config: o.Config, Now: o.Now, Replay: o.Replay, Public: public,
+		Snapshot: o.Snapshot, Config: o.Config, Now: o.Now, Replay: o.Replay, Faults: o.Faults,
+		Public: public,
 	})
 	if err != nil {
 		return err

@@ -16,12 +16,19 @@ type Detector struct {
 	Name        string     `json:"name"`
 	Expressions []string   `json:"expressions"`
 	StepSeconds float64    `json:"stepSeconds"`
-	Step        *time.Time `json:"step,omitempty"`   // of the newest results; absent: none yet
-	Stale       bool       `json:"stale"`            // the results were too old and have been withdrawn
-	Scored      int        `json:"scored"`           // series with a score or a recommendation
-	States      []State    `json:"states"`           // of the others
-	Alerts      *Alerts    `json:"alerts,omitempty"` // absent: nothing tells whether they were right
+	Step        *time.Time `json:"step,omitempty"`    // of the newest results; absent: none yet
+	Stale       bool       `json:"stale"`             // the results were too old and have been withdrawn
+	Failing     *Failing   `json:"failing,omitempty"` // absent: the newest cycle has not failed
+	Scored      int        `json:"scored"`            // series with a score or a recommendation
+	States      []State    `json:"states"`            // of the others
+	Alerts      *Alerts    `json:"alerts,omitempty"`  // absent: nothing tells whether they were right
 	Forecasts   []Quality  `json:"forecasts,omitempty"`
+}
+
+// Failing is why there are no results of a newer step.
+type Failing struct {
+	At    time.Time `json:"at"` // of the newest attempt
+	Error string    `json:"error"`
 }
 
 // Alerts is how right the alerts of a detector have been lately, by its truth and the verdicts of people.
@@ -59,6 +66,10 @@ const suchSeries = 3
 // Detectors returns the state of the detectors and scalers that were asked for.
 func (v *View) Detectors(s *result.Snapshot, f *Filter) []Detector {
 	found := []Detector{}
+	var faults map[result.Source]result.Fault
+	if v.o.Faults != nil {
+		faults = v.o.Faults()
+	}
 	for _, source := range v.Configured() {
 		if len(f.Sources) > 0 && !slices.Contains(f.Sources, source.Name) {
 			continue
@@ -67,9 +78,23 @@ func (v *View) Detectors(s *result.Snapshot, f *Filter) []Detector {
 		if b := s.Batch(source); b != nil {
 			v.describeBatch(&d, b)
 		}
+		if f, ok := faults[source]; ok && (d.Step == nil || !f.At.Before(d.Step.Add(v.due(source)))) {
+			d.Failing = &Failing{f.At.UTC(), f.Err}
+		}
 		found = append(found, d)
 	}
 	return found
+}
+
+// due returns how long after a step the next one is evaluated.
+func (v *View) due(source result.Source) time.Duration {
+	if c := v.scaler(source); c != nil {
+		return time.Duration(c.Step + c.QueryOffset)
+	}
+	if d := v.detector(source); d != nil {
+		return time.Duration(d.Step + d.QueryOffset)
+	}
+	return 0
 }
 
 // DetectorOf returns how right the detector of a series has been, without its states; nil: it is not there any more.

@@ -66,14 +66,19 @@ func (v *View) problems(s *result.Snapshot, detectors []Detector) (problems []st
 	now := v.o.Now()
 	for i := range detectors {
 		d := &detectors[i]
+		failing, see := "", "; see the log"
+		if d.Failing != nil {
+			failing, see = ": "+d.Failing.Error, ""
+		}
 		switch {
 		case d.Step == nil:
-			problems = append(problems, fmt.Sprintf("%s %q has no results yet.", d.Kind, d.Name))
+			problems = append(problems, fmt.Sprintf("%s %q has no results yet%s.", d.Kind, d.Name, failing))
 		case d.Stale:
-			problems = append(problems, fmt.Sprintf(
-				"%s %q could not read its source since %s; see the log.", d.Kind, d.Name, d.Step.Format("15:04")))
+			problems = append(problems, fmt.Sprintf("%s %q has had no new results since %s%s%s.", d.Kind, d.Name,
+				d.Step.Format("15:04"), failing, see))
 		case now.Sub(*d.Step) > 3*time.Duration(d.StepSeconds)*time.Second+5*time.Minute:
-			problems = append(problems, fmt.Sprintf("%s %q is %s behind.", d.Kind, d.Name, humanize.Duration(now.Sub(*d.Step))))
+			problems = append(problems, fmt.Sprintf("%s %q is %s behind%s.", d.Kind, d.Name,
+				humanize.Duration(now.Sub(*d.Step)), failing))
 		}
 	}
 	for kind, n := range Dropped(s) {

@@ -21,7 +21,9 @@ type Options struct {
 	Config   func() *config.Config // the one in force; nil: none yet
 	Now      func() time.Time
 	Replay   past.Replay
-	Public   string // address of the pages, without a slash at its end; "": links are paths
+	// Faults returns why the newest cycle that failed did, by detector and scaler; nil: nobody knows.
+	Faults func() map[result.Source]result.Fault
+	Public string // address of the pages, without a slash at its end; "": links are paths
 }
 
 // View describes the newest results. It is safe for concurrent use.

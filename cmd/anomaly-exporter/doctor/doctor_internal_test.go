@@ -6,10 +6,36 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
+
+func TestCheckSteps_SaysWhyThereAreNoResults(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	step := now.Add(-time.Minute)
+	why := &view.Failing{At: now, Error: "query a: many-to-many matching not allowed"}
+	d := &doctor{now: now, detectors: []view.Detector{
+		{Kind: "detector", Name: "a", Failing: why},
+		{Kind: "scaler", Name: "b", Step: &step, Stale: true, Failing: why},
+		{Kind: "detector", Name: "c", Step: &step, Failing: why}, // its results are still there
+		{Kind: "detector", Name: "d"},
+	}}
+	d.checkSteps()
+	var got []string
+	for _, c := range d.checks {
+		got = append(got, c.Status+" "+c.Message)
+	}
+	require.Equal(t, []string{
+		"error detector a fails: query a: many-to-many matching not allowed",
+		"error scaler b fails: query a: many-to-many matching not allowed",
+		"warning detector d has no results yet",
+		"ok 1 of 4 detectors and scalers have a step that is at most 1 min old",
+	}, got)
+}
 
 func TestShipped_AreTheRulesInTheFiles(t *testing.T) {
 	for file, names := range shipped {

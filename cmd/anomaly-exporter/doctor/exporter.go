@@ -44,6 +44,10 @@ func (d *doctor) checkSteps() {
 	oldest, known := time.Duration(0), 0
 	for i := range d.detectors {
 		s := &d.detectors[i]
+		if s.Failing != nil && (s.Step == nil || s.Stale) {
+			d.add(Error, "steps", "", "%s %s fails: %s", s.Kind, s.Name, s.Failing.Error)
+			continue
+		}
 		if s.Step == nil {
 			d.add(Warning, "steps", "wait: a start reads the whole history; then see the log of the exporter",
 				"%s %s has no results yet", s.Kind, s.Name)
