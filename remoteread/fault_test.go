@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	kitlog "github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"github.com/golang/snappy"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -386,16 +388,19 @@ func TestClient_ReportsRefusedConnectionWithoutCredentials(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	reg := prometheus.NewRegistry()
+	var logged bytes.Buffer
 	client := newClient(t, remoteread.Options{
 		URL:        "http://user:secret@" + strings.TrimPrefix(server.URL, "http://") + "/read?token=secret",
 		MinBackoff: time.Millisecond,
 		Metrics:    remoteread.NewMetrics(reg),
+		Logger:     level.NewFilter(kitlog.NewLogfmtLogger(&logged), level.AllowInfo()),
 	})
 	_, set := read(context.Background(), client)
 	require.ErrorContains(t, set.Err(), "remote read "+server.URL+"/read: dial tcp ")
 	require.ErrorContains(t, set.Err(), "connection refused")
 	require.NotContains(t, set.Err().Error(), "secret")
 	requireErrors(t, reg, server.URL+"/read", "connection", 4)
+	require.Empty(t, logged.String(), "who reads says it once, and for each detector")
 }
 
 func TestClient_DoesNotRetryUntrustedCertificate(t *testing.T) {

@@ -49,7 +49,7 @@ func (c *Client) read(ctx context.Context, q *query.Query) (*stream, error) {
 			return nil, e
 		}
 		wait := min(max(backoff, e.retryAfter), c.options.MaxBackoff)
-		level.Warn(c.options.Logger).Log(
+		level.Debug(c.options.Logger).Log(
 			"msg", "Retrying remote read", "url", c.url, "attempt", try, "wait", wait, "err", e.cause(),
 		)
 		select {
