@@ -275,7 +275,9 @@ func (f Finding) seen() string {
 	if math.IsNaN(f.Expected) {
 		return value(f.Seen) + ", nothing expected"
 	}
-	return fmt.Sprintf("%s, expected %s (%s)", value(f.Seen), value(f.Expected), humanize.Range(f.Lower, f.Upper, f.Unit))
+	seen, usual := humanize.Beside(f.Seen, f.Lower, f.Upper, f.Unit)
+	expected, _ := humanize.Beside(f.Expected, f.Lower, f.Upper, f.Unit)
+	return fmt.Sprintf("%s, expected %s (%s)", seen, expected, usual)
 }
 
 // percent formats a share as a percentage; NaN as a dash.

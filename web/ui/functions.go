@@ -22,6 +22,14 @@ func (u *UI) functions() template.FuncMap {
 		"between": func(low, high view.Number, unit string) string {
 			return humanize.Range(float64(low), float64(high), unit)
 		},
+		"seen": func(s view.Series) string {
+			seen, _ := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
+			return seen
+		},
+		"usual": func(s view.Series) string {
+			_, usual := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
+			return usual
+		},
 		"percent":  func(v view.Number) string { return percent(float64(v)) },
 		"score":    func(v view.Number) string { return decimals(float64(v)) },
 		"known":    func(v view.Number) bool { return !math.IsNaN(float64(v)) },

@@ -49,8 +49,8 @@ func (s *Series) sentence(now time.Time) string {
 	}
 	text := s.Title()
 	if len(s.Inputs) == 0 {
-		usual := humanize.Range(float64(s.Lower), float64(s.Upper), s.Unit)
-		text += fmt.Sprintf(" is %s; usual now is %s.", value(s.Value), usual)
+		seen, usual := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
+		text += fmt.Sprintf(" is %s; usual now is %s.", seen, usual)
 	} else {
 		text += fmt.Sprintf(" has the score %.2f.", float64(s.Score))
 	}

@@ -184,5 +184,6 @@ func says(s *view.Series) string {
 		}
 		return strings.Join(all, ", ")
 	}
-	return fmt.Sprintf("%s; usual %s to %s", value(s.Value), value(s.Lower), value(s.Upper))
+	seen, usual := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
+	return seen + "; usual " + usual
 }

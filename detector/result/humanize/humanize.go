@@ -15,8 +15,44 @@ const (
 	unitRatio   = "ratio"
 )
 
+const (
+	// fewest is how many digits a number has. Chosen: more are hard to read.
+	fewest = 3
+	// most is how many digits tell numbers apart at the most. As many has what models learn from.
+	most = 7
+)
+
 // Quantity formats a value for people: three digits, with its unit.
-func Quantity(v float64, unit string) string {
+func Quantity(v float64, unit string) string { return quantity(v, unit, fewest) }
+
+// Range formats a range of values. A unit that both ends have is named once. There are as many digits as tell the ends
+// apart.
+func Range(from, to float64, unit string) string {
+	_, usual := Beside(math.NaN(), from, to, unit)
+	return usual
+}
+
+// Beside formats a value and a range that people compare. There are as many digits as tell the ends apart, and the
+// value from an end that it is beyond.
+func Beside(v, from, to float64, unit string) (value, usual string) {
+	digits := fewest
+	for n := fewest; n <= most; n++ {
+		value, low, high := quantity(v, unit, n), quantity(from, unit, n), quantity(to, unit, n)
+		if (low != high || from == to) && (value != low || v >= from) && (value != high || v <= to) {
+			digits = n
+			break
+		}
+	}
+	low, high := quantity(from, unit, digits), quantity(to, unit, digits)
+	number, one, _ := strings.Cut(low, " ")
+	if _, other, _ := strings.Cut(high, " "); one == other && !strings.Contains(one, " ") {
+		low = number // but of durations such as 1 h 5 min
+	}
+	return quantity(v, unit, digits), low + " to " + high
+}
+
+// quantity formats a value with so many digits.
+func quantity(v float64, unit string, n int) string {
 	if math.IsNaN(v) {
 		return "unknown"
 	}
@@ -24,66 +60,57 @@ func Quantity(v float64, unit string) string {
 	if base, ok := strings.CutSuffix(unit, "/s"); ok && base == unitBytes {
 		per, unit = "/s", base
 	}
-	return quantity(v, unit) + per
+	return sized(v, unit, n) + per
 }
 
-// Range formats a range of values. A unit that both ends have is named once.
-func Range(from, to float64, unit string) string {
-	low, high := Quantity(from, unit), Quantity(to, unit)
-	number, one, _ := strings.Cut(low, " ")
-	if _, other, _ := strings.Cut(high, " "); one == other && !strings.Contains(one, " ") {
-		low = number // but of durations such as 1 h 5 min
-	}
-	return low + " to " + high
-}
-
-func quantity(v float64, unit string) string {
+// sized formats a value in the size of its unit that it needs.
+func sized(v float64, unit string, n int) string {
 	size := math.Abs(v)
 	switch {
 	case unit == unitRatio:
-		return digits(100*v) + " %"
+		return digits(100*v, n) + " %"
 	case unit == unitBytes && size >= 1024:
-		return scaled(v, 1024, "KiB", "MiB", "GiB", "TiB", "PiB")
+		return scaled(v, n, 1024, "KiB", "MiB", "GiB", "TiB", "PiB")
 	case unit == unitBytes:
-		return digits(v) + " B"
+		return digits(v, n) + " B"
 	case unit == unitSeconds && size >= 3600:
 		return Duration(time.Duration(v * float64(time.Second)))
 	case unit == unitSeconds && (size >= 1 || v == 0):
-		return digits(v) + " s"
+		return digits(v, n) + " s"
 	case unit == unitSeconds && size >= 1e-3:
-		return digits(1e3*v) + " ms"
+		return digits(1e3*v, n) + " ms"
 	case unit == unitSeconds:
-		return digits(1e6*v) + " µs"
+		return digits(1e6*v, n) + " µs"
 	}
-	return strings.TrimSuffix(plain(v)+" "+unit, " ")
+	return strings.TrimSuffix(plain(v, n)+" "+unit, " ")
 }
 
 // plain formats a value of a unit that is not scaled.
-func plain(v float64) string {
+func plain(v float64, n int) string {
 	switch size := math.Abs(v); {
 	case size >= 1e18:
-		return fmt.Sprintf("%.3g", v)
+		return fmt.Sprintf("%.*g", n, v)
 	case size >= 10_000:
-		return scaled(v, 1000, "k", "M", "G", "T", "P")
+		return scaled(v, n, 1000, "k", "M", "G", "T", "P")
 	}
-	return digits(v)
+	return digits(v, n)
 }
 
-// digits formats a number with three digits, or all of those before the point, and without an exponent if it is small.
-func digits(v float64) string {
-	if size := math.Abs(v); size >= 999.5 && size < 1e6 {
+// digits formats a number with so many digits, or all of those before the point, without an exponent if it is small.
+func digits(v float64, n int) string {
+	if size := math.Abs(v); size >= math.Pow10(n)-0.5 && size < 1e6 {
 		return fmt.Sprintf("%.0f", v)
 	}
-	return fmt.Sprintf("%.3g", v)
+	return fmt.Sprintf("%.*g", n, v)
 }
 
 // scaled formats a value of at least base in the largest of the units that leaves at least 1.
-func scaled(v, base float64, units ...string) string {
+func scaled(v float64, n int, base float64, units ...string) string {
 	i := 0
 	for v /= base; math.Abs(v) >= base && i+1 < len(units); i++ {
 		v /= base
 	}
-	return digits(v) + " " + units[i]
+	return digits(v, n) + " " + units[i]
 }
 
 const (

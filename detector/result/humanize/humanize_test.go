@@ -55,6 +55,26 @@ func TestRange_NamesACommonUnitOnce(t *testing.T) {
 	require.Equal(t, "5 h to 1 d 5 h", humanize.Range(18_000, 104_400, "seconds"))
 }
 
+func TestBeside_TellsTheValueFromTheRange(t *testing.T) {
+	for _, tc := range []struct {
+		v, from, to float64
+		unit        string
+		want        string
+	}{
+		{28, 19, 36, "", "28; 19 to 36"},
+		{12_981_206, 12_956_655, 12_969_771, "", "12.98 M; 12.96 to 12.97 M"},
+		{812.4 * (1 << 30), 811.6 * (1 << 30), 812.4 * (1 << 30), "bytes", "812.4 GiB; 811.6 to 812.4 GiB"},
+		{0.99951, 0.9997, 0.99999, "ratio", "99.95 %; 99.97 to 100 %"},
+		{0.5, 0.5, 0.5, "seconds", "500 ms; 500 to 500 ms"},
+		{7200, 3600, 3601, "seconds", "2 h; 1 to 1 h"},
+		{1e9 + 2, 1e9, 1e9 + 1, "", "1 G; 1 to 1 G"},
+		{1000.4, 1000.1, 1000.3, "s", "1000.4 s; 1000.1 to 1000.3 s"},
+	} {
+		value, usual := humanize.Beside(tc.v, tc.from, tc.to, tc.unit)
+		require.Equal(t, tc.want, value+"; "+usual)
+	}
+}
+
 func TestRarity_IsReadable(t *testing.T) {
 	for period, want := range map[time.Duration]string{
 		5 * time.Minute:          "once in 5 minutes",
