@@ -14,20 +14,27 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
 
+// unanswered is what the errors of reads have, and not those of expressions.
+type unanswered interface{ Temporary() bool }
+
 // ErrUnknownSource says that there is no such detector or scaler.
 var ErrUnknownSource = errors.New("no such detector or scaler is configured")
 
 // Replay moves every detector and scaler through history, one after the other, and calls emit with the results of each
 // step from start to end, both rounded down to multiples of its step. The results equal those that Run would have
 // published, to the bit. Replay publishes nothing, and returns early if ctx ends. It must not be used together with Run
-// or Cycle.
+// or Cycle. Where one detector fails, the others are replayed, unless the source does not answer.
 func (m *Manager) Replay(ctx context.Context, start, end time.Time, emit func(*result.Batch)) error {
+	var failed []error
 	for _, g := range m.groups() {
 		if err := g.replay(ctx, start, end, emit); err != nil {
-			return fmt.Errorf("%s: %w", g.plan.source, err)
+			failed = append(failed, fmt.Errorf("%s: %w", g.plan.source, err))
+			if ctx.Err() != nil || errors.As(err, new(unanswered)) {
+				break
+			}
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // ReplaySome is like Replay, for some series only. They are given by the labels of their input, and replayed together

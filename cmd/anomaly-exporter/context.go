@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -84,8 +85,9 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	}
 	newest := map[result.Source]*result.Batch{}
 	keep := func(b *result.Batch) { newest[b.Source] = b }
-	if err := m.Replay(ctx, at.Add(-contextLookBack), at, keep); err != nil {
-		return err
+	failed := m.Replay(ctx, at.Add(-contextLookBack), at, keep)
+	if failed != nil && (ctx.Err() != nil || len(newest) == 0) {
+		return failed
 	}
 	snapshot := result.NewSnapshot(result.Sorted(newest), cfg.Global.SampleLimit)
 	v, err := view.New(view.Options{
@@ -101,6 +103,9 @@ func runContext(ctx context.Context, o contextOptions, q queryOptions, logger lo
 	})
 	if err != nil {
 		return err
+	}
+	if failed != nil { // it is about the others
+		d.Problems = append(d.Problems, strings.Split(failed.Error(), "\n")...)
 	}
 	if o.format == "markdown" {
 		_, err = io.WriteString(stdout, d.Markdown())

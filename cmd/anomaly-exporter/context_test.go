@@ -52,7 +52,7 @@ func TestContext_TellsSinceWhenOfWhatBeganHoursBefore(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `
 remote_read: [{url: %s/api/v1/read}]
 global: {history: 3d, step: 5m, query_offset: 0s}
-detectors: [{name: latency, expr: latency_seconds}]
+detectors: [{name: fails, expr: latency_seconds + on () latency_seconds}, {name: latency, expr: latency_seconds}]
 context: {entity: [pod]}
 `, prometheus.URL()), 0o600))
 	describe := func(format string) []byte {
@@ -72,4 +72,6 @@ context: {entity: [pod]}
 	delete(begins, "c")
 	require.Equal(t, begins, since)
 	require.Contains(t, string(describe("markdown")), "since 8 Mar 21:00\n")
+	require.Len(t, d.Problems, 1)
+	require.Contains(t, d.Problems[0], `detector "fails": query latency_seconds + on () latency_seconds: found duplicate`)
 }
