@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -99,7 +100,14 @@ func TestSeries_ListsStateReasonAndRemedy(t *testing.T) {
 
 func TestSeries_SaysWhyThereIsNoAnswer(t *testing.T) {
 	e := start(t, testOptions(writeConfig(t, deaf(t), "up")))
+	prometheus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"status":"error","errorType":"bad_data","error":"no match[] parameter provided"}`))
+	}))
+	t.Cleanup(prometheus.Close)
 	for _, tc := range []struct{ url, want string }{
+		{prometheus.URL, "the exporter at [^\n]* answers: no match\\[\\] parameter provided; that is a Prometheus: give " +
+			"the URL of the exporter in --url"},
 		{"http://me:open-sesame@127.0.0.1:1", "the exporter at http://me:xxxxx@127.0.0.1:1 does not answer: [^\n]*refused; " +
 			"is it running, and is its port right in --url\\?"},
 		{deaf(t), "the exporter at [^\n]* answers: 418 I'm a teapot"},

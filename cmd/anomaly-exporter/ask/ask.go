@@ -195,8 +195,11 @@ func (s *Server) refused(status int, said string) *Failure {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusOK:
 		f.Remedy = "does " + s.flag + " lack a prefix, or is another program there?"
 	case http.StatusBadRequest:
-		if plain {
+		switch {
+		case plain:
 			f.Remedy = "does it speak TLS? Then write https:// in " + s.flag
+		case strings.HasPrefix(said, "no match[]"): // the exporter needs none
+			f.Remedy = "that is a Prometheus: give the URL of the " + s.name + " in " + s.flag
 		}
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		f.Remedy = "is it still starting, or is a proxy in between whose server is down?"
