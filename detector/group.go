@@ -19,6 +19,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
 const (
@@ -282,8 +283,12 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 		g.alerts.Log(g.logger, b)
 	}
 	if len(b.Series) == 0 && g.options.Owns == nil && g.options.Wants == nil {
-		g.warnOnce("The expression has no series", "step", stamp(to), "remedy", "if the server is new, wait for the next "+
-			"steps; else check-config tells which selector matches nothing; with tenants, look at X-Scope-OrgID")
+		remedy := "if the server is new, wait for the next steps"
+		if g.plan.data.Layout.Missing == history.Zero {
+			remedy = "nothing may have happened yet that it counts (missing: zero)"
+		}
+		g.warnOnce("The expression has no series", "step", stamp(to), "remedy", remedy+"; else check-config tells which "+
+			"selector matches nothing, or that all values are NaN; with tenants, look at X-Scope-OrgID")
 	}
 	logger := level.Debug(g.logger)
 	if first {

@@ -140,14 +140,18 @@ func TestManager_WarnsOnceOfAnExpressionWithoutSeries(t *testing.T) {
 		func(int, time.Time) float64 { return 1 })
 	cfg := load(t, `
 global: {history: 1d, query_offset: 0s}
-detectors: [{name: wrong, expr: laod}, {name: right, expr: load}]
+detectors:
+  - {name: wrong, expr: laod}
+  - {name: errors, expr: load > 1, missing: zero}
+  - {name: right, expr: load}
 `)
 	var out bytes.Buffer
 	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(log.NewSyncWriter(&out))})
 	require.NoError(t, m.ApplyConfig(cfg, db))
 	cycle(t, m, epoch.Add(50*time.Minute))
 	cycle(t, m, epoch.Add(55*time.Minute))
-	require.Equal(t, 1, strings.Count(out.String(), "no series"), out.String())
+	require.Equal(t, 2, strings.Count(out.String(), "no series"), out.String())
+	require.Equal(t, 1, strings.Count(out.String(), "nothing may have happened yet"), out.String())
 	require.Contains(t, out.String(), `level=warn component=detector detector=wrong msg="The expression has no series" `+
 		`step=2026-03-02T00:50:00Z `)
 }

@@ -270,6 +270,8 @@ scalers:
 	for text, want := range map[string]string{
 		one + "expr: http_requests_total}]": `config.yml:4: warning: detector "x": expr: ` +
 			`http_requests_total looks like a counter, and is used without rate(); write rate(http_requests_total[5m])`,
+		one + "expr: 0 * memory / 0}]": `detector "x": expr: the values of all 2 series are NaN now, which counts as no ` +
+			`value; is 0 divided by 0`,
 		one + "expr: max(files_count)}]":              `files_count looks like a counter`,
 		one + `expr: 'rate({"http.requests"}[5m])'}]`: `detector "x": expr: there is no metric http.requests; `,
 		one + "expr: htp_requests}]": `detector "x": expr: there is no metric htp_requests; ` +

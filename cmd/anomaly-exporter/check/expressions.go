@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -169,14 +170,22 @@ func most(found []promql.Vector) (n int) {
 	return n
 }
 
-// checkMetrics warns of expressions without series, and says which of their selectors match nothing.
+// checkMetrics warns of expressions without series, and says which of their selectors match nothing. It warns of those
+// whose series have no value.
 func (c *checker) checkMetrics(ctx context.Context, e expression, found []promql.Vector) {
 	for i, expr := range e.shape.Exprs() {
 		if len(found[i]) == 0 && !c.mayBeEmpty(ctx, e, expr) {
 			c.explainEmpty(ctx, e, e.keys[i], expr, true)
 		}
+		if n := len(found[i]); n > 0 && !slices.ContainsFunc(found[i], isNumber) {
+			c.warn("metric", e.at(e.keys[i]), fmt.Sprintf("%s: %s: the values of all %d series are NaN now, which counts as "+
+				"no value", e.title(), e.keys[i], n), "is 0 divided by 0, as by a ratio or a quantile of nothing?")
+		}
 	}
 }
+
+// isNumber reports whether a sample is no NaN.
+func isNumber(s promql.Sample) bool { return s.H != nil || !math.IsNaN(s.F) }
 
 // mayBeEmpty reports whether an expression has no series because nothing has happened yet: with "missing: zero" it says
 // so, and its metrics and their labels are there.
