@@ -8,6 +8,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -310,6 +312,29 @@ scalers:
 		got := checked(text)
 		require.Contains(t, got, want)
 		require.Equal(t, 1, strings.Count(got, "\n"), "one warning: %s", got)
+	}
+
+	address, err := url.Parse(p.URL())
+	require.NoError(t, err)
+	for off, want := range map[time.Duration]string{
+		-10 * time.Second: "",
+		5 * time.Minute:   `4 min 5\d s ahead of the one here; `,
+		-5 * time.Minute:  `5 min( \d s)? behind the one here; `,
+	} {
+		proxy := httputil.NewSingleHostReverseProxy(address)
+		proxy.ModifyResponse = func(r *http.Response) error {
+			r.Header.Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
+			return nil
+		}
+		wrong := httptest.NewServer(proxy)
+		got := said(check.File(t.Context(), write(t, wrong.URL+"/api/v1/read", "global: {history: 1d, min_history: 1h}\n"+one+
+			"expr: memory}]\n"), options(end)))
+		wrong.Close()
+		if want == "" {
+			require.Empty(t, got)
+			continue
+		}
+		require.Regexp(t, `^config.yml:2: warning: remote_read\[0\]: the clock of the server is `+want, got)
 	}
 
 	// Cortex answers so to a tenant that it does not know.

@@ -11,10 +11,13 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
+	commoncfg "github.com/prometheus/common/config"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 	"github.com/anomaly-exporter/anomaly-exporter/remoteread"
 )
 
@@ -27,12 +30,49 @@ func (c *checker) checkServers(ctx context.Context) {
 	for i, server := range c.source.Servers() {
 		err := c.probe(ctx, server)
 		if err == nil {
+			c.checkClock(ctx, i)
 			continue
 		}
 		c.Offline = true
 		todo := remedy(err)
 		message := fmt.Sprintf("remote_read[%d]: %s", i, strings.TrimSuffix(err.Error(), "; "+todo))
 		c.warn("remote_read", c.lines.at("remote_read", i, "url"), message, todo)
+	}
+}
+
+// worstClock is how far clocks may be apart: as long as query_offset waits for late samples by default. Times in
+// headers are whole seconds.
+const worstClock = 30 * time.Second
+
+// checkClock warns if the clock of a server differs from the one here. The newest step would be read before its samples
+// are there, or long after.
+func (c *checker) checkClock(ctx context.Context, i int) {
+	entry := c.cfg.RemoteRead[i]
+	client, err := commoncfg.NewClientFromConfig(entry.HTTPClientConfig, "check")
+	if err != nil {
+		return
+	}
+	defer client.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, entry.URL.String(), nil)
+	if err != nil {
+		return
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return
+	}
+	defer answer.Body.Close()
+	there, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return // it does not say
+	}
+	off, word := time.Since(there), "behind"
+	if off < 0 {
+		off, word = -off, "ahead of"
+	}
+	if off > worstClock {
+		c.warn("remote_read", c.lines.at("remote_read", i, "url"), fmt.Sprintf("remote_read[%d]: the clock of the server is "+
+			"%s %s the one here", i, humanize.Duration(off), word), "correct the wrong one: results would be wrong or late")
 	}
 }
 
