@@ -1,10 +1,12 @@
 package check_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +18,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/tsdbutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
@@ -217,6 +222,22 @@ func blocks(t *testing.T, dir string, end time.Time, series map[string]func(i fl
 	}))
 }
 
+// histogram writes the native histogram "sizes", of two days.
+func histogram(t *testing.T, dir string, end time.Time) {
+	t.Helper()
+	w, err := tsdb.NewBlockWriter(slog.New(slog.DiscardHandler), dir, (72 * time.Hour).Milliseconds())
+	require.NoError(t, err)
+	app := w.Appender(t.Context())
+	for at := end.Add(-48 * time.Hour); !at.After(end); at = at.Add(time.Minute) {
+		_, err := app.AppendHistogram(0, labels.FromStrings("__name__", "sizes"), at.UnixMilli(),
+			tsdbutil.GenerateTestHistogram(1), nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, app.Commit())
+	_, err = w.Flush(t.Context())
+	require.NoError(t, errors.Join(err, w.Close()))
+}
+
 func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a real Prometheus")
@@ -246,6 +267,7 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 			return i
 		},
 	})
+	histogram(t, dir, end)
 	p, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{Dir: dir})
 	require.NoError(t, err)
 	defer p.Stop()
@@ -272,6 +294,7 @@ scalers:
 	for text, want := range map[string]string{
 		one + "expr: http_requests_total}]": `config.yml:4: warning: detector "x": expr: ` +
 			`http_requests_total looks like a counter, and is used without rate(); write rate(http_requests_total[5m])`,
+		one + "expr: sizes}]": `detector "x": expr: the values are native histograms, which have no score; select a number`,
 		one + "expr: 0 * memory / 0}]": `detector "x": expr: the values of all 2 series are NaN now, which counts as no ` +
 			`value; is 0 divided by 0`,
 		one + "expr: max(files_count)}]":              `files_count looks like a counter`,

@@ -177,15 +177,22 @@ func (c *checker) checkMetrics(ctx context.Context, e expression, found []promql
 		if len(found[i]) == 0 && !c.mayBeEmpty(ctx, e, expr) {
 			c.explainEmpty(ctx, e, e.keys[i], expr, true)
 		}
-		if n := len(found[i]); n > 0 && !slices.ContainsFunc(found[i], isNumber) {
+		n := len(found[i])
+		switch {
+		case n == 0:
+		case slices.ContainsFunc(found[i], isHistogram):
+			c.warn("metric", e.at(e.keys[i]), fmt.Sprintf("%s: %s: the values are native histograms, which have no score",
+				e.title(), e.keys[i]), "select a number of them, such as histogram_avg(rate(...)) or histogram_quantile(0.99, ...)")
+		case !slices.ContainsFunc(found[i], isNumber):
 			c.warn("metric", e.at(e.keys[i]), fmt.Sprintf("%s: %s: the values of all %d series are NaN now, which counts as "+
 				"no value", e.title(), e.keys[i], n), "is 0 divided by 0, as by a ratio or a quantile of nothing?")
 		}
 	}
 }
 
-// isNumber reports whether a sample is no NaN.
-func isNumber(s promql.Sample) bool { return s.H != nil || !math.IsNaN(s.F) }
+func isNumber(s promql.Sample) bool { return !math.IsNaN(s.F) }
+
+func isHistogram(s promql.Sample) bool { return s.H != nil }
 
 // mayBeEmpty reports whether an expression has no series because nothing has happened yet: with "missing: zero" it says
 // so, and its metrics and their labels are there.
