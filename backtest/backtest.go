@@ -72,8 +72,12 @@ func (o *Options) validate() error {
 	return nil
 }
 
+// unanswered is what the errors of reads have, and not those of expressions.
+type unanswered interface{ Temporary() bool }
+
 // Run replays history, each detector and scaler by itself, step by step. The configuration stays as it is, except that
-// all kinds of results are published. Run returns early if ctx ends.
+// all kinds of results are published. Run returns early if ctx ends. Of several detectors, one whose expression fails
+// is reported as such, unless results are written.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -93,13 +97,23 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	var replays []*replay
 	for _, p := range plans {
 		r := newReplay(p)
-		if err := o.replay(ctx, p, r, out); err != nil {
-			return nil, err
+		failed := o.replay(ctx, p, r, out)
+		if failed != nil {
+			alone := len(plans) == 1 || p.scaler != nil || out != nil
+			if alone || ctx.Err() != nil || errors.As(failed, new(unanswered)) {
+				return nil, failed
+			}
+			r = newReplay(p) // what it had seen until then says nothing
 		}
 		r.report(report)
-		if p.scaler == nil && o.Explain != nil && len(r.order) == 0 {
+		if p.scaler == nil && len(r.order) == 0 {
 			d := &report.Detectors[len(report.Detectors)-1]
-			d.Why, d.Later = o.Explain(ctx, d.Name)
+			switch {
+			case failed != nil:
+				d.Failed, d.Why = true, failed.Error()
+			case o.Explain != nil:
+				d.Why, d.Later = o.Explain(ctx, d.Name)
+			}
 		}
 		replays = append(replays, r)
 	}

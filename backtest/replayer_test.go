@@ -316,6 +316,37 @@ outcomes: {truth: {expr: load > 150, on: [pod]}}
 	require.Empty(t, forecast.Why)
 }
 
+// An expression that fails is said to, and hides no other. Alone, or where results are written, it is an error.
+func TestRun_ReportsADetectorThatFails(t *testing.T) {
+	end := epoch.Add(2 * day)
+	db := newStorage(t, epoch, end, 5*time.Minute, series{
+		labels.FromStrings("__name__", "load", "pod", "a"), func(now time.Time) float64 { return daily(1, now) },
+	}, series{
+		labels.FromStrings("__name__", "load", "pod", "b"), func(now time.Time) float64 { return daily(2, now) },
+	})
+	cfg := load(t, `
+global: {step: 5m, query_offset: 0s}
+detectors:
+  - {name: fails, expr: load + on () load}
+  - {name: works, expr: load}
+`)
+	o := backtest.Options{Config: cfg, Start: end.Add(-8 * hour), End: end}
+	report := run(t, db, o)
+	require.True(t, report.Detectors[0].Failed)
+	require.False(t, report.Detectors[1].Failed)
+	require.Equal(t, []string{"failed"}, report.Detectors[0].Problems())
+	require.Contains(t, report.Detectors[0].Why, `detector "fails": query load + on () load: found duplicate series`)
+	require.Positive(t, report.Detectors[1].Steps)
+
+	o.Now, o.NewReplayer = end, over(db, nil)
+	o.Output = filepath.Join(t.TempDir(), "out.om")
+	_, err := backtest.Run(t.Context(), o)
+	require.ErrorContains(t, err, "found duplicate series")
+	o.Output, o.Names = "", []string{"fails"}
+	_, err = backtest.Run(t.Context(), o)
+	require.ErrorContains(t, err, "found duplicate series")
+}
+
 // A leak reaches its limit at noon of the last day: the alert comes four hours before, for the workload.
 func TestRun_ReplaysAlertsOnBounds(t *testing.T) {
 	end := epoch.Add(3 * day)

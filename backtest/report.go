@@ -43,6 +43,7 @@ type Detector struct {
 	Unscored       int    // steps with a state: no score, or an expression not joined
 	Reason         string // the most frequent of these states with its reason
 	Why            string // there is no score at all, for people; empty: not known
+	Failed         bool   // it could not be replayed; Why says why
 	Later          bool   // it has series, or may have some, but only after the replayed time
 	Horizons       []Horizon
 	Truth          *Truth // nil: unknown

@@ -412,9 +412,9 @@ young         1       0       -         0       -                -         2016 
 		`newer         0       0       -         0       -                -         no series                        -
 newest        1       0       -         0       -                -         2 steps, mostly learning (gaps)  -
 
-no score yet, because     detectors
-there is no metric quiet  quiet
-no series until then      newer, newest
+no score yet      because
+quiet             there is no metric quiet
+newer and 1 more  no series until then
 
 alerts a week by budget     5 a week
 bar: as unusual as once in  9.92 weeks

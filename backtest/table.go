@@ -63,7 +63,9 @@ func (r *Report) detectors() [][]string {
 	}}
 	for _, d := range r.Detectors {
 		unscored := "-"
-		if d.Series == 0 {
+		if d.Failed {
+			unscored = "failed"
+		} else if d.Series == 0 {
 			unscored = "no series"
 		} else if d.Unscored > 0 {
 			unscored = fmt.Sprintf("%d steps, mostly %s", d.Unscored, d.Reason)
@@ -88,17 +90,16 @@ func (r *Report) detectors() [][]string {
 
 // unscored has a row for each reason why detectors have no score at all.
 func (r *Report) unscored() [][]string {
-	table := [][]string{{"no score yet, because", "detectors"}}
-	rows := map[string]int{} // by reason
+	table := [][]string{{"no score yet", "because"}}
+	names := map[string][]string{} // by reason
 	for _, d := range r.Detectors {
-		i, known := rows[d.Why]
-		switch {
-		case d.Why == "":
-		case known:
-			table[i][1] += ", " + d.Name
-		default:
-			rows[d.Why] = len(table)
-			table = append(table, []string{d.Why, d.Name})
+		if names[d.Why] = append(names[d.Why], d.Name); d.Why != "" && len(names[d.Why]) == 1 {
+			table = append(table, []string{d.Name, d.Why})
+		}
+	}
+	for _, row := range table[1:] {
+		if n := len(names[row[1]]); n > 1 {
+			row[0] += fmt.Sprintf(" and %d more", n-1)
 		}
 	}
 	return table

@@ -50,6 +50,8 @@ func (d *Detector) Unknown() bool {
 // Problems says why a detector is not fit for alerts; none: it is.
 func (d *Detector) Problems() []string {
 	switch {
+	case d.Failed:
+		return []string{"failed"}
 	case d.Series == 0 && !d.Later:
 		return []string{"no series"}
 	case d.Steps == 0 && !d.NoScore && !d.Unknown():

@@ -123,9 +123,19 @@ func runBacktest(
 		return err
 	}
 	if o.format == "json" {
-		return jsonreport.Write(stdout, found)
+		err = jsonreport.Write(stdout, found)
+	} else {
+		_, err = fmt.Fprint(stdout, found)
 	}
-	_, err = fmt.Fprint(stdout, found)
+	var failed []string
+	for _, d := range found.Detectors {
+		if d.Failed {
+			failed = append(failed, d.Name)
+		}
+	}
+	if err == nil && len(failed) > 0 {
+		return fmt.Errorf("not replayed, the report says why: %s", strings.Join(failed, ", "))
+	}
 	return err
 }
 
