@@ -123,6 +123,7 @@ func File(ctx context.Context, path string, o Options) *Result {
 	c.checkFiles(set)
 	c.checkServers(ctx)
 	c.checkExpressions(ctx)
+	c.checkEmpty(ctx)
 	c.checkTenant()
 	slices.SortStableFunc(c.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(c.lines.order[a.File], c.lines.order[b.File]), cmp.Compare(a.Line, b.Line))

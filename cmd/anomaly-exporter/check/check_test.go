@@ -246,6 +246,7 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 	grows := func(i float64) float64 { return 3 * i }
 	moves := func(i float64) float64 { return math.Mod(i*7, 11) }
 	blocks(t, dir, end, map[string]func(float64) float64{
+		`up{job="shop"}`: moves,
 		`http_requests_total{job="shop",pod="a"}`:                           grows,
 		`http_requests_total{job="shop",pod="b"}`:                           grows,
 		`files_count{pod="a"}`:                                              grows,
@@ -368,6 +369,21 @@ scalers:
 	require.NotContains(t, said(check.File(t.Context(), write(t, tenant, one+"expr: memory}]\n"), options(end))), "tenant")
 }
 
+// Before the first scrape it is said once that nothing is there.
+func TestFile_SaysOnceThatNothingIsScraped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real Prometheus")
+	}
+	server, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{})
+	require.NoError(t, err)
+	defer server.Stop()
+	file := write(t, server.URL()+"/api/v1/read", "detectors: [{name: x, expr: a}, {name: y, expr: b / c}]\n")
+	require.Equal(t, "config.yml:2: warning: remote_read: there is no series of any expression, and no metric up: "+
+		"nothing is scraped; was the server started just now? Then wait for its first scrape. If not, is it the "+
+		"one that is meant?\n",
+		said(check.File(t.Context(), file, options(time.Now()))))
+}
+
 // A server that was started just now has nothing at the newest time whose samples are complete, and nothing to learn
 // from. A server that gets its samples late has nothing now.
 func TestFile_CountsTheSeriesOfAYoungServer(t *testing.T) {
@@ -399,6 +415,7 @@ func TestFile_CountsTheSeriesOfAYoungServer(t *testing.T) {
 			`old_level{pod="a"}`:        every(time.Minute, 72*time.Hour, 70*time.Hour),
 			`minutes{pod="c"}`:          every(time.Minute, 31*time.Hour, 30*time.Hour),
 			`ALERTS{alertname="other"}`: every(time.Second, 20*time.Second, 0),
+			`up{pod="a"}`:               every(time.Second, 20*time.Second, 0),
 		} {
 			l, err := p.ParseMetric(text)
 			require.NoError(t, err)

@@ -263,6 +263,9 @@ func selectors(expr parser.Expr) []*parser.VectorSelector {
 	return all
 }
 
+// noMetric begins what is said of a metric that does not exist.
+const noMetric = "there is no metric"
+
 // missing says why a selector matches nothing; "": it does.
 func (c *checker) missing(ctx context.Context, e expression, s *parser.VectorSelector) (message, remedy string) {
 	if c.exists(ctx, e, s.String()) {
@@ -278,7 +281,7 @@ func (c *checker) missing(ctx context.Context, e expression, s *parser.VectorSel
 			return fmt.Sprintf("metric %s has had no series %s", metric, since),
 				"is the target that exposes it down, or the metric renamed or removed?"
 		}
-		return fmt.Sprintf("there is no metric %s", metric), "is the name right, and the exporter that exposes it scraped?"
+		return noMetric + " " + metric, "is the name right, and the exporter that exposes it scraped?"
 	}
 	for _, m := range s.LabelMatchers {
 		one := matcher(s, func(other *labels.Matcher) bool { return other.Name == labels.MetricName || other == m })

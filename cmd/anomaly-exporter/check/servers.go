@@ -76,11 +76,32 @@ func (c *checker) checkClock(ctx context.Context, i int) {
 	}
 }
 
+// checkEmpty says once that the servers scrape nothing, as before their first scrape, instead of each metric that it
+// does not exist.
+func (c *checker) checkEmpty(ctx context.Context) {
+	absent := func(p Problem) bool { return strings.Contains(p.Message, noMetric) }
+	if !c.withoutSeries() || !slices.ContainsFunc(c.Problems, absent) {
+		return
+	}
+	if v, err := c.queryAt(ctx, "count(last_over_time(up[1d]))", c.Now); err != nil || len(v) > 0 {
+		return
+	}
+	c.Problems = slices.DeleteFunc(c.Problems, absent)
+	c.warn("remote_read", c.lines.at("remote_read", 0, "url"),
+		"remote_read: there is no series of any expression, and no metric up: nothing is scraped",
+		"was the server started just now? Then wait for its first scrape. If not, is it the one that is meant?")
+}
+
+// withoutSeries reports whether no expression has a series now.
+func (c *checker) withoutSeries() bool {
+	unanswered := func(cost Cost) bool { return cost.Series == nil || *cost.Series > 0 }
+	return len(c.Costs) > 0 && !slices.ContainsFunc(c.Costs, unanswered)
+}
+
 // checkTenant warns if no expression has a series and a server is asked in the name of a tenant: Cortex and Mimir
 // answer a tenant that they do not know as one without series.
 func (c *checker) checkTenant() {
-	unanswered := func(cost Cost) bool { return cost.Series == nil || *cost.Series > 0 }
-	if len(c.Costs) == 0 || slices.ContainsFunc(c.Costs, unanswered) {
+	if !c.withoutSeries() {
 		return
 	}
 	for i, server := range c.cfg.RemoteRead {
