@@ -303,11 +303,17 @@ func notNow(message, since string) string {
 }
 
 // ended says since when a selector has matched nothing; "": not within the history of the expression, or that cannot be
-// known. It looks back day by day, as more would be too much to read at a time.
+// known. It looks back part by part, as all would be too much to read at a time.
 func (c *checker) ended(ctx context.Context, e expression, selector string) string {
-	const day = 24 * time.Hour
-	for back := time.Duration(0); back < max(time.Duration(e.shape.History), day); back += day {
-		v, err := c.queryAt(ctx, fmt.Sprintf("max(max_over_time(timestamp(%s)[1d:1m]))", selector), c.Now.Add(-back))
+	const (
+		day   = 24 * time.Hour
+		parts = 14 // at most, as each is a question
+	)
+	history := max(time.Duration(e.shape.History), day)
+	part := max(day, (history / parts).Truncate(time.Hour))
+	for back := time.Duration(0); back < history; back += part {
+		expr := fmt.Sprintf("max(max_over_time(timestamp(%s)[%s:1m]))", selector, model.Duration(part))
+		v, err := c.queryAt(ctx, expr, c.Now.Add(-back))
 		switch {
 		case err != nil:
 			return ""
