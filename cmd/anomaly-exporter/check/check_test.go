@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -350,7 +351,15 @@ scalers:
 			r.Header.Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
 			return nil
 		}
-		wrong := httptest.NewServer(proxy)
+		wrong := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			// A ReverseProxy may fail if the answer begins before the body has been read.
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			proxy.ServeHTTP(w, r)
+		}))
 		got := said(check.File(t.Context(), write(t, wrong.URL+"/api/v1/read", "global: {history: 1d, min_history: 1h}\n"+one+
 			"expr: memory}]\n"), options(end)))
 		wrong.Close()
@@ -486,6 +495,14 @@ scalers:
 	r, lines = checked("global: {query_offset: 7m}\ndetectors: [{name: x, expr: 'rate(late_total[1m])'}]\n")
 	require.Equal(t, []string{`config.yml:5: warning: detector "x": ` + young}, lines)
 	require.Equal(t, 1, r.Series)
+
+	// More samples than a query may read are no reason to say that there were none.
+	few := options(end)
+	few.Engine = promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 10, Timeout: time.Minute, Parser: parser.NewParser(parser.Options{}),
+	})
+	r = check.File(t.Context(), write(t, server.URL()+labels, "detectors: [{name: x, expr: old_level}]\n"), few)
+	require.Contains(t, said(r), "expr: metric old_level has had no series for a while; is the target")
 
 	// What a backtest of the time before says.
 	cfg, err := config.LoadFile(write(t, server.URL()+labels, `detectors:

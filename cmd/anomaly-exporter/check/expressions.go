@@ -302,8 +302,9 @@ func notNow(message, since string) string {
 	return message + " " + since
 }
 
-// ended says since when a selector has matched nothing; "": not within the history of the expression, or that cannot be
-// known. It looks back part by part, as all would be too much to read at a time.
+// ended says since when a selector has matched nothing; "": for longer than the history of the expression. It looks
+// back part by part, as all would be too much to read at a time, and every five minutes, which is as old as samples may
+// be.
 func (c *checker) ended(ctx context.Context, e expression, selector string) string {
 	const (
 		day   = 24 * time.Hour
@@ -312,11 +313,11 @@ func (c *checker) ended(ctx context.Context, e expression, selector string) stri
 	history := max(time.Duration(e.shape.History), day)
 	part := max(day, (history / parts).Truncate(time.Hour))
 	for back := time.Duration(0); back < history; back += part {
-		expr := fmt.Sprintf("max(max_over_time(timestamp(%s)[%s:1m]))", selector, model.Duration(part))
+		expr := fmt.Sprintf("max(max_over_time(timestamp(%s)[%s:5m]))", selector, model.Duration(part))
 		v, err := c.queryAt(ctx, expr, c.Now.Add(-back))
 		switch {
 		case err != nil:
-			return ""
+			return "for a while"
 		case len(v) > 0:
 			at := time.UnixMilli(int64(v[0].F * 1000)).UTC()
 			return fmt.Sprintf("since %s, for %s", at.Format(time.RFC3339), humanize.Duration(c.Now.Sub(at)))
