@@ -133,6 +133,9 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 	if err != nil {
 		return nil, transportError(ctx, err)
 	}
+	// Chunked: with a length, Go's ReverseProxy cuts some of the answers that begin while it still looks for the end of
+	// the body. That of a chunked one is known before a server can answer.
+	req.ContentLength = -1
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("Content-Encoding", "snappy")
 	req.Header.Set("Accept-Encoding", "snappy")
