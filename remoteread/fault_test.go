@@ -366,6 +366,20 @@ func TestClient_RetriesOnlyTemporaryErrors(t *testing.T) {
 	}
 }
 
+// If a later attempt succeeds, nothing else says that the server limits reads.
+func TestClient_LogsOnceThatAServerRefuses(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+	var logged bytes.Buffer
+	client := newClient(t, remoteread.Options{
+		URL: url, MinBackoff: time.Millisecond, Logger: level.NewFilter(kitlog.NewLogfmtLogger(&logged), level.AllowInfo()),
+	})
+	_, set := read(context.Background(), client)
+	require.Error(t, set.Err())
+	require.Equal(t, 1, strings.Count(logged.String(), "\n"), logged.String())
+	require.Contains(t, logged.String(), `level=warn msg="Retrying remote read" url=`+url+` attempt=1 wait=1ms err="`+
+		`server answered 429 Too Many Requests`)
+}
+
 func TestClient_DoesNotRetryAfterASeries(t *testing.T) {
 	a, b := seriesFrame(t, "a", xorChunk(t, 1000)), seriesFrame(t, "b", xorChunk(t, 1000))
 	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -49,9 +49,11 @@ func (c *Client) read(ctx context.Context, q *query.Query) (*stream, error) {
 			return nil, e
 		}
 		wait := min(max(backoff, e.retryAfter), c.options.MaxBackoff)
-		level.Debug(c.options.Logger).Log(
-			"msg", "Retrying remote read", "url", c.url, "attempt", try, "wait", wait, "err", e.cause(),
-		)
+		at := level.Debug
+		if try == 1 && e.Status != 0 { // it answers: nobody else may say what it wants
+			at = level.Warn
+		}
+		at(c.options.Logger).Log("msg", "Retrying remote read", "url", c.url, "attempt", try, "wait", wait, "err", e.cause())
 		select {
 		case <-ctx.Done():
 			stopped := transportError(ctx, nil)
