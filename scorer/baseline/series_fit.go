@@ -107,13 +107,19 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.rememberUsual()
 	b.setOrdinary()
 	once := b.setProfile()
+	var first map[int]envelope.Interval
 	if b.knownFor() < season.WeeklyOnlyAfter.Milliseconds() {
 		s.lastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, awayFactor*b.median, &b.scratch)
+		isFirst, zero := b.knownFor() < (7*day).Milliseconds(), s.Scaled(s.Origin, 0)
+		first = values.FirstDays(s.profile.First, s.profile.Values, zero, isFirst)
 	}
 	if !o.OneValue {
 		b.setEnvelope()
 		for i, x := range once {
 			s.envelope.Include(int64(i), envelope.Interval{Low: x, High: x})
+		}
+		for i, in := range first {
+			s.envelope.Include(int64(i), in)
 		}
 	}
 	return s, b, nil
