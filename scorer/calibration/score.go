@@ -35,7 +35,7 @@ func Score(logPeriod float64) float64 {
 
 // Seconds returns the return period that Score is given, in seconds. It is at least one unit, and never compressed.
 func Seconds(logPeriod float64) float64 {
-	return unit.Seconds() * math.Pow(10, decades*uncompressed(logPeriod))
+	return unit.Seconds() * math.Exp(math.Ln10*decades*uncompressed(logPeriod)) // half the time of math.Pow
 }
 
 func uncompressed(logPeriod float64) float64 { return max(logPeriod/decades, 0) }
