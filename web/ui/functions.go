@@ -24,6 +24,9 @@ func (u *UI) functions() template.FuncMap {
 		},
 		"seen": func(s view.Series) string {
 			seen, _ := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
+			if s.Stuck() {
+				return "stuck at " + seen
+			}
 			return seen
 		},
 		"usual": func(s view.Series) string {

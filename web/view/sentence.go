@@ -50,7 +50,11 @@ func (s *Series) sentence(now time.Time) string {
 	text := s.Title()
 	if len(s.Inputs) == 0 {
 		seen, usual := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
-		text += fmt.Sprintf(" is %s; usual now is %s.", seen, usual)
+		is := "is"
+		if s.Stuck() {
+			is = "is stuck at"
+		}
+		text += fmt.Sprintf(" %s %s; usual now is %s.", is, seen, usual)
 	} else {
 		text += fmt.Sprintf(" has the score %.2f.", float64(s.Score))
 	}
@@ -66,6 +70,11 @@ func (s *Series) sentence(now time.Time) string {
 	}
 	text += s.boundSentences(now, value)
 	return text
+}
+
+// Stuck reports whether the score is that of a value which no longer changes: it may be a usual one.
+func (s *Series) Stuck() bool {
+	return len(s.Contributions) > 0 && s.Contributions[0].Feature == "stuck"
 }
 
 // Rarity says how rare it is in normal behaviour; "": not known. A score may be higher than what its history can prove.

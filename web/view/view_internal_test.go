@@ -154,3 +154,14 @@ func TestView_ReplaysWhatIsGoneOnce(t *testing.T) {
 	require.Equal(t, []int64{was.Step.Unix()}, was.History.Time)
 	require.Equal(t, 1, replays)
 }
+
+// A value that is stuck may be within its usual range: the sentence says why it is anomalous all the same.
+func TestSeries_SaysThatAValueIsStuck(t *testing.T) {
+	s := Series{
+		Kind: "detector", Source: "temperature", Labels: map[string]string{}, series: &result.Series{},
+		Value: 36.7, Lower: 34.8, Upper: 39.2, Contributions: []Contribution{{Feature: "stuck", Share: 1}},
+	}
+	require.Equal(t, "temperature is stuck at 36.7; usual now is 34.8 to 39.2.", s.sentence(time.Time{}))
+	s.Contributions = []Contribution{{Feature: "level", Share: 1}}
+	require.Equal(t, "temperature is 36.7; usual now is 34.8 to 39.2.", s.sentence(time.Time{}))
+}

@@ -185,5 +185,8 @@ func says(s *view.Series) string {
 		return strings.Join(all, ", ")
 	}
 	seen, usual := humanize.Beside(float64(s.Value), float64(s.Lower), float64(s.Upper), s.Unit)
+	if s.Stuck() {
+		seen = "stuck at " + seen
+	}
 	return seen + "; usual " + usual
 }
