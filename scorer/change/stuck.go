@@ -3,19 +3,19 @@ package change
 import "math"
 
 const (
-	// stuckParts is the part of an hour for which a series was stuck before, at least. Chosen, not tuned: so one that
-	// never repeated a value in 14 days has a score of 0.8 after 50 minutes at steps of five minutes.
+	// A series that was never stuck for as long as this part of an hour counts as if it had been. Chosen, not tuned: so
+	// one that never repeated a value in 14 days has a score of 0.8 after 50 minutes at steps of five minutes.
 	stuckParts = 2
-	// often is the part of its slots in which a series repeats values that often does. Chosen, not tuned.
+	// A series that repeats its value in this part of the slots, or more, often does. Chosen, not tuned.
 	often = 2
 	// stuckAfter is how many days have to be known. Chosen, not tuned: those of a week, whose last hours have not settled.
 	// Before, no weekend may be known, on which there may be nothing to do.
 	stuckAfter = 6
 )
 
-// A Stuck scores a step of a series by for how many slots it has repeated one value. For longer than ever before is as
-// rare as the window is long, as for a Change. Of a series that often repeats its values, that says nothing. The zero
-// value knows nothing.
+// A Stuck scores a step of a series by how many slots in a row have repeated one value. More than ever before are as
+// rare as the window is long, as with Change. Of a series that often repeats its value, they say nothing. The score of
+// the zero value is 0.
 type Stuck struct {
 	change         Change
 	value          float32

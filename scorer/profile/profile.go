@@ -84,7 +84,7 @@ func (p *Profile) Between(slot int64, phase int, x float32) float32 {
 	return p.between(&slots, phase, x)
 }
 
-// BetweenSlots is Between for slots of the same unit, such as those of a window.
+// BetweenSlots is Between for other slots than those of the season, such as what was expected of a window.
 func (p *Profile) BetweenSlots(slots *edge.Slots, phase int, x float32) float32 {
 	slots.Jump = p.jumpBetween(slots)
 	return p.between(slots, phase, x)
