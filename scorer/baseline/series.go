@@ -82,8 +82,8 @@ type Series struct {
 	envelope envelope.Envelope // of the slots of the season, less the level
 	hours    *hours.Hours      // nil with one value
 	level    level.Level
-	hasMoved bool            // the season alone is as normal as a former level, see rememberUsual
-	lastWeek season.LastWeek // of a series that is younger than two weeks
+	hasMoved bool         // the season alone is as normal as a former level, see rememberUsual
+	young    season.Young // nothing is known of a series that is older than two weeks
 }
 
 // A Step is what a Series says of a step. All values are scaled.
@@ -145,9 +145,9 @@ func (s *Series) Next(y float64, learn bool) Step {
 		at.Low, at.High = normal.Nearest(at.Low, -standardize.Max), normal.Nearest(at.High, standardize.Max)
 		at.Expected = normal.Nearest(at.Expected, at.Value)
 	}
-	if s.lastWeek.Known() {
-		at.Low, at.High = s.lastWeek.Widen(slot, at.Low, at.High, at.Unit)
-		at.Expected = s.lastWeek.Nearest(slot, at.Value, at.Expected, at.Unit)
+	if s.young.Known() {
+		at.Low, at.High = s.young.Widen(slot, at.Low, at.High, at.Unit)
+		at.Expected = s.young.Nearest(slot, at.Value, at.Expected, at.Unit)
 	}
 	at.Expected = s.Resolve(at.Expected, at.Value)
 	if at.Phase == 0 && !s.fixed && !s.constant && !s.slots.IsHoliday(slot) {

@@ -107,19 +107,16 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	b.rememberUsual()
 	b.setOrdinary()
 	once := b.setProfile()
-	var first map[int]envelope.Interval
-	if b.knownFor() < season.WeeklyOnlyAfter.Milliseconds() {
-		s.lastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, awayFactor*b.median, &b.scratch)
-		isFirst, zero := b.knownFor() < (7*day).Milliseconds(), s.Scaled(s.Origin, 0)
-		first = values.FirstDays(s.profile.First, s.profile.Values, zero, isFirst)
+	if known := b.knownFor(); known < season.WeeklyOnlyAfter.Milliseconds() {
+		next, zero := s.profile.Values[:min(len(s.profile.Values), values.PerDay)], s.Scaled(s.Origin, 0)
+		s.young.First = season.NewFirstDays(values, next, zero, known < (7*day).Milliseconds())
+		near := awayFactor * b.median
+		s.young.LastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, near, &b.scratch)
 	}
 	if !o.OneValue {
 		b.setEnvelope()
 		for i, x := range once {
 			s.envelope.Include(int64(i), envelope.Interval{Low: x, High: x})
-		}
-		for i, in := range first {
-			s.envelope.Include(int64(i), in)
 		}
 	}
 	return s, b, nil
@@ -153,8 +150,8 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 	if !b.series.sawtooth.IsNone() {
 		e = b.series.sawtooth.Nearest(e, x)
 	}
-	if b.series.lastWeek.Known() {
-		e = b.series.lastWeek.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
+	if young := &b.series.young; young.Known() {
+		e = young.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
 	}
 	if b.series.profile.Values != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].Periods]

@@ -17,48 +17,62 @@ const (
 	shaped = 3.0 / 4
 )
 
-// FirstDays returns what is usual on the first days off of a series, or on its first workdays, besides what is expected
-// of the slots from first on, of a day at most. Days off may have less: what there ever was before them, and a part of
-// what is expected at that time. Workdays may have more, if there ever was as much before. In the first week the level
-// may be that of the days before, so they also may if the day before was of the other kind. zero is the value of 0.
-// Nothing is known of a load that is the same all day.
-func (v *Values) FirstDays(first int64, expected []float32, zero float32, firstWeek bool) map[int]envelope.Interval {
-	expected = expected[:min(len(expected), v.PerDay)]
-	sorted := slices.DeleteFunc(slices.Clone(expected), func(e float32) bool { return e != e })
-	if orderstat.Sort(sorted); len(sorted) == 0 ||
-		orderstat.Quantile(sorted, 0.1)-zero > shaped*(orderstat.Quantile(sorted, 0.9)-zero) {
-		return nil
+// FirstDays are what is usual on the first days off of a series, or on its first workdays. Days off may have less: what
+// there ever was before them, and a part of what is expected. Workdays may have more, if there ever was as much before.
+// In the first week the level may be that of the days before: then this holds within two days of the other kind, too.
+// Nothing is known of a load that is the same all day, or goes below 0. The zero value knows nothing.
+type FirstDays struct {
+	dayOff    func(slot int64) bool
+	perDay    int
+	zero      float32              // the value of 0
+	firstWeek bool                 // nothing is older than a week
+	slots     [2]int               // of workdays and of days off that are known
+	before    [2]envelope.Interval // the values before the newest days of that kind
+}
+
+// NewFirstDays takes the values of the days and what is expected of the slots of a day. zero is the value of 0.
+func NewFirstDays(v *Values, expected []float32, zero float32, firstWeek bool) FirstDays {
+	day := slices.DeleteFunc(slices.Clone(expected), func(e float32) bool { return e != e })
+	if orderstat.Sort(day); len(day) == 0 {
+		return FirstDays{}
 	}
-	var days [2]int                 // workdays, days off: how many slots are known
-	var before [2]envelope.Interval // the values before the newest days of that kind
+	if night := orderstat.Quantile(day, 0.1) - zero; night < 0 || night > shaped*(orderstat.Quantile(day, 0.9)-zero) {
+		return FirstDays{}
+	}
+	f := FirstDays{dayOff: v.DayOff, perDay: v.PerDay, zero: zero, firstWeek: firstWeek}
 	all := envelope.None()
 	for i, x := range v.Values {
 		if x == x {
-			k := v.kind(v.First + int64(i))
-			days[k]++
+			k := f.kind(v.First + int64(i))
+			f.slots[k]++
 			all = all.Join(envelope.Interval{Low: x, High: x})
-			before[1-k] = all
+			f.before[1-k] = all
 		}
 	}
-	usual := map[int]envelope.Interval{}
-	for i, e := range expected {
-		slot := first + int64(i)
-		k := v.kind(slot)
-		isFirst := days[k] < firstFew*v.PerDay || firstWeek && v.kind(slot-int64(v.PerDay)) != k
-		switch {
-		case e != e || !isFirst || days[1-k] < v.PerDay:
-		case k == 0:
-			usual[i] = envelope.Interval{Low: e, High: max(e, before[k].High)}
-		default:
-			usual[i] = envelope.Interval{Low: min(before[k].Low, zero+firstPart*(e-zero)), High: e}
-		}
+	return f
+}
+
+// Widen returns the range of what is usual of a slot, from what is expected without that.
+func (f *FirstDays) Widen(slot int64, low, high float32) (wideLow, wideHigh float32) {
+	if f.dayOff == nil {
+		return low, high
 	}
-	return usual
+	k := f.kind(slot)
+	yesterday, dayBefore := f.kind(slot-int64(f.perDay)), f.kind(slot-int64(2*f.perDay))
+	isFirst := f.slots[k] < firstFew*f.perDay || f.firstWeek && (yesterday != k || dayBefore != k)
+	switch {
+	case !isFirst || f.slots[1-k] < f.perDay:
+		return low, high
+	case k == 0:
+		return low, max(high, f.before[k].High)
+	default:
+		return min(low, f.before[k].Low, f.zero+firstPart*(low-f.zero)), high
+	}
 }
 
 // kind returns 1 for a day off, else 0.
-func (v *Values) kind(slot int64) int {
-	if v.DayOff(slot) {
+func (f *FirstDays) kind(slot int64) int {
+	if f.dayOff(slot) {
 		return 1
 	}
 	return 0

@@ -5,9 +5,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
-// LastWeek is what the levels of last week make expected, of a series that is too young for a season by week. A value
-// that agrees with last week is as normal as one at the recent level: the second Monday after a weekend is like the
-// first. The zero value knows nothing.
+// LastWeek is what the levels of last week make expected. A value that agrees with last week is as normal as one at the
+// recent level: the second Monday after a weekend is like the first. The zero value knows nothing.
 type LastWeek struct {
 	next   int64     // the slot after values
 	values []float32 // by slot
@@ -32,12 +31,9 @@ func NewLastWeek(
 	return LastWeek{v.First + int64(len(v.Values)), v.Values, int64(7 * v.PerDay), near}
 }
 
-// Known tells whether anything of last week is known.
-func (w *LastWeek) Known() bool { return len(w.values) > 0 }
-
-// Nearest returns what is expected of the value x of a step between a slot and the next, where a deviation of unit
+// nearest returns what is expected of the value x of a step between a slot and the next, where a deviation of unit
 // counts as 1: if x deviates there, what last week makes expected if it agrees with that.
-func (w *LastWeek) Nearest(slot int64, x, expected, unit float32) float32 {
+func (w *LastWeek) nearest(slot int64, x, expected, unit float32) float32 {
 	if distance := size(x - expected); distance > w.near*unit {
 		for _, v := range w.at(slot) {
 			if d := size(x - v); d <= w.near*unit && d < distance {
@@ -48,9 +44,9 @@ func (w *LastWeek) Nearest(slot int64, x, expected, unit float32) float32 {
 	return expected
 }
 
-// Widen returns the range of what may be expected of a step whose value is not known yet, from the range without last
+// widen returns the range of what may be expected of a step whose value is not known yet, from the range without last
 // week.
-func (w *LastWeek) Widen(slot int64, low, high, unit float32) (wideLow, wideHigh float32) {
+func (w *LastWeek) widen(slot int64, low, high, unit float32) (wideLow, wideHigh float32) {
 	wideLow, wideHigh = low, high
 	for _, v := range w.at(slot) {
 		if low-v > w.near*unit || v-high > w.near*unit {

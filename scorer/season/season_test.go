@@ -200,7 +200,11 @@ func TestLastWeek_IsAsNormalAsTheRecentLevel(t *testing.T) {
 		}
 	}
 	v.Values[3] = 500 // an incident
-	w := season.NewLastWeek(v, func(int64) float32 { return 0 }, &composition.Composition{}, 5, new(orderstat.Scratch))
+	var w season.Young
+	require.False(t, w.Known())
+	none := func(int64) float32 { return 0 }
+	w.LastWeek = season.NewLastWeek(v, none, &composition.Composition{}, 5, new(orderstat.Scratch))
+	require.True(t, w.Known())
 	const slot = 7*perDay + 3
 	require.Equal(t, float32(100), w.Nearest(slot, 101, 50, 1), "as last week")
 	require.Equal(t, float32(50), w.Nearest(slot, 54, 50, 1), "as expected")
@@ -212,5 +216,5 @@ func TestLastWeek_IsAsNormalAsTheRecentLevel(t *testing.T) {
 	require.Equal(t, []float32{49, 100}, []float32{low, high})
 	low, high = w.Widen(slot, 90, 110, 1)
 	require.Equal(t, []float32{90, 110}, []float32{low, high})
-	require.Equal(t, float32(50), new(season.LastWeek).Nearest(slot, 101, 50, 1))
+	require.Equal(t, float32(50), new(season.Young).Nearest(slot, 101, 50, 1))
 }

@@ -1,0 +1,25 @@
+package season
+
+import "github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
+
+// Young is what else is expected of a series that is too young for a season by week. The zero value knows nothing.
+type Young struct {
+	First    FirstDays
+	LastWeek LastWeek
+}
+
+// Known tells whether anything is known.
+func (y *Young) Known() bool { return y.First.dayOff != nil || len(y.LastWeek.values) > 0 }
+
+// Widen returns the range of what may be expected of a step between a slot and the next whose value is not known yet,
+// where a deviation of unit counts as 1, from the range without that.
+func (y *Young) Widen(slot int64, low, high, unit float32) (wideLow, wideHigh float32) {
+	low, high = y.First.Widen(slot, low, high)
+	return y.LastWeek.widen(slot, low, high, unit)
+}
+
+// Nearest returns what is expected of the value x of such a step.
+func (y *Young) Nearest(slot int64, x, expected, unit float32) float32 {
+	low, high := y.First.Widen(slot, expected, expected)
+	return y.LastWeek.nearest(slot, x, envelope.Interval{Low: low, High: high}.Nearest(expected, x), unit)
+}
