@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
-	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -20,12 +19,12 @@ func (b *Backtest) hold(below, above, runShare float32) (*season.Values, seasonT
 		l.ExpectNoise(awayFactor)
 	}
 	begin, from := b.beginning(&l), 0
-	if begin.away {
-		l.Begin(begin.level)
+	if begin.Away {
+		l.Begin(begin.Level)
 	} else {
-		from = b.undisturbed(&l)
+		from = b.undisturbed(&l, begin.Settles)
 	}
-	if begin.apart {
+	if begin.Apart {
 		l.Remember(b.composed.Neutral(), b.series.Grid.Slots(apartFor))
 	}
 	t := b.seasonTest
@@ -54,7 +53,7 @@ type holdPass struct {
 	*Backtest
 	seasonTest
 	values *season.Values
-	begin  beginning
+	begin  level.Beginning
 	away   level.Episode
 	strays level.Strays // from what was expected
 }
@@ -97,8 +96,11 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *season.Reader) {
 		e := h.composed.Join(sv.Value, l.Now())
 		h.moves = append(h.moves, move{k, h.composed.Unit(e) * l.Noise() / unit})
 	}
-	if moved && h.season.Days > 0 {
-		h.move(before)
+	switch {
+	case moved && h.season.Days > 0:
+		h.move(before, h.away.Since)
+	case is == 0 && now == h.begin.Settles:
+		h.move(h.composed.Neutral(), h.begin.First)
 	}
 	if was > 0 && is == 0 && !moved {
 		h.returned(now, other == other)
@@ -127,34 +129,34 @@ func (h *holdPass) endEpisode() { h.lasting = h.away.End(h.lasting, h.series.Gri
 // returned ends an episode without a new level. If the window began with it, and what changed at its end was last week,
 // or what stands in for it, the values are after a step that is later in last week: they are not odd.
 func (h *holdPass) returned(now int64, standIn bool) {
-	n := h.series.Grid.Slots(jumpIn)
+	n := h.series.Grid.Slots(level.JumpIn)
 	back := now - int64(n) + 1
-	if h.season.Days == 7 && h.begin.away && h.away.Since <= h.begin.first && h.away.Away >= n &&
+	if h.season.Days == 7 && h.begin.Away && h.away.Since <= h.begin.First && h.away.Away >= n &&
 		(standIn || !h.jumped(back)) {
 		h.values.Accept(h.away.Since, back)
 	}
 }
 
-// move moves the values before the episode with the level, which has moved from one to another.
-func (h *holdPass) move(from float32) {
+// move moves the values before a slot with the level, which has moved there from one to another.
+func (h *holdPass) move(from float32, at int64) {
 	to := h.level.Now()
 	h.lost = h.lost || h.composed.Lost(from, to)
 	by, since := h.composed.Difference(to, from), h.values.First
 	switch {
-	case !h.begin.apart || !h.level.IsNear(to, h.composed.Neutral(), h.begin.unit):
+	case !h.begin.Apart || !h.level.IsNear(to, h.composed.Neutral(), h.begin.Unit):
 		h.composed.MoveLevel(&h.level, from, to)
-	case h.season.Days == 7 && h.jumped(h.away.Since): // the level is back from the incident that it began with
-		since = min(h.begin.first, h.away.Since)
+	case h.season.Days == 7 && h.jumped(at): // the level is back from the incident that it began with
+		since = min(h.begin.First, at)
 	default: // what jumped was the season, at the same time of the period before
-		since = h.away.Since
+		since = at
 	}
-	h.values.Move(since, h.away.Since, func(x float32) float32 { return h.composed.Join(x, by) }, h.isOdd)
-	h.begin.apart = false
+	h.values.Move(since, at, func(x float32) float32 { return h.composed.Join(x, by) }, h.isOdd)
+	h.begin.Apart = false
 }
 
 // jumped tells whether the values jumped around a slot, and not those of the period before.
 func (b *Backtest) jumped(slot int64) bool {
-	return b.slots.Jumped(slot, b.series.Grid.Slots(jumpIn), b.season.Days, b.composed.LevelOf)
+	return b.slots.Jumped(slot, b.series.Grid.Slots(level.JumpIn), b.season.Days, b.composed.LevelOf)
 }
 
 // isOdd tells whether the value x is odd where e is expected.
@@ -180,27 +182,9 @@ func (h *holdPass) otherDay(x, e float32, now int64) float32 {
 	return agrees
 }
 
-// A beginning is where most of the first values are, beside the season.
-type beginning struct {
-	level float32
-	unit  float32 // how large a deviation of the level is that counts as 1
-	first int64   // the first slot at this level, of local time
-	away  bool    // some of the values from which a level that follows becomes known are far from it
-	apart bool    // the values before are at another level
-}
-
-// A firstSlot is one of the first that tell the level.
-type firstSlot struct {
-	at          int64 // local time
-	level, unit float32
-}
-
-// beginning finds where a level begins, if that is clear. As the window moves on, every incident and every step is once
-// where the window begins, and where its second week does.
-func (b *Backtest) beginning(l *level.Level) (begin beginning) {
-	in, seasonal := b.series.Grid, b.season.Days > 0
-	known, n := in.Slots(level.Window)/2, in.Slots(beginsFor)|1 // odd: the median of two levels is one of them
-	first := make([]firstSlot, 0, n)
+// beginning finds where the level begins.
+func (b *Backtest) beginning(l *level.Level) level.Beginning {
+	first := make([]level.First, 0, b.series.Grid.Slots(level.BeginsFor))
 	for at := range b.Positions(0) {
 		sv := b.seasonal[at.Slot]
 		x := b.composed.LevelOf(b.Values[at.Index], sv.Value)
@@ -208,79 +192,26 @@ func (b *Backtest) beginning(l *level.Level) (begin beginning) {
 			continue
 		}
 		unit := b.composed.LevelUnit(b.composed.Unit(b.expected[at.Slot]), sv.Value)
-		if first = append(first, firstSlot{b.series.slots.At(at.Time), x, unit}); len(first) == n {
+		first = append(first, level.First{Slot: b.series.slots.At(at.Time), Level: x, Unit: unit})
+		if len(first) == cap(first) {
 			break
 		}
 	}
-	if len(first) < n {
-		return beginning{}
-	}
-	begin.level = orderstat.MedianOf(first, func(f firstSlot) float32 { return f.level })
-	near, far := 0, 0
-	for i, f := range first {
-		switch {
-		case l.IsNear(f.level, begin.level, f.unit):
-			near++
-		case seasonal && l.IsNear(f.level, b.composed.Neutral(), f.unit): // a step comes soon
-			near++
-		// What drifts is not far from where it began, and where bursts are frequent, one is no incident.
-		case i < known && !l.IsNear(f.level, begin.level, 2*f.unit) && abs(f.level-begin.level) > b.slots.Odd*f.unit:
-			far++
-		}
-	}
-	if 2*near < n {
-		return beginning{}
-	}
-	begin.unit = orderstat.MedianOf(first, func(f firstSlot) float32 { return f.unit })
-	begin.away = far > in.Slots(farFor)
-	if b.season.Days == 7 && l.IsNear(begin.level, b.composed.Neutral(), begin.unit) {
-		b.beginEarlier(l, &begin, first)
-	}
-	begin.apart = seasonal && !l.IsNear(begin.level, b.composed.Neutral(), begin.unit)
-	followed := orderstat.MedianOf(first[:known], func(f firstSlot) float32 { return f.level })
-	if seasonal && !begin.apart && !l.IsNear(followed, begin.level, 2*begin.unit) {
-		begin.away = true
-	}
-	begin.first = first[max(0, slices.IndexFunc(first, func(f firstSlot) bool {
-		return l.IsNear(f.level, begin.level, f.unit)
-	}))].at
-	return begin
-}
-
-// beginEarlier makes a level begin where the values of the first hours are, before they come to the level of most: if
-// these are at one level, and it was the week before in which the values then jumped. After an outage in that week they
-// are not at one level, and are expected by other days.
-func (b *Backtest) beginEarlier(l *level.Level, begin *beginning, first []firstSlot) {
-	there, n := 0, b.series.Grid.Slots(jumpIn)
-	for i, f := range first {
-		if there++; !l.IsNear(f.level, begin.level, f.unit) {
-			there = 0
-		}
-		if there < n {
-			continue
-		}
-		before := first[:i+1-there]
-		if len(before) < n && !(begin.away && len(before) > 0) || b.jumped(first[len(before)].at) {
-			return
-		}
-		earlier := orderstat.MedianOf(before, func(f firstSlot) float32 { return f.level })
-		stray := orderstat.MedianOf(before, func(f firstSlot) float32 { return abs(f.level - earlier) })
-		if stray < oneLevel*abs(earlier-begin.level) {
-			begin.level, begin.away = earlier, false
-		}
-		return
-	}
+	return l.FindBeginning(first, level.Season{
+		Days: b.season.Days, Settles: b.season.Days == 1 && b.knownFor() < season.WeeklyOnlyAfter.Milliseconds(),
+		Neutral: b.composed.Neutral(), Odd: b.slots.Odd, Slots: b.series.Grid.Slots, Jumped: b.jumped,
+	})
 }
 
 // undisturbed returns the slot from which on values stray until one is away from the level or from what is expected.
 // Until then, a level that holds is where one is that follows, and l is made to be there.
-func (b *Backtest) undisturbed(l *level.Level) (until int) {
+func (b *Backtest) undisturbed(l *level.Level, before int64) (until int) {
 	c, follows := &b.composed, *l
 	learned, known, slots := b.learned[:0], 0, 0
 	for at := range b.Positions(0) {
 		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
 		now, unit := b.levels[at.Slot], c.Unit(e)
-		if x == x && e == e && !l.IsNear(x, e, unit) {
+		if x == x && e == e && !l.IsNear(x, e, unit) || before > 0 && b.series.slots.At(at.Time) >= before {
 			break
 		}
 		if teaches(c, sv) {

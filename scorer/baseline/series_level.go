@@ -27,17 +27,6 @@ const (
 	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
 	// Chosen, not tuned: half of the time that the level looks back.
 	lastingFrom = level.Window / 2
-	// beginsFor is of how many hours the values say where the level begins. Chosen, not tuned: twice as long as values
-	// have to stay somewhere for the level to move there.
-	beginsFor = 72 * time.Hour
-	// farFor is how long values may be far from where the level begins. Chosen: where any was an incident, a series of
-	// small counts in which bursts are frequent cost recall on the developing series (test/accuracy anomaly).
-	farFor = 15 * time.Minute
-	// jumpIn is how long values are compared before and after a jump. Chosen, not tuned: the level is back after as long.
-	jumpIn = 3 * time.Hour
-	// oneLevel is the part of the distance from another level within which the values at one level typically are. Chosen,
-	// not tuned: what was so for hours looks like one level of the season that it has made.
-	oneLevel = 1.0 / 8
 	// apartFor is for how long a level that began apart from the season's may come to be there without being news. Chosen,
 	// not tuned: a week after a step, both weeks are at the level after it, and the window begins up to a week later.
 	apartFor = 15 * day
@@ -202,7 +191,7 @@ func (b *Backtest) findSawtooth(slots []float64) (ok bool) {
 	s := b.series
 	saw := sawtooth.Series{
 		Values: slots, Day: s.Grid.Slots(day), Hour: max(s.Grid.Slots(time.Hour), 1),
-		Again: max(s.Grid.Slots(again), 1), Block: max(s.Grid.Slots(jumpIn), 1), New: s.Grid.Slots(level.SettleAfter),
+		Again: max(s.Grid.Slots(again), 1), Block: max(s.Grid.Slots(level.JumpIn), 1), New: s.Grid.Slots(level.SettleAfter),
 	}
 	low, high, ok := saw.Find()
 	if !ok {
