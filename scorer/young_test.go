@@ -68,9 +68,9 @@ func TestModel_KnowsLastWeekOfAYoungSeries(t *testing.T) {
 	}
 }
 
-// On its first weekend, a service may have less than on all days before, and after it as much as ever: there is no alert
-// of some hours, not two days of them. An outage on the first Saturday is one all the same, if one of which less is
-// known.
+// On its first weekend, a service may have less than on all days before, and after it as much as ever: there is an hour
+// or two of alerts in its first two weeks, not two days. An outage on the first Saturday is one all the same, if five
+// days are known.
 func TestModel_ExpectsLessOfAFirstWeekend(t *testing.T) {
 	const day = 24 * hour
 	for _, step := range []time.Duration{5 * time.Minute, hour} {

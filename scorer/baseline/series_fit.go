@@ -112,6 +112,9 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 		s.young.First = season.NewFirstDays(values, next, zero, known < (7*day).Milliseconds())
 		near := awayFactor * b.median
 		s.young.LastWeek = season.NewLastWeek(values.Clone(), s.profile.At, &s.composed, near, &b.scratch)
+		if b.expects() < max(values.PerDay, MinValues) {
+			s.young.LearnFirstDays()
+		}
 	}
 	if !o.OneValue {
 		b.setEnvelope()
@@ -151,12 +154,24 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		e = b.series.sawtooth.Nearest(e, x)
 	}
 	if young := &b.series.young; young.Known() {
-		e = young.Nearest(b.series.slots.At(at.Time), x, e, b.Unit(at))
+		e = young.Replayed(b.series.slots.At(at.Time), x, e, b.Unit(at))
 	}
 	if b.series.profile.Values != nil && x == x {
 		e = x - (x-e)*b.sampleSizeFactor[b.seasonal[k].Periods]
 	}
 	return b.series.Resolve(e, x)
+}
+
+// expects returns of how many slots with a value it is known what was expected.
+func (b *Backtest) expects() (n int) {
+	for at := range b.Positions(0) {
+		if x := b.Values[at.Index]; x == x {
+			if e := b.Expected(at, x); e == e && !b.Lasting(at) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // rememberUsual makes what the season makes normal by itself as normal as a former level, if one side matters and the

@@ -28,6 +28,7 @@ type FirstDays struct {
 	firstWeek bool                 // nothing is older than a week
 	slots     [2]int               // of workdays and of days off that are known
 	before    [2]envelope.Interval // the values before the newest days of that kind
+	learned   bool                 // what they make usual is learned, see LearnFirstDays
 }
 
 // NewFirstDays takes the values of the days and what is expected of the slots of a day. zero is the value of 0.
@@ -68,6 +69,12 @@ func (f *FirstDays) Widen(slot int64, low, high float32) (wideLow, wideHigh floa
 	default:
 		return min(low, f.before[k].Low, f.zero+firstPart*(low-f.zero)), high
 	}
+}
+
+// nearest returns what is expected of the value x of a slot.
+func (f *FirstDays) nearest(slot int64, x, expected float32) float32 {
+	low, high := f.Widen(slot, expected, expected)
+	return envelope.Interval{Low: low, High: high}.Nearest(expected, x)
 }
 
 // kind returns 1 for a day off, else 0.

@@ -1,6 +1,7 @@
 package season_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,4 +56,24 @@ func TestFirstDays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What first days make usual says nothing of how far later ones are from what is expected. What is beyond that does.
+func TestYoung_ReplaysFirstDays(t *testing.T) {
+	v := season.New(8, 12, 4, 1, 1) // Wednesday to Friday
+	v.DayOff = func(slot int64) bool { return slot/4%7 >= 5 }
+	day := []float32{12, 24, 48, 24}
+	for i := range v.Values {
+		v.Values[i] = day[i%4]
+	}
+	y := season.Young{First: season.NewFirstDays(v, day, 0, true)}
+	const noon = 4*5 + 2 // on Saturday; 12 to 48 is usual
+	require.True(t, y.Known())
+	require.Equal(t, float32(30), y.Nearest(noon, 30, 48, 1))
+	require.True(t, math.IsNaN(float64(y.Replayed(noon, 30, 48, 1))))
+	require.Equal(t, float32(12), y.Replayed(noon, 5, 48, 1))
+	require.Equal(t, float32(48), y.Replayed(noon, 50, 48, 1))
+	require.Equal(t, float32(48), y.Replayed(noon-4, 30, 48, 1), "on Friday")
+	y.LearnFirstDays()
+	require.Equal(t, float32(30), y.Replayed(noon, 30, 48, 1))
 }

@@ -1,7 +1,5 @@
 package season
 
-import "github.com/anomaly-exporter/anomaly-exporter/scorer/envelope"
-
 // Young is what else is expected of a series that is too young for a season by week. The zero value knows nothing.
 type Young struct {
 	First    FirstDays
@@ -20,6 +18,18 @@ func (y *Young) Widen(slot int64, low, high, unit float32) (wideLow, wideHigh fl
 
 // Nearest returns what is expected of the value x of such a step.
 func (y *Young) Nearest(slot int64, x, expected, unit float32) float32 {
-	low, high := y.First.Widen(slot, expected, expected)
-	return y.LastWeek.nearest(slot, x, envelope.Interval{Low: low, High: high}.Nearest(expected, x), unit)
+	return y.LastWeek.nearest(slot, x, y.First.nearest(slot, x, expected), unit)
+}
+
+// LearnFirstDays makes Replayed return what first days make usual, where that is most of what is known.
+func (y *Young) LearnFirstDays() { y.First.learned = true }
+
+// Replayed returns what was expected of the value x of such a step of the window. It is NaN if first days make x usual:
+// later ones need not come as near to it.
+func (y *Young) Replayed(slot int64, x, expected, unit float32) float32 {
+	usual := y.First.nearest(slot, x, expected)
+	if usual == x && usual != expected && !y.First.learned {
+		return nan32
+	}
+	return y.LastWeek.nearest(slot, x, usual, unit)
 }
