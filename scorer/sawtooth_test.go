@@ -97,3 +97,47 @@ func TestModel_ExpectsRotationsAtAnyTime(t *testing.T) {
 		}
 	}
 }
+
+// The time that a token has left goes down by the clock and is renewed every so often, or some minutes around the same
+// time of day. Neither is news, though a straight line fits between renewals. One that is not renewed is.
+func TestModel_ExpectsRenewalsAtAnyTime(t *testing.T) {
+	skipStatistical(t)
+	const day, history, stops = 24 * hour, 14 * 24 * hour, 28 * 24 * hour
+	for _, tc := range []struct {
+		every, jitter time.Duration
+		noise         float64 // seconds
+		step          time.Duration
+	}{
+		{22*hour + 30*time.Minute, 0, 0, 5 * time.Minute},
+		{47 * hour, 0, 0, 5 * time.Minute},
+		{23*hour + 50*time.Minute, 0, 0, 5 * time.Minute},
+		{day, 28 * time.Minute, 0, 5 * time.Minute},
+		{day, 28 * time.Minute, 600, 5 * time.Minute},
+		{37 * hour, 0, 1200, hour},
+	} {
+		for _, direction := range []string{"both", "above", "below"} {
+			t.Run(fmt.Sprintf("%s/%s/%g/%s/%s", tc.every, tc.jitter, tc.noise, tc.step, direction), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(1, 20))
+				y := make([]float64, (stops+7*day)/tc.step)
+				last, next, due := time.Duration(0), tc.every, tc.every
+				for i := range y {
+					at := time.Duration(i) * tc.step
+					if at >= next && at < stops {
+						due += tc.every
+						last, next = next, due+time.Duration((2*r.Float64()-1)*float64(tc.jitter))
+					}
+					y[i] = (60*hour - at + last).Seconds() + tc.noise*r.NormFloat64()
+				}
+				o := scorer.Options{Step: tc.step, ExplainThreshold: 2, Direction: direction}
+				all := liveFrom(t, o, y, history, r)
+				wrong, of := high(all, tc.step, 0, stops-history)
+				require.LessOrEqual(t, float64(wrong), 0.005*float64(of), "%d of %d", wrong, of)
+				if from := stops - history + 3*tc.every/2; direction != "above" {
+					n, of := high(all, tc.step, from, from+day)
+					require.GreaterOrEqual(t, float64(n), 0.9*float64(of))
+				}
+			})
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/hours"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/standardize"
 )
@@ -73,9 +74,9 @@ type Series struct {
 	slots    grid.LocalSlots
 	now      int64 // ms, the next step
 	standardize.Standardizer
-	fixed    bool              // the expected value is always center
-	constant bool              // the window holds only center
-	sawtooth envelope.Interval // what is expected of one; none: it is none
+	fixed    bool            // the expected value is always center
+	constant bool            // the window holds only center
+	sawtooth *sawtooth.Teeth // in the unit of the series; nil: it is none
 
 	composed composition.Composition
 	profile  profile.Profile   // the season, from the end of the window on
@@ -137,8 +138,9 @@ func (s *Series) Next(y float64, learn bool) Step {
 			at.High = max(at.High, s.composed.Join(high, s.level.Now()))
 		}
 	}
-	if !s.sawtooth.IsNone() {
-		at.Low, at.High, at.Expected = s.sawtooth.Low, s.sawtooth.High, s.sawtooth.Nearest(at.Expected, at.Value)
+	if s.sawtooth != nil {
+		teeth := s.teeth(at.Time)
+		at.Low, at.High, at.Expected = teeth.Low, teeth.High, teeth.Nearest(at.Expected, at.Value)
 	}
 	if !s.envelope.Empty() {
 		normal := s.composed.At(s.normal(slot, at.Phase), s.level.Now())
@@ -172,6 +174,11 @@ func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear
 
 // PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
 func (s *Series) PerStep() float64 { return math.Abs(s.Slope) * float64(s.Grid.Step()) }
+
+// teeth returns what is expected of a sawtooth at the time t (ms): its line moves, where it goes to does not.
+func (s *Series) teeth(t int64) envelope.Interval {
+	return envelope.Interval{Low: s.Scaled(t, s.sawtooth.Low), High: s.Scaled(t, s.sawtooth.High)}
+}
 
 // normal returns what is normal at a step where days differ, less the level.
 func (s *Series) normal(slot int64, phase int) envelope.Interval {

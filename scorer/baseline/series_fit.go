@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/level"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/profile"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/sawtooth"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/season"
 )
 
@@ -72,8 +73,8 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	g := grid.New(o.Step)
 	s := &Series{
 		Grid: g, Learned: grid.EmptySpan, possible: o.Possible, side: o.Side,
-		slots:    grid.NewLocalSlots(g, o.Location, o.Holiday),
-		sawtooth: envelope.None(), fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
+		slots: grid.NewLocalSlots(g, o.Location, o.Holiday),
+		fixed: o.Method != Seasonal, now: w.Start + int64(len(w.Values))*g.Step(),
 	}
 	s.Nominal = o.Nominal
 	b := &Backtest{series: s, start: w.Start}
@@ -92,8 +93,20 @@ func FitSeries(o Options, w Window) (*Series, *Backtest, error) {
 	}
 	b.chooseSeason()
 	inUnit := b.slotValues(w)
-	b.chooseLine(w, inUnit)
-	if !o.OneValue && b.findSawtooth(inUnit) && s.Slope == 0 {
+	saw, teeth := b.sawtooth(inUnit), sawtooth.Teeth{}
+	if !o.OneValue {
+		teeth = saw.Find()
+	}
+	if teeth.Resets < manyResets {
+		b.chooseLine(w, inUnit)
+	}
+	if teeth.Resets > 0 {
+		s.sawtooth = &teeth
+		if k, left := saw.Leaves(teeth); left {
+			b.lasting = append(b.lasting, level.Episode{First: k, Last: b.count})
+		}
+	}
+	if s.sawtooth != nil && s.Slope == 0 {
 		s.fixed = true // nothing else is expected, between resets or after one
 		s.hours = hours.New(b.slots, nil, true)
 		b.choice = choice{seasonTest: seasonTest{expected: make([]float32, b.count), lasting: b.lasting}}
@@ -150,8 +163,8 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		}
 		e = normal.Nearest(e, x)
 	}
-	if !b.series.sawtooth.IsNone() {
-		e = b.series.sawtooth.Nearest(e, x)
+	if b.series.sawtooth != nil {
+		e = b.series.teeth(at.Time).Nearest(e, x)
 	}
 	if young := &b.series.young; young.Known() {
 		e = young.Replayed(b.series.slots.At(at.Time), x, e, b.Unit(at))

@@ -26,9 +26,10 @@ const (
 	// margin is the part of the range by which it may be left at either end, besides by as much as resets differ.
 	// Chosen, not tuned.
 	margin = 1.0 / 20
-	// regular is the part of the resets that come at the time of day of the day before, from which they do so. Chosen, not
-	// tuned: a season says more of these.
-	regular = 1.0 / 2
+	// regular is the part of the days before resets that had one at that time of day, from which resets are daily, and
+	// regularDays of how many. Chosen, not tuned: a season says more of these, also if they are left out on weekends. What
+	// drifts by some minutes a day is elsewhere before the median of a week knows.
+	regular, regularDays = 2.0 / 3, 7
 )
 
 // A Series is what a window shows.
@@ -41,19 +42,25 @@ type Series struct {
 	Block  int       // slots whose median tells the slow movement; teeth are longer
 }
 
-// Leaves returns the first of the slots at the end whose value is out of a range.
-func (s *Series) Leaves(low, high float64) (slot int, ok bool) {
+// Leaves returns the first of the slots at the end whose value is beyond the teeth.
+func (s *Series) Leaves(t Teeth) (slot int, ok bool) {
 	for k := max(len(s.Values)-s.New, 0); k < len(s.Values); k++ {
-		if y := s.Values[k]; y < low || y > high {
+		if y := s.Values[k]; y < t.Low || y > t.High {
 			return k, true
 		}
 	}
 	return 0, false
 }
 
-// Find tells whether a series is a sawtooth that is reset at any time of day, and from where to where it goes.
-func (s *Series) Find() (low, high float64, ok bool) {
-	low, high = math.Inf(1), math.Inf(-1)
+// Teeth are those of a sawtooth.
+type Teeth struct {
+	Low, High float64 // from where to where it goes
+	Resets    int     // how often it was reset; 0: the series is no sawtooth
+}
+
+// Find returns the teeth of a sawtooth that is reset at any time of day.
+func (s *Series) Find() Teeth {
+	low, high := math.Inf(1), math.Inf(-1)
 	for _, y := range s.Values[:max(len(s.Values)-s.New, 0)] {
 		if y == y {
 			low, high = min(low, y), max(high, y)
@@ -62,7 +69,7 @@ func (s *Series) Find() (low, high float64, ok bool) {
 	limit := jumpShare * (high - low)
 	jumps, isQuick := s.jumps(limit)
 	if !(high > low) || len(jumps) < atLeast || isQuick || !s.isBetween(low, high) {
-		return 0, 0, false
+		return Teeth{}
 	}
 	up, sum := 0, 0.0
 	for _, k := range jumps {
@@ -73,21 +80,21 @@ func (s *Series) Find() (low, high float64, ok bool) {
 	}
 	down := len(jumps) - up
 	if max(up, down) < atLeast || float64(min(up, down)) > otherWay*float64(len(jumps)) || s.isDaily(jumps) {
-		return 0, 0, false
+		return Teeth{}
 	}
 	if !s.isSlow(jumps, limit) || math.Abs(sum) < ofMovement*s.movement(sum > 0) {
-		return 0, 0, false
+		return Teeth{}
 	}
 	beyond := margin * (high - low)
 	before, after := s.spread(jumps, -1)+beyond, s.spread(jumps, 0)+beyond
 	if sum < 0 {
 		before, after = after, before
 	}
-	return low - before, high + after, true
+	return Teeth{low - before, high + after, max(up, down)}
 }
 
 // jumps returns the slots to which the series has jumped, and has stayed, and whether it jumps more often than in each
-// block: the level and its noise say enough of such a series.
+// block, or has not stayed most of the time: the level and its noise say enough of such a series.
 func (s *Series) jumps(limit float64) (slots []int, isQuick bool) {
 	all := 0
 	for k := 1; k < len(s.Values); k++ {
@@ -101,7 +108,7 @@ func (s *Series) jumps(limit float64) (slots []int, isQuick bool) {
 			slots = append(slots, k)
 		}
 	}
-	return slots, all*s.Block > len(s.Values)
+	return slots, all*s.Block > len(s.Values) || 2*len(slots) < all
 }
 
 // isBetween tells whether the series is often enough in the middle of its range.
@@ -118,18 +125,17 @@ func (s *Series) isBetween(low, high float64) bool {
 	return float64(in) >= between*float64(of)
 }
 
-// isDaily tells whether jumps come at the time of day of the day before.
+// isDaily tells whether jumps come at the time of day of the days before.
 func (s *Series) isDaily(jumps []int) bool {
 	daily, of := 0, 0
 	for i, k := range jumps {
-		if k-jumps[0] < s.Day-s.Again {
-			continue
-		}
-		of++
-		for _, before := range jumps[:i] {
-			if d := k - s.Day - before; max(d, -d) <= s.Again {
+		for days := 1; days <= regularDays && k-days*s.Day >= jumps[0]-s.Again; days++ {
+			of++
+			if slices.ContainsFunc(jumps[:i], func(before int) bool {
+				d := k - days*s.Day - before
+				return max(d, -d) <= s.Again
+			}) {
 				daily++
-				break
 			}
 		}
 	}

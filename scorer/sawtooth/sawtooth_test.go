@@ -87,11 +87,11 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sawtooth.Series{Values: tc.y, Day: perDay, Hour: 12, Again: 2, Block: 36}
-			low, high, ok := s.Find()
-			require.Equal(t, tc.is, ok)
-			if ok {
-				require.InDelta(t, 1, high, 0.1)
-				require.Less(t, low, 0.3)
+			teeth := s.Find()
+			require.Equal(t, tc.is, teeth.Resets > 0)
+			if teeth.Resets > 0 {
+				require.InDelta(t, 1, teeth.High, 0.1)
+				require.Less(t, teeth.Low, 0.3)
 			}
 		})
 	}
