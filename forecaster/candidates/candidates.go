@@ -108,118 +108,109 @@ func FitAutoregressions(w *window.Window, departures []float64, longest int) *Au
 	}
 }
 
-// Forecast returns the forecast of a candidate for t. ar may be nil if the candidate is no autoregression.
-func (s *State) Forecast(candidate int, t *Target, ar *Autoregressions) float64 {
-	switch {
-	case candidate >= numDaily:
-		return s.weekForecast(candidate, t)
-	case candidate >= numPlain:
-		return s.medianForecast(candidate, t)
+// Forecasts are those of all candidates for one target.
+type Forecasts [numCandidates]float64
+
+// Forecast fills in the forecasts for t of the candidates that may be asked for, and Count counts. ar may be nil: then
+// there are none of the autoregressions.
+func (s *State) Forecast(f *Forecasts, t *Target, ar *Autoregressions) {
+	s.forecastPlain(f, t)
+	s.forecastMedians(f, t)
+	if s.weekly && s.unasked>>numDaily != ofWeek {
+		s.forecastByWeek(f, t)
 	}
-	switch candidate {
-	case candLevelFast, candLevelMiddle, candLevelSlow:
-		return s.levels[candidate-candLevelFast]
-	case candDayMean:
-		return s.dayMean
-	case candWeekMean:
-		return s.weekMean
-	case candYesterday:
-		return t.yesterday
-	case DayProfile:
-		return t.profile
-	case candYesterdayDrift:
-		return t.yesterday + math.Ceil(float64(t.Steps)/s.perDay)*t.drift
-	case candYesterday8h, candYesterday48h:
-		fade := t.fade[fade8h+(candidate-candYesterday8h)/2]
-		return t.yesterday + fade*t.lift + (1-fade)*t.drift
-	case candProfile8h, candProfile48h:
-		fade := t.fade[fade8h+(candidate-candProfile8h)/2]
-		return t.profile + fade*s.departures[0] + (1-fade)*s.departures[2]
-	case candProfileShifted:
-		return t.profile + s.departures[2]
-	case ChangesAR:
-		return s.last + dot(ar.Changes.At(t.Steps), s.changes[:])
-	case DayProfileAR:
-		return t.profile + dot(ar.Departures.At(t.Steps), s.past[:])
-	case candTrendHours:
-		return s.levels[0] + s.trend.Slope()*s.fadingSteps(t, fade2h)
-	case candTrendDay:
-		return s.levels[0] + t.drift*float64(t.Steps)/s.perDay
-	case candScaled8h:
-		fade := t.fade[fade8h]
-		return s.scaled(t.profile, t, fade*s.ratios[0]+(1-fade)*s.ratios[1])
-	case candSteady:
-		return s.last + s.rises.Median(0)*float64(t.Steps)/s.cellSteps
-	default: // LastValue
-		return s.last
+	if ar != nil && s.asked(ChangesAR) {
+		f[ChangesAR] = s.last + dot(ar.Changes.At(t.Steps), s.changes[:])
+	}
+	if ar != nil && s.asked(DayProfileAR) {
+		f[DayProfileAR] = t.profile + dot(ar.Departures.At(t.Steps), s.past[:])
 	}
 }
 
-// fadingSteps is for how many steps a slope counts that fades.
-func (s *State) fadingSteps(t *Target, fade int) float64 {
-	return (1 - t.fade[fade]) * fadeHours[fade] / 24 * s.perDay
-}
+// ofWeek has a bit for each candidate that knows the week.
+const ofWeek = 1<<(numCandidates-numDaily) - 1
 
-// scaled is a pattern of the day times ratio, for series that know no values below 0; otherwise the profile, shifted.
-func (s *State) scaled(pattern float64, t *Target, ratio float64) float64 {
-	if !s.scales {
-		return t.profile + s.departures[2]
-	}
-	return s.zero + (pattern-s.zero)*ratio
-}
-
-// medianForecast returns the forecast of a candidate that looks past spikes.
-func (s *State) medianForecast(candidate int, t *Target) float64 {
-	switch candidate {
-	case candMedianShort, candMedianLong:
-		return s.medians[candidate-candMedianShort].Median(s.last)
-	case candDayMedian:
-		return s.day.cells.Median(s.last)
-	case candWeekMedian:
-		return s.week.cells.Median(s.last)
-	case candUsual:
-		return t.usual
-	case candUsual8h:
-		fade := t.fade[fade8h]
-		return t.usual + fade*s.robusts[0].Median(0) + (1-fade)*s.robusts[1].Median(0)
-	case candUsualNow:
-		fade := t.fade[fade8h]
-		return t.usual + fade*s.robust + (1-fade)*s.robusts[1].Median(0)
-	case candUsualScaled:
-		fade := t.fade[fade8h]
-		return s.scaled(t.usual, t, fade*s.ratios[0]+(1-fade)*s.ratios[1])
-	default: // candUsualShifted
-		return t.usual + s.robusts[1].Median(0)
+func (s *State) forecastPlain(f *Forecasts, t *Target) {
+	steps, fade2, fade8, fade48 := float64(t.Steps), t.fade[fade2h], t.fade[fade8h], t.fade[fade48h]
+	f[LastValue] = s.last
+	f[candLevelFast], f[candLevelMiddle], f[candLevelSlow] = s.levels[0], s.levels[1], s.levels[2]
+	f[candDayMean], f[candWeekMean] = s.dayMean, s.weekMean
+	f[candYesterday] = t.yesterday
+	f[DayProfile] = t.profile
+	f[candYesterdayDrift] = t.yesterday + math.Ceil(steps/s.perDay)*t.drift
+	f[candYesterday8h] = t.yesterday + fade8*t.lift + (1-fade8)*t.drift
+	f[candYesterday48h] = t.yesterday + fade48*t.lift + (1-fade48)*t.drift
+	f[candProfile8h] = t.profile + fade8*s.departures[0] + (1-fade8)*s.departures[2]
+	f[candProfile48h] = t.profile + fade48*s.departures[0] + (1-fade48)*s.departures[2]
+	f[candProfileShifted] = t.profile + s.departures[2]
+	f[candTrendHours] = s.levels[0] + s.trend.Slope()*((1-fade2)*fadeHours[fade2h]/24*s.perDay)
+	f[candTrendDay] = s.levels[0] + t.drift*steps/s.perDay
+	f[candScaled8h], f[candUsualScaled] = f[candProfileShifted], f[candProfileShifted]
+	if s.scales {
+		ratio := fade8*s.ratios[0] + (1-fade8)*s.ratios[1]
+		f[candScaled8h] = s.zero + (t.profile-s.zero)*ratio
+		f[candUsualScaled] = s.zero + (t.usual-s.zero)*ratio
 	}
 }
 
-// weekForecast returns the forecast of a candidate that knows the week.
-func (s *State) weekForecast(candidate int, t *Target) float64 {
-	switch candidate {
-	case candLastWeek:
-		return t.lastWeek
-	case candLastWeekDrift:
-		return t.lastWeek + s.dayMean - t.weekMean
-	case candWeekProfile8h:
-		if math.IsNaN(s.week.expected) {
-			return t.weekProfile
+// forecastMedians fills in what looks past spikes, and the steady line.
+func (s *State) forecastMedians(f *Forecasts, t *Target) {
+	fade8, lasting := t.fade[fade8h], 0.0
+	f[candUsual] = t.usual
+	if s.asked(candSteady) {
+		f[candSteady] = s.last + s.rises.Median(0)*float64(t.Steps)/s.cellSteps
+	}
+	if s.asked(candMedianShort) {
+		f[candMedianShort] = s.medians[0].Median(s.last)
+	}
+	if s.asked(candMedianLong) {
+		f[candMedianLong] = s.medians[1].Median(s.last)
+	}
+	if s.asked(candDayMedian) {
+		f[candDayMedian] = s.day.cells.Median(s.last)
+	}
+	if s.asked(candWeekMedian) {
+		f[candWeekMedian] = s.week.cells.Median(s.last)
+	}
+	if s.asked(candUsualShifted) || s.asked(candUsualNow) || s.asked(candUsual8h) {
+		lasting = s.robusts[1].Median(0)
+		f[candUsualShifted] = t.usual + lasting
+		f[candUsualNow] = t.usual + fade8*s.robust + (1-fade8)*lasting
+	}
+	if s.asked(candUsual8h) {
+		f[candUsual8h] = t.usual + fade8*s.robusts[0].Median(0) + (1-fade8)*lasting
+	}
+}
+
+func (s *State) forecastByWeek(f *Forecasts, t *Target) {
+	fade48 := t.fade[fade48h]
+	f[candLastWeek] = t.lastWeek
+	f[candLastWeekDrift] = t.lastWeek + s.dayMean - t.weekMean
+	f[candWeekProfile], f[candWeekProfile8h] = t.weekProfile, t.weekProfile
+	if v := s.week.expected; v == v {
+		f[candWeekProfile8h] = t.weekProfile + t.fade[fade8h]*(s.last-v)
+	}
+	f[candLastWeek48h] = t.lastWeek + fade48*t.weekLift
+	f[candLastWeekScaled] = f[candLastWeek48h]
+	if s.scales {
+		ratio := 1.0
+		if t.weekMean > s.zero {
+			ratio = keepRatio((s.dayMean - s.zero) / (t.weekMean - s.zero))
 		}
-		return t.weekProfile + t.fade[fade8h]*(s.last-s.week.expected)
-	case candWeekProfile:
-		return t.weekProfile
-	case candLastWeekScaled:
-		if s.scales {
-			ratio := 1.0
-			if t.weekMean > s.zero {
-				ratio = min(max((s.dayMean-s.zero)/(t.weekMean-s.zero), leastRatio), mostRatio)
-			}
-			return s.zero + (t.lastWeek-s.zero)*ratio
-		}
-		fallthrough
-	default: // candLastWeek48h
-		return t.lastWeek + t.fade[fade48h]*t.weekLift
+		f[candLastWeekScaled] = s.zero + (t.lastWeek-s.zero)*ratio
 	}
 }
+
+// AskOnlyFor says which candidates may be asked for from now on; all, before. What others need is not kept.
+func (s *State) AskOnlyFor(uses func(candidate int) bool) {
+	for j := range numCandidates {
+		if !uses(j) {
+			s.unasked |= 1 << j
+		}
+	}
+}
+
+func (s *State) asked(candidate int) bool { return s.unasked>>candidate&1 == 0 }
 
 func dot(a, b []float64) float64 {
 	sum := 0.0

@@ -96,15 +96,19 @@ func TestState_ForecastsAConstantByEachCandidate(t *testing.T) {
 		ar := FitAutoregressions(w, departures, 24)
 		seen := map[string]bool{}
 		require.Equal(t, numCandidates, s.Count())
+		for _, steps := range []int{1, 24} {
+			h := NewHorizon(steps, step.Hours())
+			var target Target
+			var f Forecasts
+			s.PrepareTarget(&target, &h)
+			s.Forecast(&f, &target, ar)
+			for j, v := range f {
+				require.InDelta(t, 0.5, v, 1e-6, "%s, step %v", Name(j), step)
+			}
+		}
 		for j := range s.Count() {
 			require.False(t, seen[Name(j)], Name(j))
 			seen[Name(j)] = true
-			for _, steps := range []int{1, 24} {
-				h := NewHorizon(steps, step.Hours())
-				var target Target
-				s.PrepareTarget(&target, &h)
-				require.InDelta(t, 0.5, s.Forecast(j, &target, ar), 1e-6, "%s, step %v", Name(j), step)
-			}
 		}
 	}
 }

@@ -20,6 +20,7 @@ type State struct {
 	upperLimit float64 // the largest value there can be
 	scales     bool    // no value was below zero
 	weekly     bool
+	unasked    uint64 // a bit for each candidate that is not asked for
 
 	last       float64
 	levels     [3]float64 // exponential means of the values: fast, middle, slow

@@ -100,15 +100,14 @@ func (c *Combination) line() *lines.Extrapolation {
 // combined returns what the weights make of the candidates for t: the median, and what extremes are measured from.
 func (c *Combination) combined(t *candidates.Target) (median, extreme float64) {
 	i, x := intervals.Interpolate(c.knots, t.LogSteps)
+	var all candidates.Forecasts
+	c.state.Forecast(&all, t, &c.ar)
 	terms := c.terms[i]
 	for k := range terms {
 		f := &terms[k]
-		a, b := f.median.at+x*f.median.change, f.extreme.at+x*f.extreme.change
-		if a != 0 || b != 0 {
-			v := c.state.Forecast(f.candidate, t, &c.ar)
-			median += a * v
-			extreme += b * v
-		}
+		v := all[f.candidate]
+		median += (f.median.at + x*f.median.change) * v
+		extreme += (f.extreme.at + x*f.extreme.change) * v
 	}
 	return median, extreme
 }
@@ -176,6 +175,7 @@ func Fit(w *window.Window, o Options) Fitted {
 		}
 	}
 	c.setTerms(weights, extremeWeights, e.count)
+	c.state.AskOnlyFor(c.uses)
 	return f
 }
 

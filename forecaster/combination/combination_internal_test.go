@@ -118,8 +118,10 @@ func (c *Combination) weights() (all []float64) {
 func (c *Combination) forecast(candidate int) float64 {
 	h := candidates.NewHorizon(1, 1.0/12)
 	var t candidates.Target
+	var f candidates.Forecasts
 	c.state.PrepareTarget(&t, &h)
-	return c.state.Forecast(candidate, &t, &c.ar)
+	c.state.Forecast(&f, &t, &c.ar)
+	return f[candidate]
 }
 
 // What the pruned state leaves out does not change the candidates in use.
@@ -144,9 +146,11 @@ func TestFit_PrunesOnlyWhatIsUnused(t *testing.T) {
 			var a, b candidates.Target
 			s.PrepareTarget(&a, &h)
 			c.state.PrepareTarget(&b, &h)
+			var all, pruned candidates.Forecasts
+			s.Forecast(&all, &a, &c.ar)
+			c.state.Forecast(&pruned, &b, &c.ar)
 			for _, f := range slices.Concat(c.terms...) {
-				j := f.candidate
-				require.Equal(t, s.Forecast(j, &a, &c.ar), c.state.Forecast(j, &b, &c.ar), candidates.Name(j))
+				require.Equal(t, all[f.candidate], pruned[f.candidate], candidates.Name(f.candidate))
 			}
 		}
 	}

@@ -73,6 +73,7 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 	rollingorigin.ErrorWeights(w, e.errorWeights)
 	horizons := make([]candidates.Horizon, longest+1)
 	var target candidates.Target
+	var all candidates.Forecasts
 	for t, y := range w.Values {
 		s.Advance(y)
 		e.departures[t] = s.Departure()
@@ -85,10 +86,9 @@ func evaluate(s *candidates.State, w *window.Window, set *rollingorigin.Evaluati
 			actual := w.Values[t+h.Steps]
 			e.scales[i], e.usual[i] = s.ScaleAt(h), s.WeekMean()
 			row := e.errs[i*e.count : (i+1)*e.count]
-			for j := range row {
-				if j != candidates.ChangesAR && j != candidates.DayProfileAR {
-					row[j] = actual - s.Forecast(j, &target, nil)
-				}
+			s.Forecast(&all, &target, nil)
+			for j, v := range all[:len(row)] {
+				row[j] = actual - v
 			}
 		}
 	}
