@@ -2,7 +2,7 @@ package forecaster
 
 import (
 	"math"
-	"slices"
+	"sort"
 
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/candidates"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/combination"
@@ -146,8 +146,7 @@ func (m *Model) measuredRatio(s *combination.Spread) float64 {
 func (m *Model) at(h int) *prediction {
 	h = m.clampHorizon(h)
 	m.refresh()
-	i, ok := slices.BinarySearchFunc(m.path, h, func(at prediction, h int) int { return at.Steps - h })
-	if ok {
+	if i := sort.Search(len(m.path), func(i int) bool { return m.path[i].Steps >= h }); m.path[i].Steps == h {
 		return &m.path[i]
 	}
 	m.other.Horizon = candidates.NewHorizon(h, m.options.Step.Hours())
