@@ -125,6 +125,40 @@ func TestMaxQuantile_HoldsWhatHappensAtTheSameTimeOnMostDays(t *testing.T) {
 	}
 }
 
+// One event a day that comes on 40 % of the days is in few of the past windows that forecasts are compared by, and
+// comes in none of some of them. The days tell of it all the same.
+func TestMaxQuantile_HoldsWhatFewPastWindowsHeld(t *testing.T) {
+	const at, history, days, step, perDay, horizon = 6 * 60, 14, 16, 5 * time.Minute, 288, 3
+	o := forecaster.Options{Step: step, Horizons: []int{horizon}}
+	var known, held float64
+	for seed := range uint64(60) {
+		y := every(withEvents(rand.New(rand.NewPCG(seed, 40)), days, []event{{at, 20, chance(0.4), 0}}), step)
+		for from := range days - history {
+			y, came := y[from*perDay:(from+history)*perDay+at/5], 0
+			for i := at / 5; i < len(y); i += perDay {
+				if y[i] > 2000 {
+					came++
+				}
+			}
+			if came < 4 {
+				continue // that may be chance
+			}
+			midnight := history * perDay
+			m, err := forecaster.Fit(o, monday+int64(from)*perDay*step.Milliseconds(), y[:midnight], nil)
+			require.NoError(t, err)
+			for _, v := range y[midnight:] {
+				m.Advance(v)
+			}
+			known++
+			if m.MaxQuantile(horizon, 0.9) > 2000 {
+				held++
+			}
+		}
+	}
+	require.Greater(t, known, 60.0)
+	require.GreaterOrEqual(t, held, 0.95*known)
+}
+
 // What only chance brings to the same time on some days is not expected there, and what it adds to the maximum is
 // calibrated as ever.
 func TestMaxQuantile_ExpectsNothingAtATimeWhereThereWasOnlyChance(t *testing.T) {
