@@ -56,7 +56,7 @@ func ExampleModel_MaxQuantile() {
 		m.Quantile(3, 0.95), f.Points[0].Max)
 	fmt.Printf("replicas: %.0f\n", math.Ceil(f.Points[0].Max/perReplica))
 	// Output:
-	// a single step stays below 131.3, all three below 139.5, with probability 0.95
+	// a single step stays below 131.3, all three below 139.6, with probability 0.95
 	// replicas: 14
 }
 
@@ -77,7 +77,7 @@ func ExampleModel_BreachProbability() {
 	}
 	// Output:
 	// over 480 within 6h0m0s: 0.00
-	// over 480 within 12h0m0s: 0.37
+	// over 480 within 12h0m0s: 0.38
 	// over 480 within 14h0m0s: 1.00
 	// expected in 12.4 hours
 }

@@ -157,7 +157,7 @@ func (e *windowErrors) chooseAbove(s *windowSample, p float64) {
 		if len(ordinary) < minOrdinary {
 			return
 		}
-		apart.aboveScale, apart.above = ordinary.Table()
+		apart.aboveScale, apart.above = ordinary.Table(min(s.above.independent(), float64(len(ordinary))))
 		most := least
 		if e.ordinary {
 			most *= intervals.MinImprovement
@@ -226,8 +226,8 @@ func (m *Model) measureWindows(w *window.Window, t int, samples []windowSample) 
 		up, down := m.reaches(h, h)
 		e := intervals.ScaledError{Scale: m.windowScale(h)}
 		e.Weight = weight
-		s.above.add(high-top, up, e)
-		s.below.add(low-bottom, down, e)
+		s.above.add(t, h, high-top, up, e)
+		s.below.add(t, h, low-bottom, down, e)
 		if s.split {
 			told, recurs := m.told(h, m.options.MaxProbability)
 			s.apart = append(s.apart, apartError{recurs: recurs, told: told - top, ordinary: m.ordinary(h) - top})

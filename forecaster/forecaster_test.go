@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -455,6 +456,39 @@ func TestFit_CoversAsMuchAsItSaysADayAhead(t *testing.T) {
 		}
 	}
 	require.InDelta(t, 0.8, inside/steps, 0.02)
+}
+
+// In two weeks few of the days that forecasts are measured on do not overlap. Their errors alone tell too small a
+// maximum of the next day.
+func TestMaxQuantile_KnowsHowFewDaysTellOfADay(t *testing.T) {
+	const perDay, history, days = 24, 14, 19
+	o := forecaster.Options{Step: time.Hour, Horizons: []int{1, 6, perDay}}
+	var windows, over, over95 float64
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		y := make([]float64, days*perDay)
+		for i := range y {
+			y[i] = 100*(1+0.5*math.Sin(2*math.Pi*float64(i)/perDay)) + 10*r.NormFloat64()
+		}
+		m, err := forecaster.Fit(o, monday, y[:history*perDay], nil)
+		require.NoError(t, err)
+		for i := history * perDay; i+perDay < len(y); i++ {
+			if i%3 == 0 {
+				most := slices.Max(y[i : i+perDay])
+				windows++
+				if most > m.MaxQuantile(perDay, 0.9) {
+					over++
+				}
+				if most > m.MaxQuantile(perDay, 0.95) {
+					over95++
+				}
+			}
+			m.Advance(y[i])
+		}
+	}
+	t.Logf("over the quantile 0.9: %.3f, 0.95: %.3f", over/windows, over95/windows)
+	require.Less(t, over/windows, 0.13)
+	require.Less(t, over95/windows, 0.105)
 }
 
 // Of a day or two, few errors of hours ahead are independent: intervals are as much wider as a small sample knows less.

@@ -41,13 +41,25 @@ const (
 type extremeErrors struct {
 	intervals.ScaledErrors
 	reaches []reach // of the path
+
+	horizon, first, last int // length of the windows, and the steps before the first and the last one
+}
+
+// independent returns how many of the windows do not overlap.
+func (e *extremeErrors) independent() float64 {
+	return min(float64(len(e.reaches)), 1+float64(e.last-e.first)/float64(max(e.horizon, 1)))
 }
 
 func (e *extremeErrors) grow(n int) {
 	e.ScaledErrors, e.reaches = slices.Grow(e.ScaledErrors, n), slices.Grow(e.reaches, n)
 }
 
-func (e *extremeErrors) add(value float64, r reach, s intervals.ScaledError) {
+// add takes the error of a window of so many steps after step t.
+func (e *extremeErrors) add(t, horizon int, value float64, r reach, s intervals.ScaledError) {
+	if len(e.reaches) == 0 {
+		e.horizon, e.first = horizon, t
+	}
+	e.last = t
 	s.Value = value
 	e.ScaledErrors, e.reaches = append(e.ScaledErrors, s), append(e.reaches, r)
 }
@@ -55,7 +67,7 @@ func (e *extremeErrors) add(value float64, r reach, s intervals.ScaledError) {
 // choose returns the table of the errors, and the shrinkage that they are measured with: none unless that has clearly
 // less loss at the quantile p and the median. It changes the errors to be those with the shrinkage.
 func (e *extremeErrors) choose(p float64) (x intervals.Exponent, t intervals.QuantileTable, s shrinkage) {
-	x, t = e.Table()
+	x, t = e.Table(e.independent())
 	s = e.leastSquares()
 	if s.parts.middle+s.parts.day < minShrinkage {
 		return x, t, shrinkage{}
@@ -64,7 +76,7 @@ func (e *extremeErrors) choose(p float64) (x intervals.Exponent, t intervals.Qua
 	for i := range shrunk {
 		shrunk[i].Value += s.of(e.reaches[i])
 	}
-	shrunkX, shrunkT := shrunk.Table()
+	shrunkX, shrunkT := shrunk.Table(e.independent())
 	plain := loss(e.ScaledErrors, p, x, &t)
 	if plain < smallLoss || loss(shrunk, p, shrunkX, &shrunkT) > shrunkLoss*plain {
 		return x, t, shrinkage{}

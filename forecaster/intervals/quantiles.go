@@ -50,6 +50,13 @@ func (t *QuantileTable) Exceeding(e, factor, uncertainty float64) float64 {
 	return 1 - (probabilities[i-1] + x*(probabilities[i]-probabilities[i-1]))
 }
 
+// widen takes the quantiles so many times as far from the median.
+func (t *QuantileTable) widen(times float64) {
+	for k, v := range t {
+		t[k] = t[middle] + float32(times)*(v-t[middle])
+	}
+}
+
 // A WeightedError is an error of a past forecast (what happened less what was forecast) and what it counts.
 type WeightedError struct{ Value, Weight float64 }
 

@@ -127,12 +127,15 @@ func (s ScaledErrors) Sample(room Sample) Sample {
 	return out
 }
 
-// Table returns the quantiles of the errors divided by their scale, and the power of the scale.
-func (s ScaledErrors) Table() (Exponent, QuantileTable) {
+// Table returns the quantiles of the errors divided by their scale, and the power of the scale. So many of the errors
+// are of times that do not overlap: where these are few, the quantiles are further from the median.
+func (s ScaledErrors) Table(apart float64) (Exponent, QuantileTable) {
 	x, out := s.exponent(), s.Sample(nil)
 	for i := range out {
 		out[i].Value /= x.Factor(s[i].Scale)
 	}
 	out.sort()
-	return x, out.quantiles()
+	t := out.quantiles()
+	t.widen(widening(apart))
+	return x, t
 }
