@@ -113,6 +113,8 @@ type Client struct {
 	answered atomic.Int32  // the answerType of the last answer
 	target   atomic.Int64  // how many samples a part of a sampled answer should have
 	retired  atomic.Bool   // keeps no idle connections
+
+	wantsLength atomic.Bool // a request without a length was refused (411)
 }
 
 var _ storage.Queryable = (*Client)(nil)

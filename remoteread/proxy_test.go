@@ -36,3 +36,44 @@ func TestClient_SendsWhatAReverseProxyOfGoCanPassOn(t *testing.T) {
 	require.NoError(t, set.Err())
 	require.Equal(t, 1, series)
 }
+
+// Some proxies want to know how long a body is. They say so once.
+func TestClient_SendsTheLengthToWhoWantsIt(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		always   bool // it refuses whatever it gets
+		requests []string
+	}{
+		{"without a length", false, []string{"chunked", "length", "length"}},
+		{"always", true, []string{"chunked", "length", "length"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			frame := seriesFrame(t, "a", xorChunk(t, 1000))
+			var requests []string
+			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				sent := "length"
+				if r.ContentLength < 0 {
+					sent = "chunked"
+				}
+				requests = append(requests, sent)
+				if tc.always || r.ContentLength < 0 {
+					w.WriteHeader(http.StatusLengthRequired)
+					return
+				}
+				w.Header().Set("Content-Type", streamedType)
+				w.Write(frame)
+			})
+			client := newClient(t, remoteread.Options{URL: url})
+			for range 2 {
+				series, set := read(context.Background(), client)
+				if tc.always {
+					require.ErrorContains(t, set.Err(), "server answered 411 Length Required")
+				} else {
+					require.NoError(t, set.Err())
+					require.Equal(t, 1, series)
+				}
+			}
+			require.Equal(t, tc.requests, requests)
+		})
+	}
+}

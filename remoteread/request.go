@@ -137,7 +137,10 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 	}
 	// Chunked: with a length, Go's ReverseProxy cuts some of the answers that begin while it still looks for the end of
 	// the body. That of a chunked one is known before a server can answer.
-	req.ContentLength = -1
+	chunked := !c.wantsLength.Load()
+	if chunked {
+		req.ContentLength = -1
+	}
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("Content-Encoding", "snappy")
 	req.Header.Set("Accept-Encoding", "snappy")
@@ -154,6 +157,13 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if chunked && resp.StatusCode == http.StatusLengthRequired {
+		if c.wantsLength.CompareAndSwap(false, true) {
+			level.Info(c.options.Logger).Log("msg", "Sending remote-read requests with their length from now on, because "+
+				"the server or a proxy refused one without", "url", c.url, "status", resp.StatusCode)
+		}
+		return c.send(ctx, q)
+	}
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, redact.MaxScanned)) // as much as can be read
 	explanation := refusal.Words(answer)
 	secrets := c.secrets(resp.Request)
@@ -163,7 +173,7 @@ func (c *Client) send(ctx context.Context, q *query.Query) (*http.Response, erro
 		Remedy:     refusal.Remedy(resp.StatusCode, c.url, string(explanation)),
 		shorter:    refusal.Shorter(resp.StatusCode, string(explanation)),
 		Err:        secrets.Error(fmt.Errorf("server answered %s: %s", resp.Status, secrets.Excerpt(explanation))),
-		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		retryAfter: refusal.RetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
 }
 
@@ -180,17 +190,6 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 		return &Error{Reason: reasonRedirect, Err: errors.New("redirected 10 times")}
 	}
 	return nil
-}
-
-// retryAfter parses a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). Anything else is 0.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(header); err == nil {
-		return time.Duration(min(max(seconds, 0), 1e6)) * time.Second // 1e6 guards against overflow
-	}
-	if date, err := http.ParseTime(header); err == nil {
-		return max(date.Sub(now), 0)
-	}
-	return 0
 }
 
 // begin tells the kind of answer by its content type. It reads a streamed answer up to the first series, a sampled

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // perQuery are the words of limits on what one query may read. Cortex answers with 400 or 422, Mimir with 422, and
@@ -72,4 +74,15 @@ func Remedy(status int, url, text string) string {
 		return Endpoint(url)
 	}
 	return ""
+}
+
+// RetryAfter parses a Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3). Anything else is 0.
+func RetryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(min(max(seconds, 0), 1e6)) * time.Second // 1e6 guards against overflow
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
 }
