@@ -26,8 +26,8 @@ var shipped = map[string][]string{
 		"AnomalyExporterDown",
 		"AnomalyExporterModelsFailed", "AnomalyExporterReloadFailed", "AnomalyExporterRemoteReadErrors",
 		"AnomalyExporterReplicaDown", "AnomalyExporterResultsDropped", "AnomalyExporterResultsWithheld",
-		"AnomalyExporterSeriesRefused", "AnomalyExporterShardMissing", "AnomalyForecastIntervalsCollapsed",
-		"AnomalyForecastsWorseThanNaive",
+		"AnomalyExporterSeriesGone", "AnomalyExporterSeriesRefused", "AnomalyExporterShardMissing",
+		"AnomalyForecastIntervalsCollapsed", "AnomalyForecastsWorseThanNaive",
 	},
 	"recording.yml": {
 		"anomaly:alert_budget:per_week", "anomaly:return_period_bar:seconds", "anomaly:scored_series:count",
