@@ -101,20 +101,30 @@ func (g *group) begin() {
 // run calls cycle for every step as soon as the step is complete, and immediately for the first. After a failure it
 // retries soon, and backs off if that fails too.
 func (g *group) run(ctx context.Context) {
-	retry := time.Duration(0)
+	var (
+		retry time.Duration
+		since time.Time // of the first of the failures
+	)
 	for {
 		if !g.wait(ctx, retry) {
 			return
 		}
-		err := g.cycle(ctx, g.options.Now())
+		now := g.options.Now()
+		err := g.cycle(ctx, now)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
+			if retry == 0 {
+				since = now
+			}
 			retry = nextRetry(retry)
-			level.Error(g.logger).Log("msg", "Cycle failed, retrying", "err", err, "in", retry)
-		default:
+			level.Error(g.logger).Log("msg", "Cycle failed, retrying", "err", err, "since", stamp(since.UnixMilli()),
+				"in", retry)
+		case retry > 0:
 			retry = 0
+			level.Info(g.logger).Log("msg", "Cycle succeeded again", "failed_since", stamp(since.UnixMilli()),
+				"step", stamp(g.data.At()))
 		}
 	}
 }
@@ -282,14 +292,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if g.alerts != nil {
 		g.alerts.Log(g.logger, b)
 	}
-	if len(b.Series) == 0 && g.options.Owns == nil && g.options.Wants == nil {
-		remedy := "if the server is new, wait for the next steps"
-		if g.plan.data.Layout.Missing == history.Zero {
-			remedy = "nothing may have happened yet that it counts (missing: zero)"
-		}
-		g.warnOnce("The expression has no series", "step", stamp(to), "remedy", remedy+"; else check-config tells which "+
-			"selector matches nothing, or that all values are NaN; with tenants, look at X-Scope-OrgID")
-	}
+	g.showNone(b, to)
 	logger := level.Debug(g.logger)
 	if first {
 		logger = level.Info(g.logger)
@@ -489,6 +492,25 @@ func (g *group) showJoins() {
 			level.Error(g.logger).Log("msg", "Several series of an input have the same labels in by: their vector has no score",
 				"input", j.Input, "series", j.Conflict[0], "and", j.Conflict[1])
 		}
+	}
+}
+
+// showNone logs that there are no series at a step, and that the first ones have come. What comes and goes is logged
+// twice at most.
+func (g *group) showNone(b *result.Batch, at int64) {
+	const none = "The expression has no series"
+	switch {
+	case g.options.Owns != nil || g.options.Wants != nil: // others may have them
+	case len(b.Series) == 0:
+		remedy := "if the server is new, wait for the next steps"
+		if g.plan.data.Layout.Missing == history.Zero {
+			remedy = "nothing may have happened yet that it counts (missing: zero)"
+		}
+		g.warnOnce(none, "step", stamp(at), "remedy", remedy+"; else check-config tells which "+
+			"selector matches nothing, or that all values are NaN; with tenants, look at X-Scope-OrgID")
+	case g.logged[none] && g.first("series came"):
+		delete(g.logged, none)
+		level.Info(g.logger).Log("msg", "The expression has series now", "step", stamp(at), "series", len(b.Series))
 	}
 }
 

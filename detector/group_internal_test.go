@@ -1,9 +1,11 @@
 package detector
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -118,6 +120,22 @@ func TestGroup_BacksOffWhileReadsFailAndBeginsAnewAfterASuccess(t *testing.T) {
 		require.Equal(t, []time.Duration{2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, 60 * s}, waits[:8])
 		require.LessOrEqual(t, waits[8], time.Minute, "the next step, after a success")
 		require.Equal(t, []time.Duration{2 * s, 4 * s}, waits[9:])
+	})
+}
+
+// Whoever reads the log of a night has to see how long an outage was.
+func TestGroup_LogsSinceWhenCyclesFailedAndThatTheySucceedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &outages{}
+		g := newIdleGroup(t, source)
+		var out bytes.Buffer
+		g.logger = log.NewLogfmtLogger(&out)
+		at := attempts(g, 5, func(attempt int) { source.broken = attempt == 1 || attempt == 2 })
+		since := at[1].UTC().Format(time.RFC3339)
+		require.Equal(t, 2, strings.Count(out.String(), `msg="Cycle failed, retrying" err="query up: connection refused" `+
+			"since="+since+" in="), out.String())
+		require.Equal(t, 1, strings.Count(out.String(), `msg="Cycle succeeded again" failed_since=`+since+" step="),
+			out.String())
 	})
 }
 

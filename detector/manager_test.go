@@ -155,3 +155,24 @@ detectors:
 	require.Contains(t, out.String(), `level=warn component=detector detector=wrong msg="The expression has no series" `+
 		`step=2026-03-02T00:50:00Z `)
 }
+
+// A server that has just been started has nothing at first. What it has later may be renamed, and that is news too;
+// what comes and goes is not.
+func TestManager_LogsThatSeriesHaveComeAndThatTheyAreGone(t *testing.T) {
+	series := labels.FromStrings("__name__", "load")
+	db := newStorage(t, epoch, epoch.Add(10*time.Hour), time.Minute, []labels.Labels{series},
+		func(_ int, at time.Time) float64 { return float64(at.Hour() % 2) })
+	cfg := load(t, `
+global: {history: 1d, query_offset: 0s}
+detectors: [{name: odd, expr: load > 0}]
+`)
+	var out bytes.Buffer
+	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(log.NewSyncWriter(&out))})
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	for hour := range 10 {
+		cycle(t, m, epoch.Add(time.Duration(hour)*time.Hour+30*time.Minute))
+	}
+	require.Equal(t, 2, strings.Count(out.String(), "The expression has no series"), out.String())
+	require.Equal(t, 1, strings.Count(out.String(), `msg="The expression has series now" step=2026-03-02T01:30:00Z `+
+		"series=1"), out.String())
+}
