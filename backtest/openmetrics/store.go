@@ -54,7 +54,7 @@ type fileRange struct {
 func newResultStore(dir string) (*resultStore, error) {
 	file, err := os.CreateTemp(dir, ".backtest-*")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write results: %w", err)
 	}
 	s := &resultStore{file: file, w: bufio.NewWriterSize(file, 1<<16)}
 	for f := range result.NumFamilies {

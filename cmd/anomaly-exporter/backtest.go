@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -186,7 +185,7 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	if seconds, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(seconds) < maxSeconds {
+	if seconds, err := strconv.ParseFloat(s, 64); err == nil && seconds >= 0 && seconds < maxSeconds {
 		return time.UnixMilli(int64(seconds * 1000)), nil
 	}
 	if ago, err := model.ParseDuration(strings.TrimPrefix(s, "-")); err == nil {

@@ -104,7 +104,7 @@ detectors:
 			"unknown value of a flag",
 			[]string{"series", "--state=lerning"},
 			2, ``,
-			`anomaly-exporter: error: enum value must be one of [a-z,]+, got 'lerning'; did you mean "learning"\?\n`,
+			`anomaly-exporter: error: --state: enum value must be one of [a-z,]+, got 'lerning'; did you mean "learning"\?\n`,
 		},
 		{
 			"no file to check",
@@ -176,13 +176,50 @@ detectors:
 			"check several files",
 			[]string{"check-config", "good.yml", "none.yml"},
 			1, `good\.yml: valid(?s:.*)`,
-			`good\.yml:1: warning: [^\n]*\nnone\.yml: open none\.yml: no such file or directory\n`,
+			`good\.yml:1: warning: [^\n]*\nnone\.yml: open none\.yml: no such file or directory; ` +
+				`"anomaly-exporter init" writes a first configuration\n`,
 		},
 		{
 			"begin with what is no Prometheus",
 			[]string{"init", "--url=ftp://u:open-sesame@localhost"},
-			1, ``,
-			`--url: ftp://u:xxxxx@localhost is not the URL of a Prometheus, such as http://localhost:9090\n`,
+			2, ``,
+			`anomaly-exporter: error: --url: ftp://u:xxxxx@localhost does not begin with http:// or https:// and a host, ` +
+				`try --help\n`,
+		},
+		{
+			"begin with a host and a port",
+			[]string{"init", "--url=localhost:9090"},
+			2, ``,
+			`anomaly-exporter: error: --url: localhost:9090 does not begin with http:// or https:// and a host, try --help\n`,
+		},
+		{
+			"begin with what cannot be parsed",
+			[]string{"init", "--url=u:open-sesame@127.0.0.1:9090"},
+			2, ``,
+			`anomaly-exporter: error: --url: it does not begin with http:// or https:// and a host, try --help\n`,
+		},
+		{
+			"link to a host",
+			[]string{"--web.external-url=sre.example.com"},
+			2, ``,
+			`anomaly-exporter: error: --web\.external-url: sre\.example\.com does not begin with http:// or https:// and a ` +
+				`host, try --help\n`,
+		},
+		{
+			"a flag with a bad value",
+			[]string{"--config.file=good.yml", "--config.auto-reload-interval=-1s"},
+			2, ``,
+			`anomaly-exporter: error: --config\.auto-reload-interval: not a valid duration string: "-1s", try --help\n`,
+		},
+		{
+			"no time for queries",
+			[]string{"--query.timeout=0s"},
+			2, ``, `anomaly-exporter: error: --query\.timeout must be longer than 0, try --help\n`,
+		},
+		{
+			"replay from a number that is no time",
+			[]string{"backtest", "--config.file=good.yml", "--start=-7"},
+			1, ``, `--start: "-7" is neither a time such as [^\n]*\n`,
 		},
 		{
 			"begin with one that does not answer",
@@ -202,9 +239,10 @@ detectors:
 		},
 		{
 			"ask what is no exporter",
-			[]string{"mcp", "--exporter.url=ftp://u:open-sesame@localhost"},
-			1, ``,
-			`ftp://u:xxxxx@localhost is not the URL of an exporter, such as http://localhost:9942\n`,
+			[]string{"mcp", "--url=ftp://u:open-sesame@localhost"},
+			2, ``,
+			`anomaly-exporter: error: --url: ftp://u:xxxxx@localhost does not begin with http:// or https:// and a host, ` +
+				`try --help\n`,
 		},
 		{
 			"ask with a bad client configuration",
@@ -222,7 +260,8 @@ detectors:
 			"run without a file",
 			[]string{"run"},
 			1, ``,
-			`(?s:.*)err="open anomaly-exporter\.yml: no such file or directory"\n`,
+			`(?s:.*)err="open anomaly-exporter\.yml: no such file or directory; \\"anomaly-exporter init\\" writes a first ` +
+				`configuration"\n`,
 		},
 		{
 			"run, logging JSON",

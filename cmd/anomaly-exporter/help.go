@@ -46,6 +46,25 @@ var (
 	unknownValue   = regexp.MustCompile(`^enum value must be one of (\S+), got '([^']*)'$`)
 )
 
+// refused returns the name of the flag whose value an error is about, with a colon; "": it is about none. Kingpin does
+// not tell.
+func refused(app *kingpin.Application, args []string, err error) string {
+	parsed, _ := app.ParseContext(args)
+	if parsed == nil {
+		return ""
+	}
+	for _, e := range parsed.Elements {
+		flag, ok := e.Clause.(*kingpin.FlagClause)
+		if !ok || e.Value == nil {
+			continue
+		}
+		if again := flag.Model().Value.Set(*e.Value); again != nil && again.Error() == err.Error() {
+			return "--" + flag.Model().Name + ": "
+		}
+	}
+	return ""
+}
+
 // meant suggests the command, the flag or the value that was meant; "" if there is none.
 func meant(app *kingpin.Application, args []string, err error) string {
 	text := err.Error()

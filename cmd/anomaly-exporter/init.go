@@ -9,6 +9,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/anomaly-exporter/anomaly-exporter/backtest"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/preset"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
@@ -19,7 +20,7 @@ import (
 func addInitCommand(app *kingpin.Application) (*kingpin.CmdClause, *preset.Command) {
 	var o preset.Command
 	cmd := app.Command("init", "Look at the metrics of a Prometheus and write a configuration for them.")
-	cmd.Flag("url", "URL of the Prometheus.").Default("http://localhost:9090").URLVar(&o.URL)
+	ask.URLVar(cmd.Flag("url", "URL of the Prometheus.").Default("http://localhost:9090"), &o.URL)
 	cmd.Flag("http.config.file", "HTTP client configuration for the Prometheus: authentication, TLS, proxy. The format "+
 		"is that of promtool. Its keys go into the configuration.").PlaceHolder("<filename>").ExistingFileVar(&o.HTTPConfig)
 	cmd.Flag("output", "File to write.").Default("anomaly-exporter.yml").StringVar(&o.Output)

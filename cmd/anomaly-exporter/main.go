@@ -62,7 +62,8 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 	command, err := app.Parse(completable(args))
 	if err != nil {
-		fmt.Fprintf(stderr, "anomaly-exporter: error: %v%s\n", err, cmp.Or(meant(app, args, err), ", try --help"))
+		fmt.Fprintf(stderr, "anomaly-exporter: error: %s%v%s\n", refused(app, args, err), err,
+			cmp.Or(meant(app, args, err), ", try --help"))
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -124,15 +125,15 @@ func addRunCommand(app *kingpin.Application) (*kingpin.CmdClause, *runOptions) {
 	o.listen = kingpinflag.AddFlags(cmd, ":9942")
 	cmd.Flag("web.max-connections", "Maximum number of simultaneous connections across all listeners.").
 		Default(strconv.Itoa(defaultMaxConnections)).IntVar(&o.maxConnections)
-	cmd.Flag("web.external-url", "URL under which people reach the exporter (for example, if it is served via a reverse "+
-		"proxy). Used for links. If it has a path, that is the prefix of all endpoints; see --web.route-prefix.").
-		PlaceHolder("<URL>").URLVar(&o.externalURL)
+	ask.URLVar(cmd.Flag("web.external-url", "URL under which people reach the exporter (for example, if it is served "+
+		"via a reverse proxy). Used for links. If it has a path, that is the prefix of all endpoints; see "+
+		"--web.route-prefix.").PlaceHolder("<URL>"), &o.externalURL)
 	cmd.Flag("web.route-prefix", "Prefix of all endpoints. Defaults to the path of --web.external-url.").
 		PlaceHolder("<path>").StringVar(&o.routePrefix)
-	cmd.Flag("web.prometheus-url", "URL under which people reach the Prometheus whose history is read, or another "+
-		"server with its pages. Used for links from PromQL.").PlaceHolder("<URL>").URLVar(&o.prometheusURL)
-	cmd.Flag("web.grafana-url", "URL under which people reach a Grafana that has the shipped dashboards. Used for links "+
-		"to them and to Explore.").PlaceHolder("<URL>").URLVar(&o.grafanaURL)
+	ask.URLVar(cmd.Flag("web.prometheus-url", "URL under which people reach the Prometheus whose history is read, or "+
+		"another server with its pages. Used for links from PromQL.").PlaceHolder("<URL>"), &o.prometheusURL)
+	ask.URLVar(cmd.Flag("web.grafana-url", "URL under which people reach a Grafana that has the shipped dashboards. "+
+		"Used for links to them and to Explore.").PlaceHolder("<URL>"), &o.grafanaURL)
 	cmd.Flag("web.enable-lifecycle", "Enable reloads over HTTP, by POST or PUT to /-/reload.").BoolVar(&o.enableLifecycle)
 	cmd.Flag("web.enable-playground", "Serve the playground at /playground, where people try out detectors on past data. "+
 		"Whoever reaches it can read all series of the servers in remote_read.").BoolVar(&o.enablePlayground)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"net/url"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
@@ -18,19 +17,16 @@ import (
 
 // mcpOptions are the flags of the mcp command.
 type mcpOptions struct {
-	exporter   *url.URL
-	httpConfig string
-	transport  string
-	listen     *toolkit.FlagConfig
+	exporter  ask.Server
+	transport string
+	listen    *toolkit.FlagConfig
 }
 
 func addMCPCommand(app *kingpin.Application) (*kingpin.CmdClause, *mcpOptions) {
 	var o mcpOptions
 	cmd := app.Command("mcp", "Let a language model ask a running exporter, over the Model Context Protocol. Read-only.")
-	cmd.Flag("exporter.url", "URL of the exporter, with its route prefix if it has one.").
-		Default("http://localhost:9942").URLVar(&o.exporter)
-	cmd.Flag("http.config.file", "HTTP client configuration for the exporter: authentication, TLS, proxy. The format is "+
-		"that of promtool.").PlaceHolder("<filename>").ExistingFileVar(&o.httpConfig)
+	o.exporter.AddTo(cmd, "exporter", "", "http://localhost:9942",
+		"URL of the exporter, with its route prefix if it has one.")
 	cmd.Flag("transport", "How the client connects: stdio, if it starts this command itself; or http, at /mcp of "+
 		"--web.listen-address.").Default("stdio").EnumVar(&o.transport, "stdio", "http")
 	o.listen = kingpinflag.AddFlags(cmd, "127.0.0.1:9943")
@@ -39,14 +35,14 @@ func addMCPCommand(app *kingpin.Application) (*kingpin.CmdClause, *mcpOptions) {
 
 // runMCP is the mcp command. It returns when ctx ends or, over stdio, when the client has closed stdin.
 func runMCP(ctx context.Context, o mcpOptions, logger log.Logger, stdin io.ReadCloser, stdout io.WriteCloser) error {
-	client, err := ask.HTTPClient(o.httpConfig, "mcp")
+	client, err := o.exporter.Client()
 	if err != nil {
 		return err
 	}
 	defer client.CloseIdleConnections()
 	logger = log.With(logger, "component", "mcp")
 	s, err := mcp.New(mcp.Options{
-		Exporter: o.exporter, Client: client, Version: version.Version, Logger: slogger(logger),
+		Exporter: client.URL(), Client: client.Client, Version: version.Version, Logger: slogger(logger),
 	})
 	if err != nil {
 		return err

@@ -56,9 +56,9 @@ func TestMCP_OverStdio(t *testing.T) {
 		name, want string
 		args       []string
 	}{
-		{"plain", `"name":"shop"`, []string{"--exporter.url=" + e.url}},
-		{"without a password", "401 Unauthorized: see --http.config.file", []string{"--exporter.url=" + guarded(t, e)}},
-		{"with a password", `"name":"shop"`, []string{"--exporter.url=" + guarded(t, e), "--http.config.file=" + login}},
+		{"plain", `"name":"shop"`, []string{"--url=" + e.url}},
+		{"without a password", "401 Unauthorized: see --http.config.file", []string{"--url=" + guarded(t, e)}},
+		{"with a password", `"name":"shop"`, []string{"--url=" + guarded(t, e), "--http.config.file=" + login}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cmd := command(t, t.TempDir(), append([]string{"mcp"}, tc.args...)...)
@@ -86,7 +86,7 @@ func TestMCP_OverHTTP(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	require.NoError(t, err)
 	users := writeFile(t, "web.yml", "basic_auth_users: {bob: '"+string(hash)+"'}\n")
-	cmd := command(t, t.TempDir(), "mcp", "--transport=http", "--exporter.url="+e.url,
+	cmd := command(t, t.TempDir(), "mcp", "--transport=http", "--url="+e.url,
 		"--web.listen-address=127.0.0.1:0", "--web.config.file="+users)
 	var logged syncBuffer
 	cmd.Stderr = &logged

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"runtime"
 	"strconv"
 	"time"
@@ -33,7 +34,21 @@ func addQueryFlags(app *kingpin.Application) *queryOptions {
 	app.Flag("query.max-concurrency",
 		"Detectors that read history at the same time, and series that are fitted at the same time.").
 		Default(strconv.Itoa(runtime.GOMAXPROCS(0))).IntVar(&q.maxConcurrency)
+	app.Validate(func(*kingpin.Application) error { return q.validate() })
 	return &q
+}
+
+// validate reports limits under which no query would succeed.
+func (q queryOptions) validate() error {
+	switch {
+	case q.maxSamples < 1:
+		return errors.New("--query.max-samples must be at least 1")
+	case q.timeout == 0:
+		return errors.New("--query.timeout must be longer than 0")
+	case q.maxConcurrency < 1:
+		return errors.New("--query.max-concurrency must be at least 1")
+	}
+	return nil
 }
 
 // limits returns how much the detectors do at the same time, and how much history they read at once if memory is

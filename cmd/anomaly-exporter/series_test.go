@@ -114,7 +114,6 @@ func TestSeries_SaysWhyThereIsNoAnswer(t *testing.T) {
 		{e.url + "/prefix", "the exporter at [^\n]* answers: 404 Not Found; does --url lack a prefix, or is another " +
 			"program there\\?"},
 		{guarded(t, e), "the exporter at [^\n]* answers: 401 Unauthorized; give credentials by --http\\.config\\.file"},
-		{"localhost:9942", "--url: localhost:9942 is not a URL, such as http://localhost:9942"},
 	} {
 		var stdout, stderr bytes.Buffer
 		require.Equal(t, 1, execute([]string{"series", "--url=" + tc.url}, &stdout, &stderr))

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,6 +39,9 @@ type match struct {
 // of the others are returned by Match.
 func Read(path string) (*Set, error) {
 	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w; \"anomaly-exporter init\" writes a first configuration", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -210,7 +210,7 @@ func (s *Server) refusal(resp *http.Response, body []byte) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Errorf("the exporter at %s answers %s: see --http.config.file", s.o.Exporter.Redacted(), resp.Status)
 	case http.StatusNotFound:
-		return fmt.Errorf("there is no API of anomaly-exporter at %s; does --exporter.url lack the route prefix?",
+		return fmt.Errorf("there is no API of anomaly-exporter at %s; does --url lack the route prefix?",
 			s.o.Exporter.Redacted())
 	}
 	return fmt.Errorf("the exporter at %s answers %s", s.o.Exporter.Redacted(), strings.TrimSpace(resp.Status))

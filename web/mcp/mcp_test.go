@@ -256,7 +256,7 @@ func TestTools_SayWhatIsWrong(t *testing.T) {
 		{"unknown argument", e.URL + "/anomaly", "context", map[string]any{"limit": 3}, "limit"},
 		{"too many", e.URL + "/anomaly", "series", map[string]any{"limit": 1000}, "maximum"},
 		{"nobody there", "http://alice:open-sesame@127.0.0.1:1", "context", nil, "connection refused"},
-		{"no prefix", e.URL, "context", nil, "does --exporter.url lack the route prefix?"},
+		{"no prefix", e.URL, "context", nil, "does --url lack the route prefix?"},
 		{"no password", stand(401, "", "Unauthorized"), "context", nil, "answers 401 Unauthorized: see --http.config.file"},
 		{"something else", stand(200, "", `{"hello": 1}`), "detectors", nil, "does not answer as the API"},
 		{"garbage", stand(200, "", `<html>`), "detectors", nil, "does not answer as the API"},

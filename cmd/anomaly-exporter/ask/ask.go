@@ -49,9 +49,34 @@ func (s *Server) AddTo(cmd *kingpin.CmdClause, name, prefix, address, help strin
 	} else {
 		flag.Default(address)
 	}
-	flag.URLVar(&s.url)
+	URLVar(flag, &s.url)
 	cmd.Flag(prefix+"http.config.file", "HTTP client configuration for the "+name+": authentication, TLS, proxy. The "+
 		"format is that of promtool.").PlaceHolder("<filename>").ExistingFileVar(&s.httpConfig)
+}
+
+// URLVar makes a flag one for the URL of a server. Kingpin's own also takes localhost:9090, with the scheme localhost.
+func URLVar(flag *kingpin.FlagClause, to **url.URL) { flag.SetValue(&serverURL{to}) }
+
+type serverURL struct{ to **url.URL }
+
+func (v *serverURL) Set(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		shown := "it" // what cannot be parsed may have a password
+		if err == nil && (u.User != nil || !strings.Contains(text, "@")) {
+			shown = u.Redacted()
+		}
+		return fmt.Errorf("%s does not begin with http:// or https:// and a host", shown)
+	}
+	*v.to = u
+	return nil
+}
+
+func (v *serverURL) String() string {
+	if *v.to == nil {
+		return ""
+	}
+	return (*v.to).String()
 }
 
 // httpFlag returns the name of the other flag.
@@ -68,9 +93,6 @@ type Client struct {
 
 // Client returns a client of the server.
 func (s *Server) Client() (*Client, error) {
-	if s.url.Host == "" || s.url.Scheme != "http" && s.url.Scheme != "https" {
-		return nil, fmt.Errorf("%s: %s is not a URL, such as http://localhost:9942", s.flag, s.url.Redacted())
-	}
 	client, err := HTTPClient(s.httpConfig, "ask")
 	if err != nil {
 		return nil, err

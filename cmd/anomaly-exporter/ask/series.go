@@ -88,6 +88,11 @@ func (s *Series) Run(ctx context.Context, stdout io.Writer) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(map[string]any{"series": shown})
 	}
+	if len(raw) == 0 && !s.gone {
+		_, err := fmt.Fprintln(stdout, "0 series: nothing that was asked for has a value now; check-config says why an "+
+			"expression has none")
+		return err
+	}
 	return writeSeries(stdout, found)
 }
 

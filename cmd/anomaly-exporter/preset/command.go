@@ -43,9 +43,6 @@ type Environment struct {
 
 // Run looks at the Prometheus and writes the configuration. It tells on stdout what each detector costs.
 func (c *Command) Run(ctx context.Context, e Environment) error {
-	if c.URL.Host == "" || c.URL.Scheme != "http" && c.URL.Scheme != "https" {
-		return fmt.Errorf("--url: %s is not the URL of a Prometheus, such as http://localhost:9090", c.URL.Redacted())
-	}
 	if _, err := time.LoadLocation(c.Timezone); err != nil {
 		return fmt.Errorf("--timezone: %w", err)
 	}
