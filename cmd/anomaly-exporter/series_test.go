@@ -71,8 +71,8 @@ func TestSeries_ListsStateReasonAndRemedy(t *testing.T) {
 	}
 	require.Regexp(t, `^DETECTOR  SERIES +STATE +REASON +SCORE  WHAT IT MEANS\n`+
 		`(shop      shop_requests\{[^\n]*\} +scored    -              0\.\d\d   [^\n]* requests; usual [^\n]* requests\n){3}`+
-		`till      till_requests\{job="till"\} +learning  short_history  -      its history is shorter than min_history; `+
-		`wait: 1[78] h( \d+ min)? of 1 d; first score \d+ [A-Z][a-z]{2} \d\d:\d\d UTC\n`+
+		`till      till_requests\{job="till"\} +learning  short_history  -      its history is shorter than min_history, `+
+		`or too short for a model; wait: 1[78] h( \d+ min)? of 1 d; first score \d+ [A-Z][a-z]{2} \d\d:\d\d UTC\n`+
 		`\n4 series, 1 learning, 3 scored\n$`, list())
 	require.Regexp(t, `^DETECTOR[^\n]*\ntill [^\n]*\n\n1 series, 1 learning\n$`, list("--state=learning"))
 	require.Regexp(t, `\n3 series, 3 scored\n$`, list("--detector=shop"))

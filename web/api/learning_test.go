@@ -48,8 +48,8 @@ detectors: [{name: load, expr: load}]
 	s := at(end)
 	first := end.Add(6*time.Hour + 5*time.Minute)
 	require.Equal(t, &view.Learning{KnownSeconds: 64_800, NeededSeconds: 86_400, FirstScore: first}, s.Learning)
-	require.Equal(t, "load of young has no score (learning): its history is shorter than min_history; wait: 18 h of 1 d; "+
-		"first score 7 Mar 18:05 UTC.", s.Sentence)
+	require.Equal(t, "load of young has no score (learning): its history is shorter than min_history, or too short for "+
+		"a model; wait: 18 h of 1 d; first score 7 Mar 18:05 UTC.", s.Sentence)
 	d := v.Detectors(m.Snapshot(), &view.Filter{})
 	require.Equal(t, 1, d[0].Scored)
 	require.Equal(t, s.Learning, d[0].States[0].Learning)

@@ -136,7 +136,7 @@ func TestSeries_ListsThoseOfADetectorPageByPage(t *testing.T) {
 	require.Contains(t, body, "The 150 series of load")
 	require.Equal(t, 100, strings.Count(body, "many of")+strings.Count(body, ">load of"))
 	require.Contains(t, body, `1 to 100 of 150 <a href="?detector=load&amp;offset=100" rel="next">next</a>`)
-	require.Contains(t, body, "its history is shorter than min_history; wait")
+	require.Contains(t, body, "its history is shorter than min_history, or too short for a model; wait")
 	status, body = get(t, h, "/series?detector=load&offset=100")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `101 to 150 of 150 <a href="?detector=load&amp;offset=0" rel="prev">before</a>`)

@@ -303,6 +303,8 @@ scalers:
 		one + `expr: 'rate({"http.requests"}[5m])'}]`: `detector "x": expr: there is no metric http.requests; `,
 		one + "expr: htp_requests}]": `detector "x": expr: there is no metric htp_requests; ` +
 			`is the name right, and the exporter that exposes it scraped?`,
+		one + `expr: 'rate(http_requests[5m])'}]`: `there is no metric http_requests; there is http_requests_total`,
+		one + `expr: 'rate(memory_total[5m])'}]`:  `there is no metric memory_total; there is memory`,
 		one + `expr: 'rate(http_requests_total{code="500"}[5m])', missing: zero}]`: `no series of http_requests_total ` +
 			`has code="500"`,
 		one + "expr: gone}]": `metric gone has had no series since `,

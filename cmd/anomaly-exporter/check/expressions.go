@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -281,7 +282,7 @@ func (c *checker) missing(ctx context.Context, e expression, s *parser.VectorSel
 			return fmt.Sprintf("metric %s has had no series %s", metric, since),
 				"is the target that exposes it down, or the metric renamed or removed?"
 		}
-		return noMetric + " " + metric, "is the name right, and the exporter that exposes it scraped?"
+		return noMetric + " " + metric, c.alike(ctx, e, metric)
 	}
 	for _, m := range s.LabelMatchers {
 		one := matcher(s, func(other *labels.Matcher) bool { return other.Name == labels.MetricName || other == m })
@@ -292,6 +293,26 @@ func (c *checker) missing(ctx context.Context, e expression, s *parser.VectorSel
 	all := strings.TrimPrefix(s.String(), metric)
 	return notNow(fmt.Sprintf("no series of %s has all of %s", metric, all), c.ended(ctx, e, s.String())),
 		c.example(ctx, e, name)
+}
+
+// alike says which metrics somebody may have meant who named one that does not exist: those whose names go on, as that
+// of a counter with _total, or that of a histogram with _bucket; or the same without _total.
+func (c *checker) alike(ctx context.Context, e expression, metric string) string {
+	const most = 3
+	pattern := regexp.QuoteMeta(metric) + ".+"
+	if base, found := strings.CutSuffix(metric, "_total"); found {
+		pattern += "|" + regexp.QuoteMeta(base)
+	}
+	v, err := c.query(ctx, e, fmt.Sprintf("group by (__name__) ({__name__=~%q})", pattern))
+	if err != nil || len(v) == 0 {
+		return "is the name right, and the exporter that exposes it scraped?"
+	}
+	var names []string
+	for _, s := range v {
+		names = append(names, s.Metric.Get(labels.MetricName))
+	}
+	slices.Sort(names)
+	return "there is " + strings.Join(names[:min(len(names), most)], ", ")
 }
 
 // notNow adds to a message since when it has been so; "": for long.

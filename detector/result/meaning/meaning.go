@@ -38,7 +38,11 @@ func States() []Row {
 func Reasons() []Row {
 	learning, failed := []string{result.Learning}, []string{result.Failed}
 	return []Row{
-		{[]string{result.ReasonShortHistory}, learning, "its history is shorter than min_history", "wait"},
+		{
+			[]string{result.ReasonShortHistory},
+			learning, "its history is shorter than min_history, or too short for a model",
+			"wait",
+		},
 		{
 			[]string{result.ReasonNotFitted},
 			learning, "its model is being fitted, as after every start",
