@@ -171,7 +171,11 @@ func (d *Document) explain(err error, n *yaml.Node, t reflect.Type) string {
 		case t.Kind() < reflect.Array: // a number or a bool is wanted, which no secret is
 			got = strconv.Quote(n.Value)
 		}
-		return fmt.Sprintf("want %s, got %s", d.describe(t), got)
+		text := fmt.Sprintf("want %s, got %s", d.describe(t), got)
+		if n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && d.describe(t) == "a string" {
+			text += "; a text that begins with { needs quotes"
+		}
+		return text
 	}
 	if t.Kind() == reflect.Array && n.Kind == yaml.SequenceNode {
 		return fmt.Sprintf("want %s, got a list of %d", d.describe(t), len(n.Content))

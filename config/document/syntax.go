@@ -168,7 +168,7 @@ func plainWords(msg, line string) string {
 	case "found unknown escape character":
 		return `unknown character after \ in double quotes: use single quotes, or write \\ for \`
 	case "did not find expected node content":
-		return "want a value here"
+		return "want a value here: is a bracket not closed?"
 	case "did not find expected alphabetic or numeric character":
 		return "a value that begins with * or & needs quotes"
 	case "did not find expected <document start>":
