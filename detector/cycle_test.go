@@ -210,6 +210,7 @@ detectors: [{name: load, expr: load, step: 5m, history: 2d, series_limit: 3}]
 	scores := found(m.Snapshot(), result.Score, "pod")
 	require.Len(t, scores, 3)
 	require.NotContains(t, scores, "pod-01")
+	require.Equal(t, 1, m.Snapshot().Batches[0].Refused)
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP anomaly_exporter_series_refused Series over series_limit in the last cycle.
 # TYPE anomaly_exporter_series_refused gauge

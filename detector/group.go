@@ -280,7 +280,7 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // it is not complete
 	}
-	b.Gone, b.Labeler = g.data.Gone(), g.plan.labeler
+	b.Gone, b.Labeler, b.Refused = g.data.Gone(), g.plan.labeler, g.data.Refused()
 	g.batch = b
 	g.publish(b)
 

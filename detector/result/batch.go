@@ -190,6 +190,7 @@ type Batch struct {
 	Learned   *Learned           // of a scaler; nil: unknown
 	IsStale   bool               // it holds only states, because its results were too old
 
+	Refused int      // series over series_limit, which have no results
 	Gone    []Gone   // what is still known of series without a value at the step, sorted by Input
 	Labeler *Labeler // made the Labels; nil: the batch has not been published
 }

@@ -21,6 +21,7 @@ type Detector struct {
 	Failing     *Failing   `json:"failing,omitempty"` // absent: the newest cycle has not failed
 	Scored      int        `json:"scored"`            // series with a score or a recommendation
 	States      []State    `json:"states"`            // of the others
+	Refused     int        `json:"refused,omitempty"` // series over series_limit, which are none of these
 	Alerts      *Alerts    `json:"alerts,omitempty"`  // absent: nothing tells whether they were right
 	Forecasts   []Quality  `json:"forecasts,omitempty"`
 }
@@ -147,7 +148,7 @@ func (v *View) Names() (names []string) {
 
 func (v *View) describeBatch(d *Detector, b *result.Batch) {
 	step := at(b.Step)
-	d.Step, d.Stale, d.StepSeconds = &step, b.IsStale, b.Format.Step.Seconds()
+	d.Step, d.Stale, d.StepSeconds, d.Refused = &step, b.IsStale, b.Format.Step.Seconds(), b.Refused
 	states := map[result.State]*State{}
 	for i := range b.Series {
 		s := &b.Series[i]

@@ -37,6 +37,17 @@ func TestCheckSteps_SaysWhyThereAreNoResults(t *testing.T) {
 	}, got)
 }
 
+// What is refused has no state: without this line, nothing says why a pod is not there.
+func TestCheckScores_TellsWhatIsRefused(t *testing.T) {
+	step := time.Unix(1e9, 0)
+	d := &doctor{now: step}
+	d.checkScores(&view.Detector{Kind: "detector", Name: "pods", Step: &step, Scored: 2000, Refused: 8000})
+	require.Len(t, d.checks, 2)
+	require.Equal(t, Warning, d.checks[0].Status)
+	require.Equal(t, "detector pods refuses 8000 series over series_limit: they have no results", d.checks[0].Message)
+	require.Equal(t, "detector pods: 2000 of 2000 series have a score", d.checks[1].Message)
+}
+
 func TestShipped_AreTheRulesInTheFiles(t *testing.T) {
 	for file, names := range shipped {
 		text, err := os.ReadFile(filepath.Join("../../../rules", file))

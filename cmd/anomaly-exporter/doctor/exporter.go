@@ -82,6 +82,10 @@ func (d *doctor) checkScores(s *view.Detector) {
 		d.add(Warning, "scores", "look at its expression in Prometheus", "%s %s has no series now", s.Kind, s.Name)
 		return
 	}
+	if s.Refused > 0 {
+		d.add(Warning, "scores", "aggregate or select fewer, or raise series_limit",
+			"%s %s refuses %d series over series_limit: they have no results", s.Kind, s.Name, s.Refused)
+	}
 	total := s.Scored
 	for _, state := range s.States {
 		total += state.Series
