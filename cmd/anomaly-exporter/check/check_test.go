@@ -262,6 +262,12 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 		`generation{deployment="d"}`:                                        grows,
 		`hits{service="s"}`:                                                 moves,
 		`misses{service="t"}`:                                               moves,
+		`rare{pod="a"}`: func(i float64) float64 {
+			if math.Mod(i, 10) != 3 {
+				return math.NaN()
+			}
+			return i
+		},
 		`gone{pod="a"}`: func(i float64) float64 {
 			if i > 47*60 {
 				return math.NaN()
@@ -283,6 +289,7 @@ func TestFile_AsksPrometheusWhatIsMeant(t *testing.T) {
 	require.Empty(t, checked(`detectors:
   - {name: fine, expr: 'sum by (job) (rate(http_requests_total[5m]))'}
   - {name: moving, expr: node_count}
+  - {name: rare, expr: 'rate(rare[40m])'}
   - {name: nothing_yet, expr: 'rate(http_requests_total{job="other"}[5m])', missing: zero}
   - {name: named_like_a_counter, expr: inodes_total}
   - {name: bounded, expr: memory, bounds: {upper: {expr: limit_pod}}, mask: {expr: 'ALERTS{service="s"}'}}
@@ -303,6 +310,10 @@ scalers:
 		one + `expr: 'rate({"http.requests"}[5m])'}]`: `detector "x": expr: there is no metric http.requests; `,
 		one + "expr: htp_requests}]": `detector "x": expr: there is no metric htp_requests; ` +
 			`is the name right, and the exporter that exposes it scraped?`,
+		one + `expr: 'rate(rare[10m])'}]`: `detector "x": expr: rare has a sample only every 10m or so, and ` +
+			`the expression looks back 10m: at times it has no value; write rate(rare[40m]), or the like, and step: 10m`,
+		one + `expr: 'delta(rare[1h]) / on () rare'}]`: `rare has a sample only every 10m or so, and the ` +
+			`expression looks back 5m: at times it has no value; write last_over_time(rare[20m]), or the like`,
 		one + `expr: 'rate(http_requests[5m])'}]`: `there is no metric http_requests; there is http_requests_total`,
 		one + `expr: 'rate(memory_total[5m])'}]`:  `there is no metric memory_total; there is memory`,
 		one + `expr: 'rate(http_requests_total{code="500"}[5m])', missing: zero}]`: `no series of http_requests_total ` +

@@ -175,7 +175,7 @@ func most(found []promql.Vector) (n int) {
 // whose series have no value.
 func (c *checker) checkMetrics(ctx context.Context, e expression, found []promql.Vector) {
 	for i, expr := range e.shape.Exprs() {
-		if len(found[i]) == 0 && !c.mayBeEmpty(ctx, e, expr) {
+		if sparse := c.checkSparse(ctx, e, e.keys[i], expr); !sparse && len(found[i]) == 0 && !c.mayBeEmpty(ctx, e, expr) {
 			c.explainEmpty(ctx, e, e.keys[i], expr, true)
 		}
 		n := len(found[i])
