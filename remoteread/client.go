@@ -55,20 +55,21 @@ type Options struct {
 	Logger log.Logger
 }
 
-func (o Options) validate() error {
+// validate returns the URL.
+func (o Options) validate() (*url.URL, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil {
-		return errors.New("URL cannot be parsed") // the error of net/url contains the URL with its credentials
+		return nil, errors.New("URL cannot be parsed") // the error of net/url contains the URL with its credentials
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("URL %q does not begin with http:// or https:// and a host", redact.URL(u))
+		return nil, fmt.Errorf("URL %q does not begin with http:// or https:// and a host", redact.URL(u))
 	}
 	if o.Timeout < 0 || o.MaxConcurrency < 0 || o.MinBackoff < 0 || o.MaxBackoff < 0 || o.MaxFrameBytes < 0 ||
 		o.Limits.Bytes < 0 || o.Limits.Samples < 0 || o.Limits.Labels < 0 || o.Limits.LabelNameLength < 0 ||
 		o.Limits.LabelValueLength < 0 {
-		return errors.New("negative limit")
+		return nil, errors.New("negative limit")
 	}
-	return nil
+	return u, nil
 }
 
 func (o *Options) setDefaults() {
@@ -121,14 +122,11 @@ var _ storage.Queryable = (*Client)(nil)
 
 // New returns a client. It does not connect.
 func New(o Options) (*Client, error) {
-	if err := o.validate(); err != nil {
-		return nil, fmt.Errorf("remote read: %w", err)
-	}
-	o.setDefaults()
-	u, err := url.Parse(o.URL)
+	u, err := o.validate()
 	if err != nil {
 		return nil, fmt.Errorf("remote read: %w", err)
 	}
+	o.setDefaults()
 	httpClient := *o.HTTPClient
 	if httpClient.CheckRedirect == nil { // else redirects are not followed
 		httpClient.CheckRedirect = checkRedirect

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -130,7 +131,8 @@ func transportError(ctx context.Context, err error) *Error {
 		return &Error{Reason: reasonTimeout, Err: cause}
 	case cause != nil:
 		return &Error{Reason: reasonCanceled, Err: cause}
-	default:
-		return &Error{Reason: reasonConnection, Err: err}
+	case err == io.EOF: //nolint:errorlint // what http.Client says, without more
+		err = fmt.Errorf("the connection was closed before an answer: %w", err)
 	}
+	return &Error{Reason: reasonConnection, Err: err}
 }

@@ -77,3 +77,9 @@ func TestClient_SendsTheLengthToWhoWantsIt(t *testing.T) {
 		})
 	}
 }
+
+func TestClient_SaysThatTheConnectionWasClosedBeforeAnAnswer(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	_, set := read(context.Background(), newClient(t, remoteread.Options{URL: url, MaxRetries: -1}))
+	require.EqualError(t, set.Err(), "remote read "+url+": the connection was closed before an answer: EOF")
+}
