@@ -42,6 +42,7 @@ func (u *UI) functions() template.FuncMap {
 		"until":    func(t time.Time) string { return humanize.Age(t.Sub(u.o.Now())) },
 		"ahead":    func(from, to time.Time) string { return humanize.Age(to.Sub(from)) },
 		"spark":    func(s view.Series) template.HTML { return spark.Line(s.Recent(spark.While, spark.Points)) },
+		"member":   func(prefix string, s view.Series) []any { return []any{prefix, &s} }, // a template takes one value
 		"labels":   Selector,
 		"context":  u.context,
 		"decider":  naming.Decider,

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"fmt"
 	"html"
 	"io"
 	"io/fs"
@@ -147,6 +148,23 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 		`<td data-label="forecast error">1h: \d+ %<br></td><td data-label="inside">1h: \d+ % of 80 %<br></td>`, body)
 	require.NotContains(t, body, "<script>alert", "labels are escaped")
 	require.NotContains(t, body, "ZgotmplZ", "nor does the template refuse a value")
+}
+
+// One workload with hundreds of pods would hide all others, on a phone above all.
+func TestOverview_FoldsTheMembersOfAWorkload(t *testing.T) {
+	var pods []string
+	for i := range 13 {
+		pods = append(pods, fmt.Sprintf(`label_replace(load_bytes{job="api"}, "pod", "pod-%d", "", "")`, i))
+	}
+	status, body := get(t, pagesOf(t, "remote_read: [{url: http://localhost:9090/api/v1/read}]\n"+
+		"global: {step: 5m, history: 3d, query_offset: 0s}\n"+
+		"detectors: [{name: load, expr: '"+strings.Join(pods, " or ")+"'}]\n", true), "/")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "13 of 13 scores are high")
+	shown, folded, found := strings.Cut(body, "<summary>3 more</summary>")
+	require.True(t, found)
+	require.Equal(t, 10, strings.Count(shown, ">load of "))
+	require.Equal(t, 3, strings.Count(folded, ">load of "))
 }
 
 func TestOverview_ReassuresWhenNothingIsAnomalous(t *testing.T) {
