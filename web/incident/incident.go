@@ -36,6 +36,8 @@ type Query func(ctx context.Context, expr string, at time.Time) (promql.Vector, 
 type Document struct {
 	At        time.Time           `json:"at"`
 	Match     []string            `json:"match,omitempty"`
+	Series    int                 `json:"series"`             // of detectors that match, with a value
+	Scored    int                 `json:"scored"`             // those of them that have a score
 	Incidents []view.Incident     `json:"incidents"`          // the most severe first
 	Suspects  []Suspect           `json:"suspects"`           // the likeliest cause first
 	Breaches  []view.Forecast     `json:"breaches"`           // bounds that will be crossed, the soonest first
@@ -82,6 +84,14 @@ func Describe(
 
 	f.Limit = math.MaxInt
 	all, _ := v.List(s, f)
+	for i := range all {
+		if all[i].Kind == "detector" {
+			d.Series++
+			if all[i].State == "" {
+				d.Scored++
+			}
+		}
+	}
 	entities := group(all, c.Entity)
 	read := func(expr config.Expr) promql.Vector {
 		if expr.IsZero() || query == nil {

@@ -153,8 +153,21 @@ func TestDescribe_IsEmptyWithoutResults(t *testing.T) {
 	_, cfg, v := start(t)
 	d, err := incident.Describe(t.Context(), v, &result.Snapshot{}, cfg.Context, nil, nil, incident.DefaultLimit)
 	require.NoError(t, err)
-	require.Contains(t, d.Markdown(), "Nothing.")
+	require.Contains(t, d.Markdown(), "Not known: no detector has a series.")
 	b, err := json.Marshal(d)
 	require.NoError(t, err)
 	require.Contains(t, string(b), `"suspects":[]`)
+}
+
+// The silence of what has no score, or of a selector with a typing mistake, means nothing.
+func TestMarkdown_SaysWhatSilenceMeans(t *testing.T) {
+	for want, d := range map[string]incident.Document{
+		"Nothing. 57 of 60 series have a score.":               {Series: 60, Scored: 57},
+		"Not known: none of 60 series has a score.":            {Series: 60},
+		`Not known: no series matches {namespace="shpo"}.`:     {Match: []string{`{namespace="shpo"}`}},
+		`Not known: no series matches {pod="a"} or {pod="b"}.`: {Match: []string{`{pod="a"}`, `{pod="b"}`}},
+		"Nothing. 1 of 1 series have a score.":                 {Series: 1, Scored: 1, Match: []string{`{pod="a"}`}},
+	} {
+		require.Contains(t, d.Markdown(), want)
+	}
 }

@@ -10,13 +10,26 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/web/view"
 )
 
+// calm says what it means that nothing is anomalous: silence of what has no score means nothing.
+func (d *Document) calm() string {
+	switch {
+	case d.Series == 0 && len(d.Match) > 0:
+		return fmt.Sprintf("Not known: no series matches %s.", text(strings.Join(d.Match, " or ")))
+	case d.Series == 0:
+		return "Not known: no detector has a series."
+	case d.Scored == 0:
+		return fmt.Sprintf("Not known: none of %d series has a score.", d.Series)
+	}
+	return fmt.Sprintf("Nothing. %d of %d series have a score.", d.Scored, d.Series)
+}
+
 // Markdown returns the document as text for people.
 func (d *Document) Markdown() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# What is anomalous at %s UTC\n", d.At.Format("2006-01-02 15:04"))
 	if len(d.Incidents) == 0 {
-		line("Nothing.\n")
+		line("%s\n", d.calm())
 	}
 	for i := range d.Incidents {
 		in := &d.Incidents[i]
