@@ -93,6 +93,7 @@ type checker struct {
 	cfg    *config.Config
 	lines  lines
 	source *source.Source
+	unread error // the newest question that was not answered
 }
 
 // File checks the configuration file at path.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -539,4 +540,20 @@ scalers:
 	tenant := server.URL() + labels + "\n    http_headers: {X-Scope-OrgID: {values: [shop]}}"
 	r = check.File(t.Context(), write(t, tenant, "detectors: [{name: x, expr: level}]\n"), options(end))
 	require.Equal(t, "config.yml:5: warning: detector \"x\": "+young+"\n", said(r))
+}
+
+// A server that begins to fail in the middle: what is missing is not known, and is not guessed.
+func TestFile_DoesNotGuessWhatAServerDoesNotAnswer(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 5 { // the tests of the server and of the expression
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")
+	}))
+	defer server.Close()
+	r := check.File(t.Context(), write(t, server.URL, "detectors: [{name: x, expr: m}]\n"), options(time.Now()))
+	require.Contains(t, said(r), `detector "x": expr: the expression has no series now; why is not known: `)
+	require.NotContains(t, said(r), "both sides of each operator")
 }

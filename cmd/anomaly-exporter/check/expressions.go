@@ -160,6 +160,9 @@ func (c *checker) queryAt(ctx context.Context, expr string, at time.Time) (promq
 // exists reports whether a query has a result. If that cannot be known, it has.
 func (c *checker) exists(ctx context.Context, e expression, expr string) bool {
 	v, err := c.query(ctx, e, expr)
+	if err != nil {
+		c.unread = err
+	}
 	return err != nil || len(v) > 0
 }
 
@@ -217,6 +220,7 @@ func (c *checker) mayBeEmpty(ctx context.Context, e expression, expr config.Expr
 // expression as a whole if that is asked for, and returns whether there was anything to warn of.
 func (c *checker) explainEmpty(ctx context.Context, e expression, key string, expr config.Expr, whole bool) bool {
 	warned := false
+	c.unread = nil
 	for _, s := range selectors(expr.Parsed()) {
 		if message, remedy := c.missing(ctx, e, s); message != "" {
 			c.warn("metric", e.at(key), fmt.Sprintf("%s: %s: %s", e.title(), key, message), remedy)
@@ -226,7 +230,11 @@ func (c *checker) explainEmpty(ctx context.Context, e expression, key string, ex
 	if !warned && whole {
 		message := "the expression has no series now, although its metrics have"
 		remedy := "look at it in Prometheus: do both sides of each operator have the same labels?"
-		if call := c.starved(ctx, e, expr.Parsed()); call != "" {
+		call := c.starved(ctx, e, expr.Parsed())
+		switch {
+		case c.unread != nil:
+			message, remedy = fmt.Sprintf("the expression has no series now; why is not known: %v", c.unread), ""
+		case call != "":
 			message = fmt.Sprintf("%s has no result now: no series has two samples in that time", call)
 			remedy = "has it been scraped only once so far? If not, use a range of at least four scrape intervals"
 		}
