@@ -315,6 +315,7 @@ func TestFit_SaysWhyASeriesCannotBeScored(t *testing.T) {
 		{"nothing", options(), nil, scorer.ErrShortHistory, "short_history"},
 		{"three steps", options(), []float64{1, 2, 3}, scorer.ErrShortHistory, "short_history"},
 		{"two hours", options(), noisy(1)[:24], scorer.ErrShortHistory, "short_history"},
+		{"five days", scorer.Options{Step: 6 * time.Hour}, noisy(1)[:20], scorer.ErrShortHistory, "short_history"},
 		{"gaps", options(), gaps, scorer.ErrGaps, "gaps"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

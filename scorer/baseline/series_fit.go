@@ -255,13 +255,13 @@ func (b *Backtest) NewUnit(at grid.Position) float32 {
 // effect on what comes after them. +Inf if there are none.
 func (b *Backtest) Ordinary() float32 { return b.ordinary }
 
-// Unusable returns why a window says too little although it has values: the series has not been known for a day, or its
-// values are mostly missing.
+// Unusable returns why a window says too little although it has values: most of them are missing, or the series has not
+// been known for long enough.
 func (b *Backtest) Unusable() error {
-	if b.knownFor() < day.Milliseconds() {
-		return ErrShortHistory
+	if known := b.knownFor() / b.series.Grid.Slot(); known >= MinValues && int64(2*b.Learned) < known {
+		return ErrGaps
 	}
-	return ErrGaps
+	return ErrShortHistory
 }
 
 // Usual returns around what values usually are at the hour of a position, with the level; NaN: not known.

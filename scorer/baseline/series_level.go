@@ -40,8 +40,8 @@ const (
 	// that copies a line are as small, but they age. Chosen after looser limits had cost best F1 on the developing series
 	// (test/accuracy anomaly).
 	lineGain, clearlyVisible, lineTolerance = 0.8, 3, 1.02
-	// manyResets is how many resets of a sawtooth say where it goes. Chosen, not tuned: a disk that was cleaned two or three
-	// times goes on by its line, and is full if nobody cleans it.
+	// manyResets is how many resets of a sawtooth say where it goes. Chosen, not tuned: a disk that was cleaned two or
+	// three times goes on by its line, and is full if nobody cleans it.
 	manyResets = 4
 	// manyPerDay is how many slots a day tell how noise grows with the load, and what runs are usual: those of a quarter
 	// of an hour. Chosen: with fewer, the average precision on the hourly developing series (test/accuracy anomaly) was
