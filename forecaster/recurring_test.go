@@ -1,6 +1,7 @@
 package forecaster_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -157,6 +158,41 @@ func TestMaxQuantile_HoldsWhatFewPastWindowsHeld(t *testing.T) {
 	}
 	require.Greater(t, known, 60.0)
 	require.GreaterOrEqual(t, held, 0.95*known)
+}
+
+// What recurs comes on top of the level of today: after a step of the level, too, also one that is larger than it.
+func TestMaxQuantile_HoldsWhatRecursOnTopOfTheLevelOfToday(t *testing.T) {
+	t.Parallel()
+	const at, history, steppedAt, size = 6 * 60, 14, (13*24 + 15) * 60, 2700.0
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for _, added := range []float64{-200, 270, 600, 3000} {
+			t.Run(fmt.Sprintf("%v %+v", step, added), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(9, 2))
+				y := withEvents(r, history+1, []event{{at, 20, always, 0}})
+				for i := steppedAt; i < len(y); i++ {
+					y[i] += added
+				}
+				y = every(y, step)
+				perDay, horizon := int(24*time.Hour/step), int(15*time.Minute/step)
+				now := history*perDay + at*perDay/(24*60) - horizon
+				for _, fitted := range []int{4, 12, 20} { // hours ago, the last one of which does not know of the step
+					fit := now - fitted*perDay/24
+					o := forecaster.Options{Step: step, Horizons: []int{horizon}}
+					m, err := forecaster.Fit(o, monday, y[:fit], nil)
+					require.NoError(t, err)
+					for _, v := range y[fit : now+1] {
+						m.Advance(v)
+					}
+					peak := 300 + added + size
+					maximum := m.MaxQuantile(horizon, 0.9)
+					require.Greater(t, maximum, 0.98*peak, "fitted %d hours ago", fitted)
+					require.Less(t, maximum, 1.25*peak, "fitted %d hours ago", fitted)
+					require.Greater(t, m.BreachProbability(horizon, 0.9*peak, true), 0.5)
+				}
+			})
+		}
+	}
 }
 
 // What only chance brings to the same time on some days is not expected there, and what it adds to the maximum is
@@ -322,24 +358,25 @@ func TestEarlierMaxQuantile_IsThatOfTheSameTimeOfOtherDays(t *testing.T) {
 	for i := range y {
 		y[i] = float64(i / perDay) // the number of the day
 	}
-	y[3*perDay+10] = 50
+	const noon = 8*perDay + perDay/2
+	y[noon-5*perDay+10] = 50
 	o := forecaster.Options{Step: 5 * time.Minute, Horizons: []int{3}, KeepDays: true}
 	fit := func(o forecaster.Options, n int) *forecaster.Model {
 		m, err := forecaster.Fit(o, monday, y[:n], nil)
 		require.NoError(t, err)
 		return m
 	}
-	m := fit(o, 9*perDay)
-	require.InDelta(t, 8, m.EarlierMaxQuantile(3, 0.9), 1e-6, "nine days")
-	require.InDelta(t, 4, m.EarlierMaxQuantile(3, 0.5), 1e-6)
-	for i := range 9 {
-		m.Advance(float64(i))
+	m := fit(o, noon)
+	require.InDelta(t, 7, m.EarlierMaxQuantile(3, 0.9), 1e-6, "eight days")
+	require.InDelta(t, 3.5, m.EarlierMaxQuantile(3, 0.5), 1e-6)
+	for range 9 {
+		m.Advance(8)
 	}
-	require.InDelta(t, 50, m.EarlierMaxQuantile(3, 0.9), 1e-5, "the 10th step of a day is ahead")
+	require.InDelta(t, 50, m.EarlierMaxQuantile(3, 0.9), 1e-5, "what came ten steps after noon is ahead")
 	for range 3 {
-		m.Advance(9)
+		m.Advance(8)
 	}
-	require.InDelta(t, 8, m.EarlierMaxQuantile(3, 0.9), 1e-6)
+	require.InDelta(t, 7, m.EarlierMaxQuantile(3, 0.9), 1e-6)
 	require.InDelta(t, 0, fit(o, perDay+1).EarlierMaxQuantile(3, 0.9), 1e-6, "one day is enough")
 	require.True(t, math.IsNaN(fit(o, perDay/2).EarlierMaxQuantile(3, 0.9)))
 	o.KeepDays = false

@@ -1,12 +1,12 @@
 package recurring
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 	"sort"
 
 	"github.com/anomaly-exporter/anomaly-exporter/calendar"
+	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring/lifts"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/recurring/sizes"
 	"github.com/anomaly-exporter/anomaly-exporter/forecaster/window"
 )
@@ -79,12 +79,8 @@ type occurrences struct {
 	ratios []float32 // of sizes to the typical size at their time of day, sorted
 	growth float64   // of the logarithm of sizes, a day; 0 if they do not grow
 
-	share float32 // of lift that a step renews
-	lift  float32 // by how much the series was over the usual lately, without what recurs
+	lifts lifts.Lifts // without what recurs
 }
-
-// liftHalfLife is that of lift, in milliseconds. Chosen, not tuned: it follows the level, and not single values.
-const liftHalfLife = 30 * 60 * 1000
 
 // phase is how far what recurs has come.
 type phase uint8
@@ -103,7 +99,7 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 	}
 	c := &occurrences{
 		limits: []limit{{}}, level: make([]uint8, len(limits)), newest: occurrence{begin: -1, end: -1}, place: nowhere,
-		share: float32(1 - math.Exp2(-float64(r.grid.Step)/liftHalfLife)),
+		lifts: lifts.New(r.grid.Step, r.length, len(r.cells)),
 	}
 	for at, l := range widenLimits(limits) {
 		if !slices.Contains(c.limits, l) {
@@ -111,14 +107,18 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 		}
 		c.level[at] = uint8(slices.Index(c.limits, l)) //nolint:gosec // one for each of highShares
 	}
-	at := nowhere
+	at, around := nowhere, nan
 	for i, v := range w.Values {
 		at = r.next(at, i)
 		c.until = r.position(at.cell, at.offset)
 		if !w.Learn[i] {
 			continue
 		}
-		c.observe(c.until, float32(v)-(r.cells[at.cell]-over[at.cell]), c.limits[c.level[r.ofWeek(at.cell)]])
+		around = r.cells[at.cell] - over[at.cell]
+		c.observe(c.until, float32(v)-around, 0, c.limits[c.level[r.ofWeek(at.cell)]])
+		if at.offset == 0 {
+			c.lifts.Keep(int(at.cell), around)
+		}
 		switch n := len(c.past); {
 		case c.newest.end < c.until:
 		case n > 0 && c.past[n-1].begin == c.newest.begin:
@@ -133,10 +133,11 @@ func (r *Profile) trace(w *window.Window, over []float32, limits []limit) {
 	all := r.sizes()
 	c.usual, c.growth = r.usual(over), sizes.Growth(all, r.days)
 	c.ratios = sizes.Ratios(all, c.growth)
+	c.lifts.Finish(around, int(at.cell), func(cell int) float32 { return c.usual[r.ofDay(int64(cell))] })
 	c.near = make([]bool, len(limits))
-	around := smearLength / r.length
+	smeared := smearLength / r.length
 	for at, l := range limits {
-		for d := -around; d <= around && l != (limit{}); d++ {
+		for d := -smeared; d <= smeared && l != (limit{}); d++ {
 			c.near[r.wrap(int64(at)+d)] = true
 		}
 	}
@@ -204,24 +205,23 @@ func (r *Profile) usual(over []float32) []float32 {
 	return usual
 }
 
-// observe takes a value at a position, as what it is over the usual.
-func (c *occurrences) observe(at int, over float32, l limit) {
+// observe takes a value at a position, as what it is over the usual. What recurs is that less the level.
+func (c *occurrences) observe(at int, over, level float32, l limit) {
 	c.at = at
 	if c.isOpen && l == (limit{}) {
 		l = c.limit // it lasts for longer than on other days
 	}
-	if l == (limit{}) || !(over >= l.low) {
+	above := over - level
+	if l == (limit{}) || !(above >= l.low) {
 		c.isOpen = false
-		if over == over {
-			c.lift += c.share * (over - c.lift)
-		}
+		c.lifts.Advance(over)
 		return
 	}
 	if !c.isOpen {
 		c.open, c.isOpen, c.reached = occurrence{begin: at}, true, false
 	}
-	c.open.add(at, over)
-	c.limit, c.reached = l, c.reached || over >= l.high
+	c.open.add(at, above)
+	c.limit, c.reached = l, c.reached || above >= l.high
 	if c.reached {
 		c.newest = c.open
 	}
@@ -235,14 +235,15 @@ func (r *Profile) Advance(step int, v float64) {
 	c := r.occurrences
 	c.place = r.next(c.place, step)
 	cell := c.place.cell
-	c.observe(r.position(cell, c.place.offset), float32(v)-c.usual[r.ofDay(cell)], c.limits[c.level[r.ofWeek(cell)]])
+	at, over := r.position(cell, c.place.offset), float32(v)-c.usual[r.ofDay(cell)]
+	c.observe(at, over, c.lifts.Up(), c.limits[c.level[r.ofWeek(cell)]])
 }
 
 // Rewind forgets what was there, to take the values of the window again. r may be nil.
 func (r *Profile) Rewind() {
 	if r != nil && r.occurrences != nil {
 		c := r.occurrences
-		c.isOpen, c.newest, c.lift, c.place = false, occurrence{begin: -1, end: -1}, 0, nowhere
+		c.isOpen, c.newest, c.lifts.Now, c.place = false, occurrence{begin: -1, end: -1}, 0, nowhere
 	}
 }
 
@@ -260,10 +261,10 @@ func (r *Profile) Ordinary(step int) (v float64, ok bool) {
 	if !c.near[cell] && (c.newest.end < 0 || c.at > c.newest.end+length) {
 		return 0, false
 	}
-	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lift >= l.low {
+	if l := c.limits[c.level[cell]]; l != (limit{}) && c.lifts.Now >= l.low {
 		return 0, false
 	}
-	v = float64(c.usual[cell%r.perDay] + c.lift)
+	v = float64(c.usual[cell%r.perDay] + c.lifts.Now)
 	return v, v == v
 }
 
@@ -363,7 +364,7 @@ func (w *Window) given(g grouping) (near, rest Window, scales scales) {
 	}
 	switch {
 	case today == running: // all days tell how large it is, and those on which it came how large it becomes
-		scales.usual = r.occurrences.usual[r.ofDay(cell)]
+		scales.usual = r.occurrences.usual[r.ofDay(cell)] + r.occurrences.lifts.Up()
 	case today == waiting && (toCome || now < onsets.last+onsets.margin()):
 		near.first = min(near.first, first) // it is as large as ever, when it comes
 	case alike != 0:

@@ -164,8 +164,9 @@ func (w *Window) recurs(g grouping) bool {
 }
 
 // collect returns the largest values of the cells of the window that a grouping tells of, by day, without the day that
-// the window begins on. For none it takes the cells where nothing recurs; if all is true, all cells. scaled are these
-// values, made as large as what is there today, unless that is nil.
+// the window begins on. For none it takes the cells where nothing recurs; if all is true, all cells. What recurs is as
+// much larger as the level is higher now than it was at this time of each day. scaled are these values, made as large
+// as what is there today, unless that is nil.
 func (w *Window) collect(g grouping, all bool, today *scales) (s, scaled sample) {
 	r, perDay := w.r, w.r.perDay
 	begin, end := w.first, w.last
@@ -194,6 +195,9 @@ func (w *Window) collect(g grouping, all bool, today *scales) (s, scaled sample)
 	var of [maxDays]int
 	for k := oldest; k < r.days; k++ {
 		if v := most[k-oldest]; v > lowest && k != day && w.days>>(k-oldest)&1 != 0 && r.comparable(g, day, k) {
+			if g != none {
+				v += r.occurrences.lifts.Since(r.occurrences.at/r.steps + (k-day)*perDay)
+			}
 			of[s.n] = k
 			s.add(v)
 			if today != nil && today.known() && today.by[k-oldest] > 0 {

@@ -84,7 +84,7 @@ func (w *Window) usual() (usual, high float64) {
 	c := w.r.occurrences
 	for cell := w.first; cell <= w.last; cell++ {
 		if l := c.limits[c.level[w.r.ofWeek(cell)]]; l != (limit{}) {
-			return float64(c.usual[w.r.ofDay(cell)]), float64(l.high)
+			return float64(c.usual[w.r.ofDay(cell)] + c.lifts.Up()), float64(l.high)
 		}
 	}
 	return math.NaN(), 0
