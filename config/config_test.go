@@ -82,8 +82,8 @@ func TestLoad_ReturnsWhatStringWrites(t *testing.T) {
 func TestLoadFile_NamesTheMissingFile(t *testing.T) {
 	_, err := config.LoadFile("testdata/none.yml")
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.EqualError(t, err, "open testdata/none.yml: no such file or directory; \"anomaly-exporter init\" writes a first "+
-		"configuration")
+	require.EqualError(t, err, "open testdata/none.yml: no such file or directory; "+
+		`"anomaly-exporter init" writes a first configuration`)
 }
 
 func TestLoad_FillsInDefaultsOfGlobal(t *testing.T) {
