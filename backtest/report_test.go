@@ -227,7 +227,7 @@ func TestRun_RefusesWhatItCannotReplay(t *testing.T) {
 		},
 		{
 			"no such directory", func(o *backtest.Options) { o.Output = "/none/x.om" },
-			`open /none/.backtest-[0-9]+: no such file or directory`,
+			`write results: open /none/.backtest-[0-9]+: no such file or directory`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
