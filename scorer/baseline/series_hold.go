@@ -203,15 +203,16 @@ func (b *Backtest) beginning(l *level.Level) level.Beginning {
 	})
 }
 
-// undisturbed returns the slot from which on values stray until one is away from the level or from what is expected.
-// Until then, a level that holds is where one is that follows, and l is made to be there.
-func (b *Backtest) undisturbed(l *level.Level, before int64) (until int) {
+// undisturbed returns the slot from which on values stray until one is away from the level or from what is expected, or
+// until the last one, of local time, that is looked at; 0: the end. Until then, a level that holds is where one is that
+// follows, and l is made to be there.
+func (b *Backtest) undisturbed(l *level.Level, last int64) (until int) {
 	c, follows := &b.composed, *l
 	learned, known, slots := b.learned[:0], 0, 0
 	for at := range b.Positions(0) {
 		x, e, sv := b.Values[at.Index], b.expected[at.Slot], b.seasonal[at.Slot]
 		now, unit := b.levels[at.Slot], c.Unit(e)
-		if x == x && e == e && !l.IsNear(x, e, unit) || before > 0 && b.series.slots.At(at.Time) >= before {
+		if x == x && e == e && !l.IsNear(x, e, unit) || last > 0 && b.series.slots.At(at.Time) >= last {
 			break
 		}
 		if teaches(c, sv) {
