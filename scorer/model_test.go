@@ -326,6 +326,21 @@ func TestFit_SaysWhyASeriesCannotBeScored(t *testing.T) {
 	}
 }
 
+// Steps may be longer than anything that a level looks back.
+func TestFit_TakesStepsOfDays(t *testing.T) {
+	for _, step := range []time.Duration{8 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+		for n := 1; n < 120; n++ {
+			m, err := scorer.Fit(scorer.Options{Step: step}, 0, noisy(1)[:n], nil)
+			if n >= 60 {
+				require.NoError(t, err, "%d steps of %s", n, step)
+			}
+			if err == nil {
+				m.Score(100, true)
+			}
+		}
+	}
+}
+
 func TestFit_RejectsBadOptions(t *testing.T) {
 	for _, tc := range []struct {
 		want   string

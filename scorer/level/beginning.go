@@ -58,7 +58,7 @@ func (l *Level) FindBeginning(first []First, s Season) (begin Beginning) {
 		return Beginning{}
 	}
 	first = first[:len(first)-1|1] // odd: the median of two levels is one of them
-	known, seasonal := s.Slots(Window)/2, s.Days > 0
+	known, seasonal := max(s.Slots(Window)/2, 1), s.Days > 0
 	begin.Level = median(first)
 	near, far := 0, 0
 	for i, f := range first {
