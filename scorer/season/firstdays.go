@@ -53,9 +53,12 @@ func NewFirstDays(v *Values, expected []float32, zero float32, firstWeek bool) F
 	return f
 }
 
+// Known tells whether anything is known.
+func (f *FirstDays) Known() bool { return f.dayOff != nil }
+
 // Widen returns the range of what is usual of a slot, from what is expected without that.
 func (f *FirstDays) Widen(slot int64, low, high float32) (wideLow, wideHigh float32) {
-	if f.dayOff == nil {
+	if !f.Known() {
 		return low, high
 	}
 	k := f.kind(slot)

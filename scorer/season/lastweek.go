@@ -1,6 +1,8 @@
 package season
 
 import (
+	"slices"
+
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/composition"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
@@ -28,7 +30,9 @@ func NewLastWeek(
 	for i := range v.Values {
 		v.Values[i] = c.Join(season(v.First+int64(i)), levels[min(i+n/2, len(levels)-1)])
 	}
-	return LastWeek{v.First + int64(len(v.Values)), v.Values, int64(7 * v.PerDay), near}
+	// Most of a window may be from before the series began.
+	known := slices.Clone(v.Values[max(slices.IndexFunc(v.Values, func(x float32) bool { return x == x }), 0):])
+	return LastWeek{v.First + int64(len(v.Values)), known, int64(7 * v.PerDay), near}
 }
 
 // nearest returns what is expected of the value x of a step between a slot and the next, where a deviation of unit
