@@ -28,7 +28,7 @@ type deviations struct {
 	sizeOnly bool
 }
 
-// newDeviations returns what follows a series. The scores of a slot may count together, see maxOverSlot.
+// newDeviations returns what follows a series. The scores of a slot may count together, see calibration.MaxOverSlot.
 func newDeviations(g grid.Grid, forest bool, within ewma.Bounds, together bool) deviations {
 	stride := g.Stride()
 	d := deviations{phases: ewma.NewPhases(stride, g.Slot(), together), within: within}
@@ -67,7 +67,7 @@ func (d *deviations) replay(phase int, x, b, unit float32) (point isolationfores
 
 // measureIf returns the statistics of a phase after the deviation e; all 0 if it does not count. They are those of this
 // phase alone: so every phase is as the first one was in the older history, from which the tails are. What one minute
-// has seen the next does not forget all the same, see maxOverSlot.
+// has seen the next does not forget all the same, see calibration.MaxOverSlot.
 func (d *deviations) measureIf(counts bool, phase int, e float32) (st calibration.Statistics) {
 	switch {
 	case !counts:

@@ -43,7 +43,7 @@ type Model struct {
 	deviations  deviations
 	forest      isolationforest.Forest // without trees if the pattern does not count
 	calibration calibration.Calibration
-	maxOverSlot maxOverSlot // nil where a slot is a step, and with a forest
+	maxOverSlot calibration.MaxOverSlot // nil where a slot is a step, and with a forest
 	bursts      burst.Normal
 	lowest      float64 // of the values learned from; -Inf if it does not matter
 	band        band
@@ -52,6 +52,7 @@ type Model struct {
 	change      change.Change
 	away        int // steps since the series is away, see countAway
 	stuck       change.Stuck
+	excursion   change.Excursion
 }
 
 // Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
@@ -84,6 +85,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	m := &Model{
 		o: o, baseline: series, lowest: math.Inf(-1), change: change.New(log),
 		stuck:      change.NewStuck(log, in.Slots(time.Hour)),
+		excursion:  change.NewExcursion(in.Steps(time.Hour)),
 		deviations: newDeviations(in, enabled[pattern], ewma.NewBounds(backtest.Ordinary(), o.side(), in.Slot()), true),
 	}
 	m.deviations.sizeOnly = enabled == [calibration.MaxStatistics]bool{size: true}
@@ -98,7 +100,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		return m, nil
 	}
 	if in.Stride() > 1 && !enabled[pattern] {
-		m.maxOverSlot = make(maxOverSlot, in.Stride())
+		m.maxOverSlot = make(calibration.MaxOverSlot, in.Stride())
 	}
 	r := m.replay(backtest, bursts, y, weights)
 	if len(r.statistics) < baseline.MinValues {
@@ -108,6 +110,11 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
 	m.calibrate(r, enabled, end)
+	for i := range r.episode {
+		all, parts := m.calibration.Combine(&r.episode[i])
+		log, _ := m.calibration.LogPeriod(all, &parts)
+		m.excursion.Next(r.sides[i], in.Stride(), calibration.Score(log))
+	}
 	m.band = band{m.calibration.Band(), m.calibration.BandBeyond(-1), m.calibration.BandBeyond(1)}
 	if m.widest = r.most - r.least; r.span() >= widestAfter.Milliseconds() {
 		m.widest = r.widest
@@ -155,6 +162,10 @@ type replay struct {
 	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values.
 	widest, least, most float32
 	beyond              []calibration.Beyond // of the sample
+
+	// Of the slots of an episode that goes on after the window: the side on which the series strays, and statistics.
+	sides   []int
+	episode []calibration.Statistics
 }
 
 // replay runs the statistics over the window.
@@ -218,12 +229,18 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		if at.Phase == 0 && at.Index < to {
 			r.distances = append(r.distances, st[size])
 		}
+		if at.Phase == 0 && b.GoesOn(at) {
+			r.sides, r.episode = append(r.sides, m.strays(at.Time, x, expected, unit)), append(r.episode, st)
+		}
 		if b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
 		}
 		r.widest, r.least, r.most = max(r.widest, x-expected, expected-x), min(r.least, x), max(r.most, x)
 		if m.maxOverSlot != nil && at.Index >= from && at.Index < to {
-			r.addStep(at.Slot, st)
+			if len(r.steps.Slots) == 0 {
+				r.firsts = len(r.statistics)
+			}
+			r.steps.Add(at.Slot, st)
 		}
 		if at.Phase == 0 {
 			r.add(at.Time, st)
@@ -238,13 +255,6 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 	}
 	return r
-}
-
-func (r *replay) addStep(slot int, st calibration.Statistics) {
-	if len(r.steps.Slots) == 0 {
-		r.firsts = len(r.statistics)
-	}
-	r.steps.Statistics, r.steps.Slots = append(r.steps.Statistics, st), append(r.steps.Slots, slot)
 }
 
 // calibrate makes the tails of the sample of a window that ends at end (ms).
@@ -295,6 +305,7 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 			m.score(&s, part*(y-s.Expected), &at)
 		}
 		m.scoreChange(&s, &at)
+		m.continueExcursion(&s, m.strays(at.Time, at.Value, at.Expected, at.Unit))
 	}
 	if at.NewUnit > 0 {
 		m.deviations.phases.Moved(at.NewUnit)
@@ -329,7 +340,7 @@ func (m *Model) advance(at *baseline.Step) {
 		m.deviations.recent[at.Phase].Add(at.Value) // others are added when they are scored
 	}
 	if m.maxOverSlot != nil {
-		m.maxOverSlot[at.Phase] = surprisals{}
+		m.maxOverSlot[at.Phase] = calibration.Surprisals{}
 	}
 }
 
@@ -345,13 +356,13 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 	if counts && recent != nil {
 		st[pattern] = m.forest.Score(&point, 0, m.forest.Trees())
 	}
-	var all surprisals
+	var all calibration.Surprisals
 	if in := at.Usual.Range; counts && (at.Value < in.Low || at.Value > in.High) {
-		all.beyond = m.beyond(at.Time, at.Value, hours.Nearest(at.Value, at.Expected, at.Usual.Center), at.Unit)
+		all.Beyond = m.beyond(at.Time, at.Value, hours.Nearest(at.Value, at.Expected, at.Usual.Center), at.Unit)
 	}
-	all.combined, all.parts = m.calibration.Combine(&st)
+	all.Combined, all.Parts = m.calibration.Combine(&st)
 	if m.maxOverSlot != nil {
-		all = m.maxOverSlot.put(at.Phase, all)
+		all = m.maxOverSlot.Put(at.Phase, all)
 	}
 	if at.Low < at.High { // the expected value is one of many
 		d = m.baseline.Distance(at.Value - at.Expected)
@@ -360,9 +371,9 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 		s.set(0)
 		return
 	}
-	log, supported := m.calibration.LogPeriod(all.combined, &all.parts)
-	if all.beyond.Distance != 0 {
-		if own, far := m.calibration.LogPeriodBeyond(all.beyond); own > log {
+	log, supported := m.calibration.LogPeriod(all.Combined, &all.Parts)
+	if all.Beyond.Distance != 0 {
+		if own, far := m.calibration.LogPeriodBeyond(all.Beyond); own > log {
 			s.setSupported(own, max(supported, far))
 			s.explainBy(featureNames[size], m.o.ExplainThreshold)
 			return
@@ -370,7 +381,7 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 	}
 	s.setSupported(log, supported)
 	if s.Value >= m.o.ExplainThreshold {
-		s.Contributions = contributions(featureNames, all.parts[:])
+		s.Contributions = contributions(featureNames, all.Parts[:])
 	}
 }
 
@@ -391,6 +402,23 @@ func (m *Model) scoreChange(s *Score, at *baseline.Step) {
 	if log := m.change.Lasting(m.away); log > 0 && m.away > before && s.Value >= calibration.BandScore {
 		s.support(log)
 	}
+}
+
+// continueExcursion makes a score that of the excursion to a side, if that goes on.
+func (m *Model) continueExcursion(s *Score, side int) {
+	own := s.Value
+	if s.Value = m.excursion.Next(side, 1, own); own < m.o.ExplainThreshold {
+		s.explainBy(featureNames[size], m.o.ExplainThreshold)
+	}
+}
+
+// strays returns on which side of a level that holds the value x at the time t (ms) strays, if that matters.
+func (m *Model) strays(t int64, x, expected, unit float32) int {
+	d := m.baseline.Distance(x - expected)
+	if !m.o.onSide(d) || !m.o.large(d, m.baseline.Value(t, expected)) {
+		return 0
+	}
+	return m.baseline.Strays(x, expected, unit)
 }
 
 // countAway counts so many steps from the time t (ms) on with a value x as away, if that is away from what was expected
@@ -434,32 +462,4 @@ func (m *Model) setBand(s *Score, at *baseline.Step, part float64) {
 		r[0] = max(r[0], 0)
 	}
 	s.Expected, s.Lower, s.Upper = r.Clip(expected), r.Clip(lower), r.Clip(upper)
-}
-
-// surprisals are the combined surprisal of a step and those of its statistics.
-type surprisals struct {
-	combined float32
-	parts    calibration.Statistics
-	beyond   calibration.Beyond
-}
-
-// maxOverSlot holds the newest step of each phase. The score is that of the most anomalous of them: so one event is one
-// crossing, however its minutes flicker.
-type maxOverSlot []surprisals
-
-// put takes the step of a phase, and returns the most anomalous one.
-func (m maxOverSlot) put(phase int, s surprisals) surprisals {
-	m[phase] = s
-	most, farthest := phase, phase
-	for i := range m {
-		if m[i].combined > m[most].combined {
-			most = i
-		}
-		if math.Abs(float64(m[i].beyond.Distance)) > math.Abs(float64(m[farthest].beyond.Distance)) {
-			farthest = i
-		}
-	}
-	s = m[most]
-	s.beyond = m[farthest].beyond
-	return s
 }

@@ -16,6 +16,18 @@ import (
 // is a part of it.
 type daily struct{ night, noon, weekend, noise float64 }
 
+// A persistent noise has a standard deviation of 1 and is forgotten within a time, as one of the load of an hour.
+type persistent struct {
+	within time.Duration
+	now    float64
+}
+
+func (p *persistent) next(step time.Duration, r *rand.Rand) float64 {
+	kept := math.Exp(-float64(step) / float64(p.within)) // of a white one, nothing
+	p.now = kept*p.now + math.Sqrt(1-kept*kept)*r.NormFloat64()
+	return p.now
+}
+
 // at returns the load without noise. The epoch was a Thursday.
 func (s daily) at(t time.Duration) float64 {
 	d := t.Hours() / 24
@@ -37,14 +49,23 @@ func duringOutage(
 	t *testing.T, s daily, o scorer.Options, seed uint64, outages ...outage,
 ) (before, during, after float64) {
 	t.Helper()
+	return duringOutageIn(t, s, 1, o, seed, outages...)
+}
+
+// duringOutageIn is duringOutage for a load whose noise persists.
+func duringOutageIn(
+	t *testing.T, s daily, noiseWithin time.Duration, o scorer.Options, seed uint64, outages ...outage,
+) (before, during, after float64) {
+	t.Helper()
 	const day, more = 24 * hour, 60 * hour
 	r := rand.New(rand.NewPCG(seed, 77))
 	last := outages[len(outages)-1]
 	start, end := (last.from - 12*hour).Truncate(6*hour), last.from+last.lasts
 	y := make([]float64, (end+more)/o.Step)
+	noise := persistent{within: noiseWithin}
 	for i := range y {
 		at := time.Duration(i) * o.Step
-		y[i] = s.at(at) * (1 + s.noise*r.NormFloat64())
+		y[i] = max(0, s.at(at)*(1+s.noise*noise.next(o.Step, r)))
 		for _, out := range outages {
 			if at >= out.from && at < out.from+out.lasts {
 				y[i] *= out.left
@@ -118,6 +139,32 @@ func TestModel_HoldsAnOutageThatNoSingleValueShows(t *testing.T) {
 					}
 					t.Logf("%.2f", sum/float64(seeds))
 					require.GreaterOrEqual(t, sum/float64(seeds), tc.least)
+				})
+			}
+		}
+	}
+}
+
+// Noise that lasts for an hour hides a fall to less than a third from each single value, and for a while from the mean of
+// a run. Such an outage is one to its end, through every fit, and little is left of it after that.
+func TestModel_HoldsAnOutageInNoiseThatLasts(t *testing.T) {
+	skipStatistical(t)
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
+		for _, left := range []float64{0.3, 2} {
+			for _, from := range []time.Duration{sunday + 9*hour, sunday + 4*24*hour + 90*time.Minute} {
+				t.Run(fmt.Sprintf("%s/%g/%s", step, left, from), func(t *testing.T) {
+					t.Parallel()
+					seeds := map[time.Duration]uint64{time.Minute: 1, 5 * time.Minute: 4, 15 * time.Minute: 6}[step]
+					sum, sumAfter := 0.0, 0.0
+					for seed := range seeds {
+						s, o := daily{100, 100, 1, 0.15}, scorer.Options{Step: step}
+						before, during, after := duringOutageIn(t, s, hour, o, seed, outage{from, 24 * hour, left})
+						require.LessOrEqual(t, before, 0.01)
+						sum, sumAfter = sum+during, sumAfter+after
+					}
+					t.Logf("%.2f", sum/float64(seeds))
+					require.GreaterOrEqual(t, sum/float64(seeds), 0.7)
+					require.LessOrEqual(t, sumAfter/float64(seeds), 0.05)
 				})
 			}
 		}

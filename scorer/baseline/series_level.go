@@ -23,6 +23,11 @@ const (
 	// being away: of normal noise that is 6 standard deviations, too. Chosen, not tuned: where bursts are frequent, they
 	// are not odd.
 	oddFactor = 5
+	// farFactor is how many times farther than on other days a run is odd, and oddDays how many days may hold one: of
+	// persistent normal noise that is more than four standard deviations of a run. Chosen on generated outages: one of a
+	// day lies on two days, made the quantile larger, and was followed. With three days, what a step left unexplained was
+	// held, and the first Saturday after it was anomalous.
+	farFactor, oddDays = 1.6, 2
 	// lastingFrom is how long values have to be away from the level for an episode to last. The tails do not learn of it.
 	// Chosen, not tuned: half of the time that the level looks back.
 	lastingFrom = level.Window / 2
@@ -98,7 +103,8 @@ func (b *Backtest) holdLevel() {
 // runShare returns the share of the distance from which a value is away at which the mean of a run is, too: where it
 // would be odd among those of the window. Where bursts or drifts are frequent, they are not.
 func (b *Backtest) runShare(away float32) float32 {
-	if b.series.slots.PerDay < manyPerDay {
+	perDay := int(b.series.slots.PerDay)
+	if perDay < manyPerDay {
 		return 1
 	}
 	run, means := level.NewRun(b.series.Grid.Slots), b.medians[:0]
@@ -111,8 +117,22 @@ func (b *Backtest) runShare(away float32) float32 {
 	if len(means) == 0 {
 		return 1
 	}
+	odd := infinite
+	if farthest := largestOfDays(means, perDay); len(farthest) > 2*oddDays {
+		odd = farFactor * farthest[len(farthest)-1-oddDays]
+	}
 	b.scratch.Sort(means)
-	return min(max(oddFactor*orderstat.Quantile(means, composition.TypicalQuantile)/away, level.MinRunShare), 1)
+	odd = min(odd, oddFactor*orderstat.Quantile(means, composition.TypicalQuantile))
+	return min(max(odd/away, level.MinRunShare), 1)
+}
+
+// largestOfDays returns the largest of values, so many a day, of each day, in order of size.
+func largestOfDays(values []float32, perDay int) (largest []float32) {
+	for day := range slices.Chunk(values, perDay) {
+		largest = append(largest, slices.Max(day))
+	}
+	slices.Sort(largest)
+	return largest
 }
 
 // deviations returns the deviations of the slots of the window from what was expected, in order of size, without

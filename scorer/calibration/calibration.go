@@ -179,6 +179,11 @@ type SlotSample struct {
 	Slots      []int
 }
 
+// Add appends a step of a slot.
+func (s *SlotSample) Add(slot int, st Statistics) {
+	s.Statistics, s.Slots = append(s.Statistics, st), append(s.Slots, slot)
+}
+
 // EstimateCorrection makes c calibrated for the most anomalous step of each slot, by the steps of slots that have
 // stride of them, and by the first steps of slots as in the sample of Fit. If they are too few it changes nothing.
 func (c *Calibration) EstimateCorrection(steps SlotSample, stride int, firsts []Statistics) {
