@@ -126,6 +126,70 @@ func TestMaxQuantile_HoldsWhatHappensAtTheSameTimeOnMostDays(t *testing.T) {
 	}
 }
 
+// So is a daily job at steps of half an hour and an hour, on top of the shape of a day: it lasts for one to three
+// steps, and comes with a chance of 40 % or more. In the hours between, nothing is kept for it.
+func TestMaxQuantile_HoldsADailyJobAtLongSteps(t *testing.T) {
+	t.Parallel()
+	const history, days = 14, 21
+	for _, step := range []time.Duration{30 * time.Minute, time.Hour} {
+		for _, jobs := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%v %d a day", step, jobs), func(t *testing.T) {
+				t.Parallel()
+				perDay := int(24 * time.Hour / step)
+				var began, ready, between, high float64
+				for seed := range uint64(24) {
+					r := rand.New(rand.NewPCG(seed, 30))
+					slot, length, p := r.IntN(perDay), 1+int(seed)%3, 0.4+0.2*float64(seed/3%4)
+					shape, job := 0.6*float64(seed%2), 2+5*float64(seed/2%2) // times the load
+					y, near, begins := make([]float64, days*perDay), make([]bool, (days+1)*perDay), make([]bool, days*perDay)
+					for i := range y {
+						y[i] = 300 * (1 - shape*math.Cos(2*math.Pi*float64(i)/float64(perDay))) * (1 + 0.05*r.NormFloat64())
+					}
+					for k := range days * jobs {
+						from := (k*perDay/jobs + slot) % len(y)
+						for i := max(from-2, 0); i <= from+length+1; i++ {
+							near[i] = true
+						}
+						if begins[from] = r.Float64() < p; begins[from] {
+							for i := from; i < min(from+length, len(y)); i++ {
+								y[i] *= 1 + job
+							}
+						}
+					}
+					o := forecaster.Options{Step: step, Horizons: []int{1}, Refit: perDay / 4}
+					var m *forecaster.Model
+					for i := history * perDay; i+1 < len(y); i++ {
+						if i%(perDay/2) == perDay/10 || m == nil {
+							from := i + 1 - history*perDay
+							var err error
+							m, err = forecaster.Fit(o, monday+int64(from)*step.Milliseconds(), y[from:i+1], nil)
+							require.NoError(t, err)
+						} else {
+							m.Advance(y[i])
+						}
+						maximum := m.MaxQuantile(1, 0.9)
+						switch {
+						case begins[i+1]:
+							began++
+							if maximum > 0.8*y[i+1] {
+								ready++
+							}
+						case !near[i+1]:
+							between++
+							if maximum > 1.6*y[i+1] {
+								high++
+							}
+						}
+					}
+				}
+				t.Logf("ready for %v of %v, high in %.2f %% of %v hours between", ready, began, 100*high/between, between)
+				require.GreaterOrEqual(t, ready, 0.93*began)
+				require.LessOrEqual(t, high, 0.01*between)
+			})
+		}
+	}
+}
+
 // One event a day that comes on 40 % of the days is in few of the past windows that forecasts are compared by, and
 // comes in none of some of them. The days tell of it all the same.
 func TestMaxQuantile_HoldsWhatFewPastWindowsHeld(t *testing.T) {

@@ -1,9 +1,9 @@
 // Package recurring finds what happens at the same time on most days, or every week: jobs, reports, batches. A model
 // that follows levels and smooth shapes misses them, because their cause is a clock.
 //
-// Steps are gathered in cells of five minutes, of which the largest value counts. A cell of the day or of the week is
-// recurring if it was high on more days than chance explains. What a window holds that is still to come is then told by
-// the same window of earlier days: by an empirical quantile, without any model.
+// Steps are gathered in cells of five minutes, of which the largest value counts; a longer step is a cell. A cell of
+// the day or of the week is recurring if it was high on more days than chance explains. What a window holds that is
+// still to come is then told by the same window of earlier days: by an empirical quantile, without any model.
 package recurring
 
 import (
@@ -22,6 +22,9 @@ const (
 	// blockLength is what the usual value around a cell is taken from. An event of up to half of it stands out. Chosen,
 	// not tuned: a job of an hour does, while the shape of the day is followed.
 	blockLength = 3 * 60 * 60 * 1000 // ms
+	// blockCells is how many cells a block has at least. Guard: a job of three steps stands out in it. With eight, each
+	// day has the same blocks at steps of 30 minutes and an hour.
+	blockCells = 8
 	// significance is up to which probability a cell that is high on so many days is not put down to chance. There are
 	// some hundred independent cells in a day, so that about one series in five has a false one. It costs little: the
 	// window is then forecast by what its like has held. Chosen, not tuned.
@@ -69,14 +72,14 @@ type Profile struct {
 	occurrences *occurrences // nil if nothing recurs
 }
 
-// Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days, or at
-// steps over ten minutes. It returns nil if nothing recurs, unless it is told to keep the values of the days anyway, or
-// if the step does not divide the day.
+// Find returns what recurs in a window, judged by the loss of quantile p. Nothing does in less than three days. It
+// returns nil if nothing recurs, unless it is told to keep the values of the days anyway, or if the step does not
+// divide the day.
 func Find(w *window.Window, p float64, keep bool) *Profile {
 	r := &Profile{grid: w.Grid, length: max(cellLength, w.Grid.Step)}
 	r.steps = int(r.length / r.grid.Step)
 	r.perDay = int(calendar.Day / r.length)
-	canRecur := w.Fine() && len(w.Values) >= minDays*w.StepsPerDay
+	canRecur := len(w.Values) >= minDays*w.StepsPerDay
 	if int64(r.perDay)*r.length != calendar.Day || !canRecur && !keep {
 		return nil // cells would wander through the day
 	}
@@ -87,6 +90,7 @@ func Find(w *window.Window, p float64, keep bool) *Profile {
 	r.groups = make([]grouping, 7*r.perDay)
 	if canRecur {
 		var room search
+		room.standOut = !w.Fine()
 		limits := r.findRecurring(p, &room)
 		r.trace(w, room.over, limits)
 		lows.groups = make([]grouping, 7*r.perDay)
@@ -133,15 +137,19 @@ func weekday(day int64) int { return int((day%7 + 7) % 7) }
 const (
 	// rounds is how often what recurs is looked for: what is found makes room for what is smaller. Chosen, not tuned.
 	rounds = 3
-	// outlying is how many times as far from the median as the upper quartile something smaller must be. Chosen, not
-	// tuned: of normal noise that is 5.4 standard deviations. What is left of the shape of the day does not stand out.
-	outlying = 8
+	// outlying is how many times as far from the median as the upper third of the cells begins something smaller must be.
+	// Chosen, not tuned: of normal noise that is 5.2 standard deviations. What is left of the shape of the day does not
+	// stand out, unless what recurs fills a third of it.
+	outlying = 12
 )
 
 // A search is what findRecurring works with. What it leaves is memory for the next one.
 type search struct {
-	p     float64    // quantile that days are compared by
-	tells []grouping // by cell of the day, which days tell most of it; none: not asked for yet
+	p float64 // quantile that days are compared by
+	// standOut tells that only what is outlying counts, also at first: blocks of long steps do not follow the shape of
+	// the day.
+	standOut bool
+	tells    []grouping // by cell of the day, which days tell most of it; none: not asked for yet
 
 	known     counts // of days
 	wide, own counts // of those on which a cell or one beside it was high, and on which it was itself
@@ -160,7 +168,7 @@ func (r *Profile) findRecurring(p float64, s *search) []limit {
 	widen(s.high)
 	limits := make([]limit, len(r.groups))
 	for i := range rounds {
-		if !r.findHigh(s, limits, i > 0) {
+		if !r.findHigh(s, limits, s.standOut || i > 0) {
 			break
 		}
 		r.leaveOut(s.rest, s.high)
@@ -185,7 +193,7 @@ func (r *Profile) findHigh(s *search, limits []limit, standOut bool) (found bool
 	usual, upper := nthSmallest(some, middle), some[middle:]
 	least := usual
 	if standOut {
-		least += outlying * (nthSmallest(upper, len(upper)/2) - usual)
+		least += outlying * (nthSmallest(upper, len(upper)/3) - usual)
 	}
 	r.countOver(&s.known, s.high, float32(math.Inf(-1)))
 	for _, share := range highShares {
@@ -256,7 +264,7 @@ func (r *Profile) near(cells int) []bool {
 // prominence appends to over by how much each cell exceeds the usual value around it: NaN where nothing is known. The
 // usual value is the median of a block, between two of them interpolated.
 func (r *Profile) prominence(over []float32) []float32 {
-	per := int(blockLength / r.length)
+	per := max(int(blockLength/r.length), blockCells)
 	blocks := make([]float64, (len(r.cells)+per-1)/per)
 	buffer := make([]float32, 0, per)
 	last := math.NaN()

@@ -80,6 +80,7 @@ func TestLoss_IsThePinballLossOfThreeQuantiles(t *testing.T) {
 func TestWindowOrigins_AreEvenlySpacedAndPreferWholeWindows(t *testing.T) {
 	t.Parallel()
 	w := windowOf(2001)
+	w.Minutes = 5
 	origins := WindowOrigins(w, 0, []int{10, 100})
 	require.Len(t, origins, 200)
 	require.Equal(t, int32(1990), origins[199], "the last one with a whole window")
@@ -97,6 +98,17 @@ func TestWindowOrigins_AreEvenlySpacedAndPreferWholeWindows(t *testing.T) {
 	}
 	require.NotEmpty(t, WindowOrigins(w, 0, []int{10, 100}), "there are no others")
 	require.Empty(t, WindowOrigins(w, 1995, []int{10, 100}))
+}
+
+// Of 14 days at steps of 30 minutes every second origin would be taken, and so always the same half of the day.
+func TestWindowOrigins_AreAllAtLongSteps(t *testing.T) {
+	t.Parallel()
+	w := windowOf(672)
+	w.Minutes = 30
+	origins := WindowOrigins(w, 336, []int{1})
+	require.Len(t, origins, 335)
+	require.Equal(t, int32(336), origins[0])
+	require.Equal(t, int32(670), origins[334])
 }
 
 func TestBuckets_EndWithTheLongestHorizon(t *testing.T) {

@@ -170,7 +170,8 @@ const (
 	// quantiles alone: MSIS on the hourly series of the M4 competition was 6.3, at 20 days 6.6, at 2 days 7.6.
 	errorHalfLife = 5
 
-	// windowOrigins is how many origins there are at most for the errors of windows, per horizon. Chosen, not tuned.
+	// windowOrigins is how many origins there are at most for the errors of windows, per horizon, at short steps. Chosen,
+	// not tuned.
 	windowOrigins = 200
 )
 
@@ -183,7 +184,8 @@ func ErrorWeight(w *window.Window, t int) float64 {
 func ErrorWeights(w *window.Window, u []float64) { w.AgeWeights(u, errorHalfLife) }
 
 // WindowOrigins returns origins not before first, ascending, from which to look at all steps up to each of horizons.
-// They are evenly spaced back from the latest. Where much of the time after an origin was not observed, the extremes of
+// They are evenly spaced back from the latest; at long steps, of which a day has few, all are taken. Else every second
+// hour of the day would never be looked at. Where much of the time after an origin was not observed, the extremes of
 // the rest say little: such origins count only if there are few others.
 func WindowOrigins(w *window.Window, first int, horizons []int) []int32 {
 	shortest := horizons[0]
@@ -208,8 +210,11 @@ func WindowOrigins(w *window.Window, first int, horizons []int) []int32 {
 	if len(whole) >= windowOrigins {
 		all = whole
 	}
-	stride := max(1, (len(all)+windowOrigins-1)/windowOrigins)
-	origins := make([]int32, 0, windowOrigins)
+	stride := 1
+	if w.Fine() {
+		stride = max(1, (len(all)+windowOrigins-1)/windowOrigins)
+	}
+	origins := make([]int32, 0, len(all)/stride+1)
 	for i := (len(all) - 1) / stride * stride; i >= 0; i -= stride {
 		origins = append(origins, all[i])
 	}
