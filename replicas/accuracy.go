@@ -34,6 +34,8 @@ const (
 // those of earlier days, and the load now. All are quantiles of the same probability, or meant to be, so what counts is
 // the pinball loss (Koenker and Bassett, "Regression Quantiles", 1978). It sums losses in buckets of absolute time, so
 // that the result does not depend on when it began.
+//
+// Windows that hold what recurs by the clock are judged apart: one job a day would decide the rest of the day, too.
 type accuracy struct {
 	probability, maxError float64
 	perBucket             int64 // steps
@@ -42,7 +44,7 @@ type accuracy struct {
 	buckets               []bucket
 	now                   int64 // bucket of the newest step
 	trusted               int   // what the buckets before it say is best
-	trustsRecurring       bool  // whether that is the forecast in windows where something recurs
+	trustedRecurring      int   // the same of windows where something recurs
 	ratio                 float64
 }
 
@@ -60,8 +62,10 @@ type stepLoad struct {
 
 // bucket holds sums over an errorBucket.
 type bucket struct {
-	index          int64
-	all, recurring losses // of all windows, and of those where something recurs
+	index               int64
+	ordinary, recurring losses // of windows where nothing recurs, and of the others
+	// unforeseen is what the load would have lost in the others if what was forecast had come each time.
+	unforeseen float64
 }
 
 // losses are sums over windows.
@@ -70,7 +74,7 @@ type losses struct {
 	load float64               // absolute, of the largest loads
 }
 
-func (l *losses) add(other losses) {
+func (l *losses) add(other *losses) {
 	l.load += other.load
 	for i, loss := range other.of {
 		l.of[i] += loss
@@ -117,15 +121,7 @@ func (a *accuracy) observe(o Observation) {
 	a.loads[o.At%n] = stepLoad{o.At, o.Load}
 	if p := &a.pending[o.At%n]; p.due == o.At {
 		if most := a.largest(p.from, p.due); isFinite(most) {
-			l := losses{load: math.Abs(most)}
-			for i, said := range p.said {
-				missed := most - said
-				l.of[i] = max(a.probability*missed, (a.probability-1)*missed)
-			}
-			b.all.add(l)
-			if p.recurs {
-				b.recurring.add(l)
-			}
+			b.add(p, most, a.probability)
 		}
 	}
 	p := pendingForecast{
@@ -137,6 +133,21 @@ func (a *accuracy) observe(o Observation) {
 		}
 	}
 	a.pending[(o.At+int64(o.Horizon))%n] = p
+}
+
+// add adds the losses of a forecast for a window whose largest load is known.
+func (b *bucket) add(p *pendingForecast, most, probability float64) {
+	l := losses{load: math.Abs(most)}
+	for i, said := range p.said {
+		missed := most - said
+		l.of[i] = max(probability*missed, (probability-1)*missed)
+	}
+	if !p.recurs {
+		b.ordinary.add(&l)
+		return
+	}
+	b.recurring.add(&l)
+	b.unforeseen += probability * max(0, p.said[byForecast]-p.said[byLoad])
 }
 
 // largest is the largest known load after one step, up to and including another.
@@ -151,19 +162,30 @@ func (a *accuracy) largest(after, to int64) float64 {
 }
 
 // chooseTrusted decides what is trusted until the next bucket, by the errorWindow before this one.
+//
+// What recurs is in the quantile because it came on some days, and not coming on another one is what it does. So the
+// load counts as if that had come in one more bucket: what has a chance of 40 % is then not given up for one day, but
+// what came every hour is within a day.
 func (a *accuracy) chooseTrusted() {
-	var all, recurring losses
+	var ordinary, recurring losses
+	var unforeseen float64
 	for index := max(0, a.now-int64(len(a.buckets))+1); index < a.now; index++ {
 		if b := &a.buckets[index%int64(len(a.buckets))]; b.index == index {
-			all.add(b.all)
-			recurring.add(b.recurring)
+			ordinary.add(&b.ordinary)
+			recurring.add(&b.recurring)
+			unforeseen = max(unforeseen, b.unforeseen)
 		}
 	}
-	best, ratio := all.compare(a.probability)
-	a.trusted, a.ratio = byForecast, ratio
+	recurring.of[byLoad] += unforeseen
+	a.trusted, a.ratio = a.choose(&ordinary)
+	a.trustedRecurring, _ = a.choose(&recurring)
+}
+
+// choose returns what is trusted by its losses, and the loss of the forecast relative to the least one of the others.
+func (a *accuracy) choose(l *losses) (trusted int, ratio float64) {
+	best, ratio := l.compare(a.probability)
 	if ratio > a.maxError {
-		a.trusted = best
+		return best, ratio
 	}
-	_, ratio = recurring.compare(a.probability)
-	a.trustsRecurring = ratio <= a.maxError
+	return byForecast, ratio
 }

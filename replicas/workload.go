@@ -109,17 +109,7 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	if !isFinite(o.Load) || !isFinite(o.Capacity) || o.Capacity <= 0 {
 		return r, false
 	}
-	upper := o.Upper
-	switch w.accuracy.trusted {
-	case byEarlier:
-		upper = o.Earlier
-	case byLoad:
-		upper = math.NaN()
-	}
-	lasting := upper
-	if w.accuracy.trustsRecurring && o.recurs() {
-		upper = o.Upper
-	}
+	upper, lasting := w.trusted(&o)
 	passing := w.passes(&o)
 	expected := upper
 	if passing && isFinite(o.Earlier) {
@@ -128,7 +118,10 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	r = w.o.desired(o.Load, expected, o.Capacity)
 	w.desired.push(w.lasting(o, lasting, passing))
 	n := w.lowered(o.At)
-	coming := w.o.clamped(o.Recurring.Coming, o.Capacity)
+	coming := 0
+	if w.accuracy.trustedRecurring != byLoad {
+		coming = w.o.clamped(o.Recurring.Coming, o.Capacity)
+	}
 	if r.Source == Forecast && r.Replicas > max(w.held, w.desired.at(w.desired.len()-1).withMargin) {
 		r.Replicas = max(r.Replicas, coming)
 	}
@@ -142,6 +135,22 @@ func (w *Workload) Observe(o Observation) (r Recommendation, ok bool) {
 	w.held = r.Replicas
 	w.tracker.record(w.o, o, upper, r.Replicas)
 	return r, true
+}
+
+// trusted returns the quantile of the largest load until the horizon that is trusted, and the one that is where nothing
+// recurs by the clock; NaN for the load itself.
+func (w *Workload) trusted(o *Observation) (upper, lasting float64) {
+	r := &o.Recurring
+	said := [...]float64{byForecast: o.Upper, byEarlier: o.Earlier, byLoad: math.NaN()}
+	lasting = said[w.accuracy.trusted]
+	if !o.recurs() {
+		return lasting, lasting
+	}
+	if w.accuracy.trustedRecurring != byLoad {
+		return said[w.accuracy.trustedRecurring], lasting
+	}
+	without := [...]float64{byForecast: r.Lasting, byEarlier: r.EarlierLasting, byLoad: math.NaN()}
+	return without[w.accuracy.trusted], lasting
 }
 
 // passes tells whether the load may be what recurs by the clock at this time, and has been for no longer than a number

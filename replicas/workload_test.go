@@ -267,33 +267,66 @@ func TestObserve_IsReadyForADailySpikeWhicheverIsTrusted(t *testing.T) {
 }
 
 // Where forecasts and earlier days are far too high all day, the load decides, except where something recurs and that
-// was told well: until the day after it has not come.
+// was told well. What comes once a day is not given up for a day on which it did not come, what came every hour is.
 func TestObserve_TrustsWhatRecursApartFromTheRest(t *testing.T) {
-	const before, begin, end = 345, 360, 380 // minutes of the day
+	for _, tc := range []struct {
+		name  string
+		every int  // minutes
+		ready bool // on the day after the one on which it did not come
+	}{{"once a day", 1440, true}, {"every hour", 60, false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			begin := tc.every - 20
+			f := follow(t, options())
+			f.at -= f.at % 1440
+			steps, ready := [5]int{}, [5]int{}
+			for i := range 5 * 1440 {
+				day, minute := i/1440, i%tc.every
+				load, upper := 300.0, 3000.0
+				f.next.Earlier, f.next.Recurring = 4000, replicas.Recurring{
+					Known: true, Lasting: upper, EarlierLasting: 4000, Passing: nan, Coming: nan,
+				}
+				if minute >= begin-15 {
+					upper, f.next.Recurring.Lasting, f.next.Recurring.Coming = 1000, 400, 1000
+				}
+				if minute >= begin && day < 3 {
+					load = 1000
+				}
+				r, _ := f.see(load, upper)
+				if minute > begin-15 && minute < begin {
+					steps[day]++
+					if r.Replicas == 10 {
+						ready[day]++
+					}
+				}
+			}
+			require.Equal(t, steps[1:3], ready[1:3])
+			if tc.ready {
+				require.Equal(t, steps[3:], ready[3:])
+			} else {
+				require.Zero(t, ready[4])
+			}
+		})
+	}
+}
+
+// A job that was forecast and did not come says nothing of the forecast for the rest of the day.
+func TestObserve_TrustsTheRestApartFromWhatRecurs(t *testing.T) {
 	f := follow(t, options())
 	f.at -= f.at % 1440
-	ready := [5]int{}
-	for i := range 5 * 1440 {
-		day, minute := i/1440, i%1440
-		load, upper := 300.0, 3000.0
-		f.next.Earlier, f.next.Recurring = 4000, replicas.Recurring{
-			Known: true, Lasting: upper, EarlierLasting: 4000, Passing: nan, Coming: nan,
+	var r replicas.Recommendation
+	for i := range 2*1440 + 60 {
+		upper := ahead(100)(i)
+		f.next.Earlier = ahead(200)(i)
+		f.next.Recurring = replicas.Recurring{
+			Known: true, Lasting: upper, EarlierLasting: f.next.Earlier, Passing: nan, Coming: nan,
 		}
-		if minute >= before && minute < end {
-			upper, f.next.Recurring.Lasting, f.next.Recurring.Coming = 1000, 400, 1000
+		if minute := i % 1440; minute >= 600 && minute < 615 {
+			upper = 20000
 		}
-		if minute >= begin && minute < end && day < 3 {
-			load = 1000
-		}
-		r, _ := f.see(load, upper)
-		if minute > before && minute < begin && r.Replicas == 10 {
-			ready[day]++
-		}
+		r, _ = f.see(wave(i), upper)
 	}
-	require.Equal(t, begin-before-1, ready[1])
-	require.Equal(t, begin-before-1, ready[2])
-	require.Equal(t, begin-before-1, ready[3])
-	require.Zero(t, ready[4])
+	require.Equal(t, replicas.Forecast, r.Source)
+	require.Less(t, f.Error(), 1.0)
 }
 
 // random is a workload of random loads, gaps, forecasts and capacities.
