@@ -56,7 +56,7 @@ func ExampleModel_MaxQuantile() {
 		m.Quantile(3, 0.95), f.Points[0].Max)
 	fmt.Printf("replicas: %.0f\n", math.Ceil(f.Points[0].Max/perReplica))
 	// Output:
-	// a single step stays below 131.3, all three below 139.6, with probability 0.95
+	// a single step stays below 131.3, all three below 139.5, with probability 0.95
 	// replicas: 14
 }
 

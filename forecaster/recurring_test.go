@@ -190,6 +190,38 @@ func TestMaxQuantile_HoldsADailyJobAtLongSteps(t *testing.T) {
 	}
 }
 
+// Noise and the shape of a day are not taken for what recurs, and so do not decide whether a job is.
+func TestMaxQuantile_HoldsADailyJobOnTopOfTheShapeOfTheDay(t *testing.T) {
+	t.Parallel()
+	const history, step, perDay, horizon = 14, 5 * time.Minute, 288, 3
+	var came, held float64
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 88))
+		slot := 12 + r.IntN(perDay-24)
+		y := make([]float64, (history+1)*perDay)
+		for i := range y {
+			y[i] = 300 * (1 - 0.6*math.Cos(2*math.Pi*float64(i)/perDay)) * (1 + 0.05*r.NormFloat64())
+			if i%perDay >= slot && i%perDay < slot+3 && i/perDay%5 < 2 {
+				y[i] *= 3
+			}
+		}
+		o := forecaster.Options{Step: step, Horizons: []int{horizon}}
+		midnight := history * perDay
+		m, err := forecaster.Fit(o, monday, y[:midnight], nil)
+		require.NoError(t, err)
+		for _, v := range y[midnight : midnight+slot-1] {
+			m.Advance(v)
+		}
+		usual := 300 * (1 - 0.6*math.Cos(2*math.Pi*float64(slot)/perDay))
+		came++
+		if m.MaxQuantile(horizon, 0.9) > 2.4*usual {
+			held++
+		}
+	}
+	t.Logf("held %v of %v", held, came)
+	require.GreaterOrEqual(t, held, 0.95*came)
+}
+
 // One event a day that comes on 40 % of the days is in few of the past windows that forecasts are compared by, and
 // comes in none of some of them. The days tell of it all the same.
 func TestMaxQuantile_HoldsWhatFewPastWindowsHeld(t *testing.T) {

@@ -141,6 +141,9 @@ const (
 	// Chosen, not tuned: of normal noise that is 5.2 standard deviations. What is left of the shape of the day does not
 	// stand out, unless what recurs fills a third of it.
 	outlying = 12
+	// noisy is the same for all that is found at first, as many times as the lower third is from it: that is without what
+	// recurs, however much of the day it fills. Chosen, not tuned: of normal noise that is 3 standard deviations.
+	noisy = 10
 )
 
 // A search is what findRecurring works with. What it leaves is memory for the next one.
@@ -177,7 +180,7 @@ func (r *Profile) findRecurring(p float64, s *search) []limit {
 }
 
 // findHigh marks cells as recurring, of those that are not left out. If they have to stand out, only what is outlying
-// counts. It fills in limits, and tells whether it has found any.
+// counts; else what is more than noise. It fills in limits, and tells whether it has found any.
 func (r *Profile) findHigh(s *search, limits []limit, standOut bool) (found bool) {
 	some := slices.Grow(s.some[:0], len(s.high)/3+1)
 	for i := 0; i < len(s.high); i += 3 { // neighbours share values
@@ -194,6 +197,8 @@ func (r *Profile) findHigh(s *search, limits []limit, standOut bool) (found bool
 	least := usual
 	if standOut {
 		least += outlying * (nthSmallest(upper, len(upper)/3) - usual)
+	} else {
+		least += noisy * (usual - nthSmallest(some[:middle], middle-middle/3))
 	}
 	r.countOver(&s.known, s.high, float32(math.Inf(-1)))
 	for _, share := range highShares {
