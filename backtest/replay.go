@@ -60,7 +60,7 @@ func (r *replay) observe(b *result.Batch) {
 		current[i] = r.inputSeries(s)
 		r.evaluate(current[i], b, s)
 		if b.Step == r.end && r.scaler == nil {
-			r.learns(meaning.LearningOf(b, s, time.Duration(r.config.Detectors[0].MinHistory)))
+			r.learns(meaning.LearningOf(b, s))
 		}
 	}
 	r.alert(b, current)

@@ -80,7 +80,14 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 	if onset {
 		lookBack = onsetLookBack
 	}
-	s := schedule.New(time.Duration(d.Step), time.Duration(d.RefitInterval), time.Duration(d.MinHistory), lookBack)
+	o := &options{
+		scorer: scorerOptions(d), onset: onset, poolBy: d.PoolBy, lower: d.Bounds.Lower, upper: d.Bounds.Upper,
+	}
+	if d.Multivariate() {
+		o.inputs = d.InputNames()
+	}
+	minHistory := max(time.Duration(d.MinHistory), o.shortest())
+	s := schedule.New(time.Duration(d.Step), time.Duration(d.RefitInterval), minHistory, lookBack)
 	layout, err := history.NewLayout(time.Duration(d.Step), time.Duration(d.History), s.Overhang(), missing)
 	if err != nil {
 		return nil, err
@@ -91,6 +98,7 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 			horizons = append(horizons, int(h/d.Step))
 		}
 	}
+	o.forecaster = forecasterOptions(d, horizons)
 	p := &Plan{
 		Spec: newSpec(d, onset, len(horizons) > 0),
 		Data: dataset.Options{
@@ -105,10 +113,7 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 			Empty:      cfg.Global.EmptyLabels,
 			MetricName: d.Expr.MetricName(),
 		},
-		options: &options{
-			scorer: scorerOptions(d), forecaster: forecasterOptions(d, horizons), onset: onset, poolBy: d.PoolBy,
-			lower: d.Bounds.Lower, upper: d.Bounds.Upper,
-		},
+		options: o,
 	}
 	if w := EventWeight(d); w != nil {
 		p.options.weighted = true
@@ -120,16 +125,15 @@ func NewPlan(cfg *config.Config, d *config.Detector) (*Plan, error) {
 	}
 	maps.Copy(p.Labeler.Add, d.Labels)
 	format := result.Format{
-		Publish: publish, Step: time.Duration(d.Step), Probability: d.Forecaster.MaxProbability,
+		Publish: publish, Step: time.Duration(d.Step), MinHistory: minHistory, Probability: d.Forecaster.MaxProbability,
 		Unit: d.ValueUnit(), ExplainThreshold: d.ExplainThreshold, Fine: time.Duration(layout.Fine()) * time.Millisecond,
 	}
 	for _, h := range d.Forecaster.Horizons {
 		format.Horizons = append(format.Horizons, time.Duration(h))
 	}
-	names := []string{""}
-	if d.Multivariate() {
-		names = d.InputNames()
-		p.options.inputs = names
+	names := o.inputs
+	if names == nil {
+		names = []string{""}
 	}
 	for i, expr := range d.Exprs() {
 		p.Data.Inputs = append(p.Data.Inputs, dataset.Input{Name: names[i], Expr: expr.String(), LookBack: expr.LookBack()})

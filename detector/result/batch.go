@@ -146,6 +146,7 @@ type Input struct {
 type Format struct {
 	Publish          Selection
 	Step             time.Duration
+	MinHistory       time.Duration // that a series needs for a first score: as configured, or more if its model needs more
 	Horizons         []time.Duration
 	Probability      float64 // of forecast_max
 	ExplainThreshold float64 // lowest score with published contributions

@@ -161,8 +161,9 @@ func newPlan(
 			Layout: layout, Limit: c.SeriesLimit, Vacant: schedule.DropAfter * s.Step,
 		},
 		Format: result.NewFormat(result.Format{
-			Publish: publish | result.States, Step: time.Duration(c.Step), CostPerHour: c.CostPerReplicaHour,
-			Inputs: []result.Input{{}}, Fine: time.Duration(layout.Fine()) * time.Millisecond,
+			Publish: publish | result.States, Step: time.Duration(c.Step), MinHistory: time.Duration(c.MinHistory),
+			CostPerHour: c.CostPerReplicaHour,
+			Inputs:      []result.Input{{}}, Fine: time.Duration(layout.Fine()) * time.Millisecond,
 		}),
 		Labeler: &result.Labeler{Add: map[string]string{"scaler": c.Name}, Empty: cfg.Global.EmptyLabels, NoName: true},
 		scaler:  c,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/meaning"
 )
 
 // A Detector is the state of a detector or scaler.
@@ -49,8 +50,8 @@ type State struct {
 	Series int      `json:"series"`
 	Such   []Series `json:"such,omitempty"` // some of them
 	// Learning is that of the series that gets a score next, and AllScored when the last one does; absent: not known.
-	Learning  *Learning  `json:"learning,omitempty"`
-	AllScored *time.Time `json:"allScored,omitempty"`
+	Learning  *meaning.Learning `json:"learning,omitempty"`
+	AllScored *time.Time        `json:"allScored,omitempty"`
 }
 
 // Quality is how good the recent forecasts for a horizon were.
@@ -164,7 +165,7 @@ func (v *View) describeBatch(d *Detector, b *result.Batch) {
 		if state.Series++; len(state.Such) < suchSeries {
 			state.Such = append(state.Such, v.newSeries(b, s))
 		}
-		state.learns(v.learning(b, s))
+		state.learns(meaning.LearningOf(b, s))
 	}
 	for _, state := range states {
 		d.States = append(d.States, *state)
@@ -192,7 +193,7 @@ func (v *View) describeQuality(d *Detector, b *result.Batch) {
 }
 
 // learns counts how far one of the series is; nil: not known.
-func (s *State) learns(l *Learning) {
+func (s *State) learns(l *meaning.Learning) {
 	if l == nil {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result/meaning"
 	"github.com/anomaly-exporter/anomaly-exporter/web/past"
 	"github.com/anomaly-exporter/anomaly-exporter/web/view/address"
 )
@@ -39,7 +40,7 @@ type Series struct {
 	Reason string     `json:"reason,omitempty"`
 	Remedy string     `json:"remedy,omitempty"` // what the reason means and what to do
 
-	Learning *Learning `json:"learning,omitempty"` // absent: it does not wait for history
+	Learning *meaning.Learning `json:"learning,omitempty"` // absent: it does not wait for history
 
 	Value    Number `json:"value"` // of the first input
 	Unit     string `json:"unit,omitempty"`
@@ -101,7 +102,7 @@ func (v *View) newSeries(b *result.Batch, s *result.Series) Series {
 	}
 	r.Unit = v.unit(b.Source)
 	if r.State != "" {
-		r.Remedy, r.Learning = StateText(s.State), v.learning(b, s)
+		r.Remedy, r.Learning = StateText(s.State), meaning.LearningOf(b, s)
 	}
 	switch v := s.Score.Value; {
 	case v >= criticalScore:

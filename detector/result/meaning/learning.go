@@ -12,13 +12,14 @@ import (
 // Learning is how much history a series has of what it needs for a first score.
 type Learning struct {
 	KnownSeconds  float64   `json:"knownSeconds"`
-	NeededSeconds float64   `json:"neededSeconds"` // min_history
+	NeededSeconds float64   `json:"neededSeconds"` // min_history, or more if the model needs more
 	FirstScore    time.Time `json:"firstScore"`    // when there will be one, if values keep coming
 }
 
-// LearningOf returns how far a series is, given its min_history; nil: it does not wait for history, or it is not known
-// when it will have enough.
-func LearningOf(b *result.Batch, s *result.Series, needed time.Duration) *Learning {
+// LearningOf returns how far a series is; nil: it does not wait for history, or it is not known when it will have
+// enough.
+func LearningOf(b *result.Batch, s *result.Series) *Learning {
+	needed := b.Format.MinHistory
 	waits := s.State.Reason == result.ReasonShortHistory || s.State.Reason == result.ReasonFewSiblings
 	if !waits || needed == 0 || len(s.History) == 0 {
 		return nil
