@@ -34,7 +34,7 @@ type Query func(ctx context.Context, expr string, at time.Time) (promql.Vector, 
 
 // A Document describes what is anomalous at a step.
 type Document struct {
-	At        time.Time           `json:"at"`
+	At        time.Time           `json:"at,omitzero"` // absent: nothing has been evaluated yet
 	Match     []string            `json:"match,omitempty"`
 	Series    int                 `json:"series"`             // of detectors that match, with a value
 	Scored    int                 `json:"scored"`             // those of them that have a score
@@ -94,7 +94,7 @@ func Describe(
 	}
 	entities := group(all, c.Entity)
 	read := func(expr config.Expr) promql.Vector {
-		if expr.IsZero() || query == nil {
+		if expr.IsZero() || query == nil || d.At.IsZero() {
 			return nil
 		}
 		found, err := query(ctx, expr.String(), d.At)

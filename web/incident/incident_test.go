@@ -149,25 +149,34 @@ func TestDescribe_NamesWhatItCouldNotRead(t *testing.T) {
 	require.ErrorAs(t, err, new(view.Invalid))
 }
 
-func TestDescribe_IsEmptyWithoutResults(t *testing.T) {
+// Before the first cycle there is no time to speak of, and nothing to ask for it.
+func TestDescribe_SaysThatNothingHasBeenEvaluated(t *testing.T) {
 	_, cfg, v := start(t)
-	d, err := incident.Describe(t.Context(), v, &result.Snapshot{}, cfg.Context, nil, nil, incident.DefaultLimit)
+	query := func(context.Context, string, time.Time) (promql.Vector, error) {
+		require.Fail(t, "asked for the year 1")
+		return nil, nil
+	}
+	d, err := incident.Describe(t.Context(), v, &result.Snapshot{}, cfg.Context, query, nil, incident.DefaultLimit)
 	require.NoError(t, err)
-	require.Contains(t, d.Markdown(), "Not known: no detector has a series.")
+	require.Equal(t, "# What is anomalous\n\nNot known: nothing has been evaluated yet. /-/ready tells why.\n\n",
+		d.Markdown())
 	b, err := json.Marshal(d)
 	require.NoError(t, err)
 	require.Contains(t, string(b), `"suspects":[]`)
+	require.NotContains(t, string(b), `"at"`)
 }
 
 // The silence of what has no score, or of a selector with a typing mistake, means nothing.
 func TestMarkdown_SaysWhatSilenceMeans(t *testing.T) {
 	for want, d := range map[string]incident.Document{
+		"Not known: no detector has a series.":                 {},
 		"Nothing. 57 of 60 series have a score.":               {Series: 60, Scored: 57},
 		"Not known: none of 60 series has a score.":            {Series: 60},
 		`Not known: no series matches {namespace="shpo"}.`:     {Match: []string{`{namespace="shpo"}`}},
 		`Not known: no series matches {pod="a"} or {pod="b"}.`: {Match: []string{`{pod="a"}`, `{pod="b"}`}},
 		"Nothing. 1 of 1 series have a score.":                 {Series: 1, Scored: 1, Match: []string{`{pod="a"}`}},
 	} {
+		d.At = end
 		require.Contains(t, d.Markdown(), want)
 	}
 }

@@ -13,6 +13,8 @@ import (
 // calm says what it means that nothing is anomalous: silence of what has no score means nothing.
 func (d *Document) calm() string {
 	switch {
+	case d.At.IsZero():
+		return "Not known: nothing has been evaluated yet. /-/ready tells why."
 	case d.Series == 0 && len(d.Match) > 0:
 		return fmt.Sprintf("Not known: no series matches %s.", text(strings.Join(d.Match, " or ")))
 	case d.Series == 0:
@@ -27,7 +29,11 @@ func (d *Document) calm() string {
 func (d *Document) Markdown() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# What is anomalous at %s UTC\n", d.At.Format("2006-01-02 15:04"))
+	if d.At.IsZero() {
+		line("# What is anomalous\n")
+	} else {
+		line("# What is anomalous at %s UTC\n", d.At.Format("2006-01-02 15:04"))
+	}
 	if len(d.Incidents) == 0 {
 		line("%s\n", d.calm())
 	}
