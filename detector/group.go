@@ -19,7 +19,6 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
-	"github.com/anomaly-exporter/anomaly-exporter/history"
 )
 
 const (
@@ -52,8 +51,8 @@ type group struct {
 	publish   func(*result.Batch)
 	// publishEarly takes results of which some series are not fitted yet, and reports whether they are published.
 	publishEarly func(*result.Batch) bool
-	attempted    func() // called after each cycle
-	start        start  // what the first cycle is doing
+	attempted    func(now time.Time) // called after each cycle
+	start        start               // what the first cycle is doing
 
 	fault atomic.Pointer[result.Fault] // why the newest cycle that failed did; nil: none has
 
@@ -246,7 +245,7 @@ func (g *group) relearn(changed []*dataset.Series) {
 // resumes where this one stopped. If the clock was set back, the steps ahead of it were read too early: history is read
 // anew.
 func (g *group) cycle(ctx context.Context, now time.Time) error {
-	defer g.attempted()
+	defer g.attempted(now)
 	g.adopt()
 	begin := time.Now()
 	step, read, source := g.plan.schedule.Step, g.data.At(), g.plan.source
@@ -292,7 +291,6 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	if g.alerts != nil {
 		g.alerts.Log(g.logger, b)
 	}
-	g.showNone(b, to)
 	logger := level.Debug(g.logger)
 	if first {
 		logger = level.Info(g.logger)
@@ -492,25 +490,6 @@ func (g *group) showJoins() {
 			level.Error(g.logger).Log("msg", "Several series of an input have the same labels in by: their vector has no score",
 				"input", j.Input, "series", j.Conflict[0], "and", j.Conflict[1])
 		}
-	}
-}
-
-// showNone logs that there are no series at a step, and that the first ones have come. What comes and goes is logged
-// twice at most.
-func (g *group) showNone(b *result.Batch, at int64) {
-	const none = "The expression has no series"
-	switch {
-	case g.options.Owns != nil || g.options.Wants != nil: // others may have them
-	case len(b.Series) == 0:
-		remedy := "if the server is new, wait for the next steps"
-		if g.plan.data.Layout.Missing == history.Zero {
-			remedy = "nothing may have happened yet that it counts (missing: zero)"
-		}
-		g.warnOnce(none, "step", stamp(at), "remedy", remedy+"; else check-config tells which "+
-			"selector matches nothing, or that all values are NaN; with tenants, look at X-Scope-OrgID")
-	case g.logged[none] && g.first("series came"):
-		delete(g.logged, none)
-		level.Info(g.logger).Log("msg", "The expression has series now", "step", stamp(at), "series", len(b.Series))
 	}
 }
 

@@ -98,7 +98,7 @@ func newIdleGroup(t *testing.T, source storage.Queryable) *group {
 func attempts(g *group, n int, after func(attempt int)) (at []time.Time) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	g.attempted = func() {
+	g.attempted = func(time.Time) {
 		if at = append(at, time.Now()); len(at) == n {
 			cancel()
 		}
@@ -200,7 +200,7 @@ func TestGroups_FitAtMostSoManySeriesAtATimeTogether(t *testing.T) {
 				return fitter{f, &now, &most}
 			},
 		}, nothing{}, &o, m)
-		g.publish, g.attempted = func(*result.Batch) {}, func() {}
+		g.publish, g.attempted = func(*result.Batch) {}, func(time.Time) {}
 		groups.Go(func() { require.NoError(t, g.cycle(context.Background(), time.Unix(1e9, 0))) })
 	}
 	groups.Wait()

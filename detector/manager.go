@@ -20,10 +20,12 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/absent"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/reads"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
+	"github.com/anomaly-exporter/anomaly-exporter/history"
 	"github.com/anomaly-exporter/anomaly-exporter/verdict"
 )
 
@@ -112,6 +114,7 @@ func (o *Options) validate() error {
 // Manager runs the detectors and scalers of a configuration, each on its own schedule, as Prometheus runs rule groups.
 type Manager struct {
 	o        Options
+	logger   log.Logger
 	metrics  *metrics.Metrics
 	replays  *Limits // of ReplaySeries
 	snapshot atomic.Pointer[result.Snapshot]
@@ -126,6 +129,7 @@ type Manager struct {
 	source      storage.Queryable // both as one
 	slots       map[result.Source]*slot
 	published   map[result.Source]*result.Batch
+	absent      absent.Watch
 	ready       bool
 	sampleLimit int
 	start       func(*slot) // starts the goroutine of a slot; nil unless Run is running
@@ -150,6 +154,7 @@ func New(o Options) (*Manager, error) {
 	}
 	m := &Manager{
 		o:         o,
+		logger:    log.With(o.Logger, "component", "detector"),
 		metrics:   metrics.New(o.Registerer),
 		replays:   NewLimits(1),
 		slots:     map[result.Source]*slot{},
@@ -222,6 +227,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 		if slots[source] == nil {
 			old.end()
 			delete(m.published, source)
+			m.absent.Forget(source)
 			m.metrics.Forget(source)
 		}
 	}
@@ -233,10 +239,11 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 }
 
 func (m *Manager) newSlot(p plan, q storage.Queryable, predecessor *slot) *slot {
+	m.absent.Forget(p.source)
 	s := &slot{group: newGroup(p, q, &m.o, m.metrics), plan: p, predecessor: predecessor}
 	s.group.publish = func(b *result.Batch) { m.publish(s, b) }
 	s.group.publishEarly = func(b *result.Batch) bool { return m.publishEarly(s, b) }
-	s.group.attempted = func() { m.attempted(s) }
+	s.group.attempted = func(now time.Time) { m.attempted(s, now) }
 	return s
 }
 
@@ -272,6 +279,7 @@ func (m *Manager) withdrawOld(ctx context.Context) {
 func (m *Manager) age(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reportAbsent(now)
 	withdrawn := false
 	for source, b := range m.published {
 		age := now.Sub(time.UnixMilli(b.Step))
@@ -279,8 +287,8 @@ func (m *Manager) age(now time.Time) {
 			continue
 		}
 		m.published[source], withdrawn = b.Stale(), true
-		level.Warn(m.o.Logger).Log("msg", "Withdrew results that are too old, or ahead of the clock",
-			"component", "detector", source.Kind(), source.ID(), "step", stamp(b.Step), "age", age)
+		level.Warn(m.logger).Log("msg", "Withdrew results that are too old, or ahead of the clock",
+			source.Kind(), source.ID(), "step", stamp(b.Step), "age", age)
 	}
 	if withdrawn {
 		m.refresh()
@@ -334,16 +342,27 @@ func (m *Manager) groups() []*group {
 	return groups
 }
 
-// attempted records that a group has tried a cycle.
-func (m *Manager) attempted(s *slot) {
+// attempted records that a group has tried a cycle as of now.
+func (m *Manager) attempted(s *slot, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.attempted = true
-	ready := len(m.published) > 0
+	m.ready = m.ready || len(m.published) > 0 && m.allAttempted()
+	m.reportAbsent(now)
+}
+
+func (m *Manager) allAttempted() bool {
 	for _, s := range m.slots {
-		ready = ready && s.attempted
+		if !s.attempted {
+			return false
+		}
 	}
-	m.ready = m.ready || ready
+	return true
+}
+
+// reportAbsent logs which expressions have no series.
+func (m *Manager) reportAbsent(now time.Time) {
+	m.absent.Report(m.logger, now, len(m.slots), m.allAttempted())
 }
 
 // publish adds the results of a group to the Snapshot, unless the group was removed or has older results than its
@@ -366,6 +385,9 @@ func (m *Manager) publish(s *slot, b *result.Batch) {
 		b = b.Stale() // a reload has relabelled what was withdrawn
 	}
 	m.published[source], s.complete = b, true
+	if m.o.Owns == nil && m.o.Wants == nil { // else others may have the series
+		m.absent.Observe(m.logger, b, s.plan.data.Layout.Missing == history.Zero)
+	}
 	m.refresh()
 }
 

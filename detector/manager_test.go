@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -175,4 +176,71 @@ detectors: [{name: odd, expr: load > 0}]
 	require.Equal(t, 2, strings.Count(out.String(), "The expression has no series"), out.String())
 	require.Equal(t, 1, strings.Count(out.String(), `msg="The expression has series now" step=2026-03-02T01:30:00Z `+
 		"series=1"), out.String())
+}
+
+// absences runs a cycle of four detectors every minute, and returns what is logged of those without a series by the
+// minute. A detector has series from and until a minute.
+func absences(t *testing.T, minutes int, from, until [4]int) (logged []string) {
+	t.Helper()
+	db := storage.New(t)
+	for i := range from {
+		if from[i] < until[i] {
+			storage.Write(t, db, epoch.Add(time.Duration(from[i])*time.Minute).UnixMilli(),
+				epoch.Add(time.Duration(until[i])*time.Minute).UnixMilli(), 60_000,
+				func(int, int64) float64 { return 1 }, labels.FromStrings("__name__", "load", "n", strconv.Itoa(i)))
+		}
+	}
+	cfg := load(t, `
+global: {history: 1d, query_offset: 0s}
+detectors:
+  - {name: d0, expr: 'load{n="0"}'}
+  - {name: d1, expr: 'load{n="1"}'}
+  - {name: d2, expr: 'load{n="2"}'}
+  - {name: d3, expr: 'load{n="3"}'}
+`)
+	var out bytes.Buffer
+	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(log.NewSyncWriter(&out))})
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	for minute := range minutes {
+		out.Reset()
+		cycle(t, m, epoch.Add(time.Duration(minute)*time.Minute))
+		for line := range strings.Lines(out.String()) {
+			rest, warns := strings.CutPrefix(line, "level=warn component=detector ")
+			if warns || strings.Contains(line, "series now") {
+				logged = append(logged, fmt.Sprintf("%d %s", minute, strings.TrimSpace(rest)))
+			}
+		}
+	}
+	return logged
+}
+
+func TestManager_WarnsOnceOfAllExpressionsAtANewServer(t *testing.T) {
+	const end, never = 100, 100
+	t.Run("empty", func(t *testing.T) {
+		logged := absences(t, 40, [4]int{3, 5, never, 9}, [4]int{end, end, end, end})
+		require.Len(t, logged, 2, strings.Join(logged, "\n"))
+		require.Regexp(t, `^0 msg="No expression has a series" count=4 of=4 names="d0, d1, d2, d3" remedy=".*X-Scope-OrgID `,
+			logged[0])
+		require.Regexp(t, `^13 detector=d2 msg="The expression has no series" step=2026-03-02T00:12:00Z `, logged[1])
+	})
+	t.Run("new", func(t *testing.T) {
+		logged := absences(t, 40, [4]int{0, 0, 5, 2}, [4]int{end, end, end, end})
+		require.Len(t, logged, 2, strings.Join(logged, "\n"))
+		require.Regexp(t, `^0 msg="Expressions have no series yet, the server is new" count=2 of=4 names="d2, d3" `+
+			`oldest_value=2026-03-02T00:00:00Z remedy="wait: .* 10m0s are logged"$`, logged[0])
+		require.Regexp(t, `^5 .*All expressions have series now`, logged[1])
+	})
+	// Its disk was lost.
+	t.Run("new again", func(t *testing.T) {
+		logged := absences(t, 60, [4]int{-60, -60, -60, -60}, [4]int{30, 30, 30, 30})
+		require.Len(t, logged, 1, strings.Join(logged, "\n"))
+		require.Regexp(t, `^35 msg="No expression has a series" count=4 of=4 .* oldest_value=2026-03-01T23:00:00Z`, logged[0])
+	})
+	t.Run("not new", func(t *testing.T) {
+		logged := absences(t, 40, [4]int{-60, -60, never, never}, [4]int{end, 30, end, end})
+		require.Len(t, logged, 3, strings.Join(logged, "\n"))
+		require.Regexp(t, `^0 detector=d2 .*"The expression has no series"`, logged[0])
+		require.Regexp(t, `^0 detector=d3 .*"The expression has no series"`, logged[1])
+		require.Regexp(t, `^35 detector=d1 .*"The expression has no series"`, logged[2])
+	})
 }
