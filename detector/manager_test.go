@@ -239,7 +239,7 @@ func TestManager_WarnsOnceOfAllExpressionsAtANewServer(t *testing.T) {
 	t.Run("not new", func(t *testing.T) {
 		logged := absences(t, 40, [4]int{-60, -60, never, never}, [4]int{end, 30, end, end})
 		require.Len(t, logged, 3, strings.Join(logged, "\n"))
-		require.Regexp(t, `^0 detector=d2 .*"The expression has no series"`, logged[0])
+		require.Regexp(t, `^0 detector=d2 .*"The expression has no series" step=\S+ remedy="check-config tells `, logged[0])
 		require.Regexp(t, `^0 detector=d3 .*"The expression has no series"`, logged[1])
 		require.Regexp(t, `^35 detector=d1 .*"The expression has no series"`, logged[2])
 	})

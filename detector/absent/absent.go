@@ -44,7 +44,7 @@ type source struct {
 	untold   bool // it has no series
 	warnings int
 	warned   bool // that it has none
-	remedy   string
+	zeros    bool // it fills gaps with zeros
 }
 
 // Forget forgets a source.
@@ -60,10 +60,7 @@ func (w *Watch) Observe(logger log.Logger, b *result.Batch, zeros bool) {
 		s = &source{}
 		w.sources[b.Source] = s
 	}
-	s.step, s.series = b.Step, len(b.Series)
-	if s.remedy = "if the server is new, wait for the next steps"; zeros {
-		s.remedy = "nothing may have happened yet that it counts (missing: zero)"
-	}
+	s.step, s.series, s.zeros = b.Step, len(b.Series), zeros
 	switch {
 	case s.series == 0 && !s.warned && !s.untold && s.warnings < mostWarnings:
 		s.untold = true
@@ -141,11 +138,22 @@ func (w *Watch) Report(logger log.Logger, now time.Time, of int, tried bool) {
 			s.untold, s.warned = false, true
 			s.warnings++
 			level.Warn(logger).Log(id.Kind(), id.ID(), "msg", "The expression has no series", "step", stamp(s.step),
-				"remedy", s.remedy+"; else check-config tells which selector matches nothing, or that all values are NaN; "+
-					"with tenants, look at X-Scope-OrgID")
+				"remedy", s.remedy(empty == of))
 		}
 		w.news = false
 	}
+}
+
+// remedy says what to do about a source without series. Where others have some, it is not the server.
+func (s *source) remedy(alone bool) string {
+	text := "check-config tells which selector matches nothing, or that all values are NaN"
+	if s.zeros {
+		text = "nothing may have happened yet that it counts (missing: zero); else " + text
+	}
+	if alone {
+		text = "if the server is new, wait for the next steps; else " + text + "; with tenants, look at X-Scope-OrgID"
+	}
+	return text
 }
 
 // isNew reports whether the server has had values for a short time, as far as is known.
