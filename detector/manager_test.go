@@ -219,8 +219,8 @@ func TestManager_WarnsOnceOfAllExpressionsAtANewServer(t *testing.T) {
 	t.Run("empty", func(t *testing.T) {
 		logged := absences(t, 40, [4]int{3, 5, never, 9}, [4]int{end, end, end, end})
 		require.Len(t, logged, 2, strings.Join(logged, "\n"))
-		require.Regexp(t, `^0 msg="No expression has a series" count=4 of=4 names="d0, d1, d2, d3" remedy=".*X-Scope-OrgID `,
-			logged[0])
+		require.Regexp(t, `^0 msg="No expression has a series now" count=4 of=4 names="d0, d1, d2, d3" `+
+			`remedy=".*X-Scope-OrgID `, logged[0])
 		require.Regexp(t, `^13 detector=d2 msg="The expression has no series" step=2026-03-02T00:12:00Z `, logged[1])
 	})
 	t.Run("new", func(t *testing.T) {
@@ -228,13 +228,14 @@ func TestManager_WarnsOnceOfAllExpressionsAtANewServer(t *testing.T) {
 		require.Len(t, logged, 2, strings.Join(logged, "\n"))
 		require.Regexp(t, `^0 msg="Expressions have no series yet, the server is new" count=2 of=4 names="d2, d3" `+
 			`oldest_value=2026-03-02T00:00:00Z remedy="wait: .* 10m0s are logged"$`, logged[0])
-		require.Regexp(t, `^5 .*All expressions have series now`, logged[1])
+		require.Regexp(t, `^5 .*msg="The expressions have series now" names="d2, d3"`, logged[1])
 	})
 	// Its disk was lost.
 	t.Run("new again", func(t *testing.T) {
-		logged := absences(t, 60, [4]int{-60, -60, -60, -60}, [4]int{30, 30, 30, 30})
-		require.Len(t, logged, 1, strings.Join(logged, "\n"))
-		require.Regexp(t, `^35 msg="No expression has a series" count=4 of=4 .* oldest_value=2026-03-01T23:00:00Z`, logged[0])
+		logged := absences(t, 60, [4]int{-60, -60, -60, never}, [4]int{30, 30, 30, end})
+		require.Len(t, logged, 2, strings.Join(logged, "\n"))
+		require.Regexp(t, `^0 detector=d3 `, logged[0])
+		require.Regexp(t, `^35 msg="No expression has a series now" count=4 of=4 names="d0, d1, d2, d3" oldest`, logged[1])
 	})
 	t.Run("not new", func(t *testing.T) {
 		logged := absences(t, 40, [4]int{-60, -60, never, never}, [4]int{end, 30, end, end})

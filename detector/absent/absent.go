@@ -35,7 +35,7 @@ type Watch struct {
 	first   int64     // step (ms) of the first of these
 	since   time.Time // when Report was called first since
 	none    time.Time // when none had series last
-	joint   bool      // the last line was about several
+	joint   string    // names in the one line about several; "": none was written
 }
 
 type source struct {
@@ -65,7 +65,7 @@ func (w *Watch) Observe(logger log.Logger, b *result.Batch, zeros bool) {
 	case s.series == 0 && !s.warned && !s.untold && s.warnings < mostWarnings:
 		s.untold = true
 		if !w.news {
-			w.news, w.first, w.since, w.joint = true, b.Step, time.Time{}, false
+			w.news, w.first, w.since, w.joint = true, b.Step, time.Time{}, ""
 		}
 	case s.series > 0:
 		s.untold = false
@@ -102,31 +102,32 @@ func (w *Watch) Report(logger log.Logger, now time.Time, of int, tried bool) {
 	if w.since.IsZero() {
 		w.since = now
 	}
-	seen, empty := 0, 0
-	var untold []result.Source
+	seen := 0
+	var empty, untold []result.Source
 	for id, s := range w.sources {
 		if s.step >= w.first {
 			seen++
 		}
 		if s.series == 0 {
-			empty++
+			empty = append(empty, id)
 		}
 		if s.untold {
 			untold = append(untold, id)
 		}
 	}
+	slices.SortFunc(empty, result.Source.Compare)
 	slices.SortFunc(untold, result.Source.Compare)
 	isNew := w.isNew(now)
 	switch {
 	case len(untold) == 0:
-		if w.joint {
-			level.Info(logger).Log("msg", "All expressions have series now")
+		if w.joint != "" {
+			level.Info(logger).Log("msg", "The expressions have series now", "names", w.joint)
 		}
 		w.news = false
 	case seen < of && (now.Sub(w.since) < settle || isNew && !tried): // others may tell more
-	case of > 1 && empty == of:
+	case of > 1 && len(empty) == of:
 		w.none = now
-		w.tellAll(logger, "No expression has a series", untold, of,
+		w.tellAll(logger, "No expression has a series now", empty, of,
 			"if the server is new, wait for the next steps; else look at the url in remote_read, and at X-Scope-OrgID if there "+
 				"are tenants")
 	case of > 1 && isNew:
@@ -138,7 +139,7 @@ func (w *Watch) Report(logger log.Logger, now time.Time, of int, tried bool) {
 			s.untold, s.warned = false, true
 			s.warnings++
 			level.Warn(logger).Log(id.Kind(), id.ID(), "msg", "The expression has no series", "step", stamp(s.step),
-				"remedy", s.remedy(empty == of))
+				"remedy", s.remedy(len(empty) == of))
 		}
 		w.news = false
 	}
@@ -162,19 +163,19 @@ func (w *Watch) isNew(now time.Time) bool {
 }
 
 // tellAll logs one line for several sources, unless the last line was one.
-func (w *Watch) tellAll(logger log.Logger, msg string, untold []result.Source, of int, remedy string) {
-	if w.joint {
+func (w *Watch) tellAll(logger log.Logger, msg string, sources []result.Source, of int, remedy string) {
+	if w.joint != "" {
 		return
 	}
-	w.joint = true
 	names := make([]string, 0, mostNamed+1)
-	for _, id := range untold[:min(len(untold), mostNamed)] {
+	for _, id := range sources[:min(len(sources), mostNamed)] {
 		names = append(names, id.ID())
 	}
-	if more := len(untold) - len(names); more > 0 {
+	if more := len(sources) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	keyvals := []any{"msg", msg, "count", len(untold), "of", of, "names", strings.Join(names, ", ")}
+	w.joint = strings.Join(names, ", ")
+	keyvals := []any{"msg", msg, "count", len(sources), "of", of, "names", w.joint}
 	if w.oldest != 0 {
 		keyvals = append(keyvals, "oldest_value", stamp(w.oldest))
 	}
