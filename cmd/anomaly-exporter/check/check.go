@@ -13,10 +13,12 @@ import (
 	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/promql"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check/place"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 	"github.com/anomaly-exporter/anomaly-exporter/config/files"
+	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/estimate"
 )
 
@@ -91,7 +93,7 @@ type checker struct {
 	Options
 	*Result
 	cfg    *config.Config
-	lines  lines
+	lines  place.Lines
 	source *source.Source
 	unread error // the newest question that was not answered
 }
@@ -117,7 +119,7 @@ func File(ctx context.Context, path string, o Options) *Result {
 	}
 	defer c.source.Close()
 	c.Valid, c.Detectors, c.Scalers = true, len(c.cfg.Detectors), len(c.cfg.Scalers)
-	c.lines = newLines(set, c.cfg.DetectorFiles)
+	c.lines = place.New(set, c.cfg.DetectorFiles)
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no answer within %s", o.Timeout))
 	defer cancel()
 	c.checkComments()
@@ -127,7 +129,7 @@ func File(ctx context.Context, path string, o Options) *Result {
 	c.checkEmpty(ctx)
 	c.checkTenant()
 	slices.SortStableFunc(c.Problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(c.lines.order[a.File], c.lines.order[b.File]), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(c.lines.Order(a.File), c.lines.Order(b.File)), cmp.Compare(a.Line, b.Line))
 	})
 	return c.Result
 }
@@ -146,13 +148,27 @@ func (c *checker) invalid(err error) {
 	}
 }
 
+// checks are the names of the checks that warn.
+func checks() []string {
+	return []string{"by", "counter", "empty", "history", "join", "metric", "remote_read", "series_limit"}
+}
+
+// checkComments warns of comments that disable what there is not.
+func (c *checker) checkComments() {
+	c.lines.Disabling(func(check string, at place.Place) {
+		if !slices.Contains(checks(), check) {
+			c.warn("comment", at, "there is no check "+check+suggest.DidYouMean(check, checks()), "")
+		}
+	})
+}
+
 // warn adds a warning about a place in the files, unless a comment there disables the check.
-func (c *checker) warn(check string, at place, message, remedy string) {
-	if at.disabled[check] {
+func (c *checker) warn(check string, at place.Place, message, remedy string) {
+	if at.Disables(check) {
 		return
 	}
 	c.Problems = append(c.Problems, Problem{
-		Severity: Warning, Check: check, File: at.file, Line: at.line, Message: message, Remedy: remedy,
+		Severity: Warning, Check: check, File: at.File, Line: at.Line, Message: message, Remedy: remedy,
 	})
 }
 
@@ -160,12 +176,12 @@ func (c *checker) warn(check string, at place, message, remedy string) {
 func (c *checker) checkFiles(set *files.Set) {
 	for i, pattern := range c.cfg.DetectorFiles {
 		if found, err := set.Match(pattern); err == nil && len(found) == 0 {
-			c.warn("empty", c.lines.at("detector_files", i, ""),
+			c.warn("empty", c.lines.At("detector_files", i, ""),
 				fmt.Sprintf("detector_files[%d]: %s matches no file", i, pattern), "")
 		}
 	}
 	if c.Detectors+c.Scalers == 0 {
-		c.warn("empty", c.lines.file(c.File), "there are no detectors and no scalers, so nothing is published",
+		c.warn("empty", c.lines.First(c.File), "there are no detectors and no scalers, so nothing is published",
 			"add a detector; examples/prometheus.yml has some that work on every Prometheus")
 	}
 }

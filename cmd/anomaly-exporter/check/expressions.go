@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check/place"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	syntax "github.com/anomaly-exporter/anomaly-exporter/config/promql"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
@@ -26,7 +27,7 @@ type expression struct {
 	by    []string        // labels that tell results apart; nil: all
 	keys  []string        // key of each expression of the shape
 	joins []joined        // expressions that are joined to the series
-	lines lines
+	lines place.Lines
 	index int // in its list
 }
 
@@ -48,9 +49,9 @@ func (e *expression) forecasts() bool {
 }
 
 // at returns the place of a key, as far as it is known.
-func (e *expression) at(key string) place {
+func (e *expression) at(key string) place.Place {
 	first, _, _ := strings.Cut(key, ".")
-	return e.lines.at(e.kind+"s", e.index, first)
+	return e.lines.At(e.kind+"s", e.index, first)
 }
 
 func (c *checker) newExpression(kind string, i int, shape config.Detector, keys ...string) expression {

@@ -36,7 +36,7 @@ func (c *checker) checkServers(ctx context.Context) {
 		c.Offline = true
 		todo := remedy(err)
 		message := fmt.Sprintf("remote_read[%d]: %s", i, strings.TrimSuffix(err.Error(), "; "+todo))
-		c.warn("remote_read", c.lines.at("remote_read", i, "url"), message, todo)
+		c.warn("remote_read", c.lines.At("remote_read", i, "url"), message, todo)
 	}
 }
 
@@ -71,7 +71,7 @@ func (c *checker) checkClock(ctx context.Context, i int) {
 		off, word = -off, "ahead of"
 	}
 	if off > worstClock {
-		c.warn("remote_read", c.lines.at("remote_read", i, "url"), fmt.Sprintf("remote_read[%d]: the clock of the server is "+
+		c.warn("remote_read", c.lines.At("remote_read", i, "url"), fmt.Sprintf("remote_read[%d]: the clock of the server is "+
 			"%s %s the one here", i, humanize.Duration(off), word), "correct the wrong one: results would be wrong or late")
 	}
 }
@@ -87,7 +87,7 @@ func (c *checker) checkEmpty(ctx context.Context) {
 		return
 	}
 	c.Problems = slices.DeleteFunc(c.Problems, absent)
-	c.warn("remote_read", c.lines.at("remote_read", 0, "url"),
+	c.warn("remote_read", c.lines.At("remote_read", 0, "url"),
 		"remote_read: there is no series of any expression, and no metric up: nothing is scraped",
 		"was the server started just now? Then wait for its first scrape. If not, is it the one that is meant?")
 }
@@ -110,7 +110,7 @@ func (c *checker) checkTenant() {
 		}
 		for name := range server.HTTPClientConfig.HTTPHeaders.Headers {
 			if strings.EqualFold(name, "X-Scope-OrgID") {
-				c.warn("remote_read", c.lines.at("remote_read", i, "url"),
+				c.warn("remote_read", c.lines.At("remote_read", i, "url"),
 					fmt.Sprintf("remote_read[%d]: the tenant in X-Scope-OrgID has no series of any expression", i),
 					"is its name right? The server answers an unknown tenant with nothing")
 			}

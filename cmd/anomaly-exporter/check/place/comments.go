@@ -1,17 +1,9 @@
-package check
+package place
 
 import (
 	"regexp"
-	"slices"
 	"strings"
-
-	"github.com/anomaly-exporter/anomaly-exporter/config/suggest"
 )
-
-// checks are the names of the checks that warn.
-func checks() []string {
-	return []string{"by", "counter", "empty", "history", "join", "metric", "remote_read", "series_limit"}
-}
 
 // disabling is like a comment of pint. What follows the name of the check is for people.
 var disabling = regexp.MustCompile(`#\s*check-config\s+(file/)?disable\s+([^\s,;:]+)`)
@@ -70,14 +62,11 @@ func (c *comments) disabled(line int) map[string]bool {
 	return all
 }
 
-// checkComments warns of comments that disable what there is not.
-func (c *checker) checkComments() {
-	for file, said := range c.lines.comments {
+// Disabling calls f with each comment that disables a check, whether there is such a check or not.
+func (l Lines) Disabling(f func(check string, at Place)) {
+	for file, said := range l.comments {
 		for _, one := range said.all {
-			if !slices.Contains(checks(), one.check) {
-				c.warn("comment", place{file: file, line: one.line}, "there is no check "+one.check+
-					suggest.DidYouMean(one.check, checks()), "")
-			}
+			f(one.check, Place{File: file, Line: one.line})
 		}
 	}
 }

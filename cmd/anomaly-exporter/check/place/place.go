@@ -1,4 +1,5 @@
-package check
+// Package place knows where the entries of a configuration are in its files, and which checks comments there disable.
+package place
 
 import (
 	"go.yaml.in/yaml/v3"
@@ -6,15 +7,18 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config/files"
 )
 
-// place is a line of a file.
-type place struct {
-	file     string
-	line     int
+// A Place is a line of a file. The zero Place is not known.
+type Place struct {
+	File     string
+	Line     int
 	disabled map[string]bool // checks that do not warn of it
 }
 
-// lines knows where the entries of lists are in the files of a valid configuration.
-type lines struct {
+// Disables reports whether a comment there disables a check.
+func (p Place) Disables(check string) bool { return p.disabled[check] }
+
+// Lines knows where the entries of lists are in the files of a valid configuration.
+type Lines struct {
 	entries  map[string][]entry // by list
 	order    map[string]int     // of the files
 	comments map[string]*comments
@@ -22,12 +26,13 @@ type lines struct {
 
 // entry is an entry of a list.
 type entry struct {
-	place
+	Place
 	keys map[string]int // lines of its own keys
 }
 
-func newLines(set *files.Set, patterns []string) lines {
-	l := lines{map[string][]entry{}, map[string]int{}, map[string]*comments{}}
+// New returns the lines of a file and of those that match the patterns of its detector_files.
+func New(set *files.Set, patterns []string) Lines {
+	l := Lines{map[string][]entry{}, map[string]int{}, map[string]*comments{}}
 	l.add(set.File)
 	for _, pattern := range patterns {
 		found, err := set.Match(pattern)
@@ -41,7 +46,7 @@ func newLines(set *files.Set, patterns []string) lines {
 }
 
 // add adds the lists of a file, in the order in which config reads them.
-func (l lines) add(f files.File) {
+func (l Lines) add(f files.File) {
 	l.order[f.Name] = len(l.order)
 	c := newComments(f.Content)
 	l.comments[f.Name] = c
@@ -56,7 +61,7 @@ func (l lines) add(f files.File) {
 	}
 	for key, list := range top {
 		for _, n := range resolve(&list).Content {
-			e := entry{place{f.Name, n.Line, c.disabled(n.Line)}, map[string]int{}}
+			e := entry{Place{f.Name, n.Line, c.disabled(n.Line)}, map[string]int{}}
 			if n := resolve(n); n.Kind == yaml.MappingNode {
 				for i := 0; i+1 < len(n.Content); i += 2 {
 					e.keys[n.Content[i].Value] = n.Content[i].Line
@@ -69,19 +74,22 @@ func (l lines) add(f files.File) {
 	}
 }
 
-// file returns the first line of a file.
-func (l lines) file(name string) place { return place{name, 1, l.comments[name].disabled(0)} }
+// Order returns the number of a file in the order in which config reads them.
+func (l Lines) Order(file string) int { return l.order[file] }
 
-// at returns the place of a key of the entry i of a list, or of the entry itself if it does not have the key.
-func (l lines) at(list string, i int, key string) place {
+// First returns the first line of a file.
+func (l Lines) First(file string) Place { return Place{file, 1, l.comments[file].disabled(0)} }
+
+// At returns the place of a key of the entry i of a list, or of the entry itself if it does not have the key.
+func (l Lines) At(list string, i int, key string) Place {
 	if i >= len(l.entries[list]) {
-		return place{}
+		return Place{}
 	}
 	e := l.entries[list][i]
 	if line, ok := e.keys[key]; ok {
-		e.line = line
+		e.Line = line
 	}
-	return e.place
+	return e.Place
 }
 
 func resolve(n *yaml.Node) *yaml.Node {
