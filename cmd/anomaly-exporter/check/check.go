@@ -150,7 +150,7 @@ func (c *checker) invalid(err error) {
 
 // checks are the names of the checks that warn.
 func checks() []string {
-	return []string{"by", "counter", "empty", "history", "join", "metric", "remote_read", "series_limit"}
+	return []string{"by", "counter", "data_range", "empty", "history", "join", "metric", "remote_read", "series_limit"}
 }
 
 // checkComments warns of comments that disable what there is not.
@@ -212,6 +212,7 @@ func (c *checker) checkExpressions(ctx context.Context) {
 			}
 			c.checkMetrics(ctx, e, found)
 			c.checkBy(e, found)
+			c.checkRange(ctx, e)
 			c.checkJoins(ctx, e, found)
 			if n > 0 {
 				ages = append(ages, age{expression: e})

@@ -557,3 +557,60 @@ func TestFile_DoesNotGuessWhatAServerDoesNotAnswer(t *testing.T) {
 	require.Contains(t, said(r), `detector "x": expr: the expression has no series now; why is not known: `)
 	require.NotContains(t, said(r), "both sides of each operator")
 }
+
+// What is valid and cannot be meant is said with what is there.
+func TestFile_ComparesWithWhatIsThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real Prometheus")
+	}
+	end, dir := time.Now().Truncate(time.Minute), t.TempDir()
+	minutes := func(from, until time.Duration, value func(hour int) float64) iter.Seq2[int64, float64] {
+		return func(yield func(int64, float64) bool) {
+			for ago := from; ago >= until; ago -= time.Minute {
+				if !yield(end.Add(-ago).UnixMilli(), value(int(ago.Hours()))) {
+					return
+				}
+			}
+		}
+	}
+	const days, down = 48*time.Hour + 40*time.Second, 4*time.Minute + 40*time.Second
+	p := parser.NewParser(parser.Options{})
+	require.NoError(t, servers.WriteBlocks(dir, func(yield func(servers.Series) bool) {
+		for text, samples := range map[string]iter.Seq2[int64, float64]{
+			`up{pod="a"}`:    minutes(days, 0, func(int) float64 { return 1 }),
+			`queue{pod="a"}`: minutes(days, 0, func(hour int) float64 { return 28 + float64(hour%8)/2 }),
+			// The target is down, in the last minutes.
+			`requests_total{pod="a"}`: minutes(days, down, func(hour int) float64 { return float64(100 - hour) }),
+		} {
+			l, err := p.ParseMetric(text)
+			require.NoError(t, err)
+			if !yield(servers.Series{Labels: l, Samples: samples}) {
+				return
+			}
+		}
+	}))
+	server, err := servers.StartPrometheus(t.Context(), servers.PrometheusOptions{
+		Dir: dir, Config: "global: {external_labels: {cluster: eu1, replica: b}}\n",
+	})
+	require.NoError(t, err)
+	defer server.Stop()
+	file := write(t, server.URL()+"/api/v1/read\n    external_labels: {cluster: eu1, replica: a}", `
+global: {history: 1d}
+detectors:
+  - {name: queue, expr: queue, data_range: [0, 30]}
+  - {name: rounded, expr: queue, data_range: [0, 31.4]}
+  - {name: rate, expr: 'rate(requests_total[5m])'}
+`)
+	lines := strings.Split(said(check.File(t.Context(), file, options(end))), "\n")
+	require.Equal(t, []string{
+		`config.yml:3: warning: remote_read[0]: external_labels: replica is "a", but series have "b"; copy ` +
+			`global.external_labels from the configuration of this server`,
+		`config.yml:7: warning: detector "queue": data_range: of 24 values of the last day, 9 are outside of [0, 30], ` +
+			`such as 30.5 of {__name__="queue", pod="a", replica="b"}; values outside are never learned from, and score ` +
+			`1: widen the range, unless all of them were incidents`,
+		`config.yml:9: warning: detector "rate": expr: rate(requests_total[5m]) has no result now: no series has two ` +
+			`samples in that time, the newest sample is of ` + end.Add(-down).UTC().Format(time.RFC3339) + `, 4 min 40 s ago; ` +
+			`is the target that exposes it down? If not, use a range of at least four scrape intervals`,
+		"",
+	}, lines)
+}

@@ -235,9 +235,14 @@ func (c *checker) explainEmpty(ctx context.Context, e expression, key string, ex
 		switch {
 		case c.unread != nil:
 			message, remedy = fmt.Sprintf("the expression has no series now; why is not known: %v", c.unread), ""
-		case call != "":
+		case call != nil:
 			message = fmt.Sprintf("%s has no result now: no series has two samples in that time", call)
 			remedy = "has it been scraped only once so far? If not, use a range of at least four scrape intervals"
+			if newest, ok := c.paused(ctx, e, call); ok {
+				message += fmt.Sprintf(", the newest sample is of %s, %s ago", newest.Format(time.RFC3339),
+					humanize.Duration(c.Now.Sub(newest)))
+				remedy = "is the target that exposes it down? If not, use a range of at least four scrape intervals"
+			}
 		}
 		c.warn("metric", e.at(key), fmt.Sprintf("%s: %s: %s", e.title(), key, message), remedy)
 		warned = true
@@ -246,14 +251,25 @@ func (c *checker) explainEmpty(ctx context.Context, e expression, key string, ex
 }
 
 // starved returns the call in an expression that has too few samples for any result, as rate has of a metric that was
-// scraped once; "": there is none.
-func (c *checker) starved(ctx context.Context, e expression, expr parser.Expr) string {
+// scraped once; nil: there is none.
+func (c *checker) starved(ctx context.Context, e expression, expr parser.Expr) *parser.Call {
 	for _, call := range syntax.CallsOfTwo(expr) {
 		if !c.exists(ctx, e, call.String()) && !c.exists(ctx, e, fmt.Sprintf("count_over_time(%s) > 1", call.Args[0])) {
-			return call.String()
+			return call
 		}
 	}
-	return ""
+	return nil
+}
+
+// paused returns when what a call reads had its newest sample, if it had several within the last hour.
+func (c *checker) paused(ctx context.Context, e expression, call *parser.Call) (newest time.Time, ok bool) {
+	for _, s := range selectors(call) {
+		v, err := c.query(ctx, e, fmt.Sprintf("max(max_over_time(timestamp(%s)[1h:1m]))", s))
+		if err == nil && len(v) > 0 && c.exists(ctx, e, fmt.Sprintf("count_over_time(%s[1h]) > 1", s)) {
+			return time.UnixMilli(int64(v[0].F * 1000)).UTC(), true
+		}
+	}
+	return newest, false
 }
 
 // selectors returns the selectors of an expression without offsets, each once.

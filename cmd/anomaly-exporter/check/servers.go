@@ -28,9 +28,10 @@ func (c *checker) checkServers(ctx context.Context) {
 		return
 	}
 	for i, server := range c.source.Servers() {
-		err := c.probe(ctx, server)
+		found, err := c.probe(ctx, server)
 		if err == nil {
 			c.checkClock(ctx, i)
+			c.checkExternal(i, found)
 			continue
 		}
 		c.Offline = true
@@ -39,6 +40,13 @@ func (c *checker) checkServers(ctx context.Context) {
 		c.warn("remote_read", c.lines.At("remote_read", i, "url"), message, todo)
 	}
 }
+
+const (
+	// probed is how far back samples of up are looked for. Chosen: the usual look-back.
+	probed = 5 * time.Minute
+	// mostProbed bounds the series that are read. Chosen: labels that all series have are on a few, too.
+	mostProbed = 100
+)
 
 // worstClock is how far clocks may be apart: as long as query_offset waits for late samples by default. Times in
 // headers are whole seconds.
@@ -118,19 +126,38 @@ func (c *checker) checkTenant() {
 	}
 }
 
-// probe reads next to nothing from a server.
-func (c *checker) probe(ctx context.Context, server storage.Queryable) error {
+// checkExternal warns of an external label with another value than all series of the server have: it stays on them, and
+// tells the results of replicas apart.
+func (c *checker) checkExternal(i int, found []labels.Labels) {
+	c.cfg.RemoteRead[i].ExternalLabels.Range(func(external labels.Label) {
+		there := ""
+		for _, l := range found {
+			if there = l.Get(external.Name); there == "" {
+				return
+			}
+		}
+		if there != "" {
+			c.warn("remote_read", c.lines.At("remote_read", i, "external_labels"), fmt.Sprintf("remote_read[%d]: "+
+				"external_labels: %s is %q, but series have %q", i, external.Name, external.Value, there),
+				"copy global.external_labels from the configuration of this server")
+		}
+	})
+}
+
+// probe reads a few series of up from a server.
+func (c *checker) probe(ctx context.Context, server storage.Queryable) (found []labels.Labels, err error) {
 	at := c.Now.UnixMilli()
-	q, err := server.Querier(at, at)
+	q, err := server.Querier(at-probed.Milliseconds(), at)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer q.Close()
-	hints := &storage.SelectHints{Start: at, End: at}
+	hints := &storage.SelectHints{Start: at - probed.Milliseconds(), End: at}
 	set := q.Select(ctx, false, hints, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "up"))
-	for set.Next() {
+	for len(found) < mostProbed && set.Next() {
+		found = append(found, set.At().Labels())
 	}
-	return brief(ctx, set.Err())
+	return found, brief(ctx, set.Err())
 }
 
 // brief returns an error without what the engine adds to it. If the time is over, that is the error.
