@@ -1,6 +1,8 @@
 package ui_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -22,6 +24,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/test/storage"
 	"github.com/anomaly-exporter/anomaly-exporter/web/marks"
 	"github.com/anomaly-exporter/anomaly-exporter/web/ui"
@@ -148,6 +151,38 @@ func TestOverview_ShowsWhatIsAnomalous(t *testing.T) {
 		`<td data-label="forecast error">1h: \d+ %<br></td><td data-label="inside">1h: \d+ % of 80 %<br></td>`, body)
 	require.NotContains(t, body, "<script>alert", "labels are escaped")
 	require.NotContains(t, body, "ZgotmplZ", "nor does the template refuse a value")
+}
+
+// An exporter that starts in an incident does not know when that began until it has looked.
+func TestOverview_SaysThatAnAnomalyMayHaveBegunEarlier(t *testing.T) {
+	db := storage.New(t)
+	storage.Write(t, db, end.Add(-4*24*time.Hour).UnixMilli(), end.UnixMilli(), 300_000, func(_ int, ts int64) float64 {
+		if ts > end.Add(-time.Hour).UnixMilli() {
+			return 50
+		}
+		return 10 + math.Sin(float64(ts))
+	}, labels.FromStrings("__name__", "load", "job", "api"))
+	cfg, err := config.Load([]byte("remote_read: [{url: http://localhost:9090/api/v1/read}]\n"+
+		"global: {step: 5m, history: 3d, query_offset: 0s}\ndetectors: [{name: load, expr: load}]\n"), "test.yml")
+	require.NoError(t, err)
+	m, err := detector.New(detector.Options{Engine: storage.NewEngine(5*time.Minute, 50e6)})
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyConfig(cfg, db))
+	require.NoError(t, m.Cycle(t.Context(), end))
+	v, err := view.New(view.Options{
+		Snapshot: m.Snapshot, Config: func() *config.Config { return cfg }, Now: func() time.Time { return end },
+		Replay: func(context.Context, result.Source, []labels.Labels, time.Time, time.Time, func(*result.Batch)) error {
+			return errors.New("does not answer")
+		},
+	})
+	require.NoError(t, err)
+	u, err := ui.New(ui.Options{View: v, Now: func() time.Time { return end }})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	u.Register(mux)
+	_, body := get(t, mux, "/")
+	require.Contains(t, body, `<small>since 12:00 or earlier (`)
+	require.Contains(t, body, `<td data-label="since">12:00 or earlier</td>`)
 }
 
 // One workload with hundreds of pods would hide all others, on a phone above all.
