@@ -17,6 +17,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset/query"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/outage"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 )
@@ -45,6 +46,7 @@ type group struct {
 	evaluator query.Evaluator
 	options   *Options
 	logger    log.Logger
+	outages   *outage.Log
 	metrics   *metrics.Metrics
 	logged    map[string]bool // warnings that have been logged
 	took      time.Duration   // the newest read; 0: there was none
@@ -74,6 +76,7 @@ func newGroup(p plan, source storage.Queryable, o *Options, m *metrics.Metrics) 
 		evaluator: query.Evaluator{Engine: o.Engine, Source: source},
 		options:   o,
 		logger:    logger,
+		outages:   outage.New(log.With(o.Logger, "component", "detector")),
 		metrics:   m,
 		logged:    map[string]bool{},
 		wake:      make(chan struct{}, 1),
@@ -118,12 +121,10 @@ func (g *group) run(ctx context.Context) {
 				since = now
 			}
 			retry = nextRetry(retry)
-			level.Error(g.logger).Log("msg", "Cycle failed, retrying", "err", err, "since", stamp(since.UnixMilli()),
-				"in", retry)
+			g.outages.Failed(g.plan.source, err, since, now, retry)
 		case retry > 0:
 			retry = 0
-			level.Info(g.logger).Log("msg", "Cycle succeeded again", "failed_since", stamp(since.UnixMilli()),
-				"step", stamp(g.data.At()))
+			g.outages.Succeeded(g.plan.source, since, time.UnixMilli(g.data.At()))
 		}
 	}
 }

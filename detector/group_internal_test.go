@@ -22,6 +22,7 @@ import (
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector/dataset"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/outage"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
@@ -129,7 +130,7 @@ func TestGroup_LogsSinceWhenCyclesFailedAndThatTheySucceedAgain(t *testing.T) {
 		source := &outages{}
 		g := newIdleGroup(t, source)
 		var out bytes.Buffer
-		g.logger = log.NewLogfmtLogger(&out)
+		g.outages = outage.New(log.NewLogfmtLogger(&out))
 		at := attempts(g, 5, func(attempt int) { source.broken = attempt == 1 || attempt == 2 })
 		since := at[1].UTC().Format(time.RFC3339)
 		require.Equal(t, 2, strings.Count(out.String(), `msg="Cycle failed, retrying" err="query up: connection refused" `+

@@ -22,6 +22,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/absent"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/metrics"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/outage"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/reads"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
@@ -117,6 +118,7 @@ type Manager struct {
 	logger   log.Logger
 	metrics  *metrics.Metrics
 	replays  *Limits // of ReplaySeries
+	outages  *outage.Log
 	snapshot atomic.Pointer[result.Snapshot]
 
 	applying sync.Mutex // serializes ApplyConfig with itself and the start of Run
@@ -160,6 +162,7 @@ func New(o Options) (*Manager, error) {
 		slots:     map[result.Source]*slot{},
 		published: map[result.Source]*result.Batch{},
 	}
+	m.outages = outage.New(m.logger)
 	m.snapshot.Store(&result.Snapshot{})
 	return m, nil
 }
@@ -227,7 +230,7 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 		if slots[source] == nil {
 			old.end()
 			delete(m.published, source)
-			m.absent.Forget(source)
+			m.forget(source)
 			m.metrics.Forget(source)
 		}
 	}
@@ -239,12 +242,19 @@ func (m *Manager) applyPlans(cfg *config.Config, plans []plan, q storage.Queryab
 }
 
 func (m *Manager) newSlot(p plan, q storage.Queryable, predecessor *slot) *slot {
-	m.absent.Forget(p.source)
+	m.forget(p.source)
 	s := &slot{group: newGroup(p, q, &m.o, m.metrics), plan: p, predecessor: predecessor}
+	s.group.outages = m.outages
 	s.group.publish = func(b *result.Batch) { m.publish(s, b) }
 	s.group.publishEarly = func(b *result.Batch) bool { return m.publishEarly(s, b) }
 	s.group.attempted = func(now time.Time) { m.attempted(s, now) }
 	return s
+}
+
+// forget forgets what the log would say of a source.
+func (m *Manager) forget(source result.Source) {
+	m.absent.Forget(source)
+	m.outages.Forget(source)
 }
 
 // Run runs the cycles until ctx ends, and returns when all have stopped. It can be called only once.
