@@ -126,6 +126,10 @@ func runBacktest(
 	} else {
 		_, err = fmt.Fprint(stdout, found)
 	}
+	if withoutIncidents(found) {
+		fmt.Fprintln(stderr, "the truth has no incident: either it had no value in this time, or it shares no label but job "+
+			"and instance with these series; then name those to join on with --truth.on")
+	}
 	var failed []string
 	for _, d := range found.Detectors {
 		if d.Failed {
@@ -136,6 +140,19 @@ func runBacktest(
 		return fmt.Errorf("not replayed, the report says why: %s", strings.Join(failed, ", "))
 	}
 	return err
+}
+
+// withoutIncidents reports whether there is a truth, and no series had an incident.
+func withoutIncidents(r *backtest.Report) (without bool) {
+	for _, d := range r.Detectors {
+		if d.Truth != nil {
+			if d.Truth.Incidents > 0 {
+				return false
+			}
+			without = true
+		}
+	}
+	return without
 }
 
 // runReport runs a backtest and returns its report, which it also writes as a page if that is asked for.

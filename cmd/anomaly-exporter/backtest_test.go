@@ -105,7 +105,7 @@ detectors:
 			[]string{"--start=1772928000", "--end=1773014400", "--truth=load > 100", "--truth.on=pod", "--output=all.om"},
 			0,
 			table + `\nnone +0 +0 +- .* no series\n(?s:.*)against the truth .*\nweb +0 +0 +- (?s:.*)`,
-			``,
+			`the truth has no incident: either it had no value in this time, or it shares no label .* with --truth\.on\n`,
 		},
 		{
 			"compared with what people confirmed",
