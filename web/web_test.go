@@ -95,7 +95,8 @@ func TestHandler_ServesItsEndpoints(t *testing.T) {
 			o.Reload = func() error { return errors.New(`a.yml:3: detector "x": expr: what is wrong`) }
 		}, "POST", "/-/reload", 500, "a.yml:3: detector \"x\": expr: what is wrong\n"},
 		{"no playground", nil, "GET", "/playground", 404, "not found"},
-		{"no backtest", nil, "POST", "/api/v1/backtest", 404, "there is no /api/v1/backtest"},
+		{"no backtest", nil, "POST", "/api/v1/backtest", 404, "/api/v1/backtest is turned off"},
+		{"no feedback", nil, "POST", "/api/v1/feedback", 404, "started without --feedback.file"},
 		{"no profiles", nil, "GET", "/debug/pprof/", 404, "not found"},
 		{"profiles", func(o *web.Options) { o.EnablePprof = true }, "GET", "/debug/pprof/", 200, "goroutine"},
 		{"panic", func(o *web.Options) { o.Ready = func() bool { panic("boom") } }, "GET", "/-/ready", 500, "internal error"},

@@ -80,12 +80,17 @@ func (a *API) Handler() (http.Handler, error) {
 	for name, f := range a.endpoints() {
 		mux.HandleFunc("/api/v1/"+name, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, name, f) })
 	}
-	if a.o.Verdicts != nil {
-		mux.HandleFunc("/api/v1/feedback", a.feedback)
+	optional := func(path, flag string, on bool, handler http.HandlerFunc) {
+		if !on {
+			handler = func(w http.ResponseWriter, _ *http.Request) {
+				WriteError(w, http.StatusNotFound, "not_found",
+					fmt.Errorf("%s is turned off: the exporter was started without %s", path, flag))
+			}
+		}
+		mux.HandleFunc(path, handler)
 	}
-	if a.o.Trials != nil {
-		mux.HandleFunc("/api/v1/backtest", a.backtest)
-	}
+	optional("/api/v1/feedback", "--feedback.file", a.o.Verdicts != nil, a.feedback)
+	optional("/api/v1/backtest", "--web.enable-playground", a.o.Trials != nil, a.backtest)
 	mux.HandleFunc("GET /api/v1/openapi.yml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(openAPI)

@@ -85,7 +85,7 @@ func TestBacktest_TriesOutADetector(t *testing.T) {
 	}{
 		{"detector", "POST", "", detector, ok, 200, "", `"name":"latency"`},
 		{"times", "POST", "?start=2026-03-07T00:00:00Z&end=1772884800", detector, ok, 200, "", `"start":"2026-03-07T00:00`},
-		{"not enabled", "POST", "", detector, nil, 404, "not_found", "there is no /api/v1/backtest"},
+		{"not enabled", "POST", "", detector, nil, 404, "not_found", "started without --web.enable-playground"},
 		{"GET", "GET", "", "", ok, 405, "bad_data", "only POST"},
 		{"not YAML", "POST", "", "detectors: [", ok, 400, "bad_data", "detector.yml:1: "},
 		{"at its line", "POST", "", "detectors:\n- name: x\n  expr: sum(", ok, 400, "bad_data", `detector.yml:3: `},
