@@ -126,9 +126,8 @@ func runBacktest(
 	} else {
 		_, err = fmt.Fprint(stdout, found)
 	}
-	if withoutIncidents(found) {
-		fmt.Fprintln(stderr, "the truth has no incident: either it had no value in this time, or it shares no label but job "+
-			"and instance with these series; then name those to join on with --truth.on")
+	if why := withoutIncidents(found); why != "" {
+		fmt.Fprintln(stderr, why)
 	}
 	var failed []string
 	for _, d := range found.Detectors {
@@ -142,17 +141,28 @@ func runBacktest(
 	return err
 }
 
-// withoutIncidents reports whether there is a truth, and no series had an incident.
-func withoutIncidents(r *backtest.Report) (without bool) {
+// withoutIncidents says why no series had an incident, although there is a truth; "": one had, or those that there were
+// are undecided.
+func withoutIncidents(r *backtest.Report) (why string) {
 	for _, d := range r.Detectors {
-		if d.Truth != nil {
-			if d.Truth.Incidents > 0 {
-				return false
+		switch {
+		case d.Truth == nil:
+			continue
+		case d.Truth.Incidents > 0:
+			return ""
+		case len(d.Incidents) == 0 && why == "":
+			why = "the truth had no value in this time"
+		}
+		for _, p := range d.Incidents {
+			if p.Start.After(r.Start.Add(undecided)) && p.End.Before(r.End.Add(-undecided)) {
+				why = fmt.Sprintf("the truth had a value from %s to %s, which belongs to no series that had a score then; if they "+
+					"share no label but job and instance, name those to join on with --truth.on",
+					p.Start.UTC().Format(time.RFC3339), p.End.UTC().Format(time.RFC3339))
+				break
 			}
-			without = true
 		}
 	}
-	return without
+	return why
 }
 
 // runReport runs a backtest and returns its report, which it also writes as a page if that is asked for.
@@ -193,6 +203,9 @@ func newReplayer(
 		return m, errors.Join(m.ApplyVerdicts(said), m.ApplyConfig(cfg, src))
 	}
 }
+
+// undecided is how close to the start or the end an incident is not counted at the usual lead_window, and longer.
+const undecided = time.Hour
 
 // maxSeconds is a guard: larger numbers are Unix times in milliseconds (1e11 seconds are in the year 5138).
 const maxSeconds = 1e11

@@ -105,7 +105,18 @@ detectors:
 			[]string{"--start=1772928000", "--end=1773014400", "--truth=load > 100", "--truth.on=pod", "--output=all.om"},
 			0,
 			table + `\nnone +0 +0 +- .* no series\n(?s:.*)against the truth .*\nweb +0 +0 +- (?s:.*)`,
-			`the truth has no incident: either it had no value in this time, or it shares no label .* with --truth\.on\n`,
+			"the truth had no value in this time\n",
+		},
+		{
+			"compared with a truth that is about nothing of it",
+			[]string{
+				"--start=1772928000", "--end=1773014400", "--detector=web",
+				`--truth=label_replace(load, "pod", "other", "", "") == 6`,
+			},
+			0,
+			table + `\n(?s:.*)against the truth .*\nweb +0 +0 +- (?s:.*)`,
+			`the truth had a value from 2026-03-08T01:\S+Z to \S+, which belongs to no series that had a score then; ` +
+				`if they share no label but job and instance, name those to join on with --truth\.on\n`,
 		},
 		{
 			"compared with what people confirmed",
