@@ -1,6 +1,7 @@
 package anomaly
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -22,7 +23,10 @@ const (
 func (o *options) shortest() time.Duration {
 	steps := 0
 	for _, phase := range []int64{0, 1} { // a window may begin anywhere in a slot of the scorer
-		enough := func(n int) bool { return o.fitNoise(phase*o.scorer.Step.Milliseconds(), n) == nil }
+		enough := func(n int) bool {
+			err := o.fitNoise(phase*o.scorer.Step.Milliseconds(), n)
+			return !errors.Is(err, scorer.ErrShortHistory) && !errors.Is(err, scorer.ErrGaps)
+		}
 		least := fewestSteps
 		for !enough(2 * least) {
 			if least *= 2; least > mostSteps {

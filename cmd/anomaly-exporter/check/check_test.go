@@ -491,6 +491,11 @@ scalers:
 			`in that time; has it been scraped only once so far? If not, use a range of at least four scrape intervals`,
 		`config.yml:4: warning: detector "y": ` + young,
 	}, lines)
+	_, lines = checked("detectors: [{name: x, expr: level, step: 12h, history: 7d}]\n")
+	require.Equal(t, `config.yml:4: warning: detector "x": history is 1w, and a model at a step of 12h needs 10d12h: `+
+		`there will never be a score; use a longer history, or a shorter step`, lines[0])
+	_, lines = checked("detectors: [{name: x, expr: level, min_history: 10m}]\n")
+	require.Contains(t, lines[0], "scores and forecasts begin after 3h40m (min_history)", "a model needs that")
 	_, lines = checked("detectors: [{name: x, expr: 'rate(yesterday_total[5m])'}]\n")
 	require.Equal(t, []string{
 		`config.yml:4: warning: detector "x": expr: metric yesterday_total has had no series since ` +

@@ -17,6 +17,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check/place"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 	syntax "github.com/anomaly-exporter/anomaly-exporter/config/promql"
+	"github.com/anomaly-exporter/anomaly-exporter/detector/anomaly"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result/humanize"
 )
 
@@ -62,6 +63,9 @@ func (c *checker) newExpression(kind string, i int, shape config.Detector, keys 
 func (c *checker) expressions() []expression {
 	var all []expression
 	for i, d := range c.cfg.Detectors {
+		if p, err := anomaly.NewPlan(c.cfg, &d); err == nil {
+			d.MinHistory = model.Duration(p.Format.MinHistory) // the model may need more
+		}
 		e := c.newExpression("detector", i, d, "expr")
 		if d.Multivariate() {
 			e.keys = nil
@@ -490,6 +494,12 @@ func (c *checker) checkHistory(ctx context.Context, ages []age) {
 	longest := time.Duration(0)
 	for _, a := range ages {
 		history := time.Duration(a.shape.History)
+		if least := a.shape.MinHistory; time.Duration(least) > history {
+			c.warn("history", a.at("history"), fmt.Sprintf("%s: history is %s, and a model at a step of %s needs %s: "+
+				"there will never be a score", a.title(), a.shape.History, a.shape.Step, least),
+				"use a longer history, or a shorter step")
+			continue
+		}
 		if a.oldest = c.oldest(ctx, a.expression, longest); a.oldest < history-history/10 {
 			short = append(short, a)
 		}
