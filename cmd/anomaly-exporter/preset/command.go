@@ -123,6 +123,10 @@ func (c *Command) write(text string) error {
 	return errors.Join(err, file.Close())
 }
 
+// firstScrapes is how long after its start a server may have targets that it has not scraped. Chosen: the default
+// scrape interval, in which first scrapes are spread, and as much again.
+const firstScrapes = 2 * time.Minute
+
 // report tells what each detector costs, what all of them cost, and what to do next.
 func (c *Command) report(p *plan, e Environment) {
 	w := tabwriter.NewWriter(e.Stdout, 0, 0, 2, ' ', 0)
@@ -161,6 +165,10 @@ func (c *Command) report(p *plan, e Environment) {
 		count(detectors, "detector", "detectors"), count(series, "series", "series"), e.Size(estimate.MemoryLimit(bytes)))
 	if n := len(p.scalers); n > 0 {
 		fmt.Fprintf(e.Stdout, "%s suggested, as comments at its end\n", count(n, "scaler", "scalers"))
+	}
+	if p.age > 0 && p.age < firstScrapes {
+		fmt.Fprintf(e.Stdout, "the Prometheus was started %s ago: metrics that it has not scraped yet are missing; run init "+
+			"again with --force in some minutes\n", p.age.Round(time.Second))
 	}
 	if n := len(young); n > 0 {
 		fmt.Fprintf(e.Stdout, "%s without a value yet (%s): the metrics have been scraped only once, a rate needs two "+

@@ -24,8 +24,9 @@ const noSeries = "there are no such series now"
 type plan struct {
 	*Command
 	at             time.Time
-	httpKeys       string   // that remote_read needs to reach the Prometheus, as YAML
-	externalLabels []string // NAME: VALUE
+	httpKeys       string        // that remote_read needs to reach the Prometheus, as YAML
+	externalLabels []string      // NAME: VALUE
+	age            time.Duration // of the server; 0: not known
 	parts          []part
 	scalers        []scaler // suggested
 }
@@ -57,7 +58,7 @@ func (p *plan) inspect(ctx context.Context, s *server) error {
 	if err != nil {
 		return err
 	}
-	p.externalLabels = s.externalLabels(ctx)
+	p.externalLabels, p.age = s.externalLabels(ctx), s.age(ctx)
 	for _, one := range presets {
 		if err := p.add(ctx, s, one, metrics); err != nil {
 			return err

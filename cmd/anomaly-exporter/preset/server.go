@@ -141,6 +141,15 @@ func (s *server) externalLabels(ctx context.Context) []string {
 	return all
 }
 
+// age returns for how long the server has been running; 0: it does not say, as servers other than Prometheus do not.
+func (s *server) age(ctx context.Context) time.Duration {
+	info, err := s.api.Runtimeinfo(ctx)
+	if err != nil || info.StartTime.IsZero() {
+		return 0
+	}
+	return s.at.Sub(info.StartTime)
+}
+
 // seriesLimit returns a limit for a detector that has so many series now: at least twice as many, 100 or more, and 1,
 // 2 or 5 times a power of ten. So it stays the same while a few series come and go.
 func seriesLimit(series int) int {

@@ -63,6 +63,8 @@ func TestCommand_KeepsWhatIsOnlyTooYoung(t *testing.T) {
 	require.Equal(t, []string{"shop_requests", "shop_error_ratio", "targets_up"}, names, out.String())
 	require.Contains(t, out.String(), "\n2 detectors without a value yet (shop_requests, shop_error_ratio): the "+
 		"metrics have been scraped only once, a rate needs two samples\n")
+	require.Regexp(t, `\nthe Prometheus was started \d+s ago: metrics that it has not scraped yet are missing; run init `+
+		"again with --force in some minutes\n", out.String())
 	require.Contains(t, out.String(), "\n2 detectors left out for want of series (shop_latency_p99, "+
 		"shop_service_joint): once there are some, run init again with --force, or remove the comment marks\n")
 	text, err := os.ReadFile(file)
