@@ -96,17 +96,22 @@ func (m *Manager) Unfitted() int {
 	return int(n)
 }
 
-// Starting returns what the detectors and scalers are doing that have not tried a first cycle yet, a line for each.
+// Starting returns what the detectors and scalers are doing that have no results yet, a line for each: what their first
+// cycle is doing, or why it failed.
 func (m *Manager) Starting() (lines []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for source, s := range m.slots {
-		if s.attempted {
-			continue
-		}
 		doing := "waiting"
 		if text := s.group.start.shown.Load(); text != nil {
 			doing = *text
+		}
+		if s.attempted {
+			fault := s.group.fault.Load()
+			if fault == nil || s.complete {
+				continue
+			}
+			doing = "failed, trying again: " + fault.Err
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s", source, doing))
 	}

@@ -3,12 +3,14 @@ package detector_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-kit/log"
 	"github.com/prometheus/client_golang/prometheus"
+	promstorage "github.com/prometheus/prometheus/storage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anomaly-exporter/anomaly-exporter/detector"
@@ -193,4 +195,23 @@ detectors: [{name: load, expr: load, step: 5m}]
 	require.NoError(t, m.ApplyConfig(cfg, db))
 	cycle(t, m, epoch.Add(35*time.Hour+5*time.Minute))
 	require.Equal(t, map[float64]bool{n: true}, counted)
+}
+
+// Whoever looks at an exporter that does not become ready has to see why.
+func TestManager_TellsWhyItDoesNotStart(t *testing.T) {
+	db := newStorage(t, epoch, epoch.Add(time.Hour), time.Minute, pods(1), daily)
+	answers := false
+	source := promstorage.QueryableFunc(func(mint, maxt int64) (promstorage.Querier, error) {
+		if !answers {
+			return nil, errors.New("connection refused")
+		}
+		return db.Querier(mint, maxt)
+	})
+	m := newManager(t, detector.Options{})
+	require.NoError(t, m.ApplyConfig(load(t, "detectors: [{name: load, expr: load}]\n"), source))
+	require.Error(t, m.Cycle(t.Context(), epoch.Add(time.Hour)))
+	require.Equal(t, []string{`detector "load": failed, trying again: query load: connection refused`}, m.Starting())
+	answers = true
+	cycle(t, m, epoch.Add(time.Hour))
+	require.Empty(t, m.Starting())
 }
