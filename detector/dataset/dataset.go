@@ -138,8 +138,8 @@ func (d *Dataset) Apply(slice *Slice) {
 // add appends the points of r to the history of s, and joins the other expressions of the slice to s.
 func (d *Dataset) add(s *Series, r *rawSeries, slice *Slice) {
 	s.unjoined = false
-	s.mask, s.mute = d.join(s, slice.mask), d.join(s, slice.mute)
-	s.lower, s.upper = d.join(s, slice.lower), d.join(s, slice.upper)
+	s.mask, s.mute = d.join(s, "mask", slice.mask), d.join(s, "mute", slice.mute)
+	s.lower, s.upper = d.join(s, "bounds.lower", slice.lower), d.join(s, "bounds.upper", slice.upper)
 	for i, points := range r.points {
 		for _, p := range points {
 			masked := !d.o.learned(p.F) || join.Any(s.mask, p.T) || join.Any(s.mute, p.T)
@@ -153,15 +153,20 @@ func (d *Dataset) add(s *Series, r *rawSeries, slice *Slice) {
 	}
 }
 
-// join returns the series of a vector that match s, and records if they share no label with s.
-func (d *Dataset) join(s *Series, v *join.Vector) []join.Series {
+// join returns the series of a vector that match s, and records if they share no label with s. key is where its
+// expression is in the configuration.
+func (d *Dataset) join(s *Series, key string, v *join.Vector) []join.Series {
 	if v == nil {
 		return nil
 	}
 	found, joined := v.Match(s.Labels)
 	if !joined {
 		s.unjoined = true
-		d.warnOnce("Expression shares no label with the series, name some in `on`", "series", s.Labels)
+		if unjoined := "unjoined " + key; !d.logged[unjoined] {
+			d.logged[unjoined] = true
+			level.Warn(d.o.Logger).Log("msg", "Expression shares no label with the series, name some in `on`", "key", key,
+				"series", s.Labels, "remedy", "check-config shows the labels of both")
+		}
 	}
 	return found
 }
@@ -233,7 +238,7 @@ func (d *Dataset) addAuxiliaries(s *Series, slice *Slice) {
 		}
 		found := v.All()
 		if !a.All {
-			found = d.join(s, v)
+			found = d.join(s, a.Key, v)
 		}
 		values := make([]float64, 0, len(found))
 		for ts := max(slice.First, begin); ts <= slice.Last; ts += slice.step {

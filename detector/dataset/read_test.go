@@ -1,14 +1,17 @@
 package dataset_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	promstorage "github.com/prometheus/prometheus/storage"
@@ -469,8 +472,13 @@ func TestDataset_NotesSeriesThatAnExpressionSharesNoLabelWith(t *testing.T) {
 	storage.Write(t, db, epoch, end-10*minute, minute, constant(1), metric("incident", "pod", "a", "job", "x"))
 	o := newOptions(t)
 	o.Mask = &dataset.Selector{Key: "mask", Expr: "incident"}
+	o.Upper = &dataset.Selector{Key: "bounds.upper", Expr: "incident"}
+	var out bytes.Buffer
+	o.Logger = log.NewLogfmtLogger(&out)
 	d := dataset.New(o)
 	fill(t, d, newEvaluator(db), end-10*minute)
+	require.Equal(t, 1, strings.Count(out.String(), " key=mask "), "the log names each once: %s", out.String())
+	require.Equal(t, 1, strings.Count(out.String(), " key=bounds.upper "), out.String())
 	require.False(t, series(d, "pod")["a"].Unjoined())
 	require.True(t, series(d, "device")["sda"].Unjoined(), "job is no label to match on")
 	fill(t, d, newEvaluator(db), end)
