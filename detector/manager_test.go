@@ -179,8 +179,8 @@ detectors: [{name: odd, expr: load > 0}]
 }
 
 // absences runs a cycle of four detectors every minute, and returns what is logged of those without a series by the
-// minute. A detector has series from and until a minute.
-func absences(t *testing.T, minutes int, from, until [4]int) (logged []string) {
+// minute. A detector has series from and until a minute; the last one has its own step.
+func absences(t *testing.T, minutes int, step string, from, until [4]int) (logged []string) {
 	t.Helper()
 	db := storage.New(t)
 	for i := range from {
@@ -190,14 +190,14 @@ func absences(t *testing.T, minutes int, from, until [4]int) (logged []string) {
 				func(int, int64) float64 { return 1 }, labels.FromStrings("__name__", "load", "n", strconv.Itoa(i)))
 		}
 	}
-	cfg := load(t, `
+	cfg := load(t, fmt.Sprintf(`
 global: {history: 1d, query_offset: 0s}
 detectors:
   - {name: d0, expr: 'load{n="0"}'}
   - {name: d1, expr: 'load{n="1"}'}
   - {name: d2, expr: 'load{n="2"}'}
-  - {name: d3, expr: 'load{n="3"}'}
-`)
+  - {name: d3, expr: 'load{n="3"}', step: %s}
+`, step))
 	var out bytes.Buffer
 	m := newManager(t, detector.Options{Logger: log.NewLogfmtLogger(log.NewSyncWriter(&out))})
 	require.NoError(t, m.ApplyConfig(cfg, db))
@@ -217,28 +217,35 @@ detectors:
 func TestManager_WarnsOnceOfAllExpressionsAtANewServer(t *testing.T) {
 	const end, never = 100, 100
 	t.Run("empty", func(t *testing.T) {
-		logged := absences(t, 40, [4]int{3, 5, never, 9}, [4]int{end, end, end, end})
+		logged := absences(t, 40, "1m", [4]int{3, 5, never, 9}, [4]int{end, end, end, end})
 		require.Len(t, logged, 2, strings.Join(logged, "\n"))
 		require.Regexp(t, `^0 msg="No expression has a series now" count=4 of=4 names="d0, d1, d2, d3" `+
 			`remedy=".*X-Scope-OrgID `, logged[0])
-		require.Regexp(t, `^13 detector=d2 msg="The expression has no series" step=2026-03-02T00:12:00Z `, logged[1])
+		require.Regexp(t, `^13 detector=d2 msg="The expression has no series" step=2026-03-02T00:13:00Z `, logged[1])
 	})
 	t.Run("new", func(t *testing.T) {
-		logged := absences(t, 40, [4]int{0, 0, 5, 2}, [4]int{end, end, end, end})
+		logged := absences(t, 40, "1m", [4]int{0, 0, 5, 2}, [4]int{end, end, end, end})
 		require.Len(t, logged, 2, strings.Join(logged, "\n"))
 		require.Regexp(t, `^0 msg="Expressions have no series yet, the server is new" count=2 of=4 names="d2, d3" `+
 			`oldest_value=2026-03-02T00:00:00Z remedy="wait: .* 10m0s are logged"$`, logged[0])
 		require.Regexp(t, `^5 .*msg="The expressions have series now" names="d2, d3"`, logged[1])
 	})
+	// Of what is looked at every half an hour, nothing more is known when the server has grown.
+	t.Run("new, with a long step", func(t *testing.T) {
+		logged := absences(t, 40, "30m", [4]int{0, 0, 0, 5}, [4]int{end, end, end, end})
+		require.Len(t, logged, 2, strings.Join(logged, "\n"))
+		require.Regexp(t, `^0 msg="Expressions have no series yet, the server is new" count=1 of=4 names=d3 `, logged[0])
+		require.Regexp(t, `^30 .*msg="The expressions have series now" names=d3`, logged[1])
+	})
 	// Its disk was lost.
 	t.Run("new again", func(t *testing.T) {
-		logged := absences(t, 60, [4]int{-60, -60, -60, never}, [4]int{30, 30, 30, end})
+		logged := absences(t, 60, "1m", [4]int{-60, -60, -60, never}, [4]int{30, 30, 30, end})
 		require.Len(t, logged, 2, strings.Join(logged, "\n"))
 		require.Regexp(t, `^0 detector=d3 `, logged[0])
 		require.Regexp(t, `^35 msg="No expression has a series now" count=4 of=4 names="d0, d1, d2, d3" oldest`, logged[1])
 	})
 	t.Run("not new", func(t *testing.T) {
-		logged := absences(t, 40, [4]int{-60, -60, never, never}, [4]int{end, 30, end, end})
+		logged := absences(t, 40, "1m", [4]int{-60, -60, never, never}, [4]int{end, 30, end, end})
 		require.Len(t, logged, 3, strings.Join(logged, "\n"))
 		require.Regexp(t, `^0 detector=d2 .*"The expression has no series" step=\S+ remedy="check-config tells `, logged[0])
 		require.Regexp(t, `^0 detector=d3 .*"The expression has no series"`, logged[1])

@@ -4,6 +4,7 @@ package absent
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ const (
 	// mostWarnings bounds the warnings of one source. Chosen: a second time is news, what comes and goes is not.
 	mostWarnings = 2
 )
+
+// farAway is after all times of steps.
+var farAway = time.UnixMilli(math.MaxInt64)
 
 // A Watch watches which detectors and scalers have series. The zero value watches none.
 type Watch struct {
@@ -117,31 +121,36 @@ func (w *Watch) Report(logger log.Logger, now time.Time, of int, tried bool) {
 	}
 	slices.SortFunc(empty, result.Source.Compare)
 	slices.SortFunc(untold, result.Source.Compare)
-	isNew := w.isNew(now)
+	grown := w.grown()
 	switch {
 	case len(untold) == 0:
 		if w.joint != "" {
 			level.Info(logger).Log("msg", "The expressions have series now", "names", w.joint)
 		}
 		w.news = false
-	case seen < of && (now.Sub(w.since) < settle || isNew && !tried): // others may tell more
+	case seen < of && (now.Sub(w.since) < settle || now.Before(grown) && !tried): // others may tell more
 	case of > 1 && len(empty) == of:
 		w.none = now
 		w.tellAll(logger, "No expression has a series now", empty, of,
 			"if the server is new, wait for the next steps; else look at the url in remote_read, and at X-Scope-OrgID if there "+
 				"are tenants")
-	case of > 1 && isNew:
-		w.tellAll(logger, "Expressions have no series yet, the server is new", untold, of,
-			fmt.Sprintf("wait: those that have none when it has values of %s are logged", newServer))
 	default:
+		var waiting []result.Source
 		for _, id := range untold {
 			s := w.sources[id]
+			if of > 1 && time.UnixMilli(s.step).Before(grown) {
+				waiting = append(waiting, id)
+				continue
+			}
 			s.untold, s.warned = false, true
 			s.warnings++
 			level.Warn(logger).Log(id.Kind(), id.ID(), "msg", "The expression has no series", "step", stamp(s.step),
 				"remedy", s.remedy(len(empty) == of))
 		}
-		w.news = false
+		if w.news = len(waiting) > 0; w.news {
+			w.tellAll(logger, "Expressions have no series yet, the server is new", waiting, of,
+				fmt.Sprintf("wait: those that have none when it has values of %s are logged", newServer))
+		}
 	}
 }
 
@@ -157,9 +166,16 @@ func (s *source) remedy(alone bool) string {
 	return text
 }
 
-// isNew reports whether the server has had values for a short time, as far as is known.
-func (w *Watch) isNew(now time.Time) bool {
-	return w.oldest == 0 || now.Sub(time.UnixMilli(w.oldest)) < newServer || now.Sub(w.none) < newServer
+// grown returns from when on the server is not new any more, as far as is known.
+func (w *Watch) grown() time.Time {
+	if w.oldest == 0 {
+		return farAway
+	}
+	grown := time.UnixMilli(w.oldest)
+	if w.none.After(grown) {
+		grown = w.none
+	}
+	return grown.Add(newServer)
 }
 
 // tellAll logs one line for several sources, unless the last line was one.
