@@ -235,9 +235,9 @@ func (w *Workload) lowered(at int64) int {
 	return least
 }
 
-// Error is the pinball loss of the forecasts over the last day, where nothing recurs by the clock, relative to the least
-// loss of two others and a tenth more: the quantile that earlier days tell, and the load now. Above 1 the forecasts are
-// clearly worse. It is NaN as long as there is nothing to compare. It changes once an hour.
+// Error is the pinball loss of the forecasts over the last day, where nothing recurs by the clock, relative to the
+// least loss of two others and a tenth more: the quantile that earlier days tell, and the load now. Above 1 the
+// forecasts are clearly worse. It is NaN as long as there is nothing to compare. It changes once an hour.
 func (w *Workload) Error() float64 { return w.accuracy.ratio }
 
 // Decision returns what the last step with a recommendation has meant.

@@ -145,8 +145,8 @@ func TestModel_HoldsAnOutageThatNoSingleValueShows(t *testing.T) {
 	}
 }
 
-// Noise that lasts for an hour hides a fall to less than a third from each single value, and for a while from the mean of
-// a run. Such an outage is one to its end, through every fit, and little is left of it after that.
+// Noise that lasts for an hour hides a fall to less than a third from each single value, and for a while from the mean
+// of a run. Such an outage is one to its end, through every fit, and little is left of it after that.
 func TestModel_HoldsAnOutageInNoiseThatLasts(t *testing.T) {
 	skipStatistical(t)
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {

@@ -118,8 +118,8 @@ func TestStuck_CountsRepetitions(t *testing.T) {
 	}
 }
 
-// Once a series has been away for long enough, its unusual steps are as anomalous as what is found, if one was, until it is
-// back for a while, or away to the other side.
+// Once a series has been away for long enough, its unusual steps are as anomalous as what is found, if one was, until
+// it is back for a while, or away to the other side.
 func TestExcursion_StaysFound(t *testing.T) {
 	e := change.NewExcursion(4)
 	for i, step := range []struct {

@@ -23,8 +23,8 @@ type Excursion struct {
 // NewExcursion returns that of a series that is not away, with so many steps an hour.
 func NewExcursion(hour int) Excursion { return Excursion{least: max(hour, lastingSteps)} }
 
-// Next takes a score, and on which side the series was away then, for so many steps: 1 above, -1 below, 0 if it was not.
-// It returns the score as one of the excursion.
+// Next takes a score, and on which side the series was away then, for so many steps: 1 above, -1 below, 0 if it was
+// not. It returns the score as one of the excursion.
 func (e *Excursion) Next(side, steps int, score float64) float64 {
 	if score < unusual {
 		side = 0
