@@ -52,7 +52,6 @@ type Model struct {
 	change      change.Change
 	away        int // steps since the series is away, see countAway
 	stuck       change.Stuck
-	excursion   change.Excursion
 }
 
 // Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
@@ -85,7 +84,6 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 	m := &Model{
 		o: o, baseline: series, lowest: math.Inf(-1), change: change.New(log),
 		stuck:      change.NewStuck(log, in.Slots(time.Hour)),
-		excursion:  change.NewExcursion(in.Steps(time.Hour)),
 		deviations: newDeviations(in, enabled[pattern], ewma.NewBounds(backtest.Ordinary(), o.side(), in.Slot()), true),
 	}
 	m.deviations.sizeOnly = enabled == [calibration.MaxStatistics]bool{size: true}
@@ -110,11 +108,6 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
 	m.calibrate(r, enabled, end)
-	for i := range r.episode {
-		all, parts := m.calibration.Combine(&r.episode[i])
-		log, _ := m.calibration.LogPeriod(all, &parts)
-		m.excursion.Next(r.sides[i], in.Stride(), calibration.Score(log))
-	}
 	m.band = band{m.calibration.Band(), m.calibration.BandBeyond(-1), m.calibration.BandBeyond(1)}
 	if m.widest = r.most - r.least; r.span() >= widestAfter.Milliseconds() {
 		m.widest = r.widest
@@ -162,10 +155,6 @@ type replay struct {
 	// widest is the largest deviation that does not belong to a lasting episode, least and most are such values.
 	widest, least, most float32
 	beyond              []calibration.Beyond // of the sample
-
-	// Of the slots of an episode that goes on after the window: the side on which the series strays, and statistics.
-	sides   []int
-	episode []calibration.Statistics
 }
 
 // replay runs the statistics over the window.
@@ -228,9 +217,6 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		st := m.deviations.sampleIf(counts, at.Phase, e)
 		if at.Phase == 0 && at.Index < to {
 			r.distances = append(r.distances, st[size])
-		}
-		if at.Phase == 0 && b.GoesOn(at) {
-			r.sides, r.episode = append(r.sides, m.strays(at.Time, x, expected, unit)), append(r.episode, st)
 		}
 		if b.Lasting(at) && !m.o.Normal.At(at.Time) {
 			continue
@@ -305,7 +291,6 @@ func (m *Model) ScoreWeighted(y, weight float64, learn bool) Score {
 			m.score(&s, part*(y-s.Expected), &at)
 		}
 		m.scoreChange(&s, &at)
-		m.continueExcursion(&s, m.strays(at.Time, at.Value, at.Expected, at.Unit))
 	}
 	if at.NewUnit > 0 {
 		m.deviations.phases.Moved(at.NewUnit)
@@ -402,23 +387,6 @@ func (m *Model) scoreChange(s *Score, at *baseline.Step) {
 	if log := m.change.Lasting(m.away); log > 0 && m.away > before && s.Value >= calibration.BandScore {
 		s.support(log)
 	}
-}
-
-// continueExcursion makes a score that of the excursion to a side, if that goes on.
-func (m *Model) continueExcursion(s *Score, side int) {
-	own := s.Value
-	if s.Value = m.excursion.Next(side, 1, own); own < m.o.ExplainThreshold {
-		s.explainBy(featureNames[size], m.o.ExplainThreshold)
-	}
-}
-
-// strays returns on which side of a level that holds the value x at the time t (ms) strays, if that matters.
-func (m *Model) strays(t int64, x, expected, unit float32) int {
-	d := m.baseline.Distance(x - expected)
-	if !m.o.onSide(d) || !m.o.large(d, m.baseline.Value(t, expected)) {
-		return 0
-	}
-	return m.baseline.Strays(x, expected, unit)
 }
 
 // countAway counts so many steps from the time t (ms) on with a value x as away, if that is away from what was expected

@@ -172,15 +172,6 @@ func (s *Series) Constant() (value float64, ok bool) { return s.Center, s.consta
 // deviation of unit counts as 1.
 func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear(x, expected, unit) }
 
-// Strays returns on which side of what was expected the value x strays, while the level holds as values are away from
-// it: 1 above, -1 below, 0 on neither. A deviation of unit counts as 1.
-func (s *Series) Strays(x, expected, unit float32) int {
-	if away, _ := s.level.Away(); away == 0 || s.young.Known() {
-		return 0
-	}
-	return s.level.Strays(x, expected, unit)
-}
-
 // PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
 func (s *Series) PerStep() float64 { return math.Abs(s.Slope) * float64(s.Grid.Step()) }
 

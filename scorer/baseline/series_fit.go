@@ -241,9 +241,6 @@ func (b *Backtest) between(expected []float32, at grid.Position, x float32) floa
 // Lasting tells whether a position lies in an episode of hours in which the values were away from the level.
 func (b *Backtest) Lasting(at grid.Position) bool { return level.Lasts(b.lasting, at.Slot) }
 
-// GoesOn tells whether a position lies in an episode that goes on after the window.
-func (b *Backtest) GoesOn(at grid.Position) bool { return b.goesOn > 0 && at.Slot >= b.goesOn }
-
 // NewUnit returns by how many times the unit grows after the slot of a position, as the level has moved; 0: it has not.
 func (b *Backtest) NewUnit(at grid.Position) float32 {
 	for _, m := range b.moves {

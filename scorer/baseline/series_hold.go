@@ -41,9 +41,6 @@ func (b *Backtest) hold(below, above, runShare float32) (*season.Values, seasonT
 		}
 		compared.Add(at.Index, x, h.expected[k], int(h.seasonal[k].Days))
 	}
-	if h.goesOn = 0; h.away.Away > 0 {
-		h.goesOn = h.away.First
-	}
 	h.endEpisode()
 	if h.meanDeviation = compared.MeanDeviation(); h.lost {
 		h.meanDeviation = math.Inf(1)

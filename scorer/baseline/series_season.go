@@ -206,7 +206,6 @@ type seasonTest struct {
 	lasting       []level.Episode // of hours
 	moves         []move          // of the level
 	level         level.Level     // after the last slot; that of a level that follows at once is not known
-	goesOn        int             // slot with which the episode began that goes on after the last slot; 0: none
 	lost          bool            // the season would have been multiplied by next to nothing
 	meanDeviation float64         // infinite if the season is not covered, or lost
 }

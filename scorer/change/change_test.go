@@ -117,34 +117,3 @@ func TestStuck_CountsRepetitions(t *testing.T) {
 		})
 	}
 }
-
-// Once a series has been away for long enough, its unusual steps are as anomalous as what is found, if one was, until
-// it is back for a while, or away to the other side.
-func TestExcursion_StaysFound(t *testing.T) {
-	e := change.NewExcursion(4)
-	for i, step := range []struct {
-		side        int
-		score, want float64
-	}{
-		{1, .9, .9},
-		{1, .5, .5}, // it does not last yet
-		{1, .5, .5},
-		{1, .5, .8},
-		{1, .85, .85},
-		{0, .1, .1},
-		{0, .1, .1}, // one step of five is left, and none of the next
-		{1, .5, .5},
-		{1, .5, .5},
-		{1, .5, .5},
-		{1, .5, .5}, // it lasts, but none was found
-		{1, .9, .9},
-		{1, .5, .8},
-		{1, .3, .3}, // not unusual
-		{-1, .5, .5},
-		{-1, .9, .9},
-		{-1, .5, .5},
-		{-1, .5, .8},
-	} {
-		require.InDelta(t, step.want, e.Next(step.side, 1, step.score), 0, "step %d", i)
-	}
-}
