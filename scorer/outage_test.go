@@ -146,8 +146,8 @@ func TestModel_HoldsAnOutageThatNoSingleValueShows(t *testing.T) {
 }
 
 // Noise that lasts for an hour hides a surge to twice the load from each single value, and for a while from the mean of
-// a run. It is anomalous to its end, through every fit, and little is left of it after that. So is a fall to less than a
-// third at steps of 15 minutes.
+// a run. It is anomalous to its end, through every fit, and little is left of it after that. So is a fall to less than
+// a third at steps of 15 minutes.
 func TestModel_HoldsAnOutageInNoiseThatLasts(t *testing.T) {
 	skipStatistical(t)
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
