@@ -7,7 +7,7 @@ type Young struct {
 }
 
 // Known tells whether anything is known.
-func (y *Young) Known() bool { return y.First.Known() || len(y.LastWeek.values) > 0 }
+func (y *Young) Known() bool { return y.First.Known() || len(y.LastWeek.levels) > 0 }
 
 // Widen returns the range of what may be expected of a step between a slot and the next whose value is not known yet,
 // where a deviation of unit counts as 1, from the range without that.
