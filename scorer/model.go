@@ -21,15 +21,11 @@ const (
 	// fineWindow is the end of a window in which history keeps every step, if steps are under 5 minutes (layout: the same
 	// as in package history; a test compares them).
 	fineWindow = 48 * time.Hour
-	// holdback is how old a step has to be to count in the tails: the last hours may be the beginning of an incident that
-	// goes on. Tuned: on the developing series (test/accuracy anomaly) recall at one false alert in four weeks rose from
-	// .62 to .65 (nab) and from .41 to .47 (ms).
-	holdback = 12 * time.Hour
 	// widestAfter is how long a window has to be for the range to be no wider than its largest deviation to either side.
 	// Chosen, not tuned: what is once in 3.5 days has then happened, but for one case in seven. With a shorter one, it is
 	// no wider than from the smallest to the largest value.
 	widestAfter = 7 * 24 * time.Hour
-	// A sample that would lose more than a third to holdback keeps all (guard: there is little else).
+	// A sample that would lose more than a third to baseline.Holdback keeps all (guard: there is little else).
 	heldbackPart, heldbackOf = 1, 3
 )
 
@@ -147,7 +143,7 @@ type replay struct {
 	steps  calibration.SlotSample // one by one, of the end of the window where maxOverSlot is used
 	firsts int                    // index in sample from which it is as new as steps
 
-	// Before the holdback: by slot with a value, how far that was from what was expected, on the side that matters; and
+	// Before baseline.Holdback: by slot with a value, how far that was from what was expected, on the side that matters; and
 	// for how many steps in a row the series was away, as countAway counts them.
 	distances   []float32
 	longestAway int
@@ -169,7 +165,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 	}
 	fine := max(len(y)-in.Steps(while), 0)
 	from := fine + in.Steps(grid.WarmUp)
-	to := len(y) - in.Steps(holdback)
+	to := len(y) - in.Steps(baseline.Holdback)
 	if n := to - from; m.maxOverSlot != nil && n > 0 {
 		r.steps = calibration.SlotSample{Statistics: make([]calibration.Statistics, 0, n), Slots: make([]int, 0, n)}
 	}
@@ -246,7 +242,7 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 // calibrate makes the tails of the sample of a window that ends at end (ms).
 func (m *Model) calibrate(r *replay, enabled [calibration.MaxStatistics]bool, end int64) {
 	in := m.baseline.Grid
-	known, until := m.o.Normal, end-holdback.Milliseconds()
+	known, until := m.o.Normal, end-baseline.Holdback.Milliseconds()
 	times := calibration.Settled(known, r.times, r.times, until)
 	if heldbackOf*len(times) < (heldbackOf-heldbackPart)*len(r.times) {
 		until, times = end, r.times

@@ -17,6 +17,10 @@ import (
 
 const (
 	day = 24 * time.Hour
+	// Holdback is how old a step has to be to say what is ordinary, and in the tails: the last hours may be the beginning
+	// of an incident that goes on. Tuned for the tails: on the developing series (test/accuracy anomaly) recall at one
+	// false alert in four weeks rose from .62 to .65 (nab) and from .41 to .47 (ms).
+	Holdback = 12 * time.Hour
 	// choiceWindow is the part of the window, at its end, over which the season is chosen. Chosen, not tuned: two weeks
 	// hold two weekends.
 	choiceWindow = 14 * 24 * time.Hour

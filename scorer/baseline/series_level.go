@@ -57,7 +57,7 @@ const (
 // holdLevel repeats the pass over the window with a level that stays where it is while values are away.
 func (b *Backtest) holdLevel() {
 	s := b.series
-	usual := b.deviations()
+	usual := b.deviations(0)
 	median := orderstat.Quantile(usual, 0.5)
 	away := max(awayFactor*median, 2*s.Resolution)
 	b.slots.Odd = oddFactor * orderstat.Quantile(usual, composition.TypicalQuantile)
@@ -93,7 +93,7 @@ func (b *Backtest) holdLevel() {
 		// What lasted made deviations larger than they usually are.
 		followed := b.seasonTest
 		b.seasonTest = test
-		b.slots.Odd = oddFactor * orderstat.Quantile(b.deviations(), composition.TypicalQuantile)
+		b.slots.Odd = oddFactor * orderstat.Quantile(b.deviations(0), composition.TypicalQuantile)
 		b.seasonTest = followed
 		values, test = b.hold(below, above, runShare)
 	}
@@ -135,12 +135,15 @@ func largestOfDays(values []float32, perDay int) (largest []float32) {
 	return largest
 }
 
-// deviations returns the deviations of the slots of the window from what was expected, in order of size, without
-// those of lasting episodes. There is at least one. They stay until b.medians is used again.
-func (b *Backtest) deviations() []float32 {
+// deviations returns the deviations of the slots of the window, but for the last so many steps, from what was expected,
+// in order of size, without those of lasting episodes. There is at least one. They stay until b.medians is used again.
+func (b *Backtest) deviations(last int) []float32 {
 	all := b.medians[:0]
 	for at := range b.Positions(0) {
 		x := b.Values[at.Index]
+		if at.Index >= len(b.Values)-last {
+			break
+		}
 		if d := abs(x-b.series.Resolve(b.expected[at.Slot], x)) / b.Unit(at); d == d && !b.Lasting(at) {
 			all = append(all, d)
 		}
@@ -152,10 +155,16 @@ func (b *Backtest) deviations() []float32 {
 	return all
 }
 
-// setOrdinary sets the median deviation and the largest ordinary one.
+// setOrdinary sets the median deviation and the largest ordinary one: of those before Holdback, if these are two thirds
+// of all at least. Else the deviations of an incident that is hardly over would be ordinary.
 func (b *Backtest) setOrdinary() {
-	all := b.deviations()
-	b.median, b.ordinary = orderstat.Quantile(all, 0.5), ewma.Ordinary(all)
+	settled := b.deviations(b.series.Grid.Steps(Holdback))
+	n, ordinary := len(settled), ewma.Ordinary(settled)
+	all := b.deviations(0)
+	b.median, b.ordinary = orderstat.Quantile(all, 0.5), ordinary
+	if 3*n < 2*len(all) || ordinary == infinite {
+		b.ordinary = ewma.Ordinary(all)
+	}
 }
 
 // chooseLine puts the values, those of slots as slotValues returns them, around a straight line, if deviations are then
@@ -199,7 +208,7 @@ func (b *Backtest) chooseLine(w Window, slots []float64) {
 // usualDeviation returns the median deviation in the unit of the series, at least what can be told apart. While a jump
 // is in the window, the mean is mostly that of the jump.
 func (b *Backtest) usualDeviation() float64 {
-	return b.series.Distance(max(orderstat.Quantile(b.deviations(), 0.5), b.series.Resolution))
+	return b.series.Distance(max(orderstat.Quantile(b.deviations(0), 0.5), b.series.Resolution))
 }
 
 // usualDeviationWith returns it for a season.
