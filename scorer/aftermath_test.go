@@ -190,3 +190,58 @@ func TestModel_IsRightInTheMonthAfterIncidents(t *testing.T) {
 		}
 	}
 }
+
+// What lasted is over an hour after its end, or three steps, however far it was from what is usual.
+func TestModel_IsQuietAnHourAfterWhatLasted(t *testing.T) {
+	skipStatistical(t)
+	const begin, rest = 10 * hour, 24 * hour
+	for name, value := range map[string]func(now time.Duration, factor float64, r *rand.Rand) float64{
+		"errors": func(_ time.Duration, factor float64, r *rand.Rand) float64 {
+			return 0.005 * factor * (1 + 0.1*r.NormFloat64())
+		},
+		"load": func(now time.Duration, factor float64, r *rand.Rand) float64 {
+			return factor*(60+15*math.Cos(2*math.Pi*now.Hours()/24)) + 2*r.NormFloat64()
+		},
+		"latency": func(_ time.Duration, factor float64, r *rand.Rand) float64 {
+			return 0.15 * factor * math.Exp(0.12*r.NormFloat64())
+		},
+	} {
+		for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, hour} {
+			for _, tc := range []struct {
+				lasts  time.Duration
+				factor float64
+			}{
+				{2 * hour, 16},
+				{4 * hour, 16},
+				{8 * hour, 16},
+				{30 * hour, 16},
+				{40 * hour, 16},
+				{2 * hour, 3},
+				{8 * hour, 3},
+				{30 * hour, 3},
+				{8 * hour, 0},
+				{30 * hour, 0},
+			} {
+				lasts := tc.lasts
+				t.Run(fmt.Sprintf("%s/%s/%+v", name, step, tc), func(t *testing.T) {
+					t.Parallel()
+					r := rand.New(rand.NewPCG(3, 9))
+					all := live(t, scorer.Options{Step: step}, generate(step, begin+lasts+rest, func(now time.Duration) float64 {
+						factor := 1.0
+						if now >= begin && now < begin+lasts {
+							factor = tc.factor
+						}
+						return value(now, factor, r)
+					}))
+					end := begin + lasts
+					before, _ := high(all, step, 0, begin)
+					require.Zero(t, before)
+					during, of := high(all, step, begin, begin+min(lasts, 30*hour))
+					require.Equal(t, of, during)
+					after, _ := high(all, step, end+max(hour+5*time.Minute, 3*step), end+rest)
+					require.LessOrEqual(t, time.Duration(after)*step, 5*time.Minute)
+				})
+			}
+		}
+	}
+}

@@ -137,6 +137,9 @@ func NewBounds(ordinary float32, side int, slot int64) Bounds {
 	return b
 }
 
+// isLarge tells whether a deviation is larger than ordinary ones.
+func (b *Bounds) isLarge(d float32) bool { return d > b.ordinary || d < -b.ordinary }
+
 // isFar tells whether a deviation is so large that it may be that of a blip.
 func (b *Bounds) isFar(d float32) bool { return d > b.far || d < -b.far }
 

@@ -12,8 +12,8 @@ import (
 )
 
 // What is far from expected for less than a slot, or for one step where that is the slot, leaves no trace once the
-// series is back. What lasts for longer, and what is not back, does. What comes again within the hour does for as long
-// as it took to come again.
+// series is back. What lasts for longer, and what is not back, does for an hour, or three steps. What comes again within
+// the hour does for as long as it took to come again.
 func TestPhases_ForgetBlips(t *testing.T) {
 	const before = 600
 	minutes, fives, quarters := slots{5, 5}, slots{1, 5}, slots{1, 15}
@@ -24,21 +24,30 @@ func TestPhases_ForgetBlips(t *testing.T) {
 		after  []float32 // deviations
 		leaves bool
 	}{
-		"one minute":                {minutes, []float32{20, 0}, false},
-		"four minutes":              {minutes, []float32{20, -20, 9, 20, 0}, false},
-		"with a gap":                {minutes, []float32{20, nan, 0}, false},
-		"five minutes":              {minutes, []float32{20, 20, 20, 20, 20, 0}, true},
-		"not back":                  {minutes, []float32{20, 5, 5, 5, 5, 0}, true},
-		"not farther than ordinary": {minutes, []float32{7.9, 0}, true},
-		"again":                     {minutes, slices.Concat(blips(2, 7), back(7)), true},
-		"again, and then no more":   {minutes, slices.Concat(blips(2, 7), back(8)), false},
-		"six times":                 {minutes, slices.Concat(blips(6, 10), back(10)), true},
-		"six times, and no more":    {minutes, slices.Concat(blips(6, 10), back(11)), false},
-		"the longest pause counts":  {minutes, slices.Concat(blips(2, 30), back(9), blips(3, 10), back(29)), true},
-		"again after an hour":       {minutes, slices.Concat(blips(2, 61), back(1)), false},
-		"before what lasts":         {minutes, slices.Concat(blips(2, 10), back(9), []float32{20, 20, 20, 20, 20, 0}), true},
+		"one minute":                 {minutes, []float32{20, 0}, false},
+		"four minutes":               {minutes, []float32{20, -20, 9, 20, 0}, false},
+		"with a gap":                 {minutes, []float32{20, nan, 0}, false},
+		"five minutes":               {minutes, []float32{20, 20, 20, 20, 20, 0}, true},
+		"not back":                   {minutes, []float32{20, 5, 5, 5, 5, 0}, true},
+		"not farther than ordinary":  {minutes, []float32{7.9, 0}, true},
+		"again":                      {minutes, slices.Concat(blips(2, 7), back(7)), true},
+		"again, and then no more":    {minutes, slices.Concat(blips(2, 7), back(8)), false},
+		"six times":                  {minutes, slices.Concat(blips(6, 10), back(10)), true},
+		"six times, and no more":     {minutes, slices.Concat(blips(6, 10), back(11)), false},
+		"the longest pause counts":   {minutes, slices.Concat(blips(2, 30), back(9), blips(3, 10), back(29)), true},
+		"again after an hour":        {minutes, slices.Concat(blips(2, 61), back(1)), false},
+		"an hour after five minutes": {minutes, slices.Concat(lasting(6), back(60)), true},
+		"an hour and a minute after": {minutes, slices.Concat(lasting(6), back(61)), false},
+		"before what lasts":          {minutes, slices.Concat(blips(2, 10), back(9), []float32{20, 20, 20, 20, 20, 0}), true},
 
 		"soon after one step":          {fives, []float32{20, 0, 0}, true},
+		"an hour after what lasted":    {fives, slices.Concat(lasting(40), back(12)), true},
+		"later":                        {fives, slices.Concat(lasting(40), back(13)), false},
+		"again after what lasted":      {fives, slices.Concat(lasting(40), back(11), lasting(1), back(12)), true},
+		"and no more":                  {fives, slices.Concat(lasting(40), back(11), lasting(1), back(13)), false},
+		"a gap after what lasted":      {fives, slices.Concat(lasting(40), []float32{nan, nan}, back(13)), false},
+		"not back for hours":           {fives, slices.Concat(lasting(40), slices.Repeat([]float32{5}, 30)), true},
+		"not back after what lasted":   {fives, slices.Concat(lasting(40), []float32{5, 5, 5, 5, 5, 5, 5, 5}, back(13)), false},
 		"one step":                     {fives, []float32{20, 0, 0, 0}, false},
 		"one step, and a gap":          {fives, []float32{20, nan, 0, 0, 0}, false},
 		"two steps":                    {fives, []float32{20, -20, 0, 0, 0}, true},
@@ -46,6 +55,8 @@ func TestPhases_ForgetBlips(t *testing.T) {
 		"every fourth step":            {fives, slices.Concat(blips(4, 4), back(4)), true},
 		"every fourth, and no more":    {fives, slices.Concat(blips(4, 4), back(5)), false},
 		"one step of 15 minutes":       {quarters, []float32{20, 0, 0, 0}, false},
+		"an hour, and not longer":      {quarters, slices.Concat(lasting(40), back(4)), true},
+		"longer than an hour":          {quarters, slices.Concat(lasting(40), back(5)), false},
 		"every half an hour":           {quarters, slices.Concat(blips(4, 2), back(2)), true},
 		"every half hour, and no more": {quarters, slices.Concat(blips(4, 2), back(3)), false},
 		"one step of an hour":          {hours, []float32{20, 0, 0, 0}, true},
@@ -59,6 +70,8 @@ func TestPhases_ForgetBlips(t *testing.T) {
 		"corrupt hours":                   {hours, []float32{100, 0, -100, 0, 100, 0, 0, 100, 0}, false},
 		"two corrupt hours":               {hours, []float32{100, 100, 0}, true},
 		"not back after a corrupt hour":   {hours, []float32{100, 5, 0}, true},
+		"three hours after corrupt ones":  {hours, []float32{100, 100, 100, 0, 0, 0}, true},
+		"four hours after corrupt ones":   {hours, []float32{100, 100, 100, 0, 0, 0, 0}, false},
 		"large after a corrupt hour":      {hours, []float32{100, 0, 20, 0}, true},
 		"corrupt in the middle of others": {hours, []float32{20, 100, 20, 0}, true},
 		"a corrupt day":                   {days, []float32{100, 0}, false},
@@ -95,6 +108,9 @@ type slots struct{ steps, minutes int }
 
 // back returns deviations of so many steps in which nothing happens.
 func back(steps int) []float32 { return make([]float32, steps) }
+
+// lasting returns deviations of so many steps that are all far.
+func lasting(steps int) []float32 { return slices.Repeat([]float32{20}, steps) }
 
 // blips returns the deviations of so many blips of a step, from the first to the last one, every so many steps.
 func blips(n, every int) []float32 {
