@@ -13,6 +13,11 @@ const (
 	// rounding is the part of a value below which differences are those of the arithmetic behind it, such as a sum in
 	// another order. The series counts as constant then. Chosen, not tuned: some hundred roundings of float64.
 	rounding = 1e-13
+	// shareRounding is the same for shares that come from counters, such as 1 - rate(idle): what counters of up to a
+	// billion lose within five minutes, however close to 0 the difference is. Chosen, not tuned.
+	shareRounding = 1e-9
+	// smallest is the smallest value that float32 keeps to all its digits.
+	smallest = 0x1p-126
 	// dayLength is the length of a day in ms.
 	dayLength = 24 * 3_600_000
 )
@@ -75,5 +80,8 @@ func (r *resolution) lost() bool {
 	f := float32(largest)
 	ulp := float64(math.Nextafter32(f, float32(math.Inf(1))) - f)
 	distance := both.to - both.from
-	return distance > rounding*largest && distance < minLevels*ulp
+	if distance <= rounding*largest || largest >= smallest && distance <= shareRounding {
+		return false
+	}
+	return distance < minLevels*ulp
 }

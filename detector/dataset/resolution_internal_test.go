@@ -33,6 +33,10 @@ func TestResolution_IsLostWhereFloat32CannotTellValuesApart(t *testing.T) {
 			x := 0.1 * float64(i%7)
 			return 1e12 * (x + 0.3 - x)
 		}, false},
+		{"an idle share by a clock that runs fast", func(i int) float64 {
+			read := func(i int) float64 { return 5e5 + 60.018*float64(i) }
+			return 1 - (read(i+5)-read(i))/300
+		}, false},
 		{"bytes that grow slowly", func(i int) float64 { return 4e11 + 10_000*float64(i) }, false},
 		{"seconds since the epoch", func(i int) float64 { return 1.7e9 + 60*float64(i) }, false},
 		{"a mean that creeps", func(i int) float64 { sum += float64(i % 3); return 5e8 + sum/1000 }, true},
