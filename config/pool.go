@@ -2,11 +2,17 @@ package config
 
 import (
 	"slices"
+	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
 )
+
+// maxPoolStep is the longest step of a pool. Guard: the offset of a member is the median of its values in the last 16
+// hours, three at least. At longer steps there are two, and no pool ever fits.
+const maxPoolStep = model.Duration(6 * time.Hour)
 
 // checkPool checks pool_by against the labels of the expression's result, as far as they are known.
 func (d *Detector) checkPool(s *document.Section) {
@@ -16,6 +22,8 @@ func (d *Detector) checkPool(s *document.Section) {
 	s.Require(len(d.PoolBy) > 0, "pool_by", "is empty; remove it to give each series its own model")
 	checkLabelNames(s, "pool_by", d.PoolBy)
 	s.Require(d.Scorer.Weight == nil || d.Multivariate(), "scorer.weight", "cannot be used with pool_by")
+	s.Require(d.Step <= maxPoolStep, "pool_by", "cannot be used at step %s, only at %s or less: "+
+		"members are compared over 16h; set a shorter step for this detector or remove pool_by", d.Step, maxPoolStep)
 	names, known := d.Expr.resultLabels()
 	if !known {
 		return

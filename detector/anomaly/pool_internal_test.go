@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/detector/result"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/schedule"
 	"github.com/anomaly-exporter/anomaly-exporter/history"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer"
 )
 
 // poolText is a detector of pods, which are compared with each other if they have the same container.
@@ -170,3 +172,25 @@ func BenchmarkPool(b *testing.B) {
 }
 
 var _ schedule.Model = poolStepping{}
+
+// A pool fits at the longest step that the configuration allows with pool_by, and at none longer, however much history
+// there is.
+func TestFitGroup_AtTheLongestStepOfPools(t *testing.T) {
+	const days = 60
+	for step, want := range map[time.Duration]error{6 * time.Hour: nil, 8 * time.Hour: scorer.ErrShortHistory} {
+		steps := int(days * 24 * time.Hour / step)
+		pods := func(yield func([]float64, []bool) bool) {
+			for pod := range 6 {
+				values, learn := make([]float64, steps), make([]bool, steps)
+				for i := range values {
+					values[i], learn[i] = 10+math.Sin(float64(i*i+pod)), true
+				}
+				if !yield(values, learn) {
+					return
+				}
+			}
+		}
+		_, _, err := scorer.FitGroup(scorer.Options{Step: step}, begin, steps, pods)
+		require.ErrorIs(t, err, want, step)
+	}
+}
