@@ -55,6 +55,7 @@ type group struct {
 	publishEarly func(*result.Batch) bool
 	attempted    func(now time.Time) // called after each cycle
 	start        start               // what the first cycle is doing
+	readFrom     int64               // where history began when it was read again for older data
 
 	fault atomic.Pointer[result.Fault] // why the newest cycle that failed did; nil: none has
 
@@ -178,12 +179,17 @@ func (g *group) setBack(now time.Time) bool {
 	return g.newest(now.Add(half)) < g.data.At()
 }
 
-// jitter returns the offset of the cycles of this source, from a hash of its ID.
+// jitter returns the offset of the cycles of this source.
 func (g *group) jitter() time.Duration {
+	span := min(time.Duration(g.plan.schedule.Step)*time.Millisecond/4, maxJitter)
+	return time.Duration(g.hash() % uint64(max(span, 1)))
+}
+
+// hash returns a hash of the ID of the source, by which sources take their turns.
+func (g *group) hash() uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(g.plan.source.ID()))
-	span := min(time.Duration(g.plan.schedule.Step)*time.Millisecond/4, maxJitter)
-	return time.Duration(h.Sum64() % uint64(max(span, 1)))
+	return h.Sum64()
 }
 
 // change makes p the next plan to adopt. The models stay.
@@ -244,7 +250,7 @@ func (g *group) relearn(changed []*dataset.Series) {
 
 // cycle reads up to the newest step that is due at now, and publishes its results. After a failure the next call
 // resumes where this one stopped. If the clock was set back, the steps ahead of it were read too early: history is read
-// anew.
+// anew. So it is if the server has got older data.
 func (g *group) cycle(ctx context.Context, now time.Time) error {
 	defer g.attempted(now)
 	g.adopt()
@@ -259,6 +265,9 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 		read = 0
 	case to <= read:
 		return nil
+	case g.older(ctx, to):
+		g.begin()
+		read = 0
 	}
 	late := int64(0)
 	// After a jump of the clock that is longer than the history, no step is evaluated late: all is read anew.
@@ -298,6 +307,32 @@ func (g *group) cycle(ctx context.Context, now time.Time) error {
 	}
 	logger.Log("msg", "Cycle done", "step", stamp(to), "series", len(b.Series), "results", b.Len(0), "duration", took)
 	return nil
+}
+
+// older reports whether history has to be read again, because the server has got older data since. It asks once in a
+// refit interval, and not again if reading has not brought any.
+func (g *group) older(ctx context.Context, to int64) bool {
+	s, seed := g.plan.schedule, g.hash()
+	if g.batch == nil || s.Slot(seed, to) == s.Slot(seed, g.data.At()) {
+		return false
+	}
+	begin, ok := g.data.Begin()
+	if !ok || begin == g.readFrom {
+		return false
+	}
+	release, err := g.options.Limits.reads.Acquire(ctx, 0, maxAge)
+	if err != nil {
+		return false
+	}
+	defer release()
+	older, err := g.data.Older(ctx, g.evaluator)
+	if err != nil || !older {
+		return false // the cycle tells of the error if it goes on
+	}
+	g.readFrom = begin
+	level.Info(g.logger).Log("msg", "The server has older data than when it was read, reading history again",
+		"from", stamp(begin))
+	return true
 }
 
 // extend reads and applies everything up to a step. If emit is not nil, extend calls it with the results of every step
