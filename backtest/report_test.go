@@ -106,6 +106,26 @@ func TestRun_ComparesAlertsWithTruth(t *testing.T) {
 	}, of(run(t, db, o)))
 }
 
+// An incident that is still going on at the end is found once it has an alert, and not missed yet without one.
+func TestRun_CountsNoIncidentThatIsStillGoingOn(t *testing.T) {
+	end := epoch.Add(9 * day)
+	outage := end.Add(-9 * hour)
+	all := append(pods(3, outage),
+		during(outage.Add(10*time.Minute), end, "__name__", "incident", "pod", "pod-00"),
+		during(outage.Add(10*time.Minute), end, "__name__", "incident", "pod", "pod-01"), // nothing shows it
+	)
+	db := newStorage(t, epoch, end, 5*time.Minute, all...)
+	expr, err := config.ParseExpr("incident")
+	require.NoError(t, err)
+	report := run(t, db, backtest.Options{
+		Config: load(t, "detectors: [{name: load, expr: load, step: 5m, history: 7d, query_offset: 1m}]"),
+		Start:  outage.Add(-2 * hour), End: outage.Add(30 * time.Minute), Truth: &config.Selector{Expr: expr},
+	})
+	d := report.Detectors[0]
+	require.Equal(t, &backtest.Truth{Incidents: 1, Found: 1, Alerts: 1, True: 1, Lead: 4 * time.Minute}, d.Truth)
+	require.Len(t, d.Incidents, 1, "the report shows both as one period")
+}
+
 func TestRun_DescribesFindingsOfSeveralSignals(t *testing.T) {
 	end := epoch.Add(9 * day)
 	// Without the pod that goes, which is a finding of its own.
