@@ -48,6 +48,25 @@ func TestCheckScores_TellsWhatIsRefused(t *testing.T) {
 	require.Equal(t, "detector pods: 2000 of 2000 series have a score", d.checks[1].Message)
 }
 
+// Just after its start, a Prometheus has nothing yet: that is one cause, and one line.
+func TestCheckSeries_SaysOnceThatNothingHasOne(t *testing.T) {
+	step := time.Unix(1e9, 0)
+	for scored, want := range []string{
+		"none of 2 detectors and scalers has a series now",
+		"detector a has no series now; scaler b: 1 of 1 series have a recommendation",
+	} {
+		d := &doctor{now: step, detectors: []view.Detector{
+			{Kind: "detector", Name: "a", Step: &step}, {Kind: "scaler", Name: "b", Step: &step, Scored: scored},
+		}}
+		d.checkSeries()
+		var got []string
+		for _, c := range d.checks {
+			got = append(got, c.Message)
+		}
+		require.Equal(t, want, strings.Join(got, "; "))
+	}
+}
+
 func TestShipped_AreTheRulesInTheFiles(t *testing.T) {
 	for file, names := range shipped {
 		text, err := os.ReadFile(filepath.Join("../../../rules", file))

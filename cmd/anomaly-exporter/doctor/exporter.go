@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
@@ -33,11 +34,31 @@ func (d *doctor) checkExporter(ctx context.Context) bool {
 		d.add(Warning, "exporter", "add detectors to its configuration", "it has no detector and no scaler")
 	}
 	d.checkSteps()
+	d.checkSeries()
+	return true
+}
+
+// checkSeries tells what has no score. That nothing has a series has one cause, and is one line.
+func (d *doctor) checkSeries() {
+	if d.allEmpty() {
+		d.add(Warning, "scores", "if the Prometheus was started just now, wait for two steps, else check-config says why",
+			"none of %d detectors and scalers has a series now", len(d.detectors))
+		return
+	}
 	for i := range d.detectors {
 		d.checkScores(&d.detectors[i])
 	}
-	return true
 }
+
+// allEmpty reports whether there are several detectors and scalers, all with results, and none with a series.
+func (d *doctor) allEmpty() bool {
+	return len(d.detectors) > 1 && !slices.ContainsFunc(d.detectors, func(s view.Detector) bool {
+		return s.Step == nil || !empty(&s)
+	})
+}
+
+// empty reports whether no series has a value.
+func empty(s *view.Detector) bool { return s.Scored == 0 && len(s.States) == 0 }
 
 // checkSteps tells how old the newest steps are: in one line if all are well.
 func (d *doctor) checkSteps() {
@@ -78,7 +99,7 @@ func (d *doctor) checkScores(s *view.Detector) {
 	if s.Step == nil {
 		return
 	}
-	if s.Scored == 0 && len(s.States) == 0 {
+	if empty(s) {
 		d.add(Warning, "scores", "look at its expression in Prometheus", "%s %s has no series now", s.Kind, s.Name)
 		return
 	}
