@@ -107,7 +107,7 @@ func runBacktest(
 		Engine: q.engine(logger), Logger: logger, Limits: q.limits(),
 	})
 	run.Explain = func(ctx context.Context, detector string) (why string, later bool) {
-		return check.WithoutSeries(ctx, cfg, detector, check.Options{
+		return check.WithoutSeriesUntil(ctx, cfg, detector, run.End, check.Options{
 			Engine: q.engine(logger), MaxConcurrency: q.maxConcurrency, Now: run.Now, Timeout: checkTimeout,
 		})
 	}

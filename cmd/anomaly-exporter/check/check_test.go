@@ -527,6 +527,7 @@ scalers:
 	cfg, err := config.LoadFile(write(t, server.URL()+labels, `detectors:
   - {name: rated, expr: 'rate(young_total[5m])'}
   - {name: gone, expr: old_level}
+  - {name: wrong, expr: 'old_level{pod="z"}'}
   - {name: none, expr: 'rate(young_total{pod="c"}[5m])', missing: zero}
 `))
 	require.NoError(t, err)
@@ -534,12 +535,18 @@ scalers:
 		"rated": "no series until then: the oldest values are less than 1h old; the first score comes after 1d (min_history)",
 		"gone": "expr: metric old_level has had no series since " + end.Add(-70*time.Hour).UTC().Format(time.RFC3339) +
 			", for 2 d 22 h; is the target that exposes it down, or the metric renamed or removed?",
+		"wrong": "expr: metric old_level has had no series since " + end.Add(-70*time.Hour).UTC().Format(time.RFC3339) +
+			", for 2 d 22 h; is the target that exposes it down, or the metric renamed or removed?",
 		"none": "nothing has happened yet that the expression counts (missing: zero)",
 	} {
 		why, later := check.WithoutSeries(t.Context(), cfg, name, options(end))
 		require.Equal(t, want, why)
-		require.Equal(t, name != "gone", later, name)
+		require.Equal(t, name != "gone" && name != "wrong", later, name)
 	}
+	// The time that was replayed counts, not what has become of the metric since.
+	why, later := check.WithoutSeriesUntil(t.Context(), cfg, "wrong", end.Add(-71*time.Hour), options(end))
+	require.False(t, later)
+	require.Equal(t, `expr: no series of old_level has pod="z"; there is {__name__="old_level", pod="a"}`, why)
 
 	// The server answers any tenant. That it has series is not hidden by their age.
 	tenant := server.URL() + labels + "\n    http_headers: {X-Scope-OrgID: {values: [shop]}}"

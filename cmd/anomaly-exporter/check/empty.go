@@ -4,12 +4,29 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-kit/log"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/source"
 	"github.com/anomaly-exporter/anomaly-exporter/config"
 )
+
+// WithoutSeriesUntil is WithoutSeries for a replay that ended at a time before now. What a server has lost since is no
+// reason: if there is no series now, either, it says why there was none then.
+func WithoutSeriesUntil(
+	ctx context.Context, cfg *config.Config, detector string, end time.Time, o Options,
+) (why string, later bool) {
+	why, later = WithoutSeries(ctx, cfg, detector, o)
+	if later || !end.Before(o.Now) {
+		return why, later
+	}
+	o.Now = end
+	if then, had := WithoutSeries(ctx, cfg, detector, o); then != "" && !had {
+		return then, false
+	}
+	return why, later
+}
 
 // WithoutSeries says why a detector of a configuration had no series before now; later reports whether it has some now,
 // or may have some at any time. why is empty if that cannot be known.
