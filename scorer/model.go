@@ -143,8 +143,8 @@ type replay struct {
 	steps  calibration.SlotSample // one by one, of the end of the window where maxOverSlot is used
 	firsts int                    // index in sample from which it is as new as steps
 
-	// Before baseline.Holdback: by slot with a value, how far that was from what was expected, on the side that matters; and
-	// for how many steps in a row the series was away, as countAway counts them.
+	// Before baseline.Holdback: by slot with a value, how far that was from what was expected, on the side that matters;
+	// and for how many steps in a row the series was away, as countAway counts them.
 	distances   []float32
 	longestAway int
 

@@ -115,8 +115,8 @@ func (p *Phases) Next(phase int, x, b, unit float32, within *Bounds) (wasBlip bo
 	return wasBlip
 }
 
-// Moved forgets what deviations have been from a level that has moved, as a deviation of unit now counts as 1. Where the
-// new level has less noise, what was ordinary at the last one is no news.
+// Moved forgets what deviations have been from a level that has moved, as a deviation of unit now counts as 1. Where
+// the new level has less noise, what was ordinary at the last one is no news.
 func (p *Phases) Moved(unit float32) {
 	unit = max(unit, 1)
 	squared := float64(unit) * float64(unit)

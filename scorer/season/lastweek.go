@@ -7,8 +7,8 @@ import (
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
-// sameLevel is the part of the deviation that still agrees with last week by which its level may be off. Guard: as small
-// as the median deviation, it changes no verdict, and a level that stays where it is takes no memory.
+// sameLevel is the part of the deviation that still agrees with last week by which its level may be off. Guard: as
+// small as the median deviation, it changes no verdict, and a level that stays where it is takes no memory.
 const sameLevel = 1.0 / 8
 
 // LastWeek is what the levels of last week make expected. A value that agrees with last week is as normal as one at the
