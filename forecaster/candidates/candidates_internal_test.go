@@ -24,12 +24,41 @@ func windowOf(step time.Duration, n int) *window.Window {
 func TestVolatility_HasTheMemoryOfItsHalfLives(t *testing.T) {
 	t.Parallel()
 	v := newVolatility(windowOf(5*time.Minute, 3), 288)
-	for i := 1; i <= 24; i++ { // two hours, after nothing
-		v.add(1, 1, i+1)
+	add := func(n int, size float64) {
+		for range n {
+			v.change(size)
+			v.depart(size)
+		}
 	}
+	add(30*288, 0)
+	add(24, 1) // two hours
 	require.InDelta(t, 1-math.Exp2(-120.0/45), v.recentDeviation, 1e-9)
 	require.InDelta(t, 0.5, v.recent, 1e-9)
-	require.InDelta(t, 1-math.Exp2(-2.0/48), v.usual, 1e-9)
+	require.InDelta(t, 1-math.Exp2(-2.0/240), v.usual, 1e-9)
+}
+
+// Of old values every fifth one is kept, and the rest is on lines between them, where the series changes less than it
+// does. That tells nothing of how much it changes.
+func TestVolatility_TakesNoLineBetweenOldValuesForAQuietTime(t *testing.T) {
+	t.Parallel()
+	const day = 1440
+	rng := rand.New(rand.NewPCG(1, 1))
+	y, learn := make([]float64, 14*day), make([]bool, 14*day)
+	for i := range y {
+		y[i], learn[i] = 100+rng.NormFloat64(), i%5 == 0 || i >= 12*day
+	}
+	for i := range 12 * day {
+		k := i % 5
+		y[i] = y[i-k] + float64(k)/5*(y[i-k+5]-y[i-k])
+	}
+	w := window.New(window.Options{Step: time.Minute, DataRange: [2]float64{math.Inf(-1), math.Inf(1)}}, 0, y, learn)
+	s := New(w)
+	for i, v := range w.Values {
+		if s.Advance(v); i >= 12*day+120 {
+			require.InDelta(t, 0, s.volatility.ratio(), 0.5, i)
+		}
+	}
+	require.Nil(t, s.observed)
 }
 
 // Departures around noon, every day: errors are expected to be largest around noon, not when the mean of them is.

@@ -21,6 +21,7 @@ type State struct {
 	scales     bool    // no value was below zero
 	weekly     bool
 	unasked    uint64 // a bit for each candidate that is not asked for
+	observed   []bool // of the values of the window
 
 	last       float64
 	levels     [3]float64 // exponential means of the values: fast, middle, slow
@@ -115,6 +116,7 @@ func New(w *window.Window) *State {
 		upperLimit: w.UpperLimit,
 		scales:     w.Lowest >= 0,
 		weekly:     w.KnowsWeek(len(w.Values)),
+		observed:   w.Learn,
 		medians:    [2]rolling.Median{odd(shortMedian, w.Minutes, 3), odd(longMedian, w.Minutes, 5)},
 		robusts:    [2]rolling.Median{odd(recentDepartures, w.Minutes, 3), odd(lastingDeparture, dayMinutes, 3)},
 		day:        newSeason(calendar.Day, dayLength, dayBlend, half, true),
@@ -153,7 +155,10 @@ func (s *State) Advance(y float64) {
 	}
 	s.depart(y)
 	s.strayed = s.excess(y, s.robust)
-	s.volatility.add(s.changes[0], s.robust, s.now)
+	if s.now > 0 && s.wasObserved() {
+		s.volatility.change(s.changes[0])
+	}
+	s.volatility.depart(s.robust)
 
 	cell, dayClosed := s.day.add(y)
 	weekCell, weekClosed := s.week.add(y)
@@ -175,6 +180,20 @@ func (s *State) Advance(y float64) {
 	if weekClosed && s.weekly {
 		s.week.store(weekCell, s.levels[0], s.dayMean)
 	}
+}
+
+// wasObserved tells whether the last value and the one before it were observed. History keeps old values five minutes
+// apart, and what is in between lies on a straight line.
+func (s *State) wasObserved() bool {
+	n := len(s.observed)
+	if s.now >= n {
+		return true
+	}
+	both := s.observed[s.now] && s.observed[s.now-1]
+	if s.now == n-1 {
+		s.observed = nil // it is as large as the window
+	}
+	return both
 }
 
 // depart measures how far y is from the usual day; there is no departure until one is known.

@@ -17,6 +17,7 @@ type volatility struct {
 	mean            float64 // of bySlot
 	closed          int
 	lag             int // steps that recentDeviation is behind
+	changes         int // that recent and usual are of
 
 	recentRatio float64 // logarithm of recent to usual
 	known       bool    // whether recentRatio is that after the last value
@@ -26,11 +27,11 @@ type volatility struct {
 // 5.99 to 5.74, and the level from 5.735 to 5.720 (docs/accuracy.md, "What was tried"). The single values are chosen,
 // not tuned.
 const (
-	recentVolatility = 120         // of changes: two hours
-	usualVolatility  = 2 * 24 * 60 // of changes: two days
-	deviationMemory  = 45          // of departures
-	deviationLag     = 30          // by so much is a mean of that memory late, more or less
-	volatilityBlend  = 0.25        // weight of the newest day in bySlot
+	recentVolatility = 120          // of changes: two hours
+	usualVolatility  = 10 * 24 * 60 // of changes: a unit, which must not move while errors count in it
+	deviationMemory  = 45           // of departures
+	deviationLag     = 30           // by so much is a mean of that memory late, more or less
+	volatilityBlend  = 0.25         // weight of the newest day in bySlot
 
 	// Guards: shares of the mean that are added to either side of a ratio, so that quiet times do not make it extreme.
 	volatilityFloor = 0.2
@@ -45,16 +46,18 @@ func newVolatility(w *window.Window, slots int) volatility {
 	}
 }
 
-// add takes the change and the departure of step now.
-func (v *volatility) add(change, departure float64, now int) {
-	change, departure = math.Abs(change), math.Abs(departure)
-	if now == 1 {
-		v.recent, v.usual = change, change
-	}
-	v.recent += v.rates[0] * (change - v.recent)
-	v.usual += v.rates[1] * (change - v.usual)
-	v.recentDeviation += v.rates[2] * (departure - v.recentDeviation)
+// change takes the change between two values that were observed: a line between others is no volatility.
+func (v *volatility) change(change float64) {
+	v.changes++
+	change, first := math.Abs(change), 1/float64(v.changes)
+	v.recent += max(v.rates[0], first) * (change - v.recent)
+	v.usual += max(v.rates[1], first) * (change - v.usual)
 	v.known = false
+}
+
+// depart takes the departure of the last value.
+func (v *volatility) depart(departure float64) {
+	v.recentDeviation += v.rates[2] * (math.Abs(departure) - v.recentDeviation)
 }
 
 // ratio is the logarithm of the recent size of changes to the usual one. It is the same at all horizons.
