@@ -23,7 +23,7 @@ func TestMaxQuantile_KnowsHowVolatileASeriesOfMinutesIs(t *testing.T) {
 	horizons := []int{15, 60}
 	var windows float64
 	over := make([]float64, len(horizons))
-	for seed := range uint64(60) {
+	for seed := range uint64(120) {
 		r := rand.New(rand.NewPCG(seed, 71))
 		persistence := math.Exp(-1.0 / 180)
 		size := r.NormFloat64() // logarithm of the noise, in its standard deviations

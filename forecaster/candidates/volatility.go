@@ -25,7 +25,8 @@ type volatility struct {
 
 // Half-lives in minutes, and shares. Following these signs brought MSIS on the hourly series of the M4 competition from
 // 5.99 to 5.74, and the level from 5.735 to 5.720 (docs/accuracy.md, "What was tried"). The single values are chosen,
-// not tuned.
+// not tuned. Of the usual one, 2, 5, 6 and 10 days and the mean of all changes did as well or better on generated
+// series; with that mean, MSIS was 5.61 instead of 5.55.
 const (
 	recentVolatility = 120          // of changes: two hours
 	usualVolatility  = 10 * 24 * 60 // of changes: a unit, which must not move while errors count in it
