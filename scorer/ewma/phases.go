@@ -13,8 +13,8 @@ const (
 	// tells is no moment, unless it is corrupt. With all of it at steps of an hour, the average precision on the
 	// developing series of that step (test/accuracy anomaly) was .264 instead of .362 (nab) and .585 instead of .594 (ms).
 	longest = 15 * time.Minute
-	// afterLong is for how many steps at least what lasted counts once the series is back, else for an hour. Chosen, not
-	// tuned: what is over within the hour has hardly begun at steps of an hour.
+	// afterLong is for how many steps at least what lasted counts once the series is back. Chosen, not tuned: at steps of
+	// half an hour and more, two values do not tell yet that it is over.
 	afterLong = 3
 	// afterFirst is for how many steps after the first blip it counts, where a step is a slot. So what comes at every
 	// third step is not interrupted, and an alert may want two steps in a row. Chosen: with one, recall at 0.8 on nab was
@@ -29,9 +29,10 @@ const (
 // corrupt sample; of a step of more than 15 minutes, only that. It says nothing about the values that come after it. So
 // while there are blips, two states follow each phase: for one of them they are values, for the other one missing
 // values. The first one counts in a blip, and for as long after it as it ever took from one to the next: blips that
-// come again are one event, which ends with the last. Then the second one counts. So it does an hour after something
-// that lasted, which is what is not ordinary for two steps in a row or more than a slot: however large that was, what
-// comes then is compared with what was before it.
+// come again are one event, which ends with the last. Then the second one counts.
+//
+// What is larger than ordinary for two steps in a row, or for more than a slot where steps are shorter, lasts. The
+// first state counts until an hour after its end, or three steps. Then the second one does, which has not seen it.
 type Phases struct {
 	all  []State
 	calm []State // without the blips, or what lasted, if there are any
@@ -116,7 +117,7 @@ func (p *Phases) Next(phase int, x, b, unit float32, within *Bounds) (wasBlip bo
 }
 
 // Moved forgets what deviations have been from a level that has moved, as a deviation of unit now counts as 1. Where
-// the new level has less noise, what was ordinary at the last one is no news.
+// the new level has less noise, the states do not grow: what they have seen was ordinary at the last level.
 func (p *Phases) Moved(unit float32) {
 	unit = max(unit, 1)
 	squared := float64(unit) * float64(unit)
