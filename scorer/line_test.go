@@ -87,3 +87,46 @@ func TestModel_ExpectsAStraightLineAfterAJump(t *testing.T) {
 		}
 	}
 }
+
+// Where a scrape is missing, Prometheus returns the sample before it, for up to five minutes. A line has moved since.
+func TestModel_ExpectsAnOldValueOfALine(t *testing.T) {
+	const lookback, lasts = 5 * time.Minute, 18 * 24 * hour
+	for _, tc := range []struct {
+		name                 string
+		start, perDay, noise float64
+	}{
+		{"countdown", 45 * 86400, -86400, 0},
+		{"uptime", 3e6, 86400, 0},
+		{"disk", 30e9, 2e9, 1e5},
+	} {
+		for _, step := range []time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, hour} {
+			t.Run(fmt.Sprintf("%s/%s", tc.name, step), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(1, 7))
+				var y []float64
+				var read time.Duration
+				value := math.NaN()
+				for at := time.Duration(0); at < lasts; at += 30 * time.Second {
+					if at%time.Minute == 0 && r.Float64() > 0.03 {
+						scraped := at - time.Duration(r.IntN(5))*time.Second
+						value, read = tc.start+tc.perDay*scraped.Hours()/24+tc.noise*r.NormFloat64(), scraped
+					}
+					if at-read >= lookback {
+						value = math.NaN()
+					}
+					if at%step == 0 {
+						y = append(y, value)
+					}
+				}
+				all := live(t, scorer.Options{Step: step}, y)
+				high, _ := high(all, step, 0, lasts-14*24*hour)
+				require.Zero(t, high)
+
+				i := len(y) - int(2*hour/step)
+				y[i] -= tc.perDay * 30 / (24 * 60) // as it was half an hour ago
+				after := live(t, scorer.Options{Step: step}, y)
+				require.Greater(t, after[i-len(y)+len(all)].Value, all[i-len(y)+len(all)].Value+0.1)
+			})
+		}
+	}
+}

@@ -391,7 +391,7 @@ func (m *Model) countAway(t int64, x, expected, unit float32, steps int) {
 	away := m.baseline.IsAway(x, expected, unit)
 	if away {
 		d := m.baseline.Distance(x - expected)
-		away = math.Abs(d) > m.baseline.PerStep() && m.o.onSide(d) && m.o.large(d, m.baseline.Value(t, expected))
+		away = m.o.onSide(d) && m.o.large(d, m.baseline.Value(t, expected))
 	}
 	m.away = change.Count(m.away, steps, away)
 }

@@ -37,6 +37,10 @@ var (
 // MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
 const MinValues = 20
 
+// lookback is how old a sample may be that Prometheus returns where a scrape is missing (its default
+// --query.lookback-delta).
+const lookback = 5 * time.Minute
+
 // Method is how a Series expects values.
 type Method int
 
@@ -138,6 +142,10 @@ func (s *Series) Next(y float64, learn bool) Step {
 			at.High = max(at.High, s.composed.Join(high, s.level.Now()))
 		}
 	}
+	if s.Slope != 0 {
+		at.Low, at.High = s.late(at.Low).Low, s.late(at.High).High
+		at.Expected = s.late(at.Expected).Nearest(at.Expected, at.Value)
+	}
 	if s.sawtooth != nil {
 		teeth := s.teeth(at.Time)
 		at.Low, at.High, at.Expected = teeth.Low, teeth.High, teeth.Nearest(at.Expected, at.Value)
@@ -172,8 +180,11 @@ func (s *Series) Constant() (value float64, ok bool) { return s.Center, s.consta
 // deviation of unit counts as 1.
 func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear(x, expected, unit) }
 
-// PerStep returns by how much the line moves in a step: a value that was read a step late is off by that.
-func (s *Series) PerStep() float64 { return math.Abs(s.Slope) * float64(s.Grid.Step()) }
+// late returns what is expected of a line whose value may be old: all that it was since.
+func (s *Series) late(e float32) envelope.Interval {
+	moved := float32(s.Slope * float64(lookback.Milliseconds()) / s.Scale)
+	return envelope.Interval{Low: min(e, e-moved), High: max(e, e-moved)}
+}
 
 // teeth returns what is expected of a sawtooth at the time t (ms): its line moves, where it goes to does not.
 func (s *Series) teeth(t int64) envelope.Interval {

@@ -167,6 +167,9 @@ func (b *Backtest) Expected(at grid.Position, x float32) float32 {
 		}
 		e = normal.Nearest(e, x)
 	}
+	if b.series.Slope != 0 {
+		e = b.series.late(e).Nearest(e, x)
+	}
 	if b.series.sawtooth != nil {
 		e = b.series.teeth(at.Time).Nearest(e, x)
 	}
