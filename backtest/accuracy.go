@@ -17,6 +17,7 @@ type forecastTracker struct {
 	feedback.Tally
 	step        int64         // ms
 	sinceSeason time.Duration // age of the value of the naive forecast when it is made
+	width, size float64       // sums of the widths of intervals and of absolute values
 }
 
 func newForecastTracker(horizon, step int64) *forecastTracker {
@@ -39,5 +40,6 @@ func (t *forecastTracker) record(at int64, p feedback.Prediction) {
 func (t *forecastTracker) resolve(at int64, value float64) {
 	if p, ok := t.Due(at / t.step); ok && !math.IsNaN(value) {
 		t.Add(p, value, float64(p.Naive), 1)
+		t.width, t.size = t.width+float64(p.Upper-p.Lower), t.size+math.Abs(value)
 	}
 }

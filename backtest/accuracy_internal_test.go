@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anomaly-exporter/anomaly-exporter/config"
 	"github.com/anomaly-exporter/anomaly-exporter/detector/feedback"
 )
 
@@ -50,4 +51,27 @@ func TestForecastTracker_ComparesWithTheDayBefore(t *testing.T) {
 	}
 	require.InDelta(t, (46*0.5+value(71)+0.01*size)/(47+0.01*size), tracker.RelativeError(), 1e-12)
 	require.True(t, math.IsNaN(newForecastTracker(step, step).RelativeError()))
+}
+
+// A countdown is forecast exactly, and its intervals allow for rounding: all values are inside, which is no fault.
+func TestHorizon_IntervalsOfAStraightLineAreNotTooWide(t *testing.T) {
+	line, loose := newForecastTracker(60_000, 60_000), newForecastTracker(60_000, 60_000)
+	for at := int64(1); at < 100; at++ {
+		v := float64(4e6 - 60*at)
+		for tracker, width := range map[*forecastTracker]float64{line: 10, loose: 1e5} {
+			tracker.resolve(at*60_000, v)
+			tracker.record(at*60_000, prediction(v-60, v-60-width, v-60+width))
+		}
+	}
+	detector := config.Detector{Forecaster: config.Forecaster{Level: 0.8}}
+	r := &replay{plan: &plan{config: &config.Config{Detectors: []config.Detector{detector}}}}
+	for _, tc := range []struct {
+		tracker *forecastTracker
+		why     []string
+	}{{line, nil}, {loose, []string{"interval too wide"}}} {
+		r.order = []*inputSeries{{forecasts: []*forecastTracker{tc.tracker}}}
+		h := r.reportHorizon(0, 60_000)
+		require.InDelta(t, 1, h.Coverage, 0)
+		require.Equal(t, tc.why, h.Problems())
+	}
 }

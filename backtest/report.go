@@ -78,6 +78,7 @@ type Horizon struct {
 	Bias     float64
 	Coverage float64 // share of the outcomes inside the interval
 	Level    float64 // nominal share
+	Width    float64 // mean width of the intervals relative to the mean magnitude of the values; median over the series
 }
 
 // report adds the results of the replay to a report.
@@ -168,10 +169,13 @@ func (r *replay) typical() *labels.Labels {
 
 func (r *replay) reportHorizon(i int, ms int64) Horizon {
 	h := Horizon{Horizon: time.Duration(ms) * time.Millisecond, Level: r.config.Detectors[0].Forecaster.Level}
-	var errors, biases []float64
+	var errors, biases, widths []float64
 	covered := 0.0
 	for _, s := range r.order {
 		t := s.forecasts[i]
+		if t.size > 0 {
+			widths = append(widths, t.width/t.size)
+		}
 		h.Forecasts += int(t.Weight)
 		covered += t.Covered
 		if e := t.RelativeError(); !math.IsNaN(e) {
@@ -181,7 +185,7 @@ func (r *replay) reportHorizon(i int, ms int64) Horizon {
 			biases = append(biases, b)
 		}
 	}
-	h.Bias = feedback.Median(biases)
+	h.Bias, h.Width = feedback.Median(biases), feedback.Median(widths)
 	h.Error, h.Coverage = feedback.Median(errors), covered/float64(h.Forecasts)
 	return h
 }

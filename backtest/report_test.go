@@ -361,7 +361,7 @@ func sample() *backtest.Report {
 				WorkloadAlerts: 9, Workloads: 1, Judged: 7 * day,
 				Horizons: []backtest.Horizon{
 					{Horizon: hour, Forecasts: 2000, Error: 0.9, Coverage: 0.49, Level: 0.8},
-					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8},
+					{Horizon: 6 * hour, Forecasts: 2000, Error: 1.2, Coverage: 0.99, Level: 0.8, Width: 2},
 				},
 			},
 			{Name: "forecast", Series: 1, NoScore: true, Over: nan, PerWeek: nan},

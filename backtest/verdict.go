@@ -13,6 +13,9 @@ const (
 	worstError = 1.1
 	// coverageOff is how far the coverage of intervals may be from their level. Chosen, not tuned.
 	coverageOff = 0.15
+	// leastWidth is below which width, relative to the values, an interval is not too wide: what goes straight, such as
+	// a countdown, never leaves one that allows for rounding. The share that errors are raised by.
+	leastWidth = 0.01
 )
 
 // Bad begins the verdict on what should be looked at before anybody relies on it.
@@ -73,7 +76,7 @@ func (h *Horizon) Problems() (why []string) {
 	switch off := h.Coverage - h.Level; {
 	case off < -coverageOff:
 		why = append(why, "interval too narrow")
-	case off > coverageOff:
+	case off > coverageOff && !(h.Width < leastWidth):
 		why = append(why, "interval too wide")
 	}
 	return why
