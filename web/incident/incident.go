@@ -38,6 +38,7 @@ type Document struct {
 	Match     []string            `json:"match,omitempty"`
 	Series    int                 `json:"series"`             // of detectors that match, with a value
 	Scored    int                 `json:"scored"`             // those of them that have a score
+	Unscored  []view.State        `json:"unscored,omitempty"` // why the others have none, what most have first
 	Incidents []view.Incident     `json:"incidents"`          // the most severe first
 	Suspects  []Suspect           `json:"suspects"`           // the likeliest cause first
 	Breaches  []view.Forecast     `json:"breaches"`           // bounds that will be crossed, the soonest first
@@ -87,11 +88,10 @@ func Describe(
 	for i := range all {
 		if all[i].Kind == "detector" {
 			d.Series++
-			if all[i].State == "" {
-				d.Scored++
-			}
+			d.count(&all[i])
 		}
 	}
+	slices.SortStableFunc(d.Unscored, func(a, b view.State) int { return cmp.Compare(b.Series, a.Series) })
 	entities := group(all, c.Entity)
 	read := func(expr config.Expr) promql.Vector {
 		if expr.IsZero() || query == nil || d.At.IsZero() {
@@ -111,6 +111,20 @@ func Describe(
 	d.Changes = related(read(c.Changes), entities, selectors, limit)
 	d.Alerts = related(read(c.Alerts), entities, selectors, limit)
 	return d, nil
+}
+
+// count counts a series by whether it has a score, and if not, by why.
+func (d *Document) count(s *view.Series) {
+	if s.State == "" {
+		d.Scored++
+		return
+	}
+	i := slices.IndexFunc(d.Unscored, func(u view.State) bool { return u.State == s.State && u.Reason == s.Reason })
+	if i < 0 {
+		i = len(d.Unscored)
+		d.Unscored = append(d.Unscored, view.State{State: s.State, Reason: s.Reason, Text: s.Remedy})
+	}
+	d.Unscored[i].Series++
 }
 
 // group groups the series with a score by the entity that they are about.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -166,12 +167,36 @@ func TestDescribe_SaysThatNothingHasBeenEvaluated(t *testing.T) {
 	require.NotContains(t, string(b), `"at"`)
 }
 
+func TestDescribe_SaysWhySeriesHaveNoScore(t *testing.T) {
+	m, cfg, v := start(t)
+	s := m.Snapshot()
+	all := s.Batches[0].Series
+	for i := range all {
+		all[i].State, all[i].Score = result.State{State: result.Learning, Reason: result.ReasonNotFitted}, result.NoScore()
+	}
+	all[0].State = result.State{State: result.Failed, Reason: "gaps"}
+	d, err := incident.Describe(t.Context(), v, s, cfg.Context, m.Query, nil, incident.DefaultLimit)
+	require.NoError(t, err)
+	require.Zero(t, d.Scored)
+	require.Len(t, d.Unscored, 2)
+	require.Equal(t, len(all)-1, d.Unscored[0].Series, "the most frequent reason comes first")
+	require.Contains(t, d.Markdown(), fmt.Sprintf("Not known: none of %d series has a score.\n", len(all))+
+		fmt.Sprintf("- %d without a score (learning, not_fitted): its model is being fitted, as after every start; wait",
+			len(all)-1))
+}
+
 // The silence of what has no score, or of a selector with a typing mistake, means nothing.
 func TestMarkdown_SaysWhatSilenceMeans(t *testing.T) {
 	for want, d := range map[string]incident.Document{
-		"Not known: no detector has a series.":                 {},
-		"Nothing. 57 of 60 series have a score.":               {Series: 60, Scored: 57},
-		"Not known: none of 60 series has a score.":            {Series: 60},
+		"Not known: no detector has a series.":      {},
+		"Nothing. 57 of 60 series have a score.":    {Series: 60, Scored: 57},
+		"Not known: none of 60 series has a score.": {Series: 60},
+		"Nothing. 1 of 4 series have a score.\n" +
+			"- 2 without a score (learning, not_fitted): its model is being fitted; wait\n" +
+			"- 1 without a score (muted): nothing\n": {Series: 4, Scored: 1, Unscored: []view.State{
+			{State: "learning", Reason: "not_fitted", Text: "its model is being fitted; wait", Series: 2},
+			{State: "muted", Text: "nothing", Series: 1},
+		}},
 		`Not known: no series matches {namespace="shpo"}.`:     {Match: []string{`{namespace="shpo"}`}},
 		`Not known: no series matches {pod="a"} or {pod="b"}.`: {Match: []string{`{pod="a"}`, `{pod="b"}`}},
 		"Nothing. 1 of 1 series have a score.":                 {Series: 1, Scored: 1, Match: []string{`{pod="a"}`}},

@@ -20,9 +20,22 @@ func (d *Document) calm() string {
 	case d.Series == 0:
 		return "Not known: no detector has a series."
 	case d.Scored == 0:
-		return fmt.Sprintf("Not known: none of %d series has a score.", d.Series)
+		return fmt.Sprintf("Not known: none of %d series has a score.", d.Series) + d.unscored()
 	}
-	return fmt.Sprintf("Nothing. %d of %d series have a score.", d.Scored, d.Series)
+	return fmt.Sprintf("Nothing. %d of %d series have a score.", d.Scored, d.Series) + d.unscored()
+}
+
+// unscored says why series have no score, a line for each reason.
+func (d *Document) unscored() string {
+	var b strings.Builder
+	for _, u := range d.Unscored {
+		why := u.State
+		if u.Reason != "" {
+			why += ", " + u.Reason
+		}
+		fmt.Fprintf(&b, "\n- %d without a score (%s): %s", u.Series, why, u.Text)
+	}
+	return b.String()
 }
 
 // Markdown returns the document as text for people.
