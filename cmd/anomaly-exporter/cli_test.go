@@ -133,6 +133,12 @@ detectors:
 			`the configuration has no detector or scaler "ups"; did you mean "up"\?\n`,
 		},
 		{
+			"replay from a server that does not answer",
+			[]string{"backtest", "--config.file=good.yml"},
+			1, ``, `[^\n]*remote read http://127\.0\.0\.1:1[^\n]*connection refused; ` +
+				`is the server running, and is its port right\?\n`,
+		},
+		{
 			"compare resources without a scaler for them",
 			[]string{"resources", "--config.file=good.yml", "--output=kustomize"},
 			1, ``,

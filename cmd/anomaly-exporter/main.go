@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/ask"
+	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/check"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/doctor"
 	"github.com/anomaly-exporter/anomaly-exporter/cmd/anomaly-exporter/memory"
 	"github.com/anomaly-exporter/anomaly-exporter/config/document"
@@ -77,7 +78,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	}
 	exitCode := func(good bool, err error) int {
 		if err != nil {
-			fmt.Fprintln(stderr, document.Explain(err))
+			fmt.Fprintln(stderr, document.Explain(err)+check.Remedy(err))
 		}
 		if err != nil || !good {
 			return exitFailure

@@ -171,7 +171,17 @@ func brief(ctx context.Context, err error) error {
 	return err
 }
 
-// remedy returns what somebody may do about a server that does not answer.
+// Remedy returns what to append to an error: what somebody may do about a server in remote_read that does not answer.
+func Remedy(err error) string {
+	if _, ok := errors.AsType[*remoteread.Error](err); ok {
+		if todo := remedy(err); todo != "" {
+			return "; " + todo
+		}
+	}
+	return ""
+}
+
+// remedy returns what somebody may do about a server that does not answer; "": nothing is known.
 func remedy(err error) string {
 	e, ok := errors.AsType[*remoteread.Error](err)
 	if !ok {
