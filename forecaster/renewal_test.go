@@ -58,3 +58,36 @@ func TestModel_GoesOnAfterARenewal(t *testing.T) {
 		}
 	}
 }
+
+// A series held in single precision goes on after a jump as the line does, also where the horizon is longer than the
+// time since the jump: nothing tells candidates apart then but how they round.
+func TestModel_GoesOnAfterARenewalInSinglePrecision(t *testing.T) {
+	t.Parallel()
+	for _, jump := range []float64{365, 30, -8} {
+		for _, step := range []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour} {
+			t.Run(fmt.Sprintf("%g/%v", jump, step), func(t *testing.T) {
+				t.Parallel()
+				hour := int(time.Hour / step)
+				last := 15 * 24 * hour
+				y := make([]float64, last+40*hour)
+				for i := range y {
+					days := 26.67 - float64(i)/float64(24*hour)
+					if i >= last {
+						days += jump
+					}
+					y[i] = float64(float32(days))
+				}
+				o := forecaster.Options{Step: step, Horizons: []int{hour, 6 * hour, 48 * hour}}
+				follow(t, o, y, last-hour, 2*hour, func(i int, m *forecaster.Model) {
+					if i < last+hour {
+						return
+					}
+					for _, h := range o.Horizons {
+						require.InDelta(t, y[i]-float64(h)/float64(24*hour), m.Quantile(h, 0.5), 0.1,
+							"%d steps after, %d ahead", i-last, h)
+					}
+				})
+			})
+		}
+	}
+}

@@ -158,7 +158,7 @@ func (s *State) forecastMedians(f *Forecasts, t *Target) {
 	fade8, lasting := t.fade[fade8h], 0.0
 	f[candUsual] = t.usual
 	if s.asked(candSteady) {
-		f[candSteady] = s.last + s.rises.Median(0)*float64(t.Steps)/s.cellSteps
+		f[candSteady] = s.last + s.rises.usual()*float64(t.Steps)/s.cellSteps
 	}
 	if s.asked(candMedianShort) {
 		f[candMedianShort] = s.medians[0].Median(s.last)

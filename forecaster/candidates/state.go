@@ -40,7 +40,7 @@ type State struct {
 	strayed    float64           // of it from both that and the same time last week: the smaller departure
 	robusts    [2]rolling.Median // departures so measured: recent, of steps; lasting, of cells
 	trend      rolling.Line      // through the newest cells of the day
-	rises      rolling.Median    // of the values from one end of a cell to the next, over a day: a jump does not move it
+	rises      rises             // of a day
 	closing    float64           // the value at the last end of a cell; NaN before the first
 	cellSteps  float64           // steps of a cell
 	volatility volatility
@@ -129,7 +129,7 @@ func New(w *window.Window) *State {
 	s.day.start(&s.grid)
 	s.week.start(&s.grid)
 	s.trend = newTrend(w, dayMinutes)
-	s.rises = odd(24*60, dayMinutes, 3)
+	s.rises = rises{Median: odd(24*60, dayMinutes, 3), rounding: risesApart * w.Resolution}
 	s.closing, s.cellSteps = math.NaN(), dayMinutes/w.Minutes
 	s.volatility = newVolatility(w, len(s.day.values))
 	return s
@@ -171,7 +171,7 @@ func (s *State) Advance(y float64) {
 		s.robusts[1].Add(float32(departure))
 		s.trend.Add(cell)
 		if s.closing == s.closing {
-			s.rises.Add(float32(y - s.closing))
+			s.rises.add(y - s.closing)
 		}
 		s.closing = y
 		s.volatility.close(s.day.slot)

@@ -19,9 +19,9 @@ const (
 	weightHalfLife = 10 // days
 )
 
-// rounding is by how much a mean error has to be less to be better. Guard: what is remembered of a day is rounded to
-// single precision. Of candidates that are equally exact the first one is taken: of a countdown the steady line, which
-// alone stays exact at a jump.
+// rounding, and the resolution of values, is by how much a mean error has to be less to be better. Guard: what is
+// remembered of a day is rounded to single precision, too. Of candidates that are equally exact the first one is taken:
+// of a countdown the steady line, which alone stays exact at a jump.
 const rounding = 1e-6
 
 // chooseWeights fills in the weights of bucket k for the median and, unless extreme is nil, for what extremes are
@@ -34,11 +34,12 @@ func (e *evaluation) chooseWeights(k, until int, median, extreme []float64) {
 			u[i] = 0
 		}
 	}
-	order := rankCandidates(e.count, errs, u)
-	selectWeights(median, order, errs, u, room)
+	equal := (rounding + e.window.Resolution) * total(u)
+	order := rankCandidates(e.count, errs, u, equal)
+	selectWeights(median, order, errs, u, room, equal)
 	if extreme != nil {
 		following := slices.DeleteFunc(order, func(j int) bool { return !candidates.FollowsSpikes(j) })
-		selectWeights(extreme, following, errs, u, room)
+		selectWeights(extreme, following, errs, u, room, equal)
 	}
 }
 
@@ -99,12 +100,12 @@ func (e *evaluation) meanError(k, since int, weights []float64) float64 {
 // selectWeights fills weights, which then sum to 1, by greedy forward selection with replacement on the absolute error
 // of the sum (Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004). order ranks the candidates;
 // errs are their errors row by row, u the weights of the rows; room is for as many errors as there are among the best
-// candidates, and their sum.
-func selectWeights(weights []float64, order []int, errs, u, room []float64) {
+// candidates, and their sum. Losses are equal up to equal.
+func selectWeights(weights []float64, order []int, errs, u, room []float64, equal float64) {
 	order = order[:min(selectFrom, len(order))]
 	count := len(weights)
 	// Column by column, and weighted once, so that the inner loop is short.
-	rows, equal := len(u), rounding*total(u)
+	rows := len(u)
 	sum, columns := room[:rows], room[rows:]
 	for i, weight := range u {
 		row := errs[i*count : (i+1)*count]
@@ -145,8 +146,8 @@ func absoluteSum(a, b []float64) float64 {
 	return s0 + s1 + (s2 + s3)
 }
 
-// rankCandidates orders them by their own weighted absolute error.
-func rankCandidates(count int, errs, u []float64) []int {
+// rankCandidates orders them by their own weighted absolute error; the best ones up to equal are alike.
+func rankCandidates(count int, errs, u []float64, equal float64) []int {
 	loss := make([]float64, count)
 	for i, weight := range u {
 		for j, e := range errs[i*count:][:len(loss)] {
@@ -157,9 +158,9 @@ func rankCandidates(count int, errs, u []float64) []int {
 	for j := range order {
 		order[j] = j
 	}
-	equal := rounding * total(u)
+	least := slices.Min(loss) + equal
 	for j := range loss {
-		loss[j] = max(loss[j], equal)
+		loss[j] = max(loss[j], least)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(loss[a], loss[b]) })
 	return order

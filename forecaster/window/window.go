@@ -28,6 +28,7 @@ type Window struct {
 	Minutes, Hours  float64 // of a step
 	Lowest, Highest float64 // of the observed values, in the unit of the series
 	UpperLimit      float64 // the largest value there can be, in the unit of Scaling
+	Resolution      float64 // by which values differ at least, likewise: series are held in single precision
 	Constant        bool    // all observed values are the same
 	MostlyZero      bool    // more than half of the observed values are 0
 	CountLike       bool    // mostly zero, nothing below, and the same values again and again
@@ -66,6 +67,7 @@ func New(o Options, start int64, y []float64, learn []bool) *Window {
 	}
 	w.chooseScaling(o.Integers || w.CountLike)
 	w.UpperLimit = w.Scaling.Forward(o.DataRange[1])
+	w.Resolution = singleEpsilon * max(math.Abs(w.Lowest), math.Abs(w.Highest)) / w.Scaling.scale
 	w.fill(y, learn, holiday)
 	if holiday != nil {
 		holiday = holiday[first:]
@@ -134,6 +136,9 @@ func recurring(y []float64, learn []bool, n int) bool {
 	slices.Sort(events)
 	return 2*len(slices.Compact(events)) <= n+1
 }
+
+// singleEpsilon is the distance from 1 to the next larger number in single precision. Definition.
+const singleEpsilon = 0x1p-23
 
 // flatRange is the range of values, as a share of their size, below which a series is constant. Guard: what is smaller
 // is rounding.
