@@ -147,14 +147,11 @@ func TestModel_HoldsAnOutageThatNoSingleValueShows(t *testing.T) {
 
 // Noise that lasts for an hour hides a surge to twice the load from each single value, and for a while from the mean of
 // a run. It is anomalous to its end, through every fit, and little is left of it after that. So is a fall to less than
-// a third at steps of 15 minutes.
+// a third.
 func TestModel_HoldsAnOutageInNoiseThatLasts(t *testing.T) {
 	skipStatistical(t)
 	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute} {
 		for _, left := range []float64{0.3, 2} {
-			if left < 1 && step < 15*time.Minute {
-				continue // the level does not follow, but there is little to tell it by once the fall is over
-			}
 			for _, from := range []time.Duration{sunday + 9*hour, sunday + 4*24*hour + 90*time.Minute} {
 				t.Run(fmt.Sprintf("%s/%g/%s", step, left, from), func(t *testing.T) {
 					t.Parallel()
@@ -166,8 +163,12 @@ func TestModel_HoldsAnOutageInNoiseThatLasts(t *testing.T) {
 						require.LessOrEqual(t, before, 0.01)
 						sum, sumAfter = sum+during, sumAfter+after
 					}
+					least := 0.9
+					if left < 1 && step < 15*time.Minute {
+						least = 0.75 // only how long it lasts tells it, from the third hour on
+					}
 					t.Logf("%.2f", sum/float64(seeds))
-					require.GreaterOrEqual(t, sum/float64(seeds), 0.9)
+					require.GreaterOrEqual(t, sum/float64(seeds), least)
 					require.LessOrEqual(t, sumAfter/float64(seeds), 0.05)
 				})
 			}

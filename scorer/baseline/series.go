@@ -37,10 +37,6 @@ var (
 // MinValues is the number of values below which nothing is known. Guard: quantiles and tails of fewer mean nothing.
 const MinValues = 20
 
-// lookback is how old a sample may be that Prometheus returns where a scrape is missing (its default
-// --query.lookback-delta).
-const lookback = 5 * time.Minute
-
 // Method is how a Series expects values.
 type Method int
 
@@ -180,10 +176,18 @@ func (s *Series) Constant() (value float64, ok bool) { return s.Center, s.consta
 // deviation of unit counts as 1.
 func (s *Series) IsAway(x, expected, unit float32) bool { return !s.level.IsNear(x, expected, unit) }
 
-// late returns what is expected of a line whose value may be old: all that it was since.
+// late returns what is expected of a line whose value may be old.
 func (s *Series) late(e float32) envelope.Interval {
-	moved := float32(s.Slope * float64(lookback.Milliseconds()) / s.Scale)
-	return envelope.Interval{Low: min(e, e-moved), High: max(e, e-moved)}
+	return envelope.Interval{Low: min(e, e-s.Late()), High: max(e, e-s.Late())}
+}
+
+// HeldFor returns for how many slots the level has held against values, or runs of them; 0 if that of a step does not
+// stray from what is expected, and for a young series, whose level may hold against what each week has.
+func (s *Series) HeldFor(at *Step) int {
+	if s.young.Known() || s.level.Strays(at.Value, at.Expected, at.Unit) == 0 {
+		return 0
+	}
+	return s.level.HeldFor()
 }
 
 // teeth returns what is expected of a sawtooth at the time t (ms): its line moves, where it goes to does not.

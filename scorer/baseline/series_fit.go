@@ -262,6 +262,15 @@ func (b *Backtest) NewUnit(at grid.Position) float32 {
 // effect on what comes after them. +Inf if there are none.
 func (b *Backtest) Ordinary() float32 { return b.ordinary }
 
+// HeldFor returns for how many slots the level held at most, see Series.HeldFor, and at least the length of a run. What
+// lasted for hours does not count, nor do the last hours. It is 0 where slots are too long for runs.
+func (b *Backtest) HeldFor() int {
+	if b.flat || int(b.series.slots.PerDay) < runsPerDay {
+		return 0
+	}
+	return max(b.heldFor, level.RunLength(b.series.Grid.Slots))
+}
+
 // Unusable returns why a window says too little although it has values: most of them are missing, or the series has not
 // been known for long enough.
 func (b *Backtest) Unusable() error {

@@ -87,6 +87,9 @@ func (h *holdPass) expect(k int, x float32, now int64, reader *season.Reader) {
 		h.endEpisode()
 		h.away = level.Episode{First: k - h.strays.Slots, Since: now, Up: x > e, Away: h.strays.Slots}
 	}
+	if held := l.HeldFor(); held < h.series.Grid.Slots(lastingFrom) && k < h.count-h.series.Grid.Slots(Holdback) {
+		h.heldFor = max(h.heldFor, held)
+	}
 	h.strays.Add(l.Strays(x, e, unit))
 	if moved || begun || is > was {
 		h.away.Last, h.away.Settled = k, moved

@@ -205,6 +205,7 @@ type seasonTest struct {
 	noise         []float32       // by slot, of the level; nil: 1 everywhere
 	lasting       []level.Episode // of hours
 	moves         []move          // of the level
+	heldFor       int             // see HeldFor
 	level         level.Level     // after the last slot; that of a level that follows at once is not known
 	lost          bool            // the season would have been multiplied by next to nothing
 	meanDeviation float64         // infinite if the season is not covered, or lost

@@ -1,6 +1,6 @@
 // Package change scores series by how long they have been away from what was expected, or stuck at one value. What is
 // nearly always the same has no tails to speak of: nothing else tells how rare something else is. What moves is scored
-// by its tails, and they say as much of the first minutes of an outage as of its sixth hour.
+// by its tails. They say as much of the first minutes of an outage as of its sixth hour, which is rarer all the same.
 package change
 
 import (
@@ -10,6 +10,9 @@ import (
 )
 
 const (
+	// mostWindow is the longest window of which Held says that nothing lasted as long in it: two weeks, as the logarithm
+	// that calibration.Score takes. Chosen: with four, levels that step alerted too often (TestModel_IsCalibrated).
+	mostWindow = 3.6055
 	// log2 is what is added for each time that a series stays away for as long as ever before: the return period doubles.
 	// Chosen, not tuned.
 	log2 = math.Ln2 / math.Ln10
@@ -29,6 +32,7 @@ type Change struct {
 	logWindow float64
 	longest   int // steps in a row for which it has been away, or as its excursions last; 0: too long
 	least     int // steps that a time as long as ever before counts for at least
+	held      int // steps for which a level has held; 0: not known
 	flat      bool
 }
 
@@ -77,6 +81,9 @@ func (c *Change) LearnExcursions(e Excursions) {
 	}
 }
 
+// LearnHeld learns for how many steps a level held at most while values were away from it; 0: not known.
+func (c *Change) LearnHeld(steps int) { c.held = steps }
+
 // longest counts how many times in a row something is so at most.
 type longest struct{ now, most int }
 
@@ -111,6 +118,16 @@ func (c *Change) Lasting(away int) float64 {
 		return 0
 	}
 	return c.logPeriod(float64(away-c.longest) / float64(c.longest))
+}
+
+// Held is Score for a series that moves, where the level has held for so many steps while values were away from it; 0
+// if it has held for as long before. n times as long is n times as rare as the window is long, and no more: where a
+// series wanders, some of such times are much longer than others.
+func (c *Change) Held(steps int) float64 {
+	if c.flat || c.held == 0 || steps <= c.held {
+		return 0
+	}
+	return min(c.logWindow, mostWindow) + math.Log10(float64(steps)/float64(c.held))
 }
 
 func (c *Change) logPeriod(doublings float64) float64 {

@@ -117,3 +117,22 @@ func TestStuck_CountsRepetitions(t *testing.T) {
 		})
 	}
 }
+
+func TestChange_HeldIsAsRareAsItIsLong(t *testing.T) {
+	twoWeeks := math.Log10(14 * 24 * 12)
+	for _, window := range []float64{2, twoWeeks, twoWeeks + math.Log10(2)} {
+		c := change.New(window)
+		sample := make([]calibration.Statistics, 100)
+		for i := range sample {
+			sample[i][0] = float32(i % 3)
+		}
+		c.Learn(sample, 1)
+		require.Zero(t, c.Held(100), "not known")
+		c.LearnHeld(12)
+		require.Zero(t, c.Held(12))
+		require.InDelta(t, min(window, twoWeeks)+math.Log10(2.5), c.Held(30), 1e-4)
+	}
+	flat := change.New(twoWeeks)
+	flat.LearnHeld(12)
+	require.Zero(t, flat.Held(30), "what is nearly always the same has its own way")
+}

@@ -188,11 +188,7 @@ func (c *Composition) deviationsIn(
 	}
 	mean := math.Exp(logs / float64(len(noise)))
 	c.floor, c.Gain = c.floor/float32(mean), c.Gain/float32(mean)
-	largest := make([]float32, 0, len(d)/perDay+1)
-	for day := range slices.Chunk(d, perDay) {
-		largest = append(largest, slices.Max(day))
-	}
-	large = float64(orderstat.Median(largest)) * mean
+	large = float64(orderstat.Median(orderstat.LargestOfEach(d, perDay))) * mean
 	scratch.Sort(d)
 	return float64(orderstat.Quantile(d, TypicalQuantile)) * mean, large
 }

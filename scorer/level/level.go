@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
 )
 
@@ -35,8 +36,11 @@ type Run struct{ mean, gain float32 }
 
 // NewRun returns a run of no deviations. slots returns the number of slots in a duration.
 func NewRun(slots func(d time.Duration) int) Run {
-	return Run{gain: 1 / float32(max(slots(runOf), minRun))}
+	return Run{gain: 1 / float32(RunLength(slots))}
 }
+
+// RunLength returns of how many slots a run is.
+func RunLength(slots func(d time.Duration) int) int { return max(slots(runOf), minRun) }
 
 // Add takes a deviation, which counts as no more than most, and returns the size of the mean. NaN is none.
 func (r *Run) Add(d, most float32) float32 {
@@ -81,6 +85,7 @@ type Level struct {
 	near   int  // slots since then that were not
 	former int  // slots of the episode that were at the former level: all or none
 	begun  bool // the last slot was the first of the episode
+	held   int  // see HeldFor
 
 	first      float32 // the level before anything is known; NaN: none, or something is
 	old        float32 // the former level
@@ -130,6 +135,10 @@ func (l *Level) Remember(old float32, slots int) { l.old, l.remembered = old, sl
 
 // Away returns how many slots of the episode were away, 0 if there is none, and whether the last slot was the first.
 func (l *Level) Away() (slots int, begun bool) { return l.away, l.begun }
+
+// HeldFor returns for how many slots the level has held, as change.Count counts those whose value was away. Where
+// values are at the former level it does not.
+func (l *Level) HeldFor() int { return l.held }
 
 // Now returns the level, NaN if it is not known.
 func (l *Level) Now() float32 {
@@ -216,6 +225,7 @@ func (l *Level) Push(x, unit, formerUnit float32) (from float32, moved bool) {
 	// A level of a few hours is none yet: what a window begins with may be an incident.
 	known := 2*l.values.Len() >= l.values.Size()
 	if x != x || !known || !l.IsAway(x, now, unit) && !former {
+		l.held = change.Count(l.held, 1, false)
 		l.values.Push(x)
 		if l.away > 0 {
 			l.episode.Push(x)
@@ -232,8 +242,10 @@ func (l *Level) Push(x, unit, formerUnit float32) (from float32, moved bool) {
 	l.episode.Push(x)
 	l.away++
 	l.near = 0
+	l.held++
 	if former {
 		l.former++
+		l.held = 0
 	}
 	return l.settle()
 }
@@ -252,7 +264,7 @@ func (l *Level) settle() (from float32, moved bool) {
 		l.old, l.remembered, l.oldNoise = now, l.rememberFor, l.noise
 	}
 	l.values, l.episode = l.episode, l.values
-	l.away, l.run.mean = 0, 0
+	l.away, l.held, l.run.mean = 0, 0, 0
 	if back {
 		l.noise = l.oldNoise
 	} else if l.mostNoise > 0 {

@@ -61,6 +61,15 @@ func Quantile[T float32 | float64](sorted []T, q float64) T {
 // QuantileIndex returns the place of the q-quantile among n ascending values.
 func QuantileIndex(n int, q float64) int { return int(q*float64(n-1) + 0.5) }
 
+// LargestOfEach returns the largest of each n values in a row, in ascending order.
+func LargestOfEach(values []float32, n int) (largest []float32) {
+	for part := range slices.Chunk(values, n) {
+		largest = append(largest, slices.Max(part))
+	}
+	slices.Sort(largest)
+	return largest
+}
+
 // SizeQuantile returns the q-quantile of the absolute values of ascending values.
 func SizeQuantile(sorted []float64, q float64) float64 {
 	low, high := 0, len(sorted)-1

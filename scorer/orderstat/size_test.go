@@ -28,3 +28,8 @@ func TestSizeQuantile_IsThatOfAbsoluteValues(t *testing.T) {
 		}
 	}
 }
+
+func TestLargestOfEach(t *testing.T) {
+	require.Equal(t, []float32{-1, 4, 9}, orderstat.LargestOfEach([]float32{3, 4, 9, 2, -1}, 2))
+	require.Empty(t, orderstat.LargestOfEach(nil, 2))
+}

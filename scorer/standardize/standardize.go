@@ -3,6 +3,7 @@ package standardize
 
 import (
 	"math"
+	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/datarange"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/orderstat"
@@ -18,6 +19,9 @@ const (
 	// rounding is the distance from 0 that cannot be told from 0. Guard: 1 - a/b is not always 0 where a is b, but a
 	// multiple of 2^-53. It is that of four such operations, and nothing is as small as that in any unit in use.
 	rounding = 1.0 / (1 << 51)
+	// lookback is how old a sample may be that Prometheus returns where a scrape is missing (its default
+	// --query.lookback-delta).
+	lookback = 5 * time.Minute
 )
 
 // A Standardizer scales values: (value - line) / scale. Its line goes through Center at Origin.
@@ -66,6 +70,11 @@ func (s *Standardizer) Scaled(t int64, y float64) float32 {
 
 // Line returns where the line is at the time t (ms).
 func (s *Standardizer) Line(t int64) float64 { return s.Center + s.Slope*float64(t-s.Origin) }
+
+// Late returns by how much a value may be behind the line at most.
+func (s *Standardizer) Late() float32 {
+	return float32(s.Slope * float64(lookback.Milliseconds()) / s.Scale)
+}
 
 // Resolve returns what is expected of the value x, which is x itself if they cannot be told apart.
 func (s *Standardizer) Resolve(expected, x float32) float32 {
