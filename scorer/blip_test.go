@@ -272,3 +272,42 @@ func TestMultivariate_ForgetsACorruptSample(t *testing.T) {
 		}
 	}
 }
+
+// A probe times out now and then, for a minute at most: of these minutes the history, which holds every fifth, shows a
+// few. They are no news, but what lasts is, though it is as large.
+func TestModel_KnowsUsualBlips(t *testing.T) {
+	skipStatistical(t)
+	const week, step = 7 * 24 * hour, time.Minute
+	for _, perDay := range []float64{1, 4} {
+		for _, direction := range []string{"above", "both"} {
+			t.Run(fmt.Sprintf("%g/%s", perDay, direction), func(t *testing.T) {
+				t.Parallel()
+				alerts, blips, found, lasting := 0, 0, 0, 0
+				for seed := range uint64(4) {
+					r := rand.New(rand.NewPCG(seed, 52))
+					y := generate(step, week+4*hour, func(at time.Duration) float64 {
+						v := 0.1 * math.Exp(0.15*r.NormFloat64())
+						if r.Float64() < perDay/(24*60) {
+							v += 0.5 + 4.5*r.Float64()
+							if at >= 0 {
+								blips++
+							}
+						}
+						if at >= week+hour && at < week+3*hour {
+							v += 0.5
+						}
+						return v
+					})
+					o := scorer.Options{Step: step, Direction: direction, ExplainThreshold: 2}
+					all := live(t, o, y)
+					n, _ := high(all, step, 0, week)
+					alerts += n / 5 // minutes of a slot
+					n, of := high(all, step, week+hour+40*time.Minute, week+3*hour)
+					found, lasting = found+n, lasting+of
+				}
+				require.LessOrEqual(t, alerts, max(2, blips/20), "of %d", blips)
+				require.GreaterOrEqual(t, found, lasting*3/4, "of %d", lasting)
+			})
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/baseline"
+	"github.com/anomaly-exporter/anomaly-exporter/scorer/blip"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/burst"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/calibration"
 	"github.com/anomaly-exporter/anomaly-exporter/scorer/change"
@@ -52,6 +53,7 @@ type Model struct {
 	change      change.Change
 	away        int // steps since the series is away, see countAway
 	stuck       change.Stuck
+	blips       blip.Usual
 }
 
 // Fit learns from the values y of the steps start (ms), start+step, ...: NaN is no value. Steps whose learn is false
@@ -101,6 +103,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		m.maxOverSlot = make(calibration.MaxOverSlot, in.Stride())
 	}
 	m.change.LearnHeld(backtest.HeldFor())
+	m.blips = blip.New(in.Stride())
 	r := m.replay(backtest, bursts, y, weights)
 	if len(r.statistics) < baseline.MinValues {
 		return nil, backtest.Unusable()
@@ -109,6 +112,7 @@ func FitWeighted(o Options, start int64, y []float64, learn []bool, weights []fl
 		m.forest = r.fitForest(o, isolationforest.MaxFeatures)
 	}
 	m.calibrate(r, enabled, end)
+	m.blips.Fit(log)
 	m.band = band{m.calibration.Band(), m.calibration.BandBeyond(-1), m.calibration.BandBeyond(1)}
 	if m.widest = r.most - r.least; r.span() >= widestAfter.Milliseconds() {
 		m.widest = r.widest
@@ -213,6 +217,10 @@ func (m *Model) replay(b *baseline.Backtest, bursts *burst.Days, y, weights []fl
 		}
 		if e != e {
 			continue
+		}
+		if at.Phase == 0 && at.Index < to {
+			isLarge, isFar := m.deviations.within.Blip(e)
+			m.blips.Learn(e, isLarge, isFar)
 		}
 		counts := m.o.onSide(float64(e))
 		st := m.deviations.sampleIf(counts, at.Phase, e)
@@ -322,6 +330,8 @@ func (m *Model) beyond(t int64, x, usual, unit float32) calibration.Beyond {
 // advance takes a step into the state.
 func (m *Model) advance(at *baseline.Step) {
 	m.deviations.next(at.Phase, at.Value, at.Expected, at.Unit)
+	isBlip, lasts := m.deviations.phases.IsBlip()
+	m.blips.Next((at.Value-at.Expected)/at.Unit, isBlip, lasts)
 	if e := at.Value - at.Expected; e != e && m.deviations.recent != nil {
 		m.deviations.recent[at.Phase].Add(at.Value) // others are added when they are scored
 	}
@@ -364,7 +374,7 @@ func (m *Model) score(s *Score, d float64, at *baseline.Step) {
 			log, supported, bySize = own, max(supported, far), true
 		}
 	}
-	s.setSupported(log, supported)
+	s.setSupported(m.blips.Limit(log), m.blips.Limit(supported))
 	if bySize {
 		s.explainBy(featureNames[size], m.o.ExplainThreshold)
 	} else if s.Value >= m.o.ExplainThreshold {
@@ -385,8 +395,13 @@ func (m *Model) scoreChange(s *Score, at *baseline.Step) {
 	if s.Value >= heldFrom {
 		m.raise(s, at, m.change.Held(m.baseline.HeldFor(at)), featureNames[size])
 	}
-	if log := m.change.Lasting(m.away); log > 0 && m.away > before && s.Value >= calibration.BandScore {
-		s.support(log)
+	if log := m.change.Lasting(m.away); log > 0 && m.away > before {
+		if m.blips.Known() { // they are as large in the tails as what lasts
+			m.raise(s, at, log, featureNames[size])
+		}
+		if s.Value >= calibration.BandScore {
+			s.support(log)
+		}
 	}
 }
 

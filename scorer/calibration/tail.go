@@ -18,10 +18,10 @@ const (
 	minTail   = 80
 	tailShare = 0.016
 	maxTail   = 3
-	// censoredClusters is how many clusters may be incidents, and censoredShare the largest part of a tail that may be
+	// CensoredClusters is how many clusters may be incidents, and censoredShare the largest part of a tail that may be
 	// censored. They replaced the censoring of half of every tail, under which normal life with heavy tails crossed 0.8 up
 	// to five times as often as it should (TestModel_IsCalibrated; 11 of 21 cases were out of range, none is).
-	censoredClusters = 6
+	CensoredClusters = 6
 	censoredShare    = 0.5
 	// shapePrior is the weight, in values, of the prior that the shape is 0, an exponential tail. Chosen, not tuned.
 	shapePrior = 40
@@ -185,7 +185,7 @@ func (t *Tail) episodeScale(sample []float32, separation int) float32 {
 		return 0
 	}
 	slices.Sort(peaks)
-	measured := len(peaks) - min(censoredClusters, len(peaks)/2)
+	measured := len(peaks) - min(CensoredClusters, len(peaks)/2)
 	return float32(exponential(peaks, measured, 0))
 }
 
@@ -299,7 +299,7 @@ func clusteredTop(sample, largest []float32, separation int) int {
 		}
 	}
 	slices.SortStableFunc(peaks, func(a, b peak) int { return cmp.Compare(b.v, a.v) })
-	var clusters [censoredClusters]struct{ from, to int }
+	var clusters [CensoredClusters]struct{ from, to int }
 	known := 0
 peaks:
 	for n, p := range peaks[:len(largest)] {
@@ -309,7 +309,7 @@ peaks:
 				continue peaks
 			}
 		}
-		if known == censoredClusters {
+		if known == CensoredClusters {
 			return n
 		}
 		clusters[known].from, clusters[known].to = p.at, p.at

@@ -32,7 +32,7 @@ type Change struct {
 	logWindow float64
 	longest   int // steps in a row for which it has been away, or as its excursions last; 0: too long
 	least     int // steps that a time as long as ever before counts for at least
-	held      int // steps for which a level has held; 0: not known
+	held      int // slots for which the level held at most; 0: not known
 	flat      bool
 }
 
@@ -81,8 +81,8 @@ func (c *Change) LearnExcursions(e Excursions) {
 	}
 }
 
-// LearnHeld learns for how many steps a level held at most while values were away from it; 0: not known.
-func (c *Change) LearnHeld(steps int) { c.held = steps }
+// LearnHeld learns for how many slots the level held at most while values were away from it; 0: not known.
+func (c *Change) LearnHeld(slots int) { c.held = slots }
 
 // longest counts how many times in a row something is so at most.
 type longest struct{ now, most int }
@@ -120,14 +120,14 @@ func (c *Change) Lasting(away int) float64 {
 	return c.logPeriod(float64(away-c.longest) / float64(c.longest))
 }
 
-// Held is Score for a series that moves, where the level has held for so many steps while values were away from it; 0
+// Held is Score for a series that moves, where the level has held for so many slots while values were away from it; 0
 // if it has held for as long before. n times as long is n times as rare as the window is long, and no more: where a
 // series wanders, some of such times are much longer than others.
-func (c *Change) Held(steps int) float64 {
-	if c.flat || c.held == 0 || steps <= c.held {
+func (c *Change) Held(slots int) float64 {
+	if c.flat || c.held == 0 || slots <= c.held {
 		return 0
 	}
-	return min(c.logWindow, mostWindow) + math.Log10(float64(steps)/float64(c.held))
+	return min(c.logWindow, mostWindow) + math.Log10(float64(slots)/float64(c.held))
 }
 
 func (c *Change) logPeriod(doublings float64) float64 {

@@ -137,6 +137,11 @@ func NewBounds(ordinary float32, side int, slot int64) Bounds {
 	return b
 }
 
+// Blip tells whether a deviation is larger than ordinary ones, and so large that it may be that of a blip.
+func (b *Bounds) Blip(d float32) (isLarge, isFar bool) {
+	return b.isLarge(b.side(d)), b.isFar(b.side(d))
+}
+
 // isLarge tells whether a deviation is larger than ordinary ones.
 func (b *Bounds) isLarge(d float32) bool { return d > b.ordinary || d < -b.ordinary }
 

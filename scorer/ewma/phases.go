@@ -85,6 +85,9 @@ func (p *Phases) states() []State {
 	return p.all
 }
 
+// IsBlip tells whether the series is in what may be a blip, and whether in what lasts.
+func (p *Phases) IsBlip() (is, lasts bool) { return p.any && p.now, p.isLong }
+
 // Average returns what the phases see together.
 func (p *Phases) Average() State {
 	var s State
