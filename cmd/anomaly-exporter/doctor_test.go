@@ -71,7 +71,7 @@ alerting: {alertmanagers: [{static_configs: [{targets: ['%s']}]}]}
 
 	out, code := examine(t, args...)
 	require.Equal(t, 1, code)
-	require.Regexp(t, `^ok steps 4 of 4 detectors and scalers have a step that is at most \d+( min \d+)? s old
+	require.Regexp(t, `^ok steps 4 of 4 detectors and scalers have a step that is at most (\d+ min|\d+( min \d+)? s) old
 ok scores detector both: 3 of 3 series have a score
 ok scores scaler fleet: 1 of 1 series have a recommendation
 ok scores detector shop: 3 of 3 series have a score
